@@ -1,0 +1,1 @@
+"""Numba-accelerated gated recurrent units for pandas time series."""

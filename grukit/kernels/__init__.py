@@ -1,0 +1,35 @@
+r"""The loops. Legend, conventions, equations and sources, said once.
+
+Legend
+------
+B batch, T time, D inputs, H hidden units, K outputs, P parameters, L layers. x (T, B, D); h (T+1, B, H) with h[0] the
+initial state; gates (4, T, B, H). The gradient of ``a`` is ``d_a``. Blocks and planes in PyTorch's order r, z, n.
+
+Conventions
+-----------
+``foo_forward(inputs, parameters, outputs)`` stands right above ``foo_backward(d_outputs, cached, d_inputs,
+d_parameters)``. Outputs are given by the caller and come last. Parameter gradients are added to, all others overwritten.
+Nothing is allocated in a time loop and no kernel raises.
+
+Equations
+---------
+Reset after the recurrent product, ``gru`` (cuDNN, PyTorch, Keras), h' the previous state, s the logistic function::
+
+    r = s(W_ir x + b_ir + W_hr h' + b_hr)        q = W_hn h' + b_hn
+    z = s(W_iz x + b_iz + W_hz h' + b_hz)        n = tanh(W_in x + b_in + r q)
+    h = n + z (h' - n)
+
+    d_n~ = d_h (1 - z)(1 - n^2)                  d_z~ = d_h (h' - n) z (1 - z)
+    d_q  = d_n~ r                                d_r~ = d_n~ q r (1 - r)
+    d_h' = d_h z + W_hr^T d_r~ + W_hz^T d_z~ + W_hn^T d_q
+
+(a~ is the pre-activation of a). Reset before the product, ``gru_reset_before`` (Cho et al. 2014, "Learning Phrase
+Representations using RNN Encoder-Decoder", eq. 5-8; the sense of z is PyTorch's)::
+
+    n    = tanh(W_in x + b_in + W_hn (r h') + b_hn)
+    d_r~ = (W_hn^T d_n~) h' r (1 - r)
+    d_h' = d_h z + (W_hn^T d_n~) r + W_hr^T d_r~ + W_hz^T d_z~
+
+Every weight gradient is a sum over steps and rows of (pre-activation gradient)(input of the product)^T, taken as one
+matrix product after the loop.
+"""

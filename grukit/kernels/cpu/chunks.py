@@ -1,0 +1,217 @@
+"""Chunks of sequences: gathered, taken through the network forward and backward while they are warm, and summed.
+
+A batch is cut into chunks of a size that the number of threads has no say in. Each chunk belongs to a slot; a slot takes
+its chunks in order, and the slots are summed in order. So a fit is bitwise the same for any number of threads, and no
+thread waits inside the time loop.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from grukit.kernels.cpu._jit import kernel
+from grukit.kernels.cpu.network import INPUTS, UNITS, layer_cache, network_backward, network_forward, work_size
+from grukit.kernels.cpu.team import barrier, stopped
+from grukit.kernels.scalar import ZERO, loss_derivative, loss_value
+
+N_SLOTS = 16  # partial gradients kept apart; more threads than this find nothing to do
+
+
+class Samples(NamedTuple):
+    """Sequences inside one table of rows; nothing is copied, windows overlap freely.
+
+    Sample i is ``values[starts[i] : starts[i] + lengths[i]]``. Its target is ``targets[i]``, or, with an output at every
+    step, the same rows of ``targets`` as of ``values``.
+    """
+
+    values: np.ndarray  # (N, D)
+    targets: np.ndarray  # (n, K) or (N, K)
+    starts: np.ndarray  # (n,) int64
+    lengths: np.ndarray  # (n,) int64, at least 1
+    weights: np.ndarray  # (n,)
+
+
+class Loss(NamedTuple):
+    """Which loss, its parameter (Huber's delta, the quantile), and how many sequences a chunk holds."""
+
+    kind: int
+    parameter: float
+    rows: int
+
+
+class Storage(NamedTuple):
+    """Memory of a training run, allocated once."""
+
+    slots: np.ndarray  # (N_SLOTS, P) partial gradients, or (0, P) where none are wanted
+    losses: np.ndarray  # (N_SLOTS,) float64, partial weighted sums of the losses
+    work: np.ndarray  # (n_threads, chunk_work_size)
+
+
+@kernel
+def chunk_work_size(network: Any, T: int, rows: int) -> int:
+    """Numbers in the workspace of one thread: inputs, outputs, caches."""
+    layers = network.layers
+    n_outputs = rows * T if network.per_step else rows
+    return T * rows * layers[0, INPUTS] + n_outputs * layers[-1, UNITS] + work_size(layers, T, rows)
+
+
+@kernel
+def gather(samples: Any, chunk: Any, x: Any, lengths: Any) -> None:
+    """Copy sequences out of the table, time first; what lies beyond a row's end is zero and never used.
+
+    chunk    (b,)       in   numbers of the samples; b <= B, rows from b on are empty
+    x        (T, B, D)  out
+    lengths  (B,)       out
+    """
+    T, B, D = x.shape
+    for b in range(B):
+        n = samples.lengths[chunk[b]] if b < chunk.size else 0
+        start = samples.starts[chunk[b]] if b < chunk.size else 0
+        lengths[b] = n
+        for t in range(T):
+            for d in range(D):
+                x[t, b, d] = samples.values[start + t, d] if t < n else ZERO
+
+
+@kernel
+def _longest(samples: Any, chunk: Any) -> int:
+    longest = 0
+    for i in chunk:
+        longest = max(longest, samples.lengths[i])
+    return longest
+
+
+@kernel
+def outputs_of_chunk(network: Any, parameters: Any, samples: Any, chunk: Any, rows: int, work: Any) -> Any:
+    """Forward pass of one chunk, padded to ``rows`` sequences; returns x, lengths, outputs and the rest of ``work``."""
+    T, B = _longest(samples, chunk), rows
+    D, K = network.layers[0, INPUTS], network.layers[-1, UNITS]
+    n_outputs = T * B if network.per_step else B
+    lengths = np.empty(B, np.int64)
+    x = work[: T * B * D].reshape(T, B, D)
+    outputs = work[x.size : x.size + n_outputs * K].reshape(n_outputs, K)
+    rest = work[x.size + n_outputs * K :]
+    gather(samples, chunk, x, lengths)
+    for index in range(network.layers.shape[0] - 1):
+        layer_cache(rest, network.layers, index, T, B).h[0] = ZERO
+    network_forward(network, parameters, x, lengths, rest, outputs)
+    return x, lengths, outputs, rest
+
+
+@kernel
+def loss_of_chunk(network: Any, samples: Any, chunk: Any, loss: Any, scale: float, outputs: Any) -> float:
+    """Weighted sum of the losses of a chunk; ``outputs`` is overwritten by its derivative times ``scale``.
+
+    The loss of one output vector is the mean over its K numbers.
+    """
+    dtype = outputs.dtype.type
+    K = outputs.shape[1]
+    B = outputs.shape[0] // _longest(samples, chunk) if network.per_step else outputs.shape[0]
+    parameter = dtype(loss.parameter)
+    total = 0.0
+    for row in range(outputs.shape[0]):
+        t, b = row // B, row % B
+        if b >= chunk.size or (network.per_step and t >= samples.lengths[chunk[b]]):
+            outputs[row] = ZERO
+            continue
+        i = chunk[b]
+        target = samples.targets[samples.starts[i] + t] if network.per_step else samples.targets[i]
+        weight = samples.weights[i] / K
+        factor = dtype(weight * scale)
+        for k in range(K):
+            p = outputs[row, k]
+            total += weight * loss_value(loss.kind, p, target[k], parameter)
+            outputs[row, k] = factor * loss_derivative(loss.kind, p, target[k], parameter)
+    return total
+
+
+@kernel
+def total_weight(network: Any, samples: Any, batch: Any) -> float:
+    """Sum of the weights of all outputs of a batch."""
+    total = 0.0
+    for i in batch:
+        total += samples.weights[i] * (samples.lengths[i] if network.per_step else 1)
+    return total
+
+
+@kernel
+def count_slots(n_samples: int, rows: int) -> int:
+    """Slots that a batch of ``n_samples`` uses."""
+    return min(N_SLOTS, (n_samples + rows - 1) // rows)
+
+
+@kernel
+def gradients_of_batch(
+    thread: int, team: int, network: Any, parameters: Any, samples: Any, batch: Any, loss: Any, storage: Any
+) -> None:
+    """One thread's part of the losses and gradients of a batch (b,) of sample numbers.
+
+    The partial gradients of the weighted mean loss go to ``storage.slots``, the partial sums to ``storage.losses``; where
+    there are no slots the backward pass is left out.
+    """
+    n_chunks = (batch.size + loss.rows - 1) // loss.rows
+    n_slots = count_slots(batch.size, loss.rows)
+    scale = 1.0 / total_weight(network, samples, batch)
+    work = storage.work[thread]
+    nowhere = work[:0].reshape(0, 1, 1)
+    for slot in range(thread, n_slots, team):
+        total = 0.0
+        if storage.slots.shape[0] > 0:
+            storage.slots[slot] = ZERO
+        for c in range(slot, n_chunks, n_slots):
+            chunk = batch[c * loss.rows : (c + 1) * loss.rows]
+            # A training chunk is not padded: nobody compares the bits of a sequence's gradient between batches.
+            x, _, outputs, rest = outputs_of_chunk(network, parameters, samples, chunk, chunk.size, work)
+            total += loss_of_chunk(network, samples, chunk, loss, scale, outputs)
+            if storage.slots.shape[0] > 0:
+                network_backward(network, parameters, x, rest, outputs, nowhere, storage.slots[slot])
+        storage.losses[slot] = total
+
+
+@kernel
+def sum_slots(storage: Any, n_slots: int) -> float:
+    """Add the partial gradients into ``slots[0]``, in slot order; returns the summed loss."""
+    total = storage.losses[0]
+    for slot in range(1, n_slots):
+        total += storage.losses[slot]
+        if storage.slots.shape[0] > 0:
+            for i in range(storage.slots.shape[1]):
+                storage.slots[0, i] += storage.slots[slot, i]
+    return total
+
+
+@kernel
+def mean_loss(
+    thread: int, team: int, control: Any, network: Any, parameters: Any, samples: Any, loss: Any, storage: Any
+) -> None:
+    """Weighted mean loss of all samples into ``losses[0]`` and, where there are slots, its gradient into ``slots[0]``."""
+    everything = np.arange(samples.starts.size)
+    gradients_of_batch(thread, team, network, parameters, samples, everything, loss, storage)
+    barrier(control, team)
+    if thread == 0 and not stopped(control):
+        total = sum_slots(storage, count_slots(everything.size, loss.rows))
+        storage.losses[0] = total / total_weight(network, samples, everything)
+
+
+@kernel
+def predict_chunks(
+    thread: int, team: int, control: Any, network: Any, parameters: Any, samples: Any, rows: int, outputs: Any, work: Any
+) -> None:
+    """One thread's part of the outputs of all samples.
+
+    outputs  (n, K) or (N, K)  out   as ``samples.targets``, which is not read
+    work     (n_threads, ...)  scratch
+
+    Chunks are padded to ``rows`` sequences, so that every product has the same shape and a prediction has the same bits
+    whatever other sequences are predicted with it.
+    """
+    everything = np.arange(samples.starts.size)
+    for at in range(thread * rows, everything.size, team * rows):
+        chunk = everything[at : at + rows]
+        _, lengths, out, _ = outputs_of_chunk(network, parameters, samples, chunk, rows, work[thread])
+        for b in range(chunk.size):
+            if network.per_step:
+                for t in range(lengths[b]):
+                    outputs[samples.starts[at + b] + t] = out[t * rows + b]
+            else:
+                outputs[at + b] = out[b]

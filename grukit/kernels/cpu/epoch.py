@@ -1,0 +1,68 @@
+"""An epoch in one compiled call: gather, forward, loss, backward, clip, update, for every batch."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from grukit.kernels.cpu._jit import kernel
+from grukit.kernels.cpu.chunks import count_slots, gradients_of_batch, sum_slots, total_weight
+from grukit.kernels.cpu.optimizer import add_penalty, gradient_norm, update
+from grukit.kernels.cpu.team import barrier, stop, stopped
+from grukit.kernels.scalar import ADAMW
+
+
+class Batches(NamedTuple):
+    """The batches of an epoch and what is recorded of each; n samples, m batches."""
+
+    order: np.ndarray  # (n,) int64, numbers of the samples in the order they are taken
+    size: int  # samples in a batch
+    rates: np.ndarray  # (m,) learning rate of each batch
+    records: np.ndarray  # (m, 3) float64: sum of the losses, sum of their weights, norm of the gradient
+    done: np.ndarray  # (1,) int64, batches finished so far
+
+
+@kernel
+def train_batches(
+    thread: int,
+    team: int,
+    control: Any,
+    stop_at: int,
+    network: Any,
+    samples: Any,
+    batches: Any,
+    loss: Any,
+    optimizer: Any,
+    storage: Any,
+) -> None:
+    """Take the batches from ``batches.done`` up to ``stop_at``; returns early before a step that is not finite."""
+    for number in range(batches.done[0], stop_at):
+        batch = batches.order[number * batches.size : (number + 1) * batches.size]
+        gradients_of_batch(thread, team, network, optimizer.parameters, samples, batch, loss, storage)
+        barrier(control, team)
+        if thread == 0 and not stopped(control):
+            if not _finish_batch(number, network, samples, batches, batch, loss, optimizer, storage):
+                stop(control)
+        barrier(control, team)
+        if stopped(control):
+            return
+
+
+@kernel
+def _finish_batch(
+    number: int, network: Any, samples: Any, batches: Any, batch: Any, loss: Any, optimizer: Any, storage: Any
+) -> bool:
+    """Sum, penalise, record and update; False, and no update, where the loss or the gradient is not finite."""
+    total = sum_slots(storage, count_slots(batch.size, loss.rows))
+    gradient = storage.slots[0]
+    weight = total_weight(network, samples, batch)
+    if optimizer.solver != ADAMW:
+        add_penalty(optimizer.parameters, optimizer.penalized, optimizer.alpha / weight, gradient)
+    norm = gradient_norm(gradient)
+    batches.records[number, 0] = total
+    batches.records[number, 1] = weight
+    batches.records[number, 2] = norm
+    if not (np.isfinite(total) and np.isfinite(norm)):
+        return False
+    update(optimizer, batches.rates[number], norm, gradient)
+    batches.done[0] = number + 1
+    return True

@@ -1,0 +1,230 @@
+"""The gated recurrent unit, both forms, forward and backward. Equations and legend: :mod:`grukit.kernels`."""
+
+from typing import Any
+
+import numpy as np
+
+from grukit.kernels.cpu._jit import kernel
+from grukit.kernels.cpu.linear import add_product, add_row_sums
+from grukit.kernels.scalar import ONE, ZERO, sigmoid, tanh
+
+# The planes of ``gates``.
+R, Z, Q, N = 0, 1, 2, 3
+
+
+@kernel
+def _project_inputs(x: Any, w_ih: Any, gates: Any) -> None:
+    """W_i x of all steps, one product a gate, into the planes r, z and n."""
+    T, B, D = x.shape
+    H = gates.shape[3]
+    rows = x.reshape(T * B, D)
+    for gate, plane in ((0, R), (1, Z), (2, N)):
+        np.dot(rows, w_ih[gate * H : (gate + 1) * H].T, gates[plane].reshape(T * B, H))
+
+
+@kernel
+def _carry(h_previous: Any, h: Any, gates: Any, t: int, b: int) -> None:
+    """A row beyond its own end keeps its state; z = 1 and n = q = r = 0 make its gradients vanish by themselves."""
+    for j in range(h.shape[1]):
+        gates[R, t, b, j] = ZERO
+        gates[Z, t, b, j] = ONE
+        gates[Q, t, b, j] = ZERO
+        gates[N, t, b, j] = ZERO
+        h[b, j] = h_previous[b, j]
+
+
+@kernel
+def gru_forward(x: Any, weights: Any, lengths: Any, h: Any, gates: Any, rows: Any) -> None:
+    """All steps of one layer, reset gate after the recurrent product.
+
+    x        (T, B, D)      in   inputs
+    weights  Weights        in   w_ih (3H, D), w_hh (3H, H), b_ih (3H,), b_hh (3H,)
+    lengths  (B,)           in   steps of each row, 0..T; a row keeps its state beyond its end
+    h        (T+1, B, H)    in   h[0], the initial state
+                            out  h[1:], the states
+    gates    (4, T, B, H)   out  planes r, z, q = W_hn h' + b_hn, n
+    rows     (B, 3H)        scratch
+    """
+    T, B, H = gates.shape[1:]
+    b_r = weights.b_ih[:H] + weights.b_hh[:H]
+    b_z = weights.b_ih[H : 2 * H] + weights.b_hh[H : 2 * H]
+    b_n, b_q = weights.b_ih[2 * H :], weights.b_hh[2 * H :]
+    _project_inputs(x, weights.w_ih, gates)
+    for t in range(T):
+        np.dot(h[t], weights.w_hh.T, rows)
+        for b in range(B):
+            if t >= lengths[b]:
+                _carry(h[t], h[t + 1], gates, t, b)
+                continue
+            for j in range(H):
+                r = sigmoid(gates[R, t, b, j] + rows[b, j] + b_r[j])
+                z = sigmoid(gates[Z, t, b, j] + rows[b, H + j] + b_z[j])
+                q = rows[b, 2 * H + j] + b_q[j]
+                n = tanh(gates[N, t, b, j] + b_n[j] + r * q)
+                gates[R, t, b, j] = r
+                gates[Z, t, b, j] = z
+                gates[Q, t, b, j] = q
+                gates[N, t, b, j] = n
+                h[t + 1, b, j] = n + z * (h[t, b, j] - n)
+
+
+@kernel
+def gru_backward(
+    d_states: Any, x: Any, weights: Any, h: Any, gates: Any, rows: Any, scratch: Any, d_h: Any, d_x: Any, d_weights: Any
+) -> None:
+    """Gradients of :func:`gru_forward`, the same steps in reverse; ``gates`` is overwritten by the gate gradients.
+
+    d_states   (T, B, H) or (0, B, H)  in   gradient that reaches each h[t+1] from outside; empty: only the last state's
+    x, weights, h                      in   as in the forward pass
+    gates      (4, T, B, H)            in   r, z, q, n
+                                       out  gradients of the pre-activations: r, z, recurrent part of n, n
+    rows       (B, 3H)                 scratch
+    scratch    (at least max(B H, 3H, H max(D, H), T B D),)  scratch
+    d_h        (B, H)                  in   gradient of h[T];  out  gradient of h[0]
+    d_x        (T, B, D) or (0, B, D)  out  gradient of x; empty: not wanted
+    d_weights  Weights                 out  added to
+    """
+    T, B, H = gates.shape[1:]
+    through = scratch[: B * H]
+    through[:] = ZERO
+    d = d_h.reshape(B * H)
+    for t in range(T - 1, -1, -1):
+        _gru_step_backward(d_states, h[t].reshape(B * H), gates.reshape(4, T, B * H), t, through, d)
+        for gate, plane in ((0, R), (1, Z), (2, Q)):
+            for b in range(B):
+                for j in range(H):
+                    rows[b, gate * H + j] = gates[plane, t, b, j]
+        np.dot(rows, weights.w_hh, through.reshape(B, H))
+    for i in range(B * H):
+        d[i] += through[i]
+    recurrent_gradients(h[:T], gates, scratch, d_weights)
+    input_gradients(x, weights, gates, scratch, d_x, d_weights)
+
+
+@kernel
+def _gru_step_backward(d_states: Any, h_previous: Any, gates: Any, t: int, through: Any, d: Any) -> None:
+    """One step of the gate loop, flat over rows and units so that it vectorises."""
+    r, z, q, n = gates[R, t], gates[Z, t], gates[Q, t], gates[N, t]
+    size = d.size
+    if d_states.shape[0] > 0:
+        outside = d_states[t].reshape(size)
+        for i in range(size):
+            d[i] += outside[i]
+    for i in range(size):
+        d_i = d[i] + through[i]
+        d_n = d_i * (ONE - z[i]) * (ONE - n[i] * n[i])
+        d_z = d_i * (h_previous[i] - n[i]) * (z[i] - z[i] * z[i])
+        d_r = d_n * q[i] * (r[i] - r[i] * r[i])
+        d[i] = d_i * z[i]
+        q[i] = d_n * r[i]
+        r[i] = d_r
+        z[i] = d_z
+        n[i] = d_n
+
+
+@kernel
+def recurrent_gradients(h_previous: Any, gates: Any, scratch: Any, d_weights: Any) -> None:
+    """d_w_hh and d_b_hh of all steps, one product a gate, from the gate gradients in ``gates``."""
+    T, B, H = h_previous.shape
+    states = h_previous.reshape(T * B, H)
+    for gate, plane in ((0, R), (1, Z), (2, Q)):
+        own = slice(gate * H, (gate + 1) * H)
+        d_gate = gates[plane].reshape(T * B, H)
+        add_product(d_gate.T, states, scratch, d_weights.w_hh[own])
+        add_row_sums(d_gate, d_weights.b_hh[own])
+
+
+@kernel
+def input_gradients(x: Any, weights: Any, gates: Any, scratch: Any, d_x: Any, d_weights: Any) -> None:
+    """d_w_ih, d_b_ih and, where wanted, d_x of all steps, from the gate gradients in ``gates``."""
+    T, B, D = x.shape
+    H = gates.shape[3]
+    inputs = x.reshape(T * B, D)
+    for gate, plane in ((0, R), (1, Z), (2, N)):
+        own = slice(gate * H, (gate + 1) * H)
+        d_gate = gates[plane].reshape(T * B, H)
+        add_product(d_gate.T, inputs, scratch, d_weights.w_ih[own])
+        add_row_sums(d_gate, d_weights.b_ih[own])
+        if d_x.shape[0] > 0:
+            if gate == 0:
+                np.dot(d_gate, weights.w_ih[own], d_x.reshape(T * B, D))
+            else:
+                add_product(d_gate, weights.w_ih[own], scratch, d_x.reshape(T * B, D))
+
+
+@kernel
+def gru_reset_before_forward(x: Any, weights: Any, lengths: Any, h: Any, gates: Any, rows: Any) -> None:
+    """All steps of one layer, reset gate before the recurrent product (Cho et al. 2014).
+
+    Arguments as :func:`gru_forward`, but the plane q of ``gates`` holds r * h', the input of the candidate's product.
+    """
+    T, B, H = gates.shape[1:]
+    b_r = weights.b_ih[:H] + weights.b_hh[:H]
+    b_z = weights.b_ih[H : 2 * H] + weights.b_hh[H : 2 * H]
+    b_n = weights.b_ih[2 * H :] + weights.b_hh[2 * H :]
+    flat = rows.reshape(3 * B * H)
+    rows_rz, rows_n = flat[: 2 * B * H].reshape(B, 2 * H), flat[2 * B * H :].reshape(B, H)
+    _project_inputs(x, weights.w_ih, gates)
+    for t in range(T):
+        np.dot(h[t], weights.w_hh[: 2 * H].T, rows_rz)
+        for b in range(B):
+            for j in range(H):
+                r = sigmoid(gates[R, t, b, j] + rows_rz[b, j] + b_r[j])
+                gates[R, t, b, j] = r
+                gates[Z, t, b, j] = sigmoid(gates[Z, t, b, j] + rows_rz[b, H + j] + b_z[j])
+                gates[Q, t, b, j] = r * h[t, b, j]
+        np.dot(gates[Q, t], weights.w_hh[2 * H :].T, rows_n)
+        for b in range(B):
+            if t >= lengths[b]:
+                _carry(h[t], h[t + 1], gates, t, b)
+                continue
+            for j in range(H):
+                n = tanh(gates[N, t, b, j] + rows_n[b, j] + b_n[j])
+                gates[N, t, b, j] = n
+                h[t + 1, b, j] = n + gates[Z, t, b, j] * (h[t, b, j] - n)
+
+
+@kernel
+def gru_reset_before_backward(
+    d_states: Any, x: Any, weights: Any, h: Any, gates: Any, rows: Any, scratch: Any, d_h: Any, d_x: Any, d_weights: Any
+) -> None:
+    """Gradients of :func:`gru_reset_before_forward`; arguments as :func:`gru_backward`."""
+    T, B, H = gates.shape[1:]
+    w_rz, w_n = weights.w_hh[: 2 * H], weights.w_hh[2 * H :]
+    flat = rows.reshape(3 * B * H)
+    rows_rz, d_reset = flat[: 2 * B * H].reshape(B, 2 * H), flat[2 * B * H :].reshape(B, H)
+    through = scratch[: B * H].reshape(B, H)
+    through[:] = ZERO
+    for t in range(T - 1, -1, -1):
+        for b in range(B):
+            for j in range(H):
+                d = d_h[b, j] + through[b, j] + (d_states[t, b, j] if d_states.shape[0] > 0 else ZERO)
+                z, n = gates[Z, t, b, j], gates[N, t, b, j]
+                d_h[b, j] = d * z
+                gates[Z, t, b, j] = d * (h[t, b, j] - n) * (z - z * z)
+                gates[N, t, b, j] = d * (ONE - z) * (ONE - n * n)
+        np.dot(gates[N, t], w_n, d_reset)
+        for b in range(B):
+            for j in range(H):
+                r = gates[R, t, b, j]
+                d_h[b, j] += d_reset[b, j] * r
+                rows_rz[b, j] = gates[R, t, b, j] = d_reset[b, j] * h[t, b, j] * (r - r * r)
+                rows_rz[b, H + j] = gates[Z, t, b, j]
+        np.dot(rows_rz, w_rz, through)
+    for b in range(B):
+        for j in range(H):
+            d_h[b, j] += through[b, j]
+    _reset_before_recurrent_gradients(h[:T], gates, scratch, d_weights)
+    input_gradients(x, weights, gates, scratch, d_x, d_weights)
+
+
+@kernel
+def _reset_before_recurrent_gradients(h_previous: Any, gates: Any, scratch: Any, d_weights: Any) -> None:
+    """As :func:`recurrent_gradients`; the candidate's product took r * h', kept in the plane q, instead of h'."""
+    T, B, H = h_previous.shape
+    for gate, plane in ((0, R), (1, Z), (2, N)):
+        own = slice(gate * H, (gate + 1) * H)
+        d_gate = gates[plane].reshape(T * B, H)
+        entered = gates[Q] if plane == N else h_previous
+        add_product(d_gate.T, entered.reshape(T * B, H), scratch, d_weights.w_hh[own])
+        add_row_sums(d_gate, d_weights.b_hh[own])

@@ -1,0 +1,66 @@
+"""The linear head, forward and backward, and the two accumulations every weight gradient is made of."""
+
+from typing import Any
+
+import numpy as np
+
+from grukit.kernels.cpu._jit import kernel
+from grukit.kernels.scalar import ZERO
+
+
+@kernel
+def add_product(a: Any, b: Any, scratch: Any, out: Any) -> None:
+    """out (m, n) += a (m, k) b (k, n). Two steps, because ``np.dot`` cannot accumulate; n m of ``scratch`` is used."""
+    m, n = out.shape
+    product = scratch[: m * n].reshape(m, n)
+    np.dot(a, b, product)
+    for i in range(m):
+        for j in range(n):
+            out[i, j] += product[i, j]
+
+
+@kernel
+def add_row_sums(rows: Any, out: Any) -> None:
+    """out (n,) += the sum of ``rows`` (m, n) over m."""
+    for i in range(rows.shape[0]):
+        for j in range(rows.shape[1]):
+            out[j] += rows[i, j]
+
+
+@kernel
+def linear_forward(h: Any, weight: Any, bias: Any, outputs: Any) -> None:
+    """outputs = h W^T + b.
+
+    h        (M, H)  in
+    weight   (K, H)  in
+    bias     (K,)    in
+    outputs  (M, K)  out
+
+    A loop, not ``np.dot``: for the few outputs of a head it is as fast, and the sum of one row never depends on how many
+    other rows there are.
+    """
+    for i in range(h.shape[0]):
+        for k in range(weight.shape[0]):
+            total = ZERO * bias[k]
+            for j in range(weight.shape[1]):
+                total += h[i, j] * weight[k, j]
+            outputs[i, k] = total + bias[k]
+
+
+@kernel
+def linear_backward(d_outputs: Any, h: Any, weight: Any, d_h: Any, d_weight: Any, d_bias: Any) -> None:
+    """Gradients of :func:`linear_forward`.
+
+    d_outputs (M, K), h (M, H), weight (K, H)  in
+    d_h       (M, H)                           out
+    d_weight  (K, H), d_bias (K,)              out, added to
+    """
+    for i in range(h.shape[0]):
+        for j in range(h.shape[1]):
+            d_h[i, j] = ZERO
+        for k in range(weight.shape[0]):
+            d = d_outputs[i, k]
+            d_bias[k] += d
+            for j in range(h.shape[1]):
+                d_h[i, j] += d * weight[k, j]
+                d_weight[k, j] += d * h[i, j]

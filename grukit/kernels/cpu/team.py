@@ -1,0 +1,148 @@
+"""Threads that run one kernel together, and the BLAS kept to one thread meanwhile.
+
+Plain Python threads that release the GIL, not Numba's parallel target: its threading layers abort on concurrent calls or
+after a fork, and every one of them has to be installed, chosen and warmed up. A team meets at barriers between batches.
+"""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numba import types
+from numba.extending import intrinsic
+from threadpoolctl import ThreadpoolController
+
+from grukit.kernels.cpu._jit import kernel
+
+ARRIVED, STOP = 0, 8  # entries of a team's control array, 64 bytes apart so that they share no cache line
+CONTROL_SIZE = 16
+SPINS = 200  # looks at the counter before a waiting thread offers its core to others, about a microsecond
+
+_yield_processor = types.ExternalFunction(
+    "SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32()
+)
+
+
+def _element(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    array = context.make_array(signature.args[0])(context, builder, args[0])
+    return builder.gep(array.data, [args[1]])
+
+
+@intrinsic
+def _add(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
+    """Atomically array[index] += value; returns the value before."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.atomic_rmw("add", _element(context, builder, signature, args), args[2], "seq_cst")
+
+    return types.int64(array, types.intp, types.int64), codegen
+
+
+@intrinsic
+def _load(typingctx: Any, array: Any, index: Any) -> Any:
+    """Atomically read array[index]."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.load_atomic(_element(context, builder, signature, args), "seq_cst", 8)
+
+    return types.int64(array, types.intp), codegen
+
+
+@kernel
+def stopped(control: Any) -> bool:
+    """Whether the team was told to stop."""
+    return _load(control, STOP) != 0
+
+
+@kernel
+def stop(control: Any) -> None:
+    """Tell the team to stop: every barrier opens."""
+    _add(control, STOP, 1)
+
+
+@kernel
+def barrier(control: Any, team: int) -> None:
+    """Wait until all ``team`` threads are here, or the team is told to stop.
+
+    The counter only ever grows; the arrivals of one meeting are a whole multiple of the team.
+    """
+    if team == 1:
+        return
+    goal = (_add(control, ARRIVED, 1) // team + 1) * team
+    spins = 0
+    while _load(control, ARRIVED) < goal and not stopped(control):
+        spins += 1
+        if spins > SPINS:
+            _yield_processor()
+
+
+class Team:
+    """``n_threads`` threads for kernels whose first arguments are (thread, team, control).
+
+    Use as a context manager. While any team is open, every BLAS of the process runs on one thread: our threads already
+    use the cores, and one product's rounding must not depend on how a BLAS splits it.
+    """
+
+    def __init__(self, n_threads: int = 1):
+        self.n_threads = n_threads
+
+    def __enter__(self) -> "Team":
+        self._blas = single_threaded_blas()
+        self._blas.__enter__()
+        self._pool = ThreadPoolExecutor(self.n_threads - 1, "grukit") if self.n_threads > 1 else None
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+        self._blas.__exit__(*error)
+
+    def run(self, function: Callable[..., Any], *args: Any) -> None:
+        """Call ``function(thread, team, control, *args)`` in every thread and wait for all of them."""
+        control = np.zeros(CONTROL_SIZE, dtype=np.int64)
+        others = []
+        try:
+            for thread in range(1, self.n_threads):
+                assert self._pool is not None
+                others.append(self._pool.submit(function, thread, self.n_threads, control, *args))
+            function(0, self.n_threads, control, *args)
+        except BaseException:  # Ctrl-C between two calls, say: nobody may wait for a thread that never comes
+            control[STOP] = 1
+            raise
+        finally:
+            wait(others)
+        for other in others:
+            other.result()
+
+
+_lock = threading.Lock()
+_users = 0
+_before: list[tuple[Any, int]] = []
+_controller: ThreadpoolController | None = None
+
+
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """Every BLAS of the process on one thread, until the last of several overlapping users leaves."""
+    global _users, _controller
+    with _lock:
+        if _users == 0:
+            # Looking the libraries up costs milliseconds, setting their threads a microsecond.
+            _controller = _controller or ThreadpoolController()
+            for library in _controller.select(user_api="blas").lib_controllers:
+                _before.append((library, library.get_num_threads()))
+                library.set_num_threads(1)
+        _users += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            if _users == 0:
+                while _before:
+                    library, n_threads = _before.pop()
+                    library.set_num_threads(n_threads)

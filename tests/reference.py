@@ -1,0 +1,274 @@
+"""Slow, obvious NumPy float64 gated recurrent units: the oracle that the tests compare with.
+
+Sizes: B sequences, T steps, D inputs, H hidden units, K outputs. Sequences are time-major, x (T, B, D).
+The three gates r (reset), z (update), n (candidate) are stacked in this order along the first axis of the
+weights, as in PyTorch: weight_ih (3H, D), weight_hh (3H, H), bias_ih (3H,), bias_hh (3H,).
+One step goes from the state h' to the state h:
+
+    r = sigmoid(W_ir x + b_ir + W_hr h' + b_hr)
+    z = sigmoid(W_iz x + b_iz + W_hz h' + b_hz)
+    n = tanh(W_in x + b_in + r * (W_hn h' + b_hn))     cell "gru"
+    n = tanh(W_in x + b_in + W_hn (r * h') + b_hn)     cell "gru_reset_before"
+    h = (1 - z) * n + z * h'
+
+Row b runs for lengths[b] steps. After its end its state is carried unchanged to h[T], and the inputs there
+are never read, so that neither they nor the weights receive a gradient from those steps.
+"""
+
+import numpy as np
+
+
+def sigmoid(a):
+    """Return 1 / (1 + exp(-a)), without overflow."""
+    return np.exp(-np.logaddexp(0.0, -a))
+
+
+# --- One step of one row -----------------------------------------------------------------------------
+
+
+def step_forward(cell, x, h, w_ih, w_hh, b_ih, b_hh):
+    """Take one row one step on: x (D,), h (H,) -> next state, r, z, n (each (H,))."""
+    w_ir, w_iz, w_in = np.split(w_ih, 3)
+    w_hr, w_hz, w_hn = np.split(w_hh, 3)
+    b_ir, b_iz, b_in = np.split(b_ih, 3)
+    b_hr, b_hz, b_hn = np.split(b_hh, 3)
+
+    r = sigmoid(w_ir @ x + b_ir + w_hr @ h + b_hr)
+    z = sigmoid(w_iz @ x + b_iz + w_hz @ h + b_hz)
+    if cell == "gru":
+        n = np.tanh(w_in @ x + b_in + r * (w_hn @ h + b_hn))
+    elif cell == "gru_reset_before":
+        n = np.tanh(w_in @ x + b_in + w_hn @ (r * h) + b_hn)
+    else:
+        raise ValueError(f"unknown cell {cell!r}")
+    return (1 - z) * n + z * h, r, z, n
+
+
+def step_backward(cell, d_next, x, h, r, z, n, w_ih, w_hh, b_hh):
+    """Take the gradient d_next (H,) of a step's new state back to all that the step read.
+
+    In the names, a_r, a_z and a_n are what goes into the sigmoids and the tanh.
+    """
+    w_hr, w_hz, w_hn = np.split(w_hh, 3)
+    b_hn = np.split(b_hh, 3)[2]
+
+    # h_next = (1 - z) * n + z * h
+    d_a_n = d_next * (1 - z) * (1 - n**2)
+    d_a_z = d_next * (h - n) * z * (1 - z)
+    d_h = d_next * z
+
+    if cell == "gru":  # a_n = ... + r * (w_hn @ h + b_hn)
+        d_r = d_a_n * (w_hn @ h + b_hn)
+        d_b_hn = d_a_n * r
+        d_w_hn = np.outer(d_b_hn, h)
+        d_h += w_hn.T @ d_b_hn
+    else:  # a_n = ... + w_hn @ (r * h) + b_hn
+        d_r = (w_hn.T @ d_a_n) * h
+        d_b_hn = d_a_n
+        d_w_hn = np.outer(d_b_hn, r * h)
+        d_h += (w_hn.T @ d_a_n) * r
+
+    d_a_r = d_r * r * (1 - r)
+    d_h += w_hr.T @ d_a_r + w_hz.T @ d_a_z
+
+    d_a = np.concatenate([d_a_r, d_a_z, d_a_n])
+    return {
+        "d_x": w_ih.T @ d_a,
+        "d_h": d_h,
+        "d_w_ih": np.outer(d_a, x),
+        "d_w_hh": np.concatenate([np.outer(d_a_r, h), np.outer(d_a_z, h), d_w_hn]),
+        "d_b_ih": d_a,
+        "d_b_hh": np.concatenate([d_a_r, d_a_z, d_b_hn]),
+    }
+
+
+# --- One layer ---------------------------------------------------------------------------------------
+
+
+def cell_forward(cell, x, h0, w_ih, w_hh, b_ih, b_hh, lengths=None):
+    """Run a layer over x (T, B, D) from h0 (B, H) -> (states h (T+1, B, H), cache); h[0] is h0."""
+    x, h0, w_ih, w_hh, b_ih, b_hh = (np.asarray(a, dtype=np.float64) for a in (x, h0, w_ih, w_hh, b_ih, b_hh))
+    n_steps, n_rows, _ = x.shape
+    if lengths is None:
+        lengths = np.full(n_rows, n_steps)
+
+    h = np.zeros((n_steps + 1, *h0.shape))
+    r, z, n = (np.zeros((n_steps, *h0.shape)) for _ in range(3))
+    h[0] = h0
+    for t in range(n_steps):
+        for b in range(n_rows):
+            if t < lengths[b]:
+                h[t + 1, b], r[t, b], z[t, b], n[t, b] = step_forward(
+                    cell, x[t, b], h[t, b], w_ih, w_hh, b_ih, b_hh
+                )
+            else:
+                h[t + 1, b] = h[t, b]
+
+    cache = {"x": x, "h": h, "r": r, "z": z, "n": n, "lengths": lengths}
+    cache.update(w_ih=w_ih, w_hh=w_hh, b_hh=b_hh)
+    return h, cache
+
+
+def cell_backward(cell, d_h, cache):
+    """Take the gradients d_h (T+1, B, H) that arrive at the states h[0..T] back through a layer.
+
+    Returns a dict: d_x (T, B, D), d_h0 (B, H), d_w_ih, d_w_hh, d_b_ih, d_b_hh (like the weights).
+    """
+    x, h, r, z, n, lengths = (cache[key] for key in ("x", "h", "r", "z", "n", "lengths"))
+    w_ih, w_hh, b_hh = cache["w_ih"], cache["w_hh"], cache["b_hh"]
+    result = {
+        "d_x": np.zeros_like(x),
+        "d_w_ih": np.zeros_like(w_ih),
+        "d_w_hh": np.zeros_like(w_hh),
+        "d_b_ih": np.zeros_like(b_hh),
+        "d_b_hh": np.zeros_like(b_hh),
+    }
+    d_h = np.array(d_h, dtype=np.float64)  # a copy: each step adds its part to the state before it
+    n_steps, n_rows, _ = x.shape
+    for t in reversed(range(n_steps)):
+        for b in range(n_rows):
+            if t < lengths[b]:
+                step = step_backward(
+                    cell, d_h[t + 1, b], x[t, b], h[t, b], r[t, b], z[t, b], n[t, b], w_ih, w_hh, b_hh
+                )
+                d_h[t, b] += step["d_h"]
+                result["d_x"][t, b] = step["d_x"]
+                for key in ("d_w_ih", "d_w_hh", "d_b_ih", "d_b_hh"):
+                    result[key] += step[key]
+            else:  # h[t + 1] is h[t]
+                d_h[t, b] += d_h[t + 1, b]
+    result["d_h0"] = d_h[0]
+    return result
+
+
+# --- Stacked layers and a linear head ----------------------------------------------------------------
+
+
+def network_forward(cell, weights, x, lengths=None, initial=None, per_step=False):
+    """Run stacked layers, then the linear head on the last layer's final state (or on all its states).
+
+    `weights` has weight_ih_l{k}, weight_hh_l{k}, bias_ih_l{k}, bias_hh_l{k} for each layer k, and head.weight
+    (K, H), head.bias (K,); `initial` is a list of one (B, H_k) per layer, None for zeros.
+    Returns (outputs (B, K), or (T, B, K) if per_step, cache). Steps beyond a row's end give the outputs of
+    its final state.
+    """
+    weights = {name: np.asarray(value, dtype=np.float64) for name, value in weights.items()}
+    n_rows = np.shape(x)[1]
+    n_layers = sum(name.startswith("weight_ih_l") for name in weights)
+    if initial is None:
+        initial = [np.zeros((n_rows, weights[f"weight_hh_l{k}"].shape[1])) for k in range(n_layers)]
+
+    layer_input, layer_caches = x, []
+    for k in range(n_layers):
+        layer_weights = (weights[f"{name}_l{k}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+        h, layer_cache = cell_forward(cell, layer_input, initial[k], *layer_weights, lengths=lengths)
+        layer_caches.append(layer_cache)
+        layer_input = h[1:]
+
+    head_input = h[1:] if per_step else h[-1]
+    outputs = head_input @ weights["head.weight"].T + weights["head.bias"]
+    cache = {"cell": cell, "weights": weights, "layers": layer_caches}
+    cache.update(head_input=head_input, per_step=per_step)
+    return outputs, cache
+
+
+def network_backward(d_outputs, cache):
+    """Take the gradient of the outputs, (B, K) or (T, B, K), back through the head and the layers.
+
+    Returns (gradients named like the weights, d_x (T, B, D), d_initial: a list of one (B, H_k) per layer).
+    """
+    layers, head_weight = cache["layers"], cache["weights"]["head.weight"]
+    n_outputs, n_hidden = head_weight.shape
+    rows = d_outputs.reshape(-1, n_outputs)
+    gradients = {
+        "head.weight": rows.T @ cache["head_input"].reshape(-1, n_hidden),
+        "head.bias": rows.sum(axis=0),
+    }
+
+    d_h = np.zeros_like(layers[-1]["h"])
+    if cache["per_step"]:
+        d_h[1:] = d_outputs @ head_weight
+    else:
+        d_h[-1] = d_outputs @ head_weight
+
+    d_initial = [None] * len(layers)
+    for k in reversed(range(len(layers))):
+        back = cell_backward(cache["cell"], d_h, layers[k])
+        gradients[f"weight_ih_l{k}"] = back["d_w_ih"]
+        gradients[f"weight_hh_l{k}"] = back["d_w_hh"]
+        gradients[f"bias_ih_l{k}"] = back["d_b_ih"]
+        gradients[f"bias_hh_l{k}"] = back["d_b_hh"]
+        d_initial[k] = back["d_h0"]
+        if k > 0:  # this layer's inputs are the states h[1:] of the layer below
+            d_h = np.zeros_like(layers[k - 1]["h"])
+            d_h[1:] = back["d_x"]
+    return gradients, back["d_x"], d_initial
+
+
+# --- Losses ------------------------------------------------------------------------------------------
+
+
+def elementwise_loss(name, p, y, parameter=None):
+    """Return the loss of every prediction p for its target y, and its derivative by p."""
+    error = p - y
+    if name == "squared_error":
+        return error**2, 2 * error
+    if name == "absolute_error":
+        return np.abs(error), np.sign(error)
+    if name == "huber":  # quadratic up to delta, then linear
+        delta = parameter
+        small = np.abs(error) <= delta
+        value = np.where(small, error**2 / 2, delta * (np.abs(error) - delta / 2))
+        return value, np.where(small, error, delta * np.sign(error))
+    if name == "quantile":  # the pinball loss; where y = p, the derivative is that of y > p
+        q = parameter
+        return np.where(y >= p, q * (y - p), (1 - q) * (p - y)), np.where(y >= p, -q, 1 - q)
+    if name == "poisson":  # log link: the mean is exp(p)
+        return np.exp(p) - y * p, np.exp(p) - y
+    raise ValueError(f"unknown loss {name!r}")
+
+
+def loss(name, prediction, target, weights=None, parameter=None, lengths=None):
+    """Average a loss -> (value, its gradient by the prediction).
+
+    `prediction` and `target` are (B, K), or (T, B, K) for one prediction per step. The mean is plain over
+    the K outputs and weighted by `weights` (B,) over the rows; per step, it goes over all steps
+    t < lengths[b] of all rows, each with its row's weight. `parameter` is the delta of "huber" and the q of
+    "quantile".
+    """
+    prediction, target = np.asarray(prediction, dtype=np.float64), np.asarray(target, dtype=np.float64)
+    n_rows, n_outputs = prediction.shape[-2:]
+
+    share = np.ones(prediction.shape[:-1])  # of every row (B,), or of every step of every row (T, B)
+    if weights is not None:
+        share = share * np.asarray(weights, dtype=np.float64)
+    if prediction.ndim == 3 and lengths is not None:
+        for b in range(n_rows):
+            share[lengths[b] :, b] = 0
+    share = share[..., None] / (share.sum() * n_outputs)
+
+    value, slope = elementwise_loss(name, prediction, target, parameter)
+    counted = share > 0  # what is not counted may even be NaN
+    return np.where(counted, share * value, 0).sum(), np.where(counted, share * slope, 0)
+
+
+# --- Numerical derivatives ---------------------------------------------------------------------------
+
+
+def central_difference(function, array, step=1e-6):
+    """Differentiate the number function() by every entry of a float64 array that it reads.
+
+    The entries are changed in place, one at a time, and restored.
+    """
+    if array.dtype != np.float64:
+        raise TypeError("central differences need a float64 array")
+    result = np.zeros_like(array)
+    for index in np.ndindex(array.shape):
+        value = array[index]
+        array[index] = value + step
+        above = function()
+        array[index] = value - step
+        below = function()
+        array[index] = value
+        result[index] = (above - below) / (2 * step)
+    return result
