@@ -1,0 +1,19 @@
+"""Training: epochs, batches, schedules, stopping, history."""
+
+from grukit.train.lbfgs import fit_lbfgs
+from grukit.train.options import TrainingOptions
+from grukit.train.problem import Problem, predict
+from grukit.train.progress import Progress
+from grukit.train.schedules import SCHEDULES
+from grukit.train.stochastic import SOLVERS, fit_stochastic
+
+__all__ = [
+    "SCHEDULES",
+    "SOLVERS",
+    "Problem",
+    "Progress",
+    "TrainingOptions",
+    "fit_lbfgs",
+    "fit_stochastic",
+    "predict",
+]

@@ -1,0 +1,30 @@
+"""Everything that says how to train, in one record."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How to train; the names and meanings are those of :class:`grukit.GRURegressor`."""
+
+    solver: str = "adam"
+    alpha: float = 0.0
+    batch_size: int = 64
+    learning_rate: str = "constant"
+    learning_rate_init: float = 0.001
+    max_iter: int = 200
+    shuffle: bool = True
+    tol: float = 1e-4
+    n_iter_no_change: int = 10
+    momentum: float = 0.9
+    nesterovs_momentum: bool = True
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    clip_norm: float | None = 1.0
+    max_fun: int = 15000
+    n_threads: int = 1
+    verbose: bool = False
+    callbacks: tuple[Callable[[dict[str, Any]], Any], ...] = ()

@@ -1,0 +1,96 @@
+"""What is recorded of each epoch, which weights are the best so far, and when to stop."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+
+class Progress:
+    """The record of a fit.
+
+    Parameters
+    ----------
+    max_iter : int
+        Epochs at most.
+    tol : float
+        An epoch improves when its loss is below the best by at least ``tol``.
+    patience : int
+        Stop after this many epochs in a row without improvement.
+    verbose : bool
+        Show a progress bar.
+    callbacks : tuple of callable
+        Each receives the epoch's record, a dict; one that returns True stops training.
+
+    Attributes
+    ----------
+    records : list of dict
+        epoch (from 1), loss, validation_loss, gradient_norm, learning_rate, seconds.
+    best_parameters : ndarray or None
+        Copy of the parameters with the lowest loss: the validation loss where there is one, otherwise the training loss.
+    best_iter : int
+        Their epoch.
+    n_waiting : int
+        Epochs in a row without improvement.
+    stop_reason : str
+        One sentence; empty while training goes on.
+    """
+
+    def __init__(
+        self,
+        max_iter: int,
+        tol: float,
+        patience: int,
+        verbose: bool = False,
+        callbacks: tuple[Callable[[dict[str, Any]], Any], ...] = (),
+    ):
+        self.max_iter, self.tol, self.patience, self.callbacks = max_iter, tol, patience, callbacks
+        self.records: list[dict[str, Any]] = []
+        self.best_parameters: np.ndarray | None = None
+        self.best_loss, self.best_iter = np.inf, 0
+        self.n_waiting = 0
+        self.stop_reason = ""
+        self._to_beat = np.inf
+        self._bar = tqdm(total=max_iter, unit="epoch", disable=not verbose)
+        self._clock = time.perf_counter()
+
+    def record(
+        self,
+        parameters: np.ndarray,
+        loss: float,
+        validation_loss: float | None,
+        gradient_norm: float,
+        learning_rate: float,
+    ) -> None:
+        """Take down one epoch, keep the parameters where they are the best so far, and decide whether to go on."""
+        now = time.perf_counter()
+        seconds, self._clock = now - self._clock, now
+        entry = {
+            "epoch": len(self.records) + 1,
+            "loss": loss,
+            "validation_loss": np.nan if validation_loss is None else validation_loss,
+            "gradient_norm": gradient_norm,
+            "learning_rate": learning_rate,
+            "seconds": seconds,
+        }
+        self.records.append(entry)
+        monitored = loss if validation_loss is None else validation_loss
+        if monitored < self.best_loss:
+            self.best_loss, self.best_iter, self.best_parameters = monitored, len(self.records), parameters.copy()
+        self.n_waiting = 0 if monitored < self._to_beat - self.tol else self.n_waiting + 1
+        self._to_beat = min(self._to_beat, monitored)
+        if self._bar.update():
+            self._bar.set_postfix_str(f"loss {monitored:.4g}", refresh=False)
+        if any([callback(dict(entry)) is True for callback in self.callbacks]):  # noqa: C419 - every one is called
+            self.stop_reason = f"A callback stopped training after epoch {len(self.records)}."
+
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether ``patience`` epochs in a row brought no improvement."""
+        return self.n_waiting >= self.patience
+
+    def close(self) -> None:
+        """End the progress bar."""
+        self._bar.close()
