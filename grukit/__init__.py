@@ -1,1 +1,6 @@
-"""Numba-accelerated gated recurrent units for pandas time series."""
+"""Numba-accelerated gated recurrent units with scikit-learn estimators for pandas time series."""
+
+from grukit.estimators import GRURegressor
+
+__version__ = "0.1.0"
+__all__ = ["GRURegressor", "__version__"]

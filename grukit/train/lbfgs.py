@@ -54,7 +54,7 @@ def fit_lbfgs(problem: Problem, parameters: np.ndarray, options: TrainingOptions
         When training is interrupted, or the loss of the initial weights is not finite.
     """
     objective = _Objective(problem, parameters, options.alpha)
-    progress = Progress(options.max_iter, options.tol, options.n_iter_no_change, options.verbose, options.callbacks)
+    progress = Progress(options)
 
     def record(intermediate_result: Any) -> None:
         parameters[:] = intermediate_result.x

@@ -25,6 +25,6 @@ class TrainingOptions:
     epsilon: float = 1e-8
     clip_norm: float | None = 1.0
     max_fun: int = 15000
-    n_threads: int = 1
     verbose: bool = False
+    n_before: int = 0
     callbacks: tuple[Callable[[dict[str, Any]], Any], ...] = ()

@@ -39,7 +39,9 @@ class Problem:
     validation : Samples or None
         Sequences that are only evaluated.
     n_threads : int
-        Threads.
+        Threads at most; no more are started than a batch has chunks.
+    batch_size : int
+        Samples in a batch.
     """
 
     def __init__(
@@ -51,11 +53,13 @@ class Problem:
         loss_parameter: float,
         validation: Any = None,
         n_threads: int = 1,
+        batch_size: int = 1,
     ):
         self.kernels, self.spec, self.samples, self.validation = kernels, spec, samples, validation
         self.rows = chunk_rows(spec)
         self.loss = kernels.Loss(LOSSES[loss], loss_parameter, self.rows)
         self.network = spec.for_kernels(kernels)
+        n_threads = max(1, min(n_threads, -(-batch_size // self.rows), kernels.N_SLOTS))
         self.team = kernels.Team(n_threads)
         longest = max(int(s.lengths.max()) for s in (samples, validation) if s is not None)
         dtype = samples.values.dtype

@@ -1,11 +1,12 @@
 """What is recorded of each epoch, which weights are the best so far, and when to stop."""
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
+
+from grukit.train.options import TrainingOptions
 
 
 class Progress:
@@ -13,16 +14,8 @@ class Progress:
 
     Parameters
     ----------
-    max_iter : int
-        Epochs at most.
-    tol : float
-        An epoch improves when its loss is below the best by at least ``tol``.
-    patience : int
-        Stop after this many epochs in a row without improvement.
-    verbose : bool
-        Show a progress bar.
-    callbacks : tuple of callable
-        Each receives the epoch's record, a dict; one that returns True stops training.
+    options : TrainingOptions
+        Of them ``max_iter``, ``tol``, ``n_iter_no_change``, ``verbose``, ``callbacks``, ``n_before``.
 
     Attributes
     ----------
@@ -38,22 +31,15 @@ class Progress:
         One sentence; empty while training goes on.
     """
 
-    def __init__(
-        self,
-        max_iter: int,
-        tol: float,
-        patience: int,
-        verbose: bool = False,
-        callbacks: tuple[Callable[[dict[str, Any]], Any], ...] = (),
-    ):
-        self.max_iter, self.tol, self.patience, self.callbacks = max_iter, tol, patience, callbacks
+    def __init__(self, options: TrainingOptions):
+        self.options = options
         self.records: list[dict[str, Any]] = []
         self.best_parameters: np.ndarray | None = None
         self.best_loss, self.best_iter = np.inf, 0
         self.n_waiting = 0
         self.stop_reason = ""
         self._to_beat = np.inf
-        self._bar = tqdm(total=max_iter, unit="epoch", disable=not verbose)
+        self._bar = tqdm(total=options.max_iter, unit="epoch", disable=not options.verbose)
         self._clock = time.perf_counter()
 
     def record(
@@ -68,7 +54,7 @@ class Progress:
         now = time.perf_counter()
         seconds, self._clock = now - self._clock, now
         entry = {
-            "epoch": len(self.records) + 1,
+            "epoch": self.options.n_before + len(self.records) + 1,
             "loss": loss,
             "validation_loss": np.nan if validation_loss is None else validation_loss,
             "gradient_norm": gradient_norm,
@@ -78,18 +64,18 @@ class Progress:
         self.records.append(entry)
         monitored = loss if validation_loss is None else validation_loss
         if monitored < self.best_loss:
-            self.best_loss, self.best_iter, self.best_parameters = monitored, len(self.records), parameters.copy()
-        self.n_waiting = 0 if monitored < self._to_beat - self.tol else self.n_waiting + 1
+            self.best_loss, self.best_iter, self.best_parameters = monitored, entry["epoch"], parameters.copy()
+        self.n_waiting = 0 if monitored < self._to_beat - self.options.tol else self.n_waiting + 1
         self._to_beat = min(self._to_beat, monitored)
         if self._bar.update():
             self._bar.set_postfix_str(f"loss {monitored:.4g}", refresh=False)
-        if any([callback(dict(entry)) is True for callback in self.callbacks]):  # noqa: C419 - every one is called
-            self.stop_reason = f"A callback stopped training after epoch {len(self.records)}."
+        if any([callback(dict(entry)) is True for callback in self.options.callbacks]):  # noqa: C419 - every one is called
+            self.stop_reason = f"A callback stopped training after epoch {entry['epoch']}."
 
     @property
     def out_of_patience(self) -> bool:
-        """Whether ``patience`` epochs in a row brought no improvement."""
-        return self.n_waiting >= self.patience
+        """Whether ``n_iter_no_change`` epochs in a row brought no improvement of at least ``tol``."""
+        return self.n_waiting >= self.options.n_iter_no_change
 
     def close(self) -> None:
         """End the progress bar."""

@@ -132,7 +132,7 @@ def fit_stochastic(
         For each step that was not finite, naming epoch and batch, and when training gives up or is interrupted.
     """
     stepper = _Stepper(problem, parameters, options, state)
-    progress = Progress(options.max_iter, options.tol, options.n_iter_no_change, options.verbose, options.callbacks)
+    progress = Progress(options)
     keep_best = problem.validation is not None
     try:
         for epoch in range(options.max_iter):
@@ -144,7 +144,7 @@ def fit_stochastic(
     except (KeyboardInterrupt, _Diverged) as end:
         what = "was interrupted" if isinstance(end, KeyboardInterrupt) else "diverged"
         kept = f"the best weights so far, of epoch {progress.best_iter}," if progress.records else "the current weights"
-        progress.stop_reason = f"Training {what} in epoch {len(progress.records) + 1}; {kept} are kept."
+        progress.stop_reason = f"Training {what} in epoch {options.n_before + len(progress.records) + 1}; {kept} are kept."
         warnings.warn(progress.stop_reason, ConvergenceWarning, stacklevel=2)
         keep_best = True
     finally:
@@ -162,7 +162,7 @@ def _run_epoch(stepper: _Stepper, progress: Progress, epoch: int, random_state: 
     rates = rates_of_epoch(
         options.learning_rate, options.learning_rate_init * stepper.rate_scale, epoch, options.max_iter, n_batches
     )
-    loss, norm = stepper.epoch(epoch + 1, order, rates)
+    loss, norm = stepper.epoch(options.n_before + epoch + 1, order, rates)
     parameters = stepper.optimizer.parameters
     validation = None if problem.validation is None else problem.validation_loss(parameters)
     progress.record(parameters, loss, validation, norm, float(rates[-1]))

@@ -1,0 +1,48 @@
+"""Standardising, with figures from the training part alone."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """Column-wise (x - mean) / scale.
+
+    Attributes
+    ----------
+    mean, scale : ndarray of shape (D,), float64
+        Mean and standard deviation (population form); a constant column has the scale 1.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def identity(cls, n_columns: int) -> "Scaler":
+        """Change nothing."""
+        return cls(np.zeros(n_columns), np.ones(n_columns))
+
+    @classmethod
+    def fit(cls, values: np.ndarray, weights: np.ndarray | None = None) -> "Scaler":
+        """Measure the columns of ``values`` (n, D), each row counted ``weights`` (n,) times."""
+        mean, scale = np.empty(values.shape[1]), np.empty(values.shape[1])
+        for d in range(values.shape[1]):  # a column at a time: no float64 copy of the whole table
+            column = values[:, d].astype(np.float64)
+            mean[d] = np.average(column, weights=weights)
+            variance = np.average((column - mean[d]) ** 2, weights=weights)
+            # Rounding makes the spread of a constant column a little more than nothing.
+            constant = variance <= (8 * np.finfo(float).eps * abs(mean[d])) ** 2
+            scale[d] = 1.0 if constant else np.sqrt(variance)
+        return cls(mean, scale)
+
+    def transform(self, values: np.ndarray, dtype: str) -> np.ndarray:
+        """Standardised copy (n, D) of type ``dtype``, C-contiguous."""
+        out = np.empty(values.shape, dtype)
+        for d in range(values.shape[1]):
+            out[:, d] = (values[:, d] - self.mean[d]) / self.scale[d]
+        return out
+
+    def inverse(self, values: np.ndarray) -> np.ndarray:
+        """Undo :meth:`transform`; float64."""
+        return values * self.scale + self.mean

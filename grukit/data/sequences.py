@@ -1,0 +1,130 @@
+"""Sequences inside one table of rows: windows of a time series, or sequences that stand alone."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from grukit.data.frames import Table, check_columns, check_finite
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Samples as pieces of one table; nothing is copied and windows overlap freely.
+
+    Attributes
+    ----------
+    values : ndarray of shape (N, D)
+        Rows of all sequences.
+    starts, lengths : ndarray of shape (n,), int64
+        Sample i is ``values[starts[i] : starts[i] + lengths[i]]``.
+    exchangeable : bool
+        Whether the samples stand alone, without an order in time.
+    """
+
+    values: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
+    exchangeable: bool
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def take(self, samples: np.ndarray) -> "Sequences":
+        """The chosen samples, over the same rows."""
+        return Sequences(self.values, self.starts[samples], self.lengths[samples], self.exchangeable)
+
+
+def windows(table: Table, window: int, context: dict[tuple[Any, ...], np.ndarray] | None = None) -> Sequences:
+    """One sample for each row of a table: the row and up to ``window - 1`` rows before it, never of another series.
+
+    The first rows of a series see the shorter history that exists.
+
+    Parameters
+    ----------
+    table : Table
+        n rows.
+    window : int
+        Rows a sample holds at most.
+    context : dict of series key -> ndarray of shape (c, D), default=None
+        Rows that come before a series' first; they are history, no samples.
+    """
+    context = context or {}
+    pieces, starts, ends, at = [], [], [], 0
+    for s, key in enumerate(table.keys):
+        first, last = table.offsets[s], table.offsets[s + 1]
+        before = context.get(key)
+        n_before = 0 if before is None else len(before)
+        if before is not None:
+            pieces.append(before)
+        pieces.append(table.values[first:last])
+        end = at + n_before + np.arange(1, last - first + 1)
+        starts.append(np.maximum(end - window, at))
+        ends.append(end)
+        at += n_before + last - first
+    values = np.concatenate(pieces) if len(pieces) > len(table.keys) else table.values
+    start, end = np.concatenate(starts), np.concatenate(ends)
+    return Sequences(values, start, end - start, exchangeable=False)
+
+
+def independent_rows(values: np.ndarray) -> Sequences:
+    """Each row of a table (n, T) as one univariate sequence of T steps."""
+    n, T = values.shape
+    return Sequences(values.reshape(n * T, 1), np.arange(n) * T, np.full(n, T), exchangeable=True)
+
+
+def is_sequences(X: Any) -> bool:
+    """Whether X is a 3-D array or a list of two-dimensional tables, rather than one table."""
+    if isinstance(X, (list, tuple)):
+        return len(X) > 0 and all(isinstance(x, (np.ndarray, pd.DataFrame)) and x.ndim == 2 for x in X)
+    return isinstance(X, np.ndarray) and X.ndim == 3
+
+
+def read_sequences(X: Any) -> tuple[Sequences, list[Any] | None]:
+    """Sequences from a 3-D array (n_sequences, n_steps, n_features) or a list of two-dimensional tables.
+
+    Returns
+    -------
+    sequences : Sequences
+    columns : list or None
+        The common column names of a list of DataFrames.
+
+    Raises
+    ------
+    ValueError
+        Naming the sequence that is empty, not numeric, not finite, or of other columns than the first.
+    """
+    if isinstance(X, np.ndarray):
+        if 0 in X.shape:
+            raise ValueError(f"X is empty: its shape is {X.shape}; at least one sequence, step and feature is needed.")
+        X = [*_as_float(X, "X")]
+    first = X[0]
+    columns = list(first.columns) if isinstance(first, pd.DataFrame) else None
+    arrays = []
+    for i, x in enumerate(X):
+        what = f"X[{i}]"
+        check_columns(x, what)
+        index = x.index if isinstance(x, pd.DataFrame) else None
+        if isinstance(x, pd.DataFrame) and columns is not None and list(x.columns) != columns:
+            raise ValueError(f"{what} has the columns {list(x.columns)}; X[0] has {columns}.")
+        array = _as_float(x, what)
+        if 0 in array.shape:
+            raise ValueError(f"{what} is empty: its shape is {array.shape}; a sequence needs at least one step.")
+        if array.shape[1] != np.shape(first)[1]:
+            raise ValueError(f"{what} has {array.shape[1]} features; X[0] has {np.shape(first)[1]}.")
+        check_finite(array, what, columns, index)
+        arrays.append(array)
+    lengths = np.array([len(array) for array in arrays])
+    starts = np.cumsum(lengths) - lengths
+    return Sequences(np.concatenate(arrays), starts, lengths, exchangeable=True), columns
+
+
+def _as_float(x: Any, what: str) -> np.ndarray:
+    array = np.asarray(x)
+    if array.dtype.kind == "c":
+        raise ValueError(f"{what} holds complex numbers. Complex data not supported.")
+    try:
+        return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{what} must hold numbers: {error}") from error

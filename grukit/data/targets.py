@@ -1,0 +1,164 @@
+"""Targets in, predictions out, with the user's index and names."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from grukit.data.frames import check_columns, check_finite
+from grukit.data.sequences import Sequences
+
+
+@dataclass(frozen=True)
+class TargetForm:
+    """How the user wrote the targets, so that predictions can be written alike.
+
+    Attributes
+    ----------
+    n_outputs : int
+        K.
+    per_step : bool
+        A target at every step of a sequence.
+    squeeze : bool
+        The targets had no axis of outputs, so predictions have none.
+    names : list or None
+        Name of a Series, column names of a DataFrame.
+    """
+
+    n_outputs: int
+    per_step: bool
+    squeeze: bool
+    names: list[Any] | None
+
+
+def read_targets(y: Any, sequences: Sequences, X: Any) -> tuple[np.ndarray, TargetForm]:
+    """Check and read ``y``.
+
+    Parameters
+    ----------
+    y : Series, DataFrame, array of shape (n,) or (n, K); 3-D array or list of arrays for a target at every step
+        Targets.
+    sequences : Sequences
+        What they are the targets of.
+    X : object
+        As the user gave it, for its index.
+
+    Returns
+    -------
+    values : ndarray of shape (n, K), or (N, K) with a target at every step, float64
+    form : TargetForm
+
+    Raises
+    ------
+    ValueError
+        Where the index, the length or a value is wrong.
+    """
+    if sequences.exchangeable and _is_per_step(y):
+        return _read_steps(y, sequences)
+    check_columns(y, "y")
+    index = y.index if isinstance(y, (pd.Series, pd.DataFrame)) else None
+    if index is not None and isinstance(X, pd.DataFrame) and not index.equals(X.index):
+        _raise_mismatch(X.index, index)
+    names = _names(y)
+    array = _as_numbers(y, "y")
+    if array.ndim not in (1, 2) or 0 in array.shape[1:]:
+        raise ValueError(f"y must have the shape (n,) or (n, n_outputs); its shape is {array.shape}.")
+    if len(array) != len(sequences):
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: X has {len(sequences)}, y has {len(array)}."
+        )
+    matrix = array.reshape(len(array), -1)
+    check_finite(matrix, "Input y", names, index)
+    return matrix, TargetForm(matrix.shape[1], False, array.ndim == 1, names)
+
+
+def _raise_mismatch(X_index: pd.Index, y_index: pd.Index) -> None:
+    if len(X_index) != len(y_index):
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: X has {len(X_index)}, y has {len(y_index)}."
+        )
+    differ = np.array([a != b for a, b in zip(X_index, y_index, strict=True)])
+    row = int(np.argmax(differ))
+    raise ValueError(
+        f"X and y have different indexes: at row {row}, X has {X_index[row]} and y has {y_index[row]}. "
+        "Align them first, for instance with y.reindex(X.index)."
+    )
+
+
+def _is_per_step(y: Any) -> bool:
+    if isinstance(y, (list, tuple)):
+        return len(y) > 0 and all(isinstance(t, (np.ndarray, pd.Series, pd.DataFrame)) and t.ndim > 0 for t in y)
+    return isinstance(y, np.ndarray) and y.ndim == 3
+
+
+def _read_steps(y: Any, sequences: Sequences) -> tuple[np.ndarray, TargetForm]:
+    if len(y) != len(sequences):
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: X has {len(sequences)}, y has {len(y)}."
+        )
+    matrices = []
+    for i, t in enumerate(y):
+        what = f"y[{i}]"
+        check_columns(t, what)
+        array = _as_numbers(t, what)
+        if len(array) != sequences.lengths[i]:
+            raise ValueError(f"{what} has {len(array)} steps; X[{i}] has {sequences.lengths[i]}.")
+        matrix = array.reshape(len(array), -1)
+        if matrices and matrix.shape[1] != matrices[0].shape[1]:
+            raise ValueError(f"{what} has {matrix.shape[1]} outputs; y[0] has {matrices[0].shape[1]}.")
+        check_finite(matrix, what, None, t.index if isinstance(t, (pd.Series, pd.DataFrame)) else None)
+        matrices.append(matrix)
+    first = y[0]
+    return np.concatenate(matrices), TargetForm(matrices[0].shape[1], True, np.ndim(first) == 1, _names(first))
+
+
+def _names(y: Any) -> list[Any] | None:
+    if isinstance(y, pd.DataFrame):
+        return list(y.columns)
+    return [y.name] if isinstance(y, pd.Series) else None
+
+
+def _as_numbers(y: Any, what: str) -> np.ndarray:
+    array = np.asarray(y)
+    if array.dtype.kind == "c":
+        raise ValueError(f"{what} holds complex numbers. Complex data not supported.")
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{what} must hold numbers: {error}") from error
+
+
+def to_output(outputs: np.ndarray, X: Any, sequences: Sequences, form: TargetForm) -> Any:
+    """Predictions in the form of the data they were made from.
+
+    Parameters
+    ----------
+    outputs : ndarray of shape (n, K) or (N, K)
+        In the order of the user's rows.
+    X : object
+        What ``predict`` was given. A DataFrame gives a Series or a DataFrame on its index; an array gives an array; with
+        an output at every step, a list gives a list and a 3-D array a 3-D array.
+    sequences : Sequences
+        The samples of X.
+    form : TargetForm
+        How the targets were written in ``fit``.
+    """
+    if not form.per_step:
+        return _shaped(outputs, X.index if isinstance(X, pd.DataFrame) else None, form)
+    pieces = np.split(outputs, np.cumsum(sequences.lengths)[:-1])
+    if isinstance(X, np.ndarray):
+        stacked = np.stack(pieces)
+        return stacked[..., 0] if form.squeeze else stacked
+    return [
+        _shaped(piece, x.index if isinstance(x, pd.DataFrame) else None, form)
+        for piece, x in zip(pieces, X, strict=True)
+    ]
+
+
+def _shaped(outputs: np.ndarray, index: pd.Index | None, form: TargetForm) -> Any:
+    if index is None:
+        return outputs[:, 0] if form.squeeze else outputs
+    if form.squeeze:
+        return pd.Series(outputs[:, 0], index=index, name=form.names[0] if form.names else None)
+    return pd.DataFrame(outputs, index=index, columns=form.names)

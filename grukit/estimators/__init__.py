@@ -1,0 +1,5 @@
+"""The scikit-learn face."""
+
+from grukit.estimators.regressor import GRURegressor
+
+__all__ = ["GRURegressor"]

@@ -1,0 +1,402 @@
+"""Regression on time series and sequences."""
+
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import RegressorMixin, _fit_context
+from sklearn.metrics import r2_score
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from grukit.data import read_targets, tail_of, to_output
+from grukit.estimators._base import RecurrentEstimator, Work
+from grukit.model import CELLS
+from grukit.train import SCHEDULES, SOLVERS
+
+_SHARE = Interval(Real, 0, 1, closed="neither")
+_DECAY = Interval(Real, 0, 1, closed="left")
+_COUNT = Interval(Integral, 1, None, closed="left")
+_AMOUNT = Interval(Real, 0, None, closed="left")
+_POSITIVE = Interval(Real, 0, None, closed="neither")
+
+
+class GRURegressor(RegressorMixin, RecurrentEstimator):
+    """Gated recurrent units for regression on time series and sequences.
+
+    Stacked GRU layers and a linear head, trained by back-propagation through time. X is a table whose rows are
+    consecutive time steps (each prediction sees the last ``window`` rows), a panel of such tables, or a set of sequences.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or tuple of int, default=(32,)
+        Units of each recurrent layer.
+    window : int or None, default=32
+        Rows of history (its own row included) that one prediction sees, when X is a 2-D table whose rows are consecutive
+        time steps. None: each row of a 2-D X is one univariate sequence, independent of the others.
+    cell : {"gru", "gru_reset_before"}, default="gru"
+        "gru": reset gate after the recurrent product, as in cuDNN, PyTorch and Keras. "gru_reset_before": before it, as in
+        Cho et al. (2014).
+    loss : {"squared_error", "absolute_error", "huber", "quantile", "poisson"}, default="squared_error"
+        What is minimised, a mean over samples and outputs: (p - y)^2; abs(p - y); Huber's loss; the pinball loss of
+        ``quantile``; exp(p) - y p, where predictions are exp(p) and y must not be negative.
+    quantile : float, default=0.5
+        Quantile that ``loss="quantile"`` predicts, between 0 and 1.
+    delta : float, default=1.0
+        Where Huber's loss turns from square to straight, in standard deviations of y if ``standardize``, else in y's units.
+    solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
+        "lbfgs" uses all samples at once; it is for small data sets and takes no batches, rates or clipping.
+    alpha : float, default=0.0
+        L2 penalty on the weights, not the biases: alpha / 2 * sum of squares, divided by the batch's total weight. For
+        "adamw", the decoupled weight decay.
+    batch_size : int or "auto", default="auto"
+        Samples in a batch. "auto": 64, or all where there are fewer.
+    learning_rate : {"constant", "cosine", "one_cycle", "adaptive"}, default="constant"
+        Schedule. "cosine": down to 0 over ``max_iter`` epochs. "one_cycle": up for 30 % of them, then down. "adaptive":
+        divided by 5 after each ``n_iter_no_change`` epochs without improvement, until it is below 1e-6.
+    learning_rate_init : float, default=0.003
+        Initial learning rate, the peak of the schedule.
+    max_iter : int, default=200
+        Epochs at most (iterations for "lbfgs").
+    shuffle : bool, default=True
+        Take the samples in a new random order in each epoch.
+    tol : float, default=1e-4
+        What counts as an improvement of the loss; for "lbfgs" the largest entry of the gradient at which it stops.
+    early_stopping : bool, default=False
+        Hold out the last part in time, watch the loss there, and keep the weights of the best epoch.
+    validation_fraction : float, default=0.1
+        Share held out; between it and the training part a gap of one window is used by neither.
+    n_iter_no_change : int, default=10
+        Stop after this many epochs in a row without improvement of at least ``tol``.
+    clip_norm : float or None, default=1.0
+        Gradients longer than this (Euclidean norm over all parameters) are scaled down to it. None: off.
+    standardize : bool, default=True
+        Standardise X and y inside, with figures from the training part alone, and map predictions back. y is left as it is
+        for ``loss="poisson"``.
+    weight_init : {"glorot", "uniform"}, default="glorot"
+        "glorot": Glorot-uniform input weights, orthogonal recurrent weights for each gate, zero biases. "uniform":
+        everything uniform on +-1/sqrt(units), as in PyTorch.
+    momentum : float, default=0.9
+        For "sgd".
+    nesterovs_momentum : bool, default=True
+        For "sgd".
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay rates of Adam's moments.
+    epsilon : float, default=1e-8
+        For numerical stability in "adam", "adamw" and "rmsprop".
+    max_fun : int, default=15000
+        Function calls at most, for "lbfgs".
+    warm_start : bool, default=False
+        Go on from the weights, moments and scaling of the last fit.
+    device : {"auto", "cpu", "cuda"}, default="auto"
+        Where to compute. This version has kernels for the CPU only.
+    dtype : {"float32", "float64"}, default="float32"
+        Type of weights and computations.
+    n_jobs : int or None, default=None
+        Threads. None: 1, -1: all. The result is bitwise the same for any number.
+    callbacks : callable, list of callable or None, default=None
+        Each is called after every epoch with its record, a dict with the keys of ``history_``; one that returns True stops
+        training.
+    random_state : int, RandomState instance or None, default=None
+        Initial weights and order of the samples.
+    verbose : bool or int, default=False
+        Show a progress bar.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : ndarray of str
+        Names of the columns, where X had names that are all strings.
+    n_outputs_ : int
+        Columns of y.
+    n_iter_ : int
+        Epochs run, over all calls of ``partial_fit`` and warm starts.
+    best_iter_ : int
+        Epoch with the lowest validation loss, or training loss where none was held out.
+    loss_ : float
+        Mean training loss in the epoch whose weights are kept, on the standardised scale.
+    loss_curve_, validation_curve_ : list of float
+        Losses of each epoch; ``validation_curve_`` is None where nothing was held out.
+    history_ : DataFrame
+        epoch, loss, validation_loss, gradient_norm (mean over batches, before clipping), learning_rate, seconds.
+    stop_reason_ : str
+        Why training ended, a sentence.
+    weights_ : dict of ndarray
+        Copies of the weights, under the names and layouts of ``torch.nn.GRU.state_dict()``: ``weight_ih_l{k}`` (3H, D),
+        ``weight_hh_l{k}`` (3H, H), ``bias_ih_l{k}``, ``bias_hh_l{k}`` (3H,), blocks r, z, n; ``head.weight`` (K, H),
+        ``head.bias`` (K,). They act on standardised data. Assigning a dict checks and sets them.
+    n_parameters_ : int
+        Numbers in ``weights_``.
+    device_ : str
+        "cpu".
+    device_reason_ : str
+        Why, a sentence.
+
+    References
+    ----------
+    Cho et al. (2014), Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation.
+
+    Examples
+    --------
+    >>> from grukit import GRURegressor
+    >>> from grukit.datasets import load_nile
+    >>> volume = load_nile()["volume"]
+    >>> X, y = volume.to_frame().iloc[:-1], volume.shift(-1).iloc[:-1].rename("next year")
+    >>> model = GRURegressor(hidden_layer_sizes=8, window=10, max_iter=20, random_state=0).fit(X[:80], y[:80])
+    >>> model.predict(X[80:]).index[0]
+    Timestamp('1951-01-01 00:00:00')
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "hidden_layer_sizes": ["array-like", _COUNT],
+        "window": [_COUNT, None],
+        "cell": [StrOptions(set(CELLS))],
+        "loss": [StrOptions({"squared_error", "absolute_error", "huber", "quantile", "poisson"})],
+        "quantile": [_SHARE],
+        "delta": [_POSITIVE],
+        "solver": [StrOptions({*SOLVERS, "lbfgs"})],
+        "alpha": [_AMOUNT],
+        "batch_size": [StrOptions({"auto"}), _COUNT],
+        "learning_rate": [StrOptions(set(SCHEDULES))],
+        "learning_rate_init": [_POSITIVE],
+        "max_iter": [_COUNT],
+        "shuffle": ["boolean"],
+        "tol": [_AMOUNT],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [_SHARE],
+        "n_iter_no_change": [_COUNT],
+        "clip_norm": [_POSITIVE, None],
+        "standardize": ["boolean"],
+        "weight_init": [StrOptions({"glorot", "uniform"})],
+        "momentum": [_DECAY],
+        "nesterovs_momentum": ["boolean"],
+        "beta_1": [_DECAY],
+        "beta_2": [_DECAY],
+        "epsilon": [_POSITIVE],
+        "max_fun": [_COUNT],
+        "warm_start": ["boolean"],
+        "device": [StrOptions({"auto", "cpu", "cuda"})],
+        "dtype": [StrOptions({"float32", "float64"})],
+        "n_jobs": [Integral, None],
+        "callbacks": [callable, list, tuple, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (32,),
+        *,
+        window: int | None = 32,
+        cell: str = "gru",
+        loss: str = "squared_error",
+        quantile: float = 0.5,
+        delta: float = 1.0,
+        solver: str = "adam",
+        alpha: float = 0.0,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.003,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        tol: float = 1e-4,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        clip_norm: float | None = 1.0,
+        standardize: bool = True,
+        weight_init: str = "glorot",
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        max_fun: int = 15000,
+        warm_start: bool = False,
+        device: str = "auto",
+        dtype: str = "float32",
+        n_jobs: int | None = None,
+        callbacks: Any = None,
+        random_state: Any = None,
+        verbose: bool | int = False,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.window = window
+        self.cell = cell
+        self.loss = loss
+        self.quantile = quantile
+        self.delta = delta
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.tol = tol
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.clip_norm = clip_norm
+        self.standardize = standardize
+        self.weight_init = weight_init
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.max_fun = max_fun
+        self.warm_start = warm_start
+        self.device = device
+        self.dtype = dtype
+        self.n_jobs = n_jobs
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "GRURegressor":
+        """Train on X and y.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n, n_features), array (n_sequences, n_steps, n_features), or list of 2-D tables
+            A table, rows in time order; the last level of a MultiIndex is the time, the levels before it name the series
+            of a panel. Or sequences. With ``window=None``, each row of a table is a univariate sequence.
+        y : Series, DataFrame or array, of shape (n,) or (n, n_outputs)
+            One target a row of the table, or a sequence. For sequences also a target at every step: a 3-D array, or a list
+            of arrays of shape (n_steps,) or (n_steps, n_outputs).
+        sample_weight : array of shape (n,), default=None
+            Weights, not negative. A row of weight zero is no target but remains in the history of others.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For bad input, naming the parameter, column, row or timestamp.
+        RuntimeError
+            For ``device="cuda"``.
+        """
+        return self._fit(X, y, sample_weight, first=not (self.warm_start and hasattr(self, "_parameters")))
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "GRURegressor":
+        """Train for one epoch on X and y, at ``learning_rate_init``, without early stopping.
+
+        The first call sets the scaling and the initial weights. A frame that starts one step after the last one ended sees
+        its end as history.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            As :meth:`fit`, and for ``solver="lbfgs"``, which has no single epoch.
+        """
+        if self.solver == "lbfgs":
+            raise ValueError("partial_fit needs a solver that trains in batches; solver='lbfgs' uses all samples at once.")
+        first = not hasattr(self, "_parameters")
+        return self._fit(X, y, sample_weight, first=first, max_iter=1, learning_rate="constant")
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, first: bool, **overrides: Any) -> "GRURegressor":
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
+            )
+        going_on = bool(overrides) and not first
+        work = self._read_X(X, reset=first, context="auto" if going_on else None)
+        targets, form = read_targets(y, work.sequences, X)
+        self._check_targets(targets)
+        if first:
+            self._new_random_state()
+            self._form, self._tail = form, None
+        elif (form.n_outputs, form.per_step) != (self._form.n_outputs, self._form.per_step):
+            raise ValueError(f"y has {form.n_outputs} outputs; the model was fitted with {self._form.n_outputs}.")
+        if work.table is not None:
+            targets = work.table.from_user_order(targets)
+        self._train(work, targets, form.per_step, sample_weight, first, **overrides)
+        if work.table is not None:
+            self._tail = tail_of(work.table, self.window, work.context, self._tail if going_on else None)
+        return self
+
+    def predict(self, X: Any, context: Any = "auto") -> Any:
+        """Predict one value for each row of a table, each sequence, or each step.
+
+        Parameters
+        ----------
+        X : as in ``fit``
+            Rows to predict.
+        context : "auto", None or table, default="auto"
+            History before the first rows of a table. "auto": where X is a frame that starts one step after the training
+            frame ended (for a panel: each series that does), the training tail. A table of earlier rows: those. None: none.
+
+        Returns
+        -------
+        Series, DataFrame or array
+            A DataFrame gives a Series named like y, or a DataFrame with y's columns, on its own index; an array gives an
+            array. With a target at every step, a 3-D array gives an array and a list gives a list.
+
+        Raises
+        ------
+        ValueError
+            For bad input, naming the column, row or timestamp.
+        sklearn.exceptions.NotFittedError
+            Before ``fit``.
+        """
+        check_is_fitted(self)
+        work = self._read_X(X, reset=False, context=context)
+        outputs = self._raw_outputs(work)
+        if self.loss == "poisson":
+            outputs = np.exp(outputs)
+        return to_output(outputs, X, work.sequences, self._form)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Coefficient of determination R^2 of ``predict(X)``; with a target at every step, over all steps.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in :meth:`fit`.
+        """
+        predictions = self.predict(X)
+        if self._form.per_step:
+            lengths = [len(piece) for piece in predictions]
+            sample_weight = None if sample_weight is None else np.repeat(sample_weight, lengths)
+            y = np.concatenate([np.asarray(piece) for piece in y])
+            predictions = np.concatenate([np.asarray(piece) for piece in predictions])
+        return r2_score(y, predictions, sample_weight=sample_weight)
+
+    def _check_targets(self, targets: np.ndarray) -> None:
+        if self.loss == "poisson" and targets.min() < 0:
+            raise ValueError(f"loss='poisson' needs y >= 0; the smallest value is {targets.min():g}.")
+
+    def _loss_parameter(self) -> float:
+        return {"huber": self.delta, "quantile": self.quantile}.get(self.loss, 0.0)
+
+    def _scales_targets(self) -> bool:
+        return self.loss != "poisson"
+
+    def _initial_bias(self, targets: np.ndarray, weights: np.ndarray | None) -> Any:
+        """Start Poisson regression at the mean rate; standardised targets have the mean zero already."""
+        if self.loss != "poisson":
+            return 0.0
+        return np.log(np.maximum(np.average(targets, axis=0, weights=weights), 1e-6))
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tags: multi-output, 3-D input."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.input_tags.three_d_array = True
+        return tags
