@@ -50,10 +50,7 @@ def build_grunfeld() -> pd.DataFrame:
     return data.sort_values(["firm", "year"])[["year", "firm", "invest", "value", "capital"]]
 
 
-MODULES = {
-    module.__name__.rsplit(".", 1)[-1]: module
-    for module in (co2, elnino, macrodata, sunspots, nile, grunfeld)
-}
+MODULES = {module.__name__.rsplit(".", 1)[-1]: module for module in (co2, elnino, macrodata, sunspots, nile, grunfeld)}
 BUILDERS: dict[str, Callable[[], pd.DataFrame]] = {
     "co2": build_co2,
     "elnino": build_elnino,

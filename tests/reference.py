@@ -98,9 +98,7 @@ def cell_forward(cell, x, h0, w_ih, w_hh, b_ih, b_hh, lengths=None):
     for t in range(n_steps):
         for b in range(n_rows):
             if t < lengths[b]:
-                h[t + 1, b], r[t, b], z[t, b], n[t, b] = step_forward(
-                    cell, x[t, b], h[t, b], w_ih, w_hh, b_ih, b_hh
-                )
+                h[t + 1, b], r[t, b], z[t, b], n[t, b] = step_forward(cell, x[t, b], h[t, b], w_ih, w_hh, b_ih, b_hh)
             else:
                 h[t + 1, b] = h[t, b]
 
@@ -128,9 +126,7 @@ def cell_backward(cell, d_h, cache):
     for t in reversed(range(n_steps)):
         for b in range(n_rows):
             if t < lengths[b]:
-                step = step_backward(
-                    cell, d_h[t + 1, b], x[t, b], h[t, b], r[t, b], z[t, b], n[t, b], w_ih, w_hh, b_hh
-                )
+                step = step_backward(cell, d_h[t + 1, b], x[t, b], h[t, b], r[t, b], z[t, b], n[t, b], w_ih, w_hh, b_hh)
                 d_h[t, b] += step["d_h"]
                 result["d_x"][t, b] = step["d_x"]
                 for key in ("d_w_ih", "d_w_hh", "d_b_ih", "d_b_hh"):

@@ -97,7 +97,7 @@ def _read_steps(y: Any, sequences: Sequences) -> tuple[np.ndarray, TargetForm]:
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: X has {len(sequences)}, y has {len(y)}."
         )
-    matrices = []
+    matrices: list[np.ndarray] = []
     for i, t in enumerate(y):
         what = f"y[{i}]"
         check_columns(t, what)

@@ -101,9 +101,7 @@ def lorenz_path(start: np.ndarray, dt: float, n_steps: int, max_step: float = 0.
 
 
 @validated(n_steps=count(1), tau=[Interval(Real, 1, None, closed="left")])
-def make_mackey_glass(
-    n_steps: int = 2000, *, tau: float = 17, random_state: RandomState = None
-) -> pd.DataFrame:
+def make_mackey_glass(n_steps: int = 2000, *, tau: float = 17, random_state: RandomState = None) -> pd.DataFrame:
     """Make the Mackey-Glass series, chaotic for the default delay.
 
     ``y'(t) = 0.2 y(t - tau) / (1 + y(t - tau)**10) - 0.1 y(t)`` [1]_, integrated by the fourth-order

@@ -1,103 +1,43 @@
 """What all estimators share: reading X, training, predicting. No maths."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from grukit.data import (
-    Scaler,
-    Sequences,
-    Table,
-    check_columns,
-    check_finite,
-    continuation,
-    fold_duplicates,
-    given_context,
-    history_frame,
-    independent_rows,
-    is_sequences,
-    read_sequences,
-    read_table,
-    split_in_time,
-    tail_of,
-    windows,
-)
+from grukit.data import Scaler, Sequences, fold_duplicates, history_frame, read_targets, split_in_time, tail_of
 from grukit.engines import select_engine
+from grukit.estimators._inputs import Work, read_X
 from grukit.model import NetworkSpec, initialize
 from grukit.train import Problem, Progress, TrainingOptions, fit_lbfgs, fit_stochastic, predict
 
 AUTO_BATCH_SIZE = 64
 
 
-@dataclass
-class Work:
-    """What one call works on: the samples of X and, for tables, the table they are windows of."""
-
-    sequences: Sequences
-    table: Table | None
-    context: dict[tuple[Any, ...], np.ndarray]
-
-
 class RecurrentEstimator(BaseEstimator):
     """Base of the estimators. A subclass has the parameters and says what targets and outputs mean."""
 
-    def _read_X(self, X: Any, reset: bool, context: Any = None) -> Work:
-        """Check X and cut it into samples; ``context`` as in ``predict``."""
-        kind = "sequences" if is_sequences(X) else "rows" if self.window is None else "table"
-        if reset:
-            self._input_kind = kind
-        elif kind != self._input_kind:
-            raise ValueError(
-                f"X is read as {kind} here and was read as {self._input_kind} in fit. Give X in the same form: a 2-D table, "
-                "or a 3-D array or list of 2-D tables."
-            )
-        if kind == "sequences":
-            sequences, columns = read_sequences(X)
-            self._check_features(sequences.values.shape[1], columns, reset)
-            return Work(sequences, None, {})
-        check_columns(X)
-        values = validate_data(self, X, dtype=(np.float64, np.float32), ensure_all_finite=False, reset=reset)
-        check_finite(values, "Input X", getattr(X, "columns", None), getattr(X, "index", None))
-        if kind == "rows":
-            return Work(independent_rows(np.ascontiguousarray(values)), None, {})
-        table = read_table(values, X)
-        before = self._context_of(table, context)
-        return Work(windows(table, self.window, before), table, before)
-
-    def _check_features(self, n_features: int, columns: list[Any] | None, reset: bool) -> None:
-        """scikit-learn's checks of the number and names of features, for sequences."""
-        names = np.array(columns, dtype=object) if columns and all(isinstance(c, str) for c in columns) else None
-        if reset:
-            self.n_features_in_ = n_features
-            if hasattr(self, "feature_names_in_"):
-                del self.feature_names_in_
-            if names is not None:
-                self.feature_names_in_ = names
-            return
-        known = getattr(self, "feature_names_in_", None)
-        if known is not None and names is not None and list(known) != list(names):
-            raise ValueError(f"The feature names should match those that were passed during fit: {list(known)}.")
-        if n_features != self.n_features_in_:
-            raise ValueError(
-                f"X has {n_features} features, but {type(self).__name__} is expecting {self.n_features_in_} features as input."
-            )
-
-    def _context_of(self, table: Table, context: Any) -> dict[tuple[Any, ...], np.ndarray]:
-        if context is None:
-            return {}
-        if isinstance(context, str):
-            if context != "auto":
-                raise ValueError(f"context must be 'auto', None, or a table of earlier rows; got {context!r}.")
-            return continuation(self._tail, table)
-        check_columns(context, "context")
-        values = validate_data(self, context, dtype=(np.float64, np.float32), ensure_all_finite=False, reset=False)
-        check_finite(values, "context", getattr(context, "columns", None), getattr(context, "index", None))
-        return given_context(read_table(values, context), table, self.window)
+    def _fit(self, X: Any, y: Any, sample_weight: Any, first: bool, **overrides: Any) -> Self:
+        if y is None:
+            raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
+        going_on = bool(overrides) and not first
+        work = read_X(self, X, reset=first, context="auto" if going_on else None)
+        targets, form = read_targets(y, work.sequences, X)
+        self._check_targets(targets)
+        if first:
+            self._new_random_state()
+            self._form, self._tail = form, None
+        elif (form.n_outputs, form.per_step) != (self._form.n_outputs, self._form.per_step):
+            raise ValueError(f"y has {form.n_outputs} outputs; the model was fitted with {self._form.n_outputs}.")
+        if work.table is not None:
+            targets = work.table.from_user_order(targets)
+        self._train(work, targets, form.per_step, sample_weight, first, **overrides)
+        if work.table is not None:
+            self._tail = tail_of(work.table, self.window, work.context, self._tail if going_on else None)
+        return self
 
     def _options(self, n_samples: int, **overrides: Any) -> TrainingOptions:
         callbacks = self.callbacks
@@ -221,7 +161,7 @@ class RecurrentEstimator(BaseEstimator):
         """Outputs of the network for every sample, mapped back to the targets' scale, in the order of the user's rows."""
         engine = select_engine(self.device)
         sequences = work.sequences
-        values = self._x_scaler.transform(sequences.values, self._parameters.dtype)
+        values = self._x_scaler.transform(sequences.values, self._parameters.dtype.name)
         empty = np.empty((0, self._spec.n_outputs), values.dtype)
         samples = engine.kernels.Samples(values, empty, sequences.starts, sequences.lengths, empty[:, 0])
         outputs = predict(engine.kernels, self._spec, self._parameters, samples, effective_n_jobs(self.n_jobs))
@@ -257,10 +197,10 @@ class RecurrentEstimator(BaseEstimator):
 def _rows_of(sequences: Sequences, weights: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
     """The rows that the samples see, each once, and their weights; weights only for samples that stand alone."""
     if not sequences.exchangeable:
-        seen = np.zeros(len(sequences.values) + 1, dtype=np.int64)
-        np.add.at(seen, sequences.starts, 1)
-        np.add.at(seen, sequences.starts + sequences.lengths, -1)
-        seen = np.cumsum(seen)[:-1] > 0
+        opened = np.zeros(len(sequences.values) + 1, dtype=np.int64)
+        np.add.at(opened, sequences.starts, 1)
+        np.add.at(opened, sequences.starts + sequences.lengths, -1)
+        seen = np.cumsum(opened)[:-1] > 0
         return (None if seen.all() else np.flatnonzero(seen)), None
     total = int(sequences.lengths.sum())
     within = np.arange(total) - np.repeat(np.cumsum(sequences.lengths) - sequences.lengths, sequences.lengths)

@@ -1,25 +1,19 @@
 """Regression on time series and sequences."""
 
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils import Tags
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from grukit.data import read_targets, tail_of, to_output
-from grukit.estimators._base import RecurrentEstimator, Work
-from grukit.model import CELLS
-from grukit.train import SCHEDULES, SOLVERS
-
-_SHARE = Interval(Real, 0, 1, closed="neither")
-_DECAY = Interval(Real, 0, 1, closed="left")
-_COUNT = Interval(Integral, 1, None, closed="left")
-_AMOUNT = Interval(Real, 0, None, closed="left")
-_POSITIVE = Interval(Real, 0, None, closed="neither")
+from grukit.data import to_output
+from grukit.estimators._base import RecurrentEstimator
+from grukit.estimators._constraints import COMMON_CONSTRAINTS, POSITIVE, SHARE
+from grukit.estimators._inputs import read_X
+from grukit.train import LOSSES
 
 
 class GRURegressor(RegressorMixin, RecurrentEstimator):
@@ -150,39 +144,10 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "hidden_layer_sizes": ["array-like", _COUNT],
-        "window": [_COUNT, None],
-        "cell": [StrOptions(set(CELLS))],
-        "loss": [StrOptions({"squared_error", "absolute_error", "huber", "quantile", "poisson"})],
-        "quantile": [_SHARE],
-        "delta": [_POSITIVE],
-        "solver": [StrOptions({*SOLVERS, "lbfgs"})],
-        "alpha": [_AMOUNT],
-        "batch_size": [StrOptions({"auto"}), _COUNT],
-        "learning_rate": [StrOptions(set(SCHEDULES))],
-        "learning_rate_init": [_POSITIVE],
-        "max_iter": [_COUNT],
-        "shuffle": ["boolean"],
-        "tol": [_AMOUNT],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [_SHARE],
-        "n_iter_no_change": [_COUNT],
-        "clip_norm": [_POSITIVE, None],
-        "standardize": ["boolean"],
-        "weight_init": [StrOptions({"glorot", "uniform"})],
-        "momentum": [_DECAY],
-        "nesterovs_momentum": ["boolean"],
-        "beta_1": [_DECAY],
-        "beta_2": [_DECAY],
-        "epsilon": [_POSITIVE],
-        "max_fun": [_COUNT],
-        "warm_start": ["boolean"],
-        "device": [StrOptions({"auto", "cpu", "cuda"})],
-        "dtype": [StrOptions({"float32", "float64"})],
-        "n_jobs": [Integral, None],
-        "callbacks": [callable, list, tuple, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
+        **COMMON_CONSTRAINTS,
+        "loss": [StrOptions(set(LOSSES))],
+        "quantile": [SHARE],
+        "delta": [POSITIVE],
     }
 
     def __init__(
@@ -257,7 +222,7 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "GRURegressor":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on X and y.
 
         Parameters
@@ -285,7 +250,7 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         return self._fit(X, y, sample_weight, first=not (self.warm_start and hasattr(self, "_parameters")))
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "GRURegressor":
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train for one epoch on X and y, at ``learning_rate_init``, without early stopping.
 
         The first call sets the scaling and the initial weights. A frame that starts one step after the last one ended sees
@@ -306,30 +271,11 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
             As :meth:`fit`, and for ``solver="lbfgs"``, which has no single epoch.
         """
         if self.solver == "lbfgs":
-            raise ValueError("partial_fit needs a solver that trains in batches; solver='lbfgs' uses all samples at once.")
+            raise ValueError(
+                "partial_fit needs a solver that trains in batches; solver='lbfgs' uses all samples at once."
+            )
         first = not hasattr(self, "_parameters")
         return self._fit(X, y, sample_weight, first=first, max_iter=1, learning_rate="constant")
-
-    def _fit(self, X: Any, y: Any, sample_weight: Any, first: bool, **overrides: Any) -> "GRURegressor":
-        if y is None:
-            raise ValueError(
-                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
-            )
-        going_on = bool(overrides) and not first
-        work = self._read_X(X, reset=first, context="auto" if going_on else None)
-        targets, form = read_targets(y, work.sequences, X)
-        self._check_targets(targets)
-        if first:
-            self._new_random_state()
-            self._form, self._tail = form, None
-        elif (form.n_outputs, form.per_step) != (self._form.n_outputs, self._form.per_step):
-            raise ValueError(f"y has {form.n_outputs} outputs; the model was fitted with {self._form.n_outputs}.")
-        if work.table is not None:
-            targets = work.table.from_user_order(targets)
-        self._train(work, targets, form.per_step, sample_weight, first, **overrides)
-        if work.table is not None:
-            self._tail = tail_of(work.table, self.window, work.context, self._tail if going_on else None)
-        return self
 
     def predict(self, X: Any, context: Any = "auto") -> Any:
         """Predict one value for each row of a table, each sequence, or each step.
@@ -356,7 +302,7 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
             Before ``fit``.
         """
         check_is_fitted(self)
-        work = self._read_X(X, reset=False, context=context)
+        work = read_X(self, X, reset=False, context=context)
         outputs = self._raw_outputs(work)
         if self.loss == "poisson":
             outputs = np.exp(outputs)

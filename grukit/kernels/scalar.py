@@ -26,9 +26,18 @@ ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
 # 6e-9 before rounding; evaluated in float32 the largest error is 4e-7 absolute, and the result never exceeds 1.
 TANH_LIMIT = np.float32(7.9)
 P0, P1, P2, P3, P4 = (
-    np.float32(c) for c in (0.9999999943483, 0.13450621411227584, 0.003578993029316716, 2.2023262012749732e-05, 1.5427997197113394e-08)
+    np.float32(c)
+    for c in (
+        0.9999999943483,
+        0.13450621411227584,
+        0.003578993029316716,
+        2.2023262012749732e-05,
+        1.5427997197113394e-08,
+    )
 )
-Q1, Q2, Q3, Q4 = (np.float32(c) for c in (0.46783949411445086, 0.02619224174407679, 0.00034236522084622257, 8.598789856069121e-07))
+Q1, Q2, Q3, Q4 = (
+    np.float32(c) for c in (0.46783949411445086, 0.02619224174407679, 0.00034236522084622257, 8.598789856069121e-07)
+)
 
 
 @register_jitable(fastmath=FASTMATH)

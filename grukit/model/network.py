@@ -73,9 +73,7 @@ def network_forward(
     return shaped, Pass(spec, parameters, x, work)
 
 
-def network_backward(
-    d_outputs: np.ndarray, forward: Pass
-) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+def network_backward(d_outputs: np.ndarray, forward: Pass) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
     """Gradients of :func:`network_forward`. Uses up the pass: the gate gradients overwrite the gates.
 
     Parameters

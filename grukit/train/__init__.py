@@ -2,12 +2,13 @@
 
 from grukit.train.lbfgs import fit_lbfgs
 from grukit.train.options import TrainingOptions
-from grukit.train.problem import Problem, predict
+from grukit.train.problem import LOSSES, Problem, predict
 from grukit.train.progress import Progress
 from grukit.train.schedules import SCHEDULES
 from grukit.train.stochastic import SOLVERS, fit_stochastic
 
 __all__ = [
+    "LOSSES",
     "SCHEDULES",
     "SOLVERS",
     "Problem",

@@ -86,17 +86,13 @@ class Problem:
 
     def loss_and_gradient(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
         """Weighted mean loss of all training samples and its gradient (n_parameters,), a view that the next call reuses."""
-        self.team.run(
-            self.kernels.mean_loss, self.network, parameters, self.samples, self.loss, self.storage
-        )
+        self.team.run(self.kernels.mean_loss, self.network, parameters, self.samples, self.loss, self.storage)
         return float(self.storage.losses[0]), self.storage.slots[0]
 
     def validation_loss(self, parameters: np.ndarray) -> float:
         """Weighted mean loss of the validation samples."""
         no_gradient = self.storage._replace(slots=self.storage.slots[:0])
-        self.team.run(
-            self.kernels.mean_loss, self.network, parameters, self.validation, self.loss, no_gradient
-        )
+        self.team.run(self.kernels.mean_loss, self.network, parameters, self.validation, self.loss, no_gradient)
         return float(self.storage.losses[0])
 
 

@@ -35,7 +35,8 @@ class Progress:
         self.options = options
         self.records: list[dict[str, Any]] = []
         self.best_parameters: np.ndarray | None = None
-        self.best_loss, self.best_iter = np.inf, 0
+        self.best_iter = 0
+        self.best_loss = float("inf")
         self.n_waiting = 0
         self.stop_reason = ""
         self._to_beat = np.inf
@@ -69,7 +70,7 @@ class Progress:
         self._to_beat = min(self._to_beat, monitored)
         if self._bar.update():
             self._bar.set_postfix_str(f"loss {monitored:.4g}", refresh=False)
-        if any([callback(dict(entry)) is True for callback in self.options.callbacks]):  # noqa: C419 - every one is called
+        if any([callback(dict(entry)) is True for callback in self.options.callbacks]):
             self.stop_reason = f"A callback stopped training after epoch {entry['epoch']}."
 
     @property

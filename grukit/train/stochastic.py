@@ -25,7 +25,9 @@ class _Diverged(Exception):
 class _Stepper:
     """An optimiser's state and the loop over the batches of an epoch."""
 
-    def __init__(self, problem: Problem, parameters: np.ndarray, options: TrainingOptions, state: dict[str, np.ndarray]):
+    def __init__(
+        self, problem: Problem, parameters: np.ndarray, options: TrainingOptions, state: dict[str, np.ndarray]
+    ):
         self.problem, self.options = problem, options
         kernels = problem.kernels
         for name in ("first_moment", "second_moment"):
@@ -144,7 +146,9 @@ def fit_stochastic(
     except (KeyboardInterrupt, _Diverged) as end:
         what = "was interrupted" if isinstance(end, KeyboardInterrupt) else "diverged"
         kept = f"the best weights so far, of epoch {progress.best_iter}," if progress.records else "the current weights"
-        progress.stop_reason = f"Training {what} in epoch {options.n_before + len(progress.records) + 1}; {kept} are kept."
+        progress.stop_reason = (
+            f"Training {what} in epoch {options.n_before + len(progress.records) + 1}; {kept} are kept."
+        )
         warnings.warn(progress.stop_reason, ConvergenceWarning, stacklevel=2)
         keep_best = True
     finally:

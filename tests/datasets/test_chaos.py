@@ -21,9 +21,7 @@ def test_mackey_glass_path_equals_the_closed_form_within_the_first_delay():
 @pytest.mark.parametrize("tau", [17, 1, 3.3])
 def test_mackey_glass_path_converges_with_the_fourth_order(tau):
     finest = np.array(mackey_glass_path(1.15, tau, 80 * 60, 1 / 80))[::80]
-    coarse, fine = (
-        np.abs(np.array(mackey_glass_path(1.15, tau, n * 60, 1 / n))[::n] - finest).max() for n in (10, 20)
-    )
+    coarse, fine = (np.abs(np.array(mackey_glass_path(1.15, tau, n * 60, 1 / n))[::n] - finest).max() for n in (10, 20))
     assert coarse < 2e-9
     assert 14 < coarse / fine < 18  # halving the step divides the error by 2**4
 
@@ -63,9 +61,7 @@ def test_lorenz_solves_its_equations(dt):
     frame = make_lorenz(round(0.5 / dt) + 1, dt=dt, random_state=0)
     assert list(frame.columns) == ["x", "y", "z"] and frame.index.name == "time"
     np.testing.assert_allclose(frame.index, dt * np.arange(len(frame)), rtol=0, atol=1e-12)
-    solution = solve_ivp(
-        lorenz_slope, (0, 0.6), frame.iloc[0], "DOP853", t_eval=frame.index, rtol=1e-11, atol=1e-11
-    )
+    solution = solve_ivp(lorenz_slope, (0, 0.6), frame.iloc[0], "DOP853", t_eval=frame.index, rtol=1e-11, atol=1e-11)
     np.testing.assert_allclose(frame, solution.y.T, rtol=0, atol=5e-4)
 
 

@@ -178,9 +178,7 @@ def test_sines_without_noise_are_unit_sines():
 
 @pytest.mark.parametrize(("noise", "periods"), [(0.2, (24, 37.7, 168)), (1.5, [10])])
 def test_sines_noise_level_is_the_least_one_step_error(noise, periods):
-    amplitudes, residuals = fit_sines(
-        make_sines(20_000, periods=periods, noise=noise, random_state=0), periods
-    )
+    amplitudes, residuals = fit_sines(make_sines(20_000, periods=periods, noise=noise, random_state=0), periods)
     np.testing.assert_allclose(amplitudes, 1, rtol=0, atol=0.05 * noise)
     assert np.mean(residuals**2) == pytest.approx(noise**2, rel=0.05)
     assert abs(np.corrcoef(residuals[1:], residuals[:-1])[0, 1]) < 0.03  # nothing left to predict

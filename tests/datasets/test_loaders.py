@@ -170,9 +170,9 @@ def test_rebuild_check_accepts_the_shipped_files():
     command = [sys.executable, str(FOLDER / "rebuild.py"), "--check"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert [line.split()[1:] for line in result.stdout.splitlines()] == [
-        ["same", f"{name}.csv"] for name in NAMES
-    ] + [["same", "README.md"]]
+    assert [line.split()[1:] for line in result.stdout.splitlines()] == [["same", f"{name}.csv"] for name in NAMES] + [
+        ["same", "README.md"]
+    ]
 
 
 @pytest.mark.parametrize("damage", ["changed value", "no file", "wrong checksum"])

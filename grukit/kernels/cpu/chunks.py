@@ -195,7 +195,15 @@ def mean_loss(
 
 @kernel
 def predict_chunks(
-    thread: int, team: int, control: Any, network: Any, parameters: Any, samples: Any, rows: int, outputs: Any, work: Any
+    thread: int,
+    team: int,
+    control: Any,
+    network: Any,
+    parameters: Any,
+    samples: Any,
+    rows: int,
+    outputs: Any,
+    work: Any,
 ) -> None:
     """One thread's part of the outputs of all samples.
 

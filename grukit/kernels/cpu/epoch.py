@@ -40,7 +40,8 @@ def train_batches(
         gradients_of_batch(thread, team, network, optimizer.parameters, samples, batch, loss, storage)
         barrier(control, team)
         if thread == 0 and not stopped(control):
-            if not _finish_batch(number, network, samples, batches, batch, loss, optimizer, storage):
+            finite = _finish_batch(number, network, samples, batches, batch, loss, optimizer, storage)
+            if not finite:
                 stop(control)
         barrier(control, team)
         if stopped(control):

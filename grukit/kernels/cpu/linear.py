@@ -10,7 +10,7 @@ from grukit.kernels.scalar import ZERO
 
 @kernel
 def add_product(a: Any, b: Any, scratch: Any, out: Any) -> None:
-    """out (m, n) += a (m, k) b (k, n). Two steps, because ``np.dot`` cannot accumulate; n m of ``scratch`` is used."""
+    """Add a (m, k) b (k, n) to out (m, n). Two steps, because ``np.dot`` cannot accumulate; n m of ``scratch`` is used."""
     m, n = out.shape
     product = scratch[: m * n].reshape(m, n)
     np.dot(a, b, product)
@@ -21,7 +21,7 @@ def add_product(a: Any, b: Any, scratch: Any, out: Any) -> None:
 
 @kernel
 def add_row_sums(rows: Any, out: Any) -> None:
-    """out (n,) += the sum of ``rows`` (m, n) over m."""
+    """Add the sum of ``rows`` (m, n) over m to out (n,)."""
     for i in range(rows.shape[0]):
         for j in range(rows.shape[1]):
             out[j] += rows[i, j]
@@ -29,7 +29,7 @@ def add_row_sums(rows: Any, out: Any) -> None:
 
 @kernel
 def linear_forward(h: Any, weight: Any, bias: Any, outputs: Any) -> None:
-    """outputs = h W^T + b.
+    """Outputs h W^T + b.
 
     h        (M, H)  in
     weight   (K, H)  in

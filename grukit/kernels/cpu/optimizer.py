@@ -41,7 +41,7 @@ def gradient_norm(gradient: Any) -> float:
 
 @kernel
 def add_penalty(parameters: Any, penalized: Any, strength: float, gradient: Any) -> None:
-    """gradient += strength * weights, the derivative of strength / 2 * sum of squared weights."""
+    """Add strength * weights to the gradient, the derivative of strength / 2 * sum of squared weights."""
     strength = parameters.dtype.type(strength)
     for i in range(parameters.size):
         gradient[i] += strength * penalized[i] * parameters[i]

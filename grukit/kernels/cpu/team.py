@@ -22,9 +22,7 @@ ARRIVED, STOP = 0, 8  # entries of a team's control array, 64 bytes apart so tha
 CONTROL_SIZE = 16
 SPINS = 200  # looks at the counter before a waiting thread offers its core to others, about a microsecond
 
-_yield_processor = types.ExternalFunction(
-    "SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32()
-)
+_yield_processor = types.ExternalFunction("SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32())
 
 
 def _element(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -55,13 +53,13 @@ def _load(typingctx: Any, array: Any, index: Any) -> Any:
 @kernel
 def stopped(control: Any) -> bool:
     """Whether the team was told to stop."""
-    return _load(control, STOP) != 0
+    return _load(control, STOP) != 0  # type: ignore[call-arg]
 
 
 @kernel
 def stop(control: Any) -> None:
     """Tell the team to stop: every barrier opens."""
-    _add(control, STOP, 1)
+    _add(control, STOP, 1)  # type: ignore[call-arg]
 
 
 @kernel
@@ -72,7 +70,7 @@ def barrier(control: Any, team: int) -> None:
     """
     if team == 1:
         return
-    goal = (_add(control, ARRIVED, 1) // team + 1) * team
+    goal = (_add(control, ARRIVED, 1) // team + 1) * team  # type: ignore[call-arg]
     spins = 0
     while _load(control, ARRIVED) < goal and not stopped(control):
         spins += 1

@@ -1,0 +1,48 @@
+"""What the parameters that all estimators share may be."""
+
+from numbers import Integral, Real
+from typing import Any
+
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from grukit.model import CELLS
+from grukit.train import SCHEDULES, SOLVERS
+
+SHARE = Interval(Real, 0, 1, closed="neither")
+DECAY = Interval(Real, 0, 1, closed="left")
+COUNT = Interval(Integral, 1, None, closed="left")
+AMOUNT = Interval(Real, 0, None, closed="left")
+POSITIVE = Interval(Real, 0, None, closed="neither")
+
+COMMON_CONSTRAINTS: dict[str, list[Any]] = {
+    "hidden_layer_sizes": ["array-like", COUNT],
+    "window": [COUNT, None],
+    "cell": [StrOptions(set(CELLS))],
+    "solver": [StrOptions({*SOLVERS, "lbfgs"})],
+    "alpha": [AMOUNT],
+    "batch_size": [StrOptions({"auto"}), COUNT],
+    "learning_rate": [StrOptions(set(SCHEDULES))],
+    "learning_rate_init": [POSITIVE],
+    "max_iter": [COUNT],
+    "shuffle": ["boolean"],
+    "tol": [AMOUNT],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [SHARE],
+    "n_iter_no_change": [COUNT],
+    "clip_norm": [POSITIVE, None],
+    "standardize": ["boolean"],
+    "weight_init": [StrOptions({"glorot", "uniform"})],
+    "momentum": [DECAY],
+    "nesterovs_momentum": ["boolean"],
+    "beta_1": [DECAY],
+    "beta_2": [DECAY],
+    "epsilon": [POSITIVE],
+    "max_fun": [COUNT],
+    "warm_start": ["boolean"],
+    "device": [StrOptions({"auto", "cpu", "cuda"})],
+    "dtype": [StrOptions({"float32", "float64"})],
+    "n_jobs": [Integral, None],
+    "callbacks": [callable, list, tuple, None],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}

@@ -1,0 +1,86 @@
+"""X as users give it, checked and cut into samples."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+from grukit.data import (
+    Sequences,
+    Table,
+    check_columns,
+    check_finite,
+    continuation,
+    given_context,
+    independent_rows,
+    is_sequences,
+    read_sequences,
+    read_table,
+    windows,
+)
+
+
+@dataclass
+class Work:
+    """What one call works on: the samples of X and, for tables, the table they are windows of."""
+
+    sequences: Sequences
+    table: Table | None
+    context: dict[tuple[Any, ...], np.ndarray]
+
+
+def read_X(estimator: Any, X: Any, reset: bool, context: Any = None) -> Work:
+    """Check X and cut it into samples; ``context`` as in ``predict``."""
+    kind = "sequences" if is_sequences(X) else "rows" if estimator.window is None else "table"
+    if reset:
+        estimator._input_kind = kind
+    elif kind != estimator._input_kind:
+        raise ValueError(
+            f"X is read as {kind} here and was read as {estimator._input_kind} in fit. Give X in the same form: a 2-D table, "
+            "or a 3-D array or list of 2-D tables."
+        )
+    if kind == "sequences":
+        sequences, columns = read_sequences(X)
+        _check_features(estimator, sequences.values.shape[1], columns, reset)
+        return Work(sequences, None, {})
+    check_columns(X)
+    values = validate_data(estimator, X, dtype=(np.float64, np.float32), ensure_all_finite=False, reset=reset)
+    check_finite(values, "Input X", getattr(X, "columns", None), getattr(X, "index", None))
+    if kind == "rows":
+        return Work(independent_rows(np.ascontiguousarray(values)), None, {})
+    table = read_table(values, X)
+    before = _context_of(estimator, table, context)
+    return Work(windows(table, estimator.window, before), table, before)
+
+
+def _check_features(estimator: Any, n_features: int, columns: list[Any] | None, reset: bool) -> None:
+    """scikit-learn's checks of the number and names of features, for sequences."""
+    names = np.array(columns, dtype=object) if columns and all(isinstance(c, str) for c in columns) else None
+    if reset:
+        estimator.n_features_in_ = n_features
+        if hasattr(estimator, "feature_names_in_"):
+            del estimator.feature_names_in_
+        if names is not None:
+            estimator.feature_names_in_ = names
+        return
+    known = getattr(estimator, "feature_names_in_", None)
+    if known is not None and names is not None and list(known) != list(names):
+        raise ValueError(f"The feature names should match those that were passed during fit: {list(known)}.")
+    if n_features != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {n_features} features, but {type(estimator).__name__} is expecting {estimator.n_features_in_} features as input."
+        )
+
+
+def _context_of(estimator: Any, table: Table, context: Any) -> dict[tuple[Any, ...], np.ndarray]:
+    if context is None:
+        return {}
+    if isinstance(context, str):
+        if context != "auto":
+            raise ValueError(f"context must be 'auto', None, or a table of earlier rows; got {context!r}.")
+        return continuation(estimator._tail, table)
+    check_columns(context, "context")
+    values = validate_data(estimator, context, dtype=(np.float64, np.float32), ensure_all_finite=False, reset=False)
+    check_finite(values, "context", getattr(context, "columns", None), getattr(context, "index", None))
+    return given_context(read_table(values, context), table, estimator.window)
