@@ -69,7 +69,8 @@ def _check_features(estimator: Any, n_features: int, columns: list[Any] | None, 
         raise ValueError(f"The feature names should match those that were passed during fit: {list(known)}.")
     if n_features != estimator.n_features_in_:
         raise ValueError(
-            f"X has {n_features} features, but {type(estimator).__name__} is expecting {estimator.n_features_in_} features as input."
+            f"X has {n_features} features, but {type(estimator).__name__} is expecting "
+            f"{estimator.n_features_in_} features as input."
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import kernel
+from grukit.kernels.cpu._jit import inlined, inner, kernel
 from grukit.kernels.cpu.network import INPUTS, UNITS, layer_cache, network_backward, network_forward, work_size
 from grukit.kernels.cpu.team import barrier, stopped
 from grukit.kernels.scalar import ZERO, loss_derivative, loss_value
@@ -55,7 +55,7 @@ def chunk_work_size(network: Any, T: int, rows: int) -> int:
     return T * rows * layers[0, INPUTS] + n_outputs * layers[-1, UNITS] + work_size(layers, T, rows)
 
 
-@kernel
+@inner
 def gather(samples: Any, chunk: Any, x: Any, lengths: Any) -> None:
     """Copy sequences out of the table, time first; what lies beyond a row's end is zero and never used.
 
@@ -73,7 +73,7 @@ def gather(samples: Any, chunk: Any, x: Any, lengths: Any) -> None:
                 x[t, b, d] = samples.values[start + t, d] if t < n else ZERO
 
 
-@kernel
+@inner
 def _longest(samples: Any, chunk: Any) -> int:
     longest = 0
     for i in chunk:
@@ -81,7 +81,7 @@ def _longest(samples: Any, chunk: Any) -> int:
     return longest
 
 
-@kernel
+@inlined
 def outputs_of_chunk(network: Any, parameters: Any, samples: Any, chunk: Any, rows: int, work: Any) -> Any:
     """Forward pass of one chunk, padded to ``rows`` sequences; returns x, lengths, outputs and the rest of ``work``."""
     T, B = _longest(samples, chunk), rows
@@ -98,7 +98,7 @@ def outputs_of_chunk(network: Any, parameters: Any, samples: Any, chunk: Any, ro
     return x, lengths, outputs, rest
 
 
-@kernel
+@inlined
 def loss_of_chunk(network: Any, samples: Any, chunk: Any, loss: Any, scale: float, outputs: Any) -> float:
     """Weighted sum of the losses of a chunk; ``outputs`` is overwritten by its derivative times ``scale``.
 
@@ -125,7 +125,7 @@ def loss_of_chunk(network: Any, samples: Any, chunk: Any, loss: Any, scale: floa
     return total
 
 
-@kernel
+@inner
 def total_weight(network: Any, samples: Any, batch: Any) -> float:
     """Sum of the weights of all outputs of a batch."""
     total = 0.0
@@ -134,13 +134,13 @@ def total_weight(network: Any, samples: Any, batch: Any) -> float:
     return total
 
 
-@kernel
+@inner
 def count_slots(n_samples: int, rows: int) -> int:
     """Slots that a batch of ``n_samples`` uses."""
     return min(N_SLOTS, (n_samples + rows - 1) // rows)
 
 
-@kernel
+@inlined
 def gradients_of_batch(
     thread: int, team: int, network: Any, parameters: Any, samples: Any, batch: Any, loss: Any, storage: Any
 ) -> None:
@@ -168,7 +168,7 @@ def gradients_of_batch(
         storage.losses[slot] = total
 
 
-@kernel
+@inner
 def sum_slots(storage: Any, n_slots: int) -> float:
     """Add the partial gradients into ``slots[0]``, in slot order; returns the summed loss."""
     total = storage.losses[0]
@@ -220,6 +220,8 @@ def predict_chunks(
         for b in range(chunk.size):
             if network.per_step:
                 for t in range(lengths[b]):
-                    outputs[samples.starts[at + b] + t] = out[t * rows + b]
+                    for k in range(out.shape[1]):
+                        outputs[samples.starts[at + b] + t, k] = out[t * rows + b, k]
             else:
-                outputs[at + b] = out[b]
+                for k in range(out.shape[1]):
+                    outputs[at + b, k] = out[b, k]

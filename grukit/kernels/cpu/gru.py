@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import kernel
+from grukit.kernels.cpu._jit import inlined, inner
 from grukit.kernels.cpu.linear import add_product, add_row_sums
 from grukit.kernels.scalar import ONE, ZERO, sigmoid, tanh
 
@@ -12,7 +12,7 @@ from grukit.kernels.scalar import ONE, ZERO, sigmoid, tanh
 R, Z, Q, N = 0, 1, 2, 3
 
 
-@kernel
+@inlined
 def _project_inputs(x: Any, w_ih: Any, gates: Any) -> None:
     """W_i x of all steps, one product a gate, into the planes r, z and n."""
     T, B, D = x.shape
@@ -22,7 +22,7 @@ def _project_inputs(x: Any, w_ih: Any, gates: Any) -> None:
         np.dot(rows, w_ih[gate * H : (gate + 1) * H].T, gates[plane].reshape(T * B, H))
 
 
-@kernel
+@inner
 def _carry(h_previous: Any, h: Any, gates: Any, t: int, b: int) -> None:
     """A row beyond its own end keeps its state; z = 1 and n = q = r = 0 make its gradients vanish by themselves."""
     for j in range(h.shape[1]):
@@ -33,7 +33,7 @@ def _carry(h_previous: Any, h: Any, gates: Any, t: int, b: int) -> None:
         h[b, j] = h_previous[b, j]
 
 
-@kernel
+@inlined
 def gru_forward(x: Any, weights: Any, lengths: Any, h: Any, gates: Any, rows: Any) -> None:
     """All steps of one layer, reset gate after the recurrent product.
 
@@ -68,7 +68,7 @@ def gru_forward(x: Any, weights: Any, lengths: Any, h: Any, gates: Any, rows: An
                 h[t + 1, b, j] = n + z * (h[t, b, j] - n)
 
 
-@kernel
+@inlined
 def gru_backward(
     d_states: Any, x: Any, weights: Any, h: Any, gates: Any, rows: Any, scratch: Any, d_h: Any, d_x: Any, d_weights: Any
 ) -> None:
@@ -101,7 +101,7 @@ def gru_backward(
     input_gradients(x, weights, gates, scratch, d_x, d_weights)
 
 
-@kernel
+@inner
 def _gru_step_backward(d_states: Any, h_previous: Any, gates: Any, t: int, through: Any, d: Any) -> None:
     """One step of the gate loop, flat over rows and units so that it vectorises."""
     r, z, q, n = gates[R, t], gates[Z, t], gates[Q, t], gates[N, t]
@@ -122,7 +122,7 @@ def _gru_step_backward(d_states: Any, h_previous: Any, gates: Any, t: int, throu
         n[i] = d_n
 
 
-@kernel
+@inlined
 def recurrent_gradients(h_previous: Any, gates: Any, scratch: Any, d_weights: Any) -> None:
     """d_w_hh and d_b_hh of all steps, one product a gate, from the gate gradients in ``gates``."""
     T, B, H = h_previous.shape
@@ -134,7 +134,7 @@ def recurrent_gradients(h_previous: Any, gates: Any, scratch: Any, d_weights: An
         add_row_sums(d_gate, d_weights.b_hh[own])
 
 
-@kernel
+@inlined
 def input_gradients(x: Any, weights: Any, gates: Any, scratch: Any, d_x: Any, d_weights: Any) -> None:
     """d_w_ih, d_b_ih and, where wanted, d_x of all steps, from the gate gradients in ``gates``."""
     T, B, D = x.shape
@@ -152,7 +152,7 @@ def input_gradients(x: Any, weights: Any, gates: Any, scratch: Any, d_x: Any, d_
                 add_product(d_gate, weights.w_ih[own], scratch, d_x.reshape(T * B, D))
 
 
-@kernel
+@inlined
 def gru_reset_before_forward(x: Any, weights: Any, lengths: Any, h: Any, gates: Any, rows: Any) -> None:
     """All steps of one layer, reset gate before the recurrent product (Cho et al. 2014).
 
@@ -184,7 +184,7 @@ def gru_reset_before_forward(x: Any, weights: Any, lengths: Any, h: Any, gates: 
                 h[t + 1, b, j] = n + gates[Z, t, b, j] * (h[t, b, j] - n)
 
 
-@kernel
+@inlined
 def gru_reset_before_backward(
     d_states: Any, x: Any, weights: Any, h: Any, gates: Any, rows: Any, scratch: Any, d_h: Any, d_x: Any, d_weights: Any
 ) -> None:
@@ -218,7 +218,7 @@ def gru_reset_before_backward(
     input_gradients(x, weights, gates, scratch, d_x, d_weights)
 
 
-@kernel
+@inlined
 def _reset_before_recurrent_gradients(h_previous: Any, gates: Any, scratch: Any, d_weights: Any) -> None:
     """As :func:`recurrent_gradients`; the candidate's product took r * h', kept in the plane q, instead of h'."""
     T, B, H = h_previous.shape

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import kernel
+from grukit.kernels.cpu._jit import inner
 from grukit.kernels.scalar import ZERO
 
 
-@kernel
+@inner
 def add_product(a: Any, b: Any, scratch: Any, out: Any) -> None:
     """Add a (m, k) b (k, n) to out (m, n). Two steps, because ``np.dot`` cannot accumulate; n m of ``scratch`` is used."""
     m, n = out.shape
@@ -19,7 +19,7 @@ def add_product(a: Any, b: Any, scratch: Any, out: Any) -> None:
             out[i, j] += product[i, j]
 
 
-@kernel
+@inner
 def add_row_sums(rows: Any, out: Any) -> None:
     """Add the sum of ``rows`` (m, n) over m to out (n,)."""
     for i in range(rows.shape[0]):
@@ -27,7 +27,7 @@ def add_row_sums(rows: Any, out: Any) -> None:
             out[j] += rows[i, j]
 
 
-@kernel
+@inner
 def linear_forward(h: Any, weight: Any, bias: Any, outputs: Any) -> None:
     """Outputs h W^T + b.
 
@@ -47,7 +47,7 @@ def linear_forward(h: Any, weight: Any, bias: Any, outputs: Any) -> None:
             outputs[i, k] = total + bias[k]
 
 
-@kernel
+@inner
 def linear_backward(d_outputs: Any, h: Any, weight: Any, d_h: Any, d_weight: Any, d_bias: Any) -> None:
     """Gradients of :func:`linear_forward`.
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba.extending import overload
 
-from grukit.kernels.cpu._jit import kernel
+from grukit.kernels.cpu._jit import inlined, inner, kernel
 from grukit.kernels.cpu.gru import (
     gru_backward,
     gru_forward,
@@ -58,7 +58,7 @@ class Cache(NamedTuple):
     d_h: np.ndarray
 
 
-@kernel
+@inner
 def layer_weights(parameters: Any, layer: Any) -> Any:
     """Named views of one layer's part of the flat vector (of parameters or of their gradients)."""
     D, H = layer[INPUTS], layer[UNITS]
@@ -69,7 +69,7 @@ def layer_weights(parameters: Any, layer: Any) -> Any:
     return Weights(w_ih, w_hh, b_ih, b_hh)
 
 
-@kernel
+@inner
 def head_weights(parameters: Any, head: Any) -> Any:
     """The head's weight (K, H) and bias (K,), views of the flat vector."""
     H, K = head[INPUTS], head[UNITS]
@@ -94,7 +94,7 @@ def layer_cache(work: Any, layers: Any, index: int, T: int, B: int) -> Any:
     return Cache(h, gates, d_states, work[at : at + n].reshape(B, H))
 
 
-@kernel
+@inner
 def _scratch_size(layers: Any, T: int, B: int) -> int:
     widest = 0
     for index in range(layers.shape[0] - 1):
@@ -150,7 +150,7 @@ def _layer_backward(
     return run
 
 
-@kernel
+@inlined
 def network_forward(network: Any, parameters: Any, x: Any, lengths: Any, work: Any, outputs: Any) -> None:
     """Outputs of a chunk. The initial states, h[0] of each layer's cache, are the caller's to set.
 
@@ -177,7 +177,7 @@ def network_forward(network: Any, parameters: Any, x: Any, lengths: Any, work: A
         linear_forward(below[T - 1], weight, bias, outputs)
 
 
-@kernel
+@inlined
 def network_backward(
     network: Any, parameters: Any, x: Any, work: Any, d_outputs: Any, d_x: Any, d_parameters: Any
 ) -> None:
@@ -217,7 +217,7 @@ def network_backward(
         layer_backward(network, d_states, below, weights, cache, rows, scratch, d_below, d_weights)
 
 
-@kernel
+@inner
 def _buffers(work: Any, layers: Any, index: int, T: int, B: int) -> Any:
     """``rows`` (B, 3H) and ``scratch``, shared by all layers, behind the caches."""
     n_layers = layers.shape[0] - 1

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import kernel
+from grukit.kernels.cpu._jit import inner, kernel
 from grukit.kernels.scalar import ADAM, ADAMW, ONE, SGD, adam_step, rmsprop_step, sgd_step
 
 RMSPROP_DECAY = 0.99  # PyTorch's default
@@ -30,7 +30,7 @@ class Optimizer(NamedTuple):
     step: np.ndarray  # (1,) int64, steps taken
 
 
-@kernel
+@inner
 def gradient_norm(gradient: Any) -> float:
     """Euclidean norm of the gradient (P,), summed in float64."""
     total = 0.0
@@ -39,7 +39,7 @@ def gradient_norm(gradient: Any) -> float:
     return math.sqrt(total)
 
 
-@kernel
+@inner
 def add_penalty(parameters: Any, penalized: Any, strength: float, gradient: Any) -> None:
     """Add strength * weights to the gradient, the derivative of strength / 2 * sum of squared weights."""
     strength = parameters.dtype.type(strength)
@@ -58,7 +58,8 @@ def update(optimizer: Any, rate: float, norm: float, gradient: Any) -> None:
     optimizer.step[0] += 1
     scale = dtype(optimizer.clip_norm / norm) if norm > optimizer.clip_norm else dtype(1)
     p_rate, epsilon = dtype(rate), dtype(optimizer.epsilon)
-    optimizer.previous[:] = p
+    for i in range(p.size):
+        optimizer.previous[i] = p[i]
     if optimizer.solver == SGD:
         momentum = dtype(optimizer.momentum)
         for i in range(p.size):
