@@ -18,7 +18,7 @@ from grukit.kernels.cpu.network import (
     network_forward,
     work_size,
 )
-from grukit.kernels.cpu.optimizer import Optimizer, gradient_norm
+from grukit.kernels.cpu.optimizer import Optimizer, update
 from grukit.kernels.cpu.team import Team
 
 __all__ = [
@@ -32,12 +32,12 @@ __all__ = [
     "Storage",
     "Team",
     "chunk_work_size",
-    "gradient_norm",
     "layer_cache",
     "mean_loss",
     "network_backward",
     "network_forward",
     "predict_chunks",
     "train_batches",
+    "update",
     "work_size",
 ]

@@ -1,0 +1,214 @@
+"""Forward and backward passes against central differences, the reference, PyTorch's numbers and a step worked by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grukit.model import CELLS, NetworkSpec, initialize, network_backward, network_forward
+
+GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("gru_*.npz"))
+
+
+def relative_error(a, b):
+    return np.linalg.norm(a - b) / max(np.linalg.norm(a) + np.linalg.norm(b), 1e-30)
+
+
+def problem(cell, per_step, seed=0, T=4, B=3, D=3, sizes=(4, 6), K=2, lengths=(4, 2, 1)):
+    """A network with non-zero biases and states, in float64."""
+    rng = np.random.default_rng(seed)
+    spec = NetworkSpec(cell, D, sizes, K, per_step)
+    parameters = rng.normal(0, 0.5, spec.n_parameters)
+    x = rng.normal(size=(T, B, D))
+    initial = [rng.normal(0, 0.5, (B, H)) for H in sizes]
+    outputs = (T, B, K) if per_step else (B, K)
+    direction = rng.normal(size=outputs)
+    lengths = None if lengths is None else np.array(lengths)
+    if per_step and lengths is not None:
+        direction[np.arange(T)[:, None] >= lengths] = 0
+    return spec, parameters, x, lengths, initial, direction
+
+
+@pytest.mark.parametrize("lengths", [None, (4, 2, 1)], ids=["equal", "unequal"])
+@pytest.mark.parametrize("per_step", [False, True], ids=["last", "per-step"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradients_agree_with_central_differences(cell, per_step, lengths):
+    spec, parameters, x, lengths, initial, direction = problem(cell, per_step, lengths=lengths)
+
+    def value():
+        return float(np.sum(network_forward(spec, parameters, x, lengths, initial)[0] * direction))
+
+    _, forward = network_forward(spec, parameters, x, lengths, initial)
+    d_parameters, d_x, d_initial = network_backward(direction, forward)
+    numeric = spec.views(reference.central_difference(value, parameters))
+    for name, gradient in spec.views(d_parameters).items():
+        if cell == "gru_reset_before" and name.startswith("bias_hh"):
+            assert np.linalg.norm(gradient) > 0  # as every other, it must not be silently absent
+        assert relative_error(gradient, numeric[name]) < 1e-6, name
+    assert relative_error(d_x, reference.central_difference(value, x)) < 1e-6
+    for state, gradient in zip(initial, d_initial, strict=True):
+        assert relative_error(gradient, reference.central_difference(value, state)) < 1e-6
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    cell=st.sampled_from(sorted(CELLS)),
+    per_step=st.booleans(),
+    T=st.integers(1, 7),
+    B=st.integers(1, 6),
+    D=st.integers(1, 5),
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=3),
+    K=st.integers(1, 3),
+    seed=st.integers(0, 10_000),
+    data=st.data(),
+)
+def test_agrees_with_the_reference(cell, per_step, T, B, D, sizes, K, seed, data):
+    lengths = data.draw(st.one_of(st.none(), st.lists(st.integers(1, T), min_size=B, max_size=B)))
+    case = problem(cell, per_step, seed, T, B, D, tuple(sizes), K, lengths)
+    spec, parameters, x, lengths, initial, direction = case
+    outputs, forward = network_forward(spec, parameters, x, lengths, initial)
+    d_parameters, d_x, d_initial = network_backward(direction, forward)
+    expected, cache = reference.network_forward(cell, spec.views(parameters), x, lengths, initial, per_step)
+    gradients, expected_d_x, expected_d_initial = reference.network_backward(direction, cache)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-11, atol=1e-12)
+    for name, gradient in spec.views(d_parameters).items():
+        np.testing.assert_allclose(gradient, gradients[name], rtol=1e-9, atol=1e-11, err_msg=name)
+    np.testing.assert_allclose(d_x, expected_d_x, rtol=1e-9, atol=1e-11)
+    for a, b in zip(d_initial, expected_d_initial, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11)
+
+
+def load_golden(path):
+    with np.load(path) as file:
+        golden = dict(file)
+    n_layers = sum(name.startswith("weight_ih") for name in golden)
+    sizes = tuple(golden[f"weight_hh_l{k}"].shape[1] for k in range(n_layers))
+    spec = NetworkSpec("gru", golden["x"].shape[2], sizes, len(golden["head.bias"]), bool(golden["per_step"]))
+    initial = [golden.get(f"initial_l{k}") for k in range(n_layers)]
+    return golden, spec, None if any(state is None for state in initial) else initial
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("path", GOLDEN, ids=[path.stem for path in GOLDEN])
+def test_agrees_with_pytorchs_numbers(path, dtype):
+    golden, spec, initial = load_golden(path)
+    parameters = np.concatenate([golden[name].ravel() for name in spec.shapes]).astype(dtype)
+    lengths = golden.get("lengths")
+    outputs, forward = network_forward(spec, parameters, golden["x"], lengths, initial)
+    loss, d_outputs = reference.loss("squared_error", outputs, golden["target"], lengths=lengths)
+    d_parameters, d_x, d_initial = network_backward(d_outputs, forward)
+    # The files hold float32 numbers, so float64 agrees to their rounding.
+    tolerance = {"rtol": 1e-5, "atol": 1e-5} if dtype == "float32" else {"rtol": 2e-7, "atol": 1e-8}
+    np.testing.assert_allclose(outputs, golden["outputs"], **tolerance)
+    np.testing.assert_allclose(loss, golden["loss"], **tolerance)
+    for name, gradient in spec.views(d_parameters).items():
+        np.testing.assert_allclose(gradient, golden[f"grad.{name}"], err_msg=name, **tolerance)
+    np.testing.assert_allclose(d_x, golden["grad.x"], **tolerance)
+    for k, gradient in enumerate(d_initial if initial else []):
+        np.testing.assert_allclose(gradient, golden[f"grad.initial_l{k}"], **tolerance)
+
+
+def test_golden_files_are_there():
+    assert len(GOLDEN) >= 20
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_agrees_with_live_pytorch(seed):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(seed)
+    T, B, D, H, L, K = (int(rng.integers(1, high)) for high in (40, 20, 12, 48, 4, 4))
+    spec = NetworkSpec("gru", D, (H,) * L, K)
+    parameters = initialize(spec, "uniform", "float32", np.random.RandomState(seed))
+    x = rng.normal(size=(T, B, D)).astype("float32")
+    target = rng.normal(size=(B, K)).astype("float32")
+    initial = rng.normal(0, 0.5, (L, B, H)).astype("float32")
+
+    layers, head = torch.nn.GRU(D, H, L), torch.nn.Linear(H, K)
+    views = {name: torch.from_numpy(view.copy()) for name, view in spec.views(parameters).items()}
+    layers.load_state_dict({name: view for name, view in views.items() if "head" not in name})
+    head.load_state_dict({name.removeprefix("head."): view for name, view in views.items() if "head" in name})
+    x_torch = torch.from_numpy(x).requires_grad_()
+    expected = head(layers(x_torch, torch.from_numpy(initial))[0][-1])
+    torch.nn.functional.mse_loss(expected, torch.from_numpy(target)).backward()
+
+    outputs, forward = network_forward(spec, parameters, x, None, initial)
+    d_parameters, d_x, _ = network_backward(2 * (outputs - target) / target.size, forward)
+    np.testing.assert_allclose(outputs, expected.detach().numpy(), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(d_x, x_torch.grad.numpy(), rtol=1e-5, atol=1e-5)
+    gradients = dict(layers.named_parameters()) | {f"head.{n}": p for n, p in head.named_parameters()}
+    for name, gradient in spec.views(d_parameters).items():
+        np.testing.assert_allclose(gradient, gradients[name].grad.numpy(), rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_one_step_worked_by_hand(cell):
+    """H = D = K = 1, chosen so that the gates come out at round numbers.
+
+    h' = 0.5, x = 1. r: 0.2 + 0.4 h' - 0.4 = 0, s(0) = 1/2. z: ln 3 x = ln 3, s(ln 3) = 3/4.
+    Reset after:  n = tanh(0.1 x + 1/2 (0.6 h' + 0.2)) = tanh(0.1 + 0.25) = tanh(0.35).
+    Reset before: n = tanh(0.1 x + 0.6 (1/2 h') + 0.2) = tanh(0.1 + 0.15 + 0.2) = tanh(0.45).
+    h = 1/4 n + 3/4 h'; output 2 h + 1.
+    """
+    spec = NetworkSpec(cell, 1, (1,), 1)
+    parameters = np.zeros(spec.n_parameters)
+    views = spec.views(parameters)
+    views["weight_ih_l0"][:, 0] = 0.2, np.log(3), 0.1
+    views["weight_hh_l0"][:, 0] = 0.4, 0.0, 0.6
+    views["bias_ih_l0"][:] = -0.4, 0.0, 0.0
+    views["bias_hh_l0"][:] = 0.0, 0.0, 0.2
+    views["head.weight"][:] = 2
+    views["head.bias"][:] = 1
+    n = np.tanh(0.35 if cell == "gru" else 0.45)
+    outputs, forward = network_forward(spec, parameters, np.ones((1, 1, 1)), None, [np.full((1, 1), 0.5)])
+    np.testing.assert_allclose(outputs, [[2 * (n / 4 + 0.375) + 1]], rtol=1e-14)
+    d_parameters, _, _ = network_backward(np.ones((1, 1)), forward)
+    gradients = spec.views(d_parameters)
+    d_n = 2 * 0.25 * (1 - n * n)
+    np.testing.assert_allclose(gradients["weight_ih_l0"][2], [d_n], rtol=1e-14)
+    np.testing.assert_allclose(gradients["bias_ih_l0"][1], 2 * (0.5 - n) * 0.75 * 0.25, rtol=1e-14)
+    # Reset after: q = 0.6 h' + 0.2 = 0.5 is scaled by r; before: h' is, through the weight 0.6.
+    d_r = d_n * 0.5 * 0.25 if cell == "gru" else d_n * 0.6 * 0.5 * 0.25
+    np.testing.assert_allclose(gradients["bias_ih_l0"][0], d_r, rtol=1e-14)
+    np.testing.assert_allclose(gradients["head.weight"], [[n / 4 + 0.375]], rtol=1e-14)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_numbers_beyond_a_rows_end_change_nothing(cell):
+    spec, parameters, x, lengths, initial, _ = problem(cell, False)
+    first = network_forward(spec, parameters, x, lengths, initial)[0]
+    x[np.arange(len(x))[:, None] >= lengths] = 1e6
+    np.testing.assert_array_equal(network_forward(spec, parameters, x, lengths, initial)[0], first)
+
+
+@pytest.mark.parametrize("lengths", [[3, 0], [4, 1]])
+def test_lengths_out_of_range(lengths):
+    spec = NetworkSpec("gru", 1, (2,), 1)
+    with pytest.raises(ValueError, match=r"lengths\[[01]\] is [04]; every sequence needs between 1 and 3 steps"):
+        network_forward(spec, np.zeros(spec.n_parameters), np.zeros((3, 2, 1)), lengths)
+
+
+def test_initial_weights():
+    spec = NetworkSpec("gru", 5, (8, 4), 2)
+    weights = spec.views(initialize(spec, "glorot", "float64", np.random.RandomState(0)))
+    for gate in np.split(weights["weight_hh_l0"], 3):
+        np.testing.assert_allclose(gate @ gate.T, np.eye(8), atol=1e-12)
+    assert np.abs(weights["weight_ih_l0"]).max() <= np.sqrt(6 / 13)
+    assert np.abs(weights["weight_ih_l0"]).max() > 0.9 * np.sqrt(6 / 13)
+    assert not any(weights[name].any() for name in weights if "bias" in name)
+    uniform = spec.views(initialize(spec, "uniform", "float64", np.random.RandomState(0)))
+    for name, H in {"weight_ih_l0": 8, "weight_hh_l1": 4, "bias_hh_l0": 8, "head.weight": 4}.items():
+        assert 0.7 / np.sqrt(H) < np.abs(uniform[name]).max() <= 1 / np.sqrt(H), name
+    np.testing.assert_array_equal(
+        initialize(spec, "glorot", "float32", np.random.RandomState(0)),
+        initialize(spec, "glorot", "float64", np.random.RandomState(0)).astype("float32"),
+    )
+
+
+def test_the_flat_vector_is_cut_without_gap_or_overlap():
+    spec = NetworkSpec("gru", 3, (4, 5), 2)
+    flat = np.arange(spec.n_parameters)
+    np.testing.assert_array_equal(np.concatenate([view.ravel() for view in spec.views(flat).values()]), flat)
+    assert spec.n_parameters == 3 * (4 * 3 + 16 + 8) + 3 * (5 * 4 + 25 + 10) + 2 * 5 + 2

@@ -1,0 +1,84 @@
+"""The rules that hold the rooms together: which way imports run, what importing costs, where anything prints."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "grukit"
+
+# A room may import from the rooms behind it. The second name of a pair narrows the first.
+ALLOWED = {
+    "estimators": {"estimators", "data", "train", "model", "engines"},
+    "data": {"data"},
+    "train": {"train", "model"},
+    "model": {"model", "engines"},
+    "engines": {"kernels", "kernels.cpu"},
+    "kernels.cpu": {"kernels.cpu", "kernels.scalar"},
+    "kernels.scalar": set(),
+    "kernels": set(),
+    "datasets": {"datasets"},
+    "plotting": set(),
+    "cli": {"estimators", "datasets", "plotting", "engines", ""},
+    "__main__": {"cli"},
+    "": {"estimators"},
+}
+ONLY_IN = {"pandas": {"data", "datasets", "cli", "plotting"}, "numba": {"kernels.scalar", "kernels.cpu", "cli"}}
+
+
+def room_of(parts):
+    """Room of a module given as its path inside the package: ('kernels', 'cpu', 'gru') -> 'kernels.cpu'."""
+    if parts[:1] == ("kernels",):
+        return ".".join(parts[:2])
+    return parts[0] if parts else ""
+
+
+def imports_of(path):
+    """Modules that a file imports anywhere, also inside functions, as dotted names."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            yield node.module
+            if node.module in ("grukit", "grukit.kernels"):  # names may be modules
+                yield from (f"{node.module}.{a.name}" for a in node.names if (PACKAGE / a.name).exists())
+
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=[str(path.relative_to(PACKAGE)) for path in MODULES])
+def test_imports_run_one_way(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    room = room_of(tuple(part for part in parts if part != "__init__"))
+    for name in imports_of(path):
+        root, *inside = name.split(".")
+        if root == "grukit":
+            assert room_of(tuple(inside)) in ALLOWED[room], f"{room} must not import {name}"
+        elif root in ONLY_IN:
+            assert room in ONLY_IN[root], f"{room} must not import {root}"
+
+
+def test_the_rule_is_alive(tmp_path):
+    (tmp_path / "wrong.py").write_text("def f():\n    from grukit.estimators import GRURegressor\n")
+    assert list(imports_of(tmp_path / "wrong.py")) == ["grukit.estimators"]
+    assert "estimators" not in ALLOWED["kernels.cpu"]
+
+
+def test_importing_compiles_nothing_and_brings_in_nothing_optional():
+    code = (
+        "import sys, grukit\n"
+        "optional = {'numba', 'llvmlite', 'matplotlib', 'torch', 'statsmodels'} & set(sys.modules)\n"
+        "assert not optional, optional\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_only_the_command_line_prints():
+    for path in MODULES:
+        names = {node.func.id for node in ast.walk(ast.parse(path.read_text()))
+                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}  # fmt: skip
+        assert "print" not in names or path.name == "cli.py", path
