@@ -1,15 +1,15 @@
 """pandas and arrays to sequences, and outputs back to pandas. The only room that knows pandas."""
 
 from grukit.data.context import Tail, continuation, given_context, tail_of
-from grukit.data.fold import fold_duplicates
 from grukit.data.frames import Table, check_columns, check_finite, read_table
 from grukit.data.history import history_frame
+from grukit.data.samples import Samples, select_samples
 from grukit.data.scaling import Scaler
 from grukit.data.sequences import Sequences, independent_rows, is_sequences, read_sequences, windows
-from grukit.data.split import split_in_time
 from grukit.data.targets import TargetForm, read_targets, to_output
 
 __all__ = [
+    "Samples",
     "Scaler",
     "Sequences",
     "Table",
@@ -18,7 +18,6 @@ __all__ = [
     "check_columns",
     "check_finite",
     "continuation",
-    "fold_duplicates",
     "given_context",
     "history_frame",
     "independent_rows",
@@ -26,7 +25,7 @@ __all__ = [
     "read_sequences",
     "read_table",
     "read_targets",
-    "split_in_time",
+    "select_samples",
     "tail_of",
     "to_output",
     "windows",

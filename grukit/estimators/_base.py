@@ -1,5 +1,6 @@
 """What all estimators share: reading X, training, predicting. No maths."""
 
+from dataclasses import fields
 from typing import Any, Self
 
 import numpy as np
@@ -8,8 +9,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from grukit.data import Scaler, Sequences, fold_duplicates, history_frame, read_targets, split_in_time, tail_of
-from grukit.engines import select_engine
+from grukit.data import Samples, Scaler, TargetForm, history_frame, read_targets, select_samples, tail_of
+from grukit.engines import Engine, select_engine
 from grukit.estimators._inputs import Work, read_X
 from grukit.model import NetworkSpec, initialize
 from grukit.train import Problem, Progress, TrainingOptions, fit_lbfgs, fit_stochastic, predict
@@ -21,23 +22,108 @@ class RecurrentEstimator(BaseEstimator):
     """Base of the estimators. A subclass has the parameters and says what targets and outputs mean."""
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, first: bool, **overrides: Any) -> Self:
+        """Train; ``first`` starts anew, ``overrides`` replace training options. A failed fit changes nothing."""
+        before = self.__dict__.copy()
+        try:
+            self._fit_or_raise(X, y, sample_weight, first, **overrides)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        return self
+
+    def _fit_or_raise(self, X: Any, y: Any, sample_weight: Any, first: bool, **overrides: Any) -> None:
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         going_on = bool(overrides) and not first
+        engine = select_engine(self.device)
         work = read_X(self, X, reset=first, context="auto" if going_on else None)
         targets, form = read_targets(y, work.sequences, X)
         self._check_targets(targets)
-        if first:
-            self._new_random_state()
-            self._form, self._tail = form, None
-        elif (form.n_outputs, form.per_step) != (self._form.n_outputs, self._form.per_step):
-            raise ValueError(f"y has {form.n_outputs} outputs; the model was fitted with {self._form.n_outputs}.")
+        weights = self._check_weights(sample_weight, work)
         if work.table is not None:
-            targets = work.table.from_user_order(targets)
-        self._train(work, targets, form.per_step, sample_weight, first, **overrides)
+            targets, weights = work.table.from_user_order(targets), work.table.from_user_order(weights)
+        samples = Samples(work.sequences, targets, weights, form.per_step)
+        fraction = self.validation_fraction if self.early_stopping and not overrides else None
+        training, validation = select_samples(samples, fraction, self.window, work.table, fold=self.shuffle)
+        if first:
+            self._form, self._tail = form, None
+            self._start(training)
+        self._check_unchanged(form)
+        self._train(engine, training, validation, **overrides)
         if work.table is not None:
             self._tail = tail_of(work.table, self.window, work.context, self._tail if going_on else None)
-        return self
+
+    def _check_weights(self, sample_weight: Any, work: Work) -> np.ndarray:
+        if sample_weight is None:
+            return np.ones(len(work.sequences))
+        starts = work.sequences.starts  # as many as there are samples
+        return _check_sample_weight(sample_weight, starts, dtype=np.float64, ensure_non_negative=True, copy=True)
+
+    def _network_spec(self, n_inputs: int, form: TargetForm) -> NetworkSpec:
+        sizes = self.hidden_layer_sizes
+        sizes = (int(sizes),) if np.ndim(sizes) == 0 else tuple(int(size) for size in sizes)
+        return NetworkSpec(self.cell, n_inputs, sizes, form.n_outputs, form.per_step)
+
+    def _start(self, training: Samples) -> None:
+        """Scalers from the training samples alone, initial weights, an empty record."""
+        inputs, input_weights = training.inputs_seen()
+        targets, target_weights = training.targets_seen()
+        D, K = inputs.shape[1], targets.shape[1]
+        scales_y = self.standardize and self._scales_targets()
+        self._x_scaler = Scaler.fit(inputs, input_weights) if self.standardize else Scaler.identity(D)
+        self._y_scaler = Scaler.fit(targets, target_weights) if scales_y else Scaler.identity(K)
+        self._random_state = check_random_state(self.random_state)
+        self._spec = self._network_spec(D, self._form)
+        self._parameters = initialize(self._spec, self.weight_init, self.dtype, self._random_state)
+        self._spec.views(self._parameters)["head.bias"][...] += self._initial_bias(targets, target_weights)
+        self._moments: dict[str, np.ndarray] = {}
+        self._records: list[dict[str, Any]] = []
+
+    def _check_unchanged(self, form: TargetForm) -> None:
+        """Where training goes on, the network must be the one that was started."""
+        if (form.n_outputs, form.per_step) != (self._form.n_outputs, self._form.per_step):
+            raise ValueError(
+                f"y has {form.n_outputs} outputs{' a step' if form.per_step else ''}; the model was fitted with "
+                f"{self._form.n_outputs}{' a step' if self._form.per_step else ''}."
+            )
+        wanted = self._network_spec(self._spec.n_inputs, form)
+        if wanted != self._spec or self.dtype != self._parameters.dtype:
+            raise ValueError(
+                f"Training goes on with the weights of a network of cell={self._spec.cell!r}, hidden_layer_sizes="
+                f"{self._spec.hidden_layer_sizes}, dtype={self._parameters.dtype.name!r}; the parameters now say "
+                f"{wanted.cell!r}, {wanted.hidden_layer_sizes}, {self.dtype!r}. Set warm_start=False to start anew."
+            )
+
+    def _train(self, engine: Engine, training: Samples, validation: Samples | None, **overrides: Any) -> None:
+        """Train copies of the weights and moments, then keep them with the record."""
+        values = self._x_scaler.transform(training.sequences.values, self.dtype)
+        n_samples = len(training.sequences)
+        options = self._options(n_samples, n_before=len(self._records), **overrides)
+        problem = Problem(
+            engine.kernels,
+            self._spec,
+            self._for_kernels(engine, values, training),
+            self.loss,
+            self._loss_parameter(),
+            None if validation is None else self._for_kernels(engine, values, validation),
+            effective_n_jobs(self.n_jobs),
+            n_samples if self.solver == "lbfgs" else options.batch_size,
+        )
+        parameters = self._parameters.copy()
+        moments = {name: moment.copy() for name, moment in self._moments.items()}
+        with problem:
+            if self.solver == "lbfgs":
+                progress = fit_lbfgs(problem, parameters, options)
+            else:
+                progress = fit_stochastic(problem, parameters, options, self._random_state, moments)
+        self._parameters, self._moments = parameters, moments
+        self._keep(progress, engine)
+
+    def _for_kernels(self, engine: Engine, values: np.ndarray, samples: Samples) -> Any:
+        targets = self._y_scaler.transform(samples.targets, self.dtype)
+        taken = samples.sequences
+        return engine.kernels.Samples(values, targets, taken.starts, taken.lengths, samples.weights.astype(self.dtype))
 
     def _options(self, n_samples: int, **overrides: Any) -> TrainingOptions:
         callbacks = self.callbacks
@@ -47,101 +133,10 @@ class RecurrentEstimator(BaseEstimator):
             "callbacks": () if callbacks is None else (callbacks,) if callable(callbacks) else tuple(callbacks),
             **overrides,
         }
-        for name in TrainingOptions.__dataclass_fields__:
-            if name not in values and hasattr(self, name):
-                values[name] = getattr(self, name)
-        return TrainingOptions(**values)
+        same_name = {field.name for field in fields(TrainingOptions)} & set(self.get_params(deep=False)) - set(values)
+        return TrainingOptions(**values, **{name: getattr(self, name) for name in same_name})
 
-    def _select(
-        self, work: Work, targets: np.ndarray, per_step: bool, sample_weight: Any, validate: bool
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]:
-        """Training samples and their weights, validation samples and theirs; none of weight zero."""
-        sequences = work.sequences
-        if sample_weight is None:
-            weights = np.ones(len(sequences))
-        else:
-            weights = _check_sample_weight(
-                sample_weight, sequences.starts, dtype=np.float64, ensure_non_negative=True, copy=True
-            )
-            if work.table is not None:
-                weights = work.table.from_user_order(weights)
-        if not weights.any():
-            raise ValueError("sample_weight is zero for every sample; at least one must be positive.")
-        validation = None
-        training = np.arange(len(sequences))
-        if validate:
-            training, validation = split_in_time(
-                len(sequences), self.validation_fraction, None if sequences.exchangeable else self.window, work.table
-            )
-            validation = validation[weights[validation] > 0]
-        training = training[weights[training] > 0]
-        training_weights = weights[training]
-        if sequences.exchangeable and self.shuffle:
-            chosen = targets if per_step else targets[training]
-            kept, training_weights = fold_duplicates(sequences.take(training), chosen, per_step, training_weights)
-            training = training[kept]
-        return training, training_weights, validation, weights
-
-    def _train(
-        self, work: Work, targets: np.ndarray, per_step: bool, sample_weight: Any, first: bool, **overrides: Any
-    ) -> Progress:
-        """Fit scalers and weights where this is the ``first`` training, train, and keep what came of it."""
-        engine = select_engine(self.device)
-        validate = self.early_stopping and not overrides
-        training, weights, validation, all_weights = self._select(work, targets, per_step, sample_weight, validate)
-        sequences = work.sequences.take(training)
-        if first:
-            self._start(sequences, targets, training, weights, per_step)
-        values = self._x_scaler.transform(work.sequences.values, self.dtype)
-        scaled = self._y_scaler.transform(targets, self.dtype)
-
-        def samples(chosen: np.ndarray, weights: np.ndarray) -> Any:
-            taken = work.sequences.take(chosen)
-            return engine.kernels.Samples(
-                values, scaled if per_step else scaled[chosen], taken.starts, taken.lengths, weights.astype(self.dtype)
-            )
-
-        options = self._options(len(training), n_before=len(self._records), **overrides)
-        held_out = None if validation is None else samples(validation, all_weights[validation])
-        problem = Problem(
-            engine.kernels,
-            self._spec,
-            samples(training, weights),
-            self.loss,
-            self._loss_parameter(),
-            held_out,
-            effective_n_jobs(self.n_jobs),
-            options.batch_size if self.solver != "lbfgs" else len(training),
-        )
-        with problem:
-            if self.solver == "lbfgs":
-                progress = fit_lbfgs(problem, self._parameters, options)
-            else:
-                progress = fit_stochastic(problem, self._parameters, options, self._random_state, self._moments)
-        self._keep(progress, engine.device, engine.reason)
-        return progress
-
-    def _start(
-        self, sequences: Sequences, targets: np.ndarray, training: np.ndarray, weights: np.ndarray, per_step: bool
-    ) -> None:
-        """Scalers from the training samples alone, initial weights, an empty record."""
-        rows, row_weights = _rows_of(sequences, weights)
-        seen = sequences.values if rows is None else sequences.values[rows]
-        D, K = sequences.values.shape[1], targets.shape[1]
-        chosen = (targets if rows is None else targets[rows]) if per_step else targets[training]
-        target_weights = row_weights if per_step else weights
-        self._x_scaler = Scaler.fit(seen, row_weights) if self.standardize else Scaler.identity(D)
-        scales_y = self.standardize and self._scales_targets()
-        self._y_scaler = Scaler.fit(chosen, target_weights) if scales_y else Scaler.identity(K)
-        sizes = self.hidden_layer_sizes
-        sizes = (int(sizes),) if np.ndim(sizes) == 0 else tuple(int(size) for size in sizes)
-        self._spec = NetworkSpec(self.cell, D, sizes, K, per_step)
-        self._parameters = initialize(self._spec, self.weight_init, self.dtype, self._random_state)
-        self._spec.views(self._parameters)["head.bias"][...] = self._initial_bias(chosen, target_weights)
-        self._moments: dict[str, np.ndarray] = {}
-        self._records: list[dict[str, Any]] = []
-
-    def _keep(self, progress: Progress, device: str, reason: str) -> None:
+    def _keep(self, progress: Progress, engine: Engine) -> None:
         """The fitted attributes."""
         self._records = self._records + progress.records
         self.n_iter_ = len(self._records)
@@ -155,7 +150,7 @@ class RecurrentEstimator(BaseEstimator):
         self.loss_ = self.loss_curve_[kept - 1] if self.loss_curve_ else np.nan
         self.n_outputs_ = self._spec.n_outputs
         self.n_parameters_ = self._spec.n_parameters
-        self.device_, self.device_reason_ = device, reason
+        self.device_, self.device_reason_ = engine.device, engine.reason
 
     def _raw_outputs(self, work: Work) -> np.ndarray:
         """Outputs of the network for every sample, mapped back to the targets' scale, in the order of the user's rows."""
@@ -189,19 +184,3 @@ class RecurrentEstimator(BaseEstimator):
                 raise ValueError(f"weights_[{name!r}] holds NaN or infinity.")
         for name, array in arrays.items():
             views[name][...] = array
-
-    def _new_random_state(self) -> None:
-        self._random_state = check_random_state(self.random_state)
-
-
-def _rows_of(sequences: Sequences, weights: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """The rows that the samples see, each once, and their weights; weights only for samples that stand alone."""
-    if not sequences.exchangeable:
-        opened = np.zeros(len(sequences.values) + 1, dtype=np.int64)
-        np.add.at(opened, sequences.starts, 1)
-        np.add.at(opened, sequences.starts + sequences.lengths, -1)
-        seen = np.cumsum(opened)[:-1] > 0
-        return (None if seen.all() else np.flatnonzero(seen)), None
-    total = int(sequences.lengths.sum())
-    within = np.arange(total) - np.repeat(np.cumsum(sequences.lengths) - sequences.lengths, sequences.lengths)
-    return np.repeat(sequences.starts, sequences.lengths) + within, np.repeat(weights, sequences.lengths)

@@ -108,7 +108,8 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
     n_iter_ : int
         Epochs run, over all calls of ``partial_fit`` and warm starts.
     best_iter_ : int
-        Epoch with the lowest validation loss, or training loss where none was held out.
+        Epoch of the last call of ``fit`` with the lowest validation loss, whose weights are kept; where nothing was held
+        out, with the lowest training loss, while the last weights are kept.
     loss_ : float
         Mean training loss in the epoch whose weights are kept, on the standardised scale.
     loss_curve_, validation_curve_ : list of float
@@ -287,6 +288,8 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         context : "auto", None or table, default="auto"
             History before the first rows of a table. "auto": where X is a frame that starts one step after the training
             frame ended (for a panel: each series that does), the training tail. A table of earlier rows: those. None: none.
+            A frame that starts later than that step has no history under "auto": its first rows see what X holds. Give the
+            rows between, with the training tail before them, as ``context``.
 
         Returns
         -------

@@ -36,7 +36,7 @@ class Progress:
         self.records: list[dict[str, Any]] = []
         self.best_parameters: np.ndarray | None = None
         self.best_iter = 0
-        self.best_loss = float("inf")
+        self.best_loss: float = np.inf
         self.n_waiting = 0
         self.stop_reason = ""
         self._to_beat = np.inf
@@ -54,7 +54,7 @@ class Progress:
         """Take down one epoch, keep the parameters where they are the best so far, and decide whether to go on."""
         now = time.perf_counter()
         seconds, self._clock = now - self._clock, now
-        entry = {
+        entry: dict[str, Any] = {
             "epoch": self.options.n_before + len(self.records) + 1,
             "loss": loss,
             "validation_loss": np.nan if validation_loss is None else validation_loss,
@@ -65,7 +65,8 @@ class Progress:
         self.records.append(entry)
         monitored = loss if validation_loss is None else validation_loss
         if monitored < self.best_loss:
-            self.best_loss, self.best_iter, self.best_parameters = monitored, entry["epoch"], parameters.copy()
+            self.best_loss, self.best_parameters = monitored, parameters.copy()
+            self.best_iter = self.options.n_before + len(self.records)
         self.n_waiting = 0 if monitored < self._to_beat - self.options.tol else self.n_waiting + 1
         self._to_beat = min(self._to_beat, monitored)
         if self._bar.update():

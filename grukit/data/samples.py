@@ -1,0 +1,101 @@
+"""Training and validation samples: chosen, weighted, and what can be measured on them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from grukit.data.fold import fold_duplicates
+from grukit.data.frames import Table
+from grukit.data.sequences import Sequences
+from grukit.data.split import split_in_time
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Sequences with targets and weights.
+
+    Attributes
+    ----------
+    sequences : Sequences
+        n of them.
+    targets : ndarray of shape (n, K), or (N, K) with a target at every step, on the rows of ``sequences.values``
+    weights : ndarray of shape (n,)
+        Positive.
+    per_step : bool
+        A target at every step.
+    """
+
+    sequences: Sequences
+    targets: np.ndarray
+    weights: np.ndarray
+    per_step: bool
+
+    def take(self, chosen: np.ndarray, weights: np.ndarray) -> "Samples":
+        """The chosen samples, with other weights."""
+        targets = self.targets if self.per_step else self.targets[chosen]
+        return Samples(self.sequences.take(chosen), targets, weights, self.per_step)
+
+    def inputs_seen(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """Rows that the samples see, each once, and their weights; windows of a table leave rows unweighted."""
+        values = self.sequences.values
+        if self.sequences.exchangeable:
+            rows, weights = self._steps()
+            return values[rows], weights
+        changes = np.zeros(len(values) + 1, dtype=np.int64)
+        np.add.at(changes, self.sequences.starts, 1)
+        np.add.at(changes, self.sequences.starts + self.sequences.lengths, -1)
+        seen = np.cumsum(changes)[:-1] > 0
+        return (values if seen.all() else values[seen]), None
+
+    def targets_seen(self) -> tuple[np.ndarray, np.ndarray]:
+        """All targets of the samples, one a row, and their weights."""
+        if not self.per_step:
+            return self.targets, self.weights
+        rows, weights = self._steps()
+        return self.targets[rows], weights
+
+    def _steps(self) -> tuple[np.ndarray, np.ndarray]:
+        """Row and weight of every step of every sample."""
+        starts, lengths = self.sequences.starts, self.sequences.lengths
+        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        return np.repeat(starts, lengths) + within, np.repeat(self.weights, lengths)
+
+
+def select_samples(
+    samples: Samples, validation_fraction: float | None, window: int | None, table: Table | None, fold: bool
+) -> tuple[Samples, Samples | None]:
+    """Split off the validation samples, leave out those of weight zero, and fold equal ones that stand alone.
+
+    Parameters
+    ----------
+    samples : Samples
+        All, in the order of the table or list.
+    validation_fraction : float or None
+        Share of the last part in time, see :func:`split_in_time`; None: no validation.
+    window : int or None
+        Rows a sample of a table sees.
+    table : Table or None
+        The table that the samples are windows of.
+    fold : bool
+        Whether the order of the training samples is free, so that equal ones may be folded.
+
+    Raises
+    ------
+    ValueError
+        Where no training sample, or no validation sample, is left.
+    """
+    everything = np.arange(len(samples.sequences))
+    training, validation = everything, None
+    if validation_fraction is not None:
+        training, held_out = split_in_time(len(everything), validation_fraction, window, table)
+        held_out = held_out[samples.weights[held_out] > 0]
+        if len(held_out) == 0:
+            raise ValueError("sample_weight is zero for every validation sample; at least one must be positive.")
+        validation = samples.take(held_out, samples.weights[held_out])
+    training = training[samples.weights[training] > 0]
+    if len(training) == 0:
+        raise ValueError("sample_weight is zero for every training sample; at least one must be positive.")
+    chosen = samples.take(training, samples.weights[training])
+    if fold and samples.sequences.exchangeable:
+        chosen = chosen.take(*fold_duplicates(chosen.sequences, chosen.targets, samples.per_step, chosen.weights))
+    return chosen, validation

@@ -1,0 +1,409 @@
+"""The command line: what it prints, writes and returns."""
+
+import contextlib
+import csv
+import ctypes
+import io
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import joblib
+import llvmlite
+import matplotlib
+import numba
+import numpy as np
+import pandas as pd
+import pytest
+import scipy
+import sklearn
+from sklearn.linear_model import Ridge
+
+import grukit
+from grukit import cli
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot as plt
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run(*arguments):
+    """Status, standard output and standard error of a command that runs in this process."""
+    output, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+        status = cli.main(list(arguments))
+    return SimpleNamespace(status=status, output=output.getvalue(), errors=errors.getvalue())
+
+
+def rows_of(output):
+    """{method: (MAE, RMSE, fit seconds or None, predict seconds)} from the printed table."""
+    pattern = r"^(.+?) +(\d+\.\d{3}) +(\d+\.\d{3}) +(-|\d+\.\d+ s) +(\d+\.\d+) s$"
+    return {
+        name: (float(mae), float(rmse), None if fit == "-" else float(fit.removesuffix(" s")), float(predict))
+        for name, mae, rmse, fit, predict in re.findall(pattern, output, flags=re.MULTILINE)
+    }
+
+
+@pytest.fixture(scope="module")
+def sst():
+    """The months as a plain array, read without grukit; entry 0 is January 1950."""
+    with (ROOT / "datasets" / "elnino.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert rows[0]["date"].startswith("1950-01") and rows[-1]["date"].startswith("2010-12") and len(rows) == 732
+    return np.array([float(row["sst"]) for row in rows])
+
+
+FIRST_TEST, N_TEST, N_HORIZONS = 12 * (2001 - 1950), 120, 6
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """A run of the demo in a folder of its own, with the default output."""
+    folder = tmp_path_factory.mktemp("demo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        outcome = run("demo")
+    outcome.folder = folder
+    return outcome
+
+
+# -- demo --------------------------------------------------------------------------------------------------------------
+
+
+def test_demo_succeeds_and_writes_its_picture_and_nothing_else(demo):
+    assert demo.status == 0 and demo.errors == ""
+    assert [path.name for path in demo.folder.iterdir()] == ["grukit-demo.png"]
+    assert demo.output.endswith(f"Picture: {demo.folder / 'grukit-demo.png'}\n")
+
+
+def test_demo_leaves_pyplot_alone(demo):
+    assert plt.get_fignums() == []
+
+
+def test_demo_picture_is_an_image_of_sensible_size(demo):
+    path = demo.folder / "grukit-demo.png"
+    assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    assert 20_000 < path.stat().st_size < 1_000_000
+    height, width, _ = plt.imread(path).shape
+    assert (width, height) == (1800, 675)
+    image = plt.imread(path)[..., :3]
+    for half in (image[:, :1100], image[:, 1200:]):  # the forecast, the losses: ink on both, in black and blue
+        blue = np.abs(half - np.array([0, 0x72, 0xB2]) / 255).max(axis=-1) < 0.02
+        assert blue.sum() > 500 and (half.max(axis=-1) < 0.1).sum() > 500
+
+
+def test_demo_says_what_the_data_are(demo):
+    text = " ".join(demo.output.split())
+    for part in ("sea-surface temperature", "732 monthly", "degC", "1950-01 to 2010-12", "2001-01 to 2010-12"):
+        assert part in text
+    assert f"{N_TEST} months x {N_HORIZONS} horizons" in text
+
+
+def test_demo_table_of_seasonal_naive_is_right(demo, sst):
+    errors = sst[FIRST_TEST:] - sst[FIRST_TEST - 12 : -12]
+    assert len(errors) == N_TEST
+    mae, rmse, fit, _ = rows_of(demo.output)["seasonal naive"]
+    assert mae == pytest.approx(np.abs(errors).mean(), abs=5.1e-4)
+    assert rmse == pytest.approx(np.sqrt((errors**2).mean()), abs=5.1e-4)
+    assert fit is None
+
+
+def test_demo_table_of_ridge_is_right(demo, sst):
+    """By loops over the months: at month t six temperatures and the time of year are known, t + 1 to t + 6 are not."""
+
+    def features(t):
+        waves = [wave(2 * np.pi * k * (t % 12) / 12) for k in (1, 2, 3) for wave in (np.sin, np.cos)]
+        return [sst[t - lag] for lag in range(6)] + waves
+
+    past = range(5, FIRST_TEST - N_HORIZONS)
+    X = np.array([features(t) for t in past])
+    Y = np.array([[sst[t + h] - sst[t] for h in range(1, 7)] for t in past])
+    mean, scale = X.mean(axis=0), X.std(axis=0)
+    model = Ridge(alpha=1.0).fit((X - mean) / scale, Y)
+    errors = []
+    for month in range(FIRST_TEST, FIRST_TEST + N_TEST):
+        for h in range(1, 7):
+            made = month - h
+            change = model.predict([(np.array(features(made)) - mean) / scale])[0, h - 1]
+            errors.append(sst[made] + change - sst[month])
+    mae, rmse, _, _ = rows_of(demo.output)["ridge on 6 lags"]
+    assert mae == pytest.approx(np.abs(errors).mean(), abs=6e-4)
+    assert rmse == pytest.approx(np.sqrt(np.square(errors).mean()), abs=6e-4)
+
+
+def test_demo_gru_is_a_respectable_forecast(demo):
+    """The comparison itself is shown, whatever it is; but a GRU that is far off would be a fault."""
+    rows = rows_of(demo.output)
+    assert list(rows) == ["seasonal naive", "ridge on 6 lags", "GRURegressor"]
+    for measure in (0, 1):
+        assert rows["GRURegressor"][measure] < 1.05 * rows["ridge on 6 lags"][measure]
+        assert rows["GRURegressor"][measure] < 0.8 * rows["seasonal naive"][measure]
+    assert rows["GRURegressor"][2] < 60
+
+
+def test_demo_without_plot_writes_nothing_and_repeats_the_figures(demo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)  # it needs no matplotlib either
+    outcome = run("demo", "--no-plot")
+    assert outcome.status == 0 and outcome.errors == ""
+    assert list(tmp_path.iterdir()) == []
+    assert "Picture" not in outcome.output
+    figures = {name: row[:2] for name, row in rows_of(outcome.output).items()}
+    assert figures == {name: row[:2] for name, row in rows_of(demo.output).items()}
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """The demo with two epochs of a small network."""
+    settings = {**cli.GRU_SETTINGS, "hidden_layer_sizes": 2, "window": 6, "max_iter": 2}
+    monkeypatch.setattr(cli, "GRU_SETTINGS", settings)
+
+
+@pytest.mark.usefixtures("quick")
+def test_demo_writes_where_it_is_told_to(tmp_path, monkeypatch):
+    (tmp_path / "pictures").mkdir()
+    monkeypatch.chdir(tmp_path)
+    outcome = run("demo", "--output", "pictures/sea.PNG")
+    written = tmp_path / "pictures" / "sea.PNG"
+    assert outcome.output.endswith(f"Picture: {written}\n")
+    assert plt.imread(written, format="png").shape[:2] == (675, 1800)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["pictures", "sea.PNG"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_demo_seed_changes_the_network_only():
+    first, second = (rows_of(run("demo", "--no-plot", "--seed", seed).output) for seed in ("1", "2"))
+    assert first["GRURegressor"][:2] != second["GRURegressor"][:2]
+    for name in ("seasonal naive", "ridge on 6 lags"):
+        assert first[name][:2] == second[name][:2]
+
+
+@pytest.fixture
+def no_data(monkeypatch):
+    """Fail where the demo gets as far as loading its data."""
+
+    def load():
+        raise AssertionError("the demo went on")
+
+    monkeypatch.setattr(cli, "load_elnino", load)
+
+
+@pytest.mark.usefixtures("no_data")
+def test_demo_without_matplotlib_says_so_before_it_trains(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    outcome = run("demo")
+    assert outcome.status == 1 and outcome.output == ""
+    assert 'pip install "grukit[plot]"' in outcome.errors and "--no-plot" in outcome.errors
+    assert "Traceback" not in outcome.errors
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("no_data")
+def test_demo_into_a_folder_that_is_missing_says_so_before_it_trains(tmp_path):
+    outcome = run("demo", "--output", str(tmp_path / "missing" / "demo.png"))
+    assert outcome.status == 1 and outcome.output == ""
+    assert str(tmp_path / "missing") in outcome.errors
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_data_file_is_an_error_message(monkeypatch):
+    def load():
+        raise FileNotFoundError("data file 'elnino.csv' not found")
+
+    monkeypatch.setattr(cli, "load_elnino", load)
+    outcome = run("demo", "--no-plot")
+    assert (outcome.status, outcome.errors) == (1, "grukit demo: data file 'elnino.csv' not found\n")
+
+
+class Recorder:
+    """An estimator that keeps what it is trained on and predicts the changes that it was given."""
+
+    def __init__(self, changes=None):
+        self.changes = changes
+
+    def fit(self, X, y):
+        self.X, self.y = X, y
+        return self
+
+    def predict(self, X):
+        self.later = X
+        return np.zeros((len(X), N_HORIZONS)) if self.changes is None else self.changes.loc[X.index].to_numpy()
+
+
+def series(values):
+    return pd.Series(values, pd.date_range("1950-01", periods=len(values), freq="MS"), name="sst")
+
+
+def test_nothing_of_the_test_months_reaches_the_training(sst):
+    recorders = []
+    for ending in (0.0, 1e6):
+        altered = np.append(sst[:FIRST_TEST], sst[FIRST_TEST:] + ending)
+        recorder = Recorder()
+        months = series(altered)
+        X = cli._with_lags(cli._calendar(months.index).assign(sst=months), 6)
+        cli._forecast(recorder, X, months)
+        recorders.append(recorder)
+    pd.testing.assert_frame_equal(recorders[0].X, recorders[1].X)
+    pd.testing.assert_frame_equal(recorders[0].y, recorders[1].y)
+    assert recorders[0].X.index.equals(recorders[0].y.index)
+    assert recorders[0].X.index[-1] == pd.Timestamp("2000-06-01")
+    assert recorders[0].later.index[0] == pd.Timestamp("2000-07-01")  # the GRU's history goes on without a gap
+    assert list(recorders[0].y) == ["+1 month", *(f"+{h} months" for h in range(2, 7))]
+
+
+def test_forecasts_are_set_beside_the_months_they_are_about(sst):
+    months = series(sst)
+    X = cli._calendar(months.index).assign(sst=months)
+    persistence = cli._forecast(Recorder(), X, months).forecasts
+    perfect = cli._forecast(Recorder(pd.DataFrame({h: months.shift(-h) - months for h in range(1, 7)})), X, months)
+    assert persistence.shape == perfect.forecasts.shape == (N_TEST, N_HORIZONS)
+    for h in range(1, 7):
+        np.testing.assert_array_equal(persistence.iloc[:, h - 1], sst[FIRST_TEST - h : len(sst) - h])
+        np.testing.assert_allclose(perfect.forecasts.iloc[:, h - 1], sst[FIRST_TEST:], rtol=1e-12)
+
+
+def test_calendar_features_follow_the_month():
+    months = pd.date_range("1999-01", periods=25, freq="MS")
+    calendar = cli._calendar(months)
+    np.testing.assert_array_equal(calendar.iloc[0], calendar.iloc[12])
+    assert len(np.unique(calendar.iloc[:12].round(9), axis=0)) == 12
+    np.testing.assert_allclose(calendar.loc["1999-04-01", ["sin 1", "cos 1"]], [1, 0], atol=1e-12)
+
+
+# -- info --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def info():
+    outcome = run("info")
+    assert outcome.status == 0 and outcome.errors == ""
+    return outcome.output
+
+
+@pytest.mark.parametrize("module", [np, scipy, pd, numba, llvmlite, sklearn, matplotlib, grukit])
+def test_info_lists_the_installed_versions(info, module):
+    name = "scikit-learn" if module is sklearn else module.__name__
+    assert re.search(rf"^{name}: +{re.escape(module.__version__)}$", info, flags=re.MULTILINE)
+
+
+def test_info_describes_the_machine(info):
+    assert f"{platform.python_version()} (" in info
+    assert f"{joblib.cpu_count()} available to this process" in info
+    assert re.search(r"^BLAS: +\S+ \S+, \d+ threads \(", info, flags=re.MULTILINE)
+    assert re.search(r"^CUDA kernels: +none. .*has no CUDA kernels", info, flags=re.MULTILINE)
+    assert re.search(r"^device='auto': cpu\. ", info, flags=re.MULTILINE)
+    folder = re.search(r"^kernel cache: +(.+)$", info, flags=re.MULTILINE).group(1)
+    assert folder.startswith("none: ") or Path(folder).is_dir()
+
+
+def test_info_names_a_package_that_is_not_installed():
+    assert cli._version_of("no-such-package-of-grukit") == "not installed"
+
+
+def test_info_names_the_cache_folder_of_the_kernels(tmp_path):
+    kernels = SimpleNamespace(train_batches=SimpleNamespace(stats=SimpleNamespace(cache_path=str(tmp_path))))
+    assert cli._cache_folder(kernels) == str(tmp_path)
+    assert "NUMBA_DISABLE_JIT" in cli._cache_folder(SimpleNamespace(train_batches=lambda: None))
+
+
+class FakeDriver:
+    """libcuda's functions, with the return codes given."""
+
+    def __init__(self, names, **codes):
+        self.names, self.codes = names, codes
+
+    def cuInit(self, flags):
+        return self.codes.get("init", 0)
+
+    def cuDeviceGetCount(self, count):
+        count._obj.value = len(self.names)
+        return self.codes.get("count", 0)
+
+    def cuDeviceGet(self, device, ordinal):
+        device._obj.value = ordinal
+        return self.codes.get("device", 0)
+
+    def cuDeviceGetName(self, buffer, length, device):
+        assert length == len(buffer)
+        buffer.value = self.names[device.value]
+        return self.codes.get("name", 0)
+
+
+@pytest.mark.parametrize(
+    ("driver", "names"),
+    [
+        (FakeDriver([b"Card A", b"Card B"]), ["Card A", "Card B"]),
+        (FakeDriver([]), []),
+        (FakeDriver([b"Card A"], init=100), []),
+        (FakeDriver([b"Card A"], count=3), []),
+        (FakeDriver([b"Card A"], name=1), ["device 0, which does not tell its name"]),
+        (FakeDriver([b"Card A"], device=101), ["device 0, which does not tell its name"]),
+        (object(), []),
+    ],
+)
+def test_gpus_are_those_the_driver_shows(driver, names, monkeypatch):
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: driver)
+    assert cli._gpu_names() == names
+
+
+def test_info_without_a_driver_finds_no_gpu(monkeypatch):
+    def missing(name):
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(ctypes, "CDLL", missing)
+    assert cli._gpu_names() == []
+    monkeypatch.setattr(cli, "_blas_libraries", list)
+    output = run("info").output
+    assert re.search(r"^GPU: +none found$", output, flags=re.MULTILINE)
+    assert re.search(r"^BLAS: +none found$", output, flags=re.MULTILINE)
+
+
+# -- arguments ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train"], "invalid choice: 'train'"),
+        ([], "the following arguments are required"),
+        (["info", "--gpu"], "unrecognized arguments: --gpu"),
+        (["demo", "--seed", "-1"], "the seed must be a whole number"),
+        (["demo", "--seed", "4294967296"], "the seed must be a whole number"),
+        (["demo", "--seed", "one"], "the seed must be a whole number"),
+        (["demo", "--output", "demo.jpg"], "must end in .png: 'demo.jpg'"),
+    ],
+)
+def test_arguments_that_make_no_sense_end_with_usage_and_status_2(arguments, message, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    assert end.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("usage: grukit") and message in captured.err
+
+
+def test_help_names_the_commands(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--help"])
+    assert end.value.code == 0
+    output = capsys.readouterr().out
+    assert "demo" in output and "info" in output
+
+
+def test_the_module_runs_as_a_program_and_hands_on_the_status():
+    command = [sys.executable, "-W", "error", "-m", "grukit"]
+    version = subprocess.run([*command, "--version"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert version.stdout == f"grukit {grukit.__version__}\n" and version.stderr == ""
+    code = (
+        "import runpy, sys, grukit.cli\n"
+        "assert 'matplotlib' not in sys.modules and 'numba' not in sys.modules\n"
+        "grukit.cli.main = lambda: 3\n"
+        "runpy.run_module('grukit', run_name='__main__')"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 3
