@@ -5,21 +5,37 @@ from typing import Any
 import numpy as np
 
 from grukit.kernels.cpu._jit import inlined, inner
-from grukit.kernels.cpu.linear import add_product, add_row_sums
+from grukit.kernels.cpu.products import (
+    add,
+    add_outer_products,
+    add_product,
+    pack,
+    pack_transposed,
+    panel_width,
+    product,
+    product_packed,
+    row_sums,
+)
 from grukit.kernels.scalar import ONE, ZERO, sigmoid, tanh
 
 # The planes of ``gates``.
 R, Z, Q, N = 0, 1, 2, 3
 
 
+# Steps whose inputs are projected at once: their four planes should still be in the L2 cache when the gate loop comes by.
+PROJECTED = 65536
+
+
 @inlined
-def _project_inputs(x: Any, w_ih: Any, gates: Any) -> None:
-    """W_i x of all steps, one product a gate, into the planes r, z and n."""
-    T, B, D = x.shape
+def _project_inputs(x: Any, packed: Any, first: int, last: int, gates: Any) -> None:
+    """W_i x of the steps first..last, one product a gate, into the planes r, z and n."""
+    _, B, D = x.shape
     H = gates.shape[3]
-    rows = x.reshape(T * B, D)
+    n = (last - first) * B
+    rows = x[first:last].reshape(n, D)
     for gate, plane in ((0, R), (1, Z), (2, N)):
-        np.dot(rows, w_ih[gate * H : (gate + 1) * H].T, gates[plane].reshape(T * B, H))
+        w_t = packed[gate * D * H : (gate + 1) * D * H].reshape(D, H)
+        product(rows, w_t, gates[plane, first:last].reshape(n, H))
 
 
 @inner
@@ -34,7 +50,7 @@ def _carry(h_previous: Any, h: Any, gates: Any, t: int, b: int) -> None:
 
 
 @inlined
-def gru_forward(x: Any, weights: Any, lengths: Any, h: Any, gates: Any, rows: Any) -> None:
+def gru_forward(x: Any, weights: Any, lengths: Any, h: Any, gates: Any, rows: Any, scratch: Any) -> None:
     """All steps of one layer, reset gate after the recurrent product.
 
     x        (T, B, D)      in   inputs
@@ -44,14 +60,22 @@ def gru_forward(x: Any, weights: Any, lengths: Any, h: Any, gates: Any, rows: An
                             out  h[1:], the states
     gates    (4, T, B, H)   out  planes r, z, q = W_hn h' + b_hn, n
     rows     (B, 3H)        scratch
+    scratch  (scratch_size,)  scratch
     """
     T, B, H = gates.shape[1:]
     b_r = weights.b_ih[:H] + weights.b_hh[:H]
     b_z = weights.b_ih[H : 2 * H] + weights.b_hh[H : 2 * H]
     b_n, b_q = weights.b_ih[2 * H :], weights.b_hh[2 * H :]
-    _project_inputs(x, weights.w_ih, gates)
+    D = x.shape[2]
+    width = panel_width(B, H, 3 * H)
+    packed, packed_ih, part = scratch[: 3 * H * H], scratch[3 * H * H : 3 * H * (H + D)], scratch[3 * H * (H + D) :]
+    pack_transposed(weights.w_hh, width, packed)
+    pack_transposed(weights.w_ih, H, packed_ih)
+    together = max(1, PROJECTED // (4 * B * H))
     for t in range(T):
-        np.dot(h[t], weights.w_hh.T, rows)
+        if t % together == 0:
+            _project_inputs(x, packed_ih, t, min(t + together, T), gates)
+        product_packed(h[t], packed, width, part, rows)
         for b in range(B):
             if t >= lengths[b]:
                 _carry(h[t], h[t + 1], gates, t, b)
@@ -79,13 +103,15 @@ def gru_backward(
     gates      (4, T, B, H)            in   r, z, q, n
                                        out  gradients of the pre-activations: r, z, recurrent part of n, n
     rows       (B, 3H)                 scratch
-    scratch    (at least max(B H, 3H, H max(D, H), T B D),)  scratch
+    scratch    (scratch_size,)         scratch
     d_h        (B, H)                  in   gradient of h[T];  out  gradient of h[0]
     d_x        (T, B, D) or (0, B, D)  out  gradient of x; empty: not wanted
     d_weights  Weights                 out  added to
     """
     T, B, H = gates.shape[1:]
-    through = scratch[: B * H]
+    width = panel_width(B, 3 * H, H)
+    packed, through, part = scratch[: 3 * H * H], scratch[3 * H * H : 3 * H * H + B * H], scratch[3 * H * H + B * H :]
+    pack(weights.w_hh, width, packed)
     through[:] = ZERO
     d = d_h.reshape(B * H)
     for t in range(T - 1, -1, -1):
@@ -94,11 +120,10 @@ def gru_backward(
             for b in range(B):
                 for j in range(H):
                     rows[b, gate * H + j] = gates[plane, t, b, j]
-        np.dot(rows, weights.w_hh, through.reshape(B, H))
+        product_packed(rows, packed, width, part, through.reshape(B, H))
     for i in range(B * H):
         d[i] += through[i]
-    recurrent_gradients(h[:T], gates, scratch, d_weights)
-    input_gradients(x, weights, gates, scratch, d_x, d_weights)
+    layer_gradients(x, h[:T], h[:T], Q, weights, gates, scratch, d_x, d_weights)
 
 
 @inner
@@ -123,37 +148,46 @@ def _gru_step_backward(d_states: Any, h_previous: Any, gates: Any, t: int, throu
 
 
 @inlined
-def recurrent_gradients(h_previous: Any, gates: Any, scratch: Any, d_weights: Any) -> None:
-    """d_w_hh and d_b_hh of all steps, one product a gate, from the gate gradients in ``gates``."""
-    T, B, H = h_previous.shape
-    states = h_previous.reshape(T * B, H)
-    for gate, plane in ((0, R), (1, Z), (2, Q)):
-        own = slice(gate * H, (gate + 1) * H)
-        d_gate = gates[plane].reshape(T * B, H)
-        add_product(d_gate.T, states, scratch, d_weights.w_hh[own])
-        add_row_sums(d_gate, d_weights.b_hh[own])
+def layer_gradients(
+    x: Any,
+    h_previous: Any,
+    entered: Any,
+    recurrent: int,
+    weights: Any,
+    gates: Any,
+    scratch: Any,
+    d_x: Any,
+    d_weights: Any,
+) -> None:
+    """Weight and bias gradients of all steps and, where wanted, d_x, from the gate gradients in ``gates``.
 
-
-@inlined
-def input_gradients(x: Any, weights: Any, gates: Any, scratch: Any, d_x: Any, d_weights: Any) -> None:
-    """d_w_ih, d_b_ih and, where wanted, d_x of all steps, from the gate gradients in ``gates``."""
+    entered    (T, B, H)  in   what the candidate's recurrent product took: h' or r h'
+    recurrent             in   the plane of that product's gradient: Q or N
+    """
     T, B, D = x.shape
     H = gates.shape[3]
     inputs = x.reshape(T * B, D)
+    sums = np.empty(H, gates.dtype)
     for gate, plane in ((0, R), (1, Z), (2, N)):
         own = slice(gate * H, (gate + 1) * H)
-        d_gate = gates[plane].reshape(T * B, H)
-        add_product(d_gate.T, inputs, scratch, d_weights.w_ih[own])
-        add_row_sums(d_gate, d_weights.b_ih[own])
-        if d_x.shape[0] > 0:
-            if gate == 0:
-                np.dot(d_gate, weights.w_ih[own], d_x.reshape(T * B, D))
-            else:
-                add_product(d_gate, weights.w_ih[own], scratch, d_x.reshape(T * B, D))
+        d_input, d_recurrent = gates[plane].reshape(T * B, H), gates[plane].reshape(T * B, H)
+        taken = h_previous.reshape(T * B, H)
+        row_sums(d_input, sums)
+        add(sums, d_weights.b_ih[own])
+        if gate == 2:
+            d_recurrent, taken = gates[recurrent].reshape(T * B, H), entered.reshape(T * B, H)
+            row_sums(d_recurrent, sums)
+        add(sums, d_weights.b_hh[own])
+        add_outer_products(d_recurrent, taken, scratch, d_weights.w_hh[own])
+        add_outer_products(d_input, inputs, scratch, d_weights.w_ih[own])
+        if d_x.shape[0] > 0 and gate == 0:
+            product(d_input, weights.w_ih[own], d_x.reshape(T * B, D))
+        elif d_x.shape[0] > 0:
+            add_product(d_input, weights.w_ih[own], scratch, d_x.reshape(T * B, D))
 
 
 @inlined
-def gru_reset_before_forward(x: Any, weights: Any, lengths: Any, h: Any, gates: Any, rows: Any) -> None:
+def gru_reset_before_forward(x: Any, weights: Any, lengths: Any, h: Any, gates: Any, rows: Any, scratch: Any) -> None:
     """All steps of one layer, reset gate before the recurrent product (Cho et al. 2014).
 
     Arguments as :func:`gru_forward`, but the plane q of ``gates`` holds r * h', the input of the candidate's product.
@@ -164,16 +198,25 @@ def gru_reset_before_forward(x: Any, weights: Any, lengths: Any, h: Any, gates: 
     b_n = weights.b_ih[2 * H :] + weights.b_hh[2 * H :]
     flat = rows.reshape(3 * B * H)
     rows_rz, rows_n = flat[: 2 * B * H].reshape(B, 2 * H), flat[2 * B * H :].reshape(B, H)
-    _project_inputs(x, weights.w_ih, gates)
+    D = x.shape[2]
+    width_rz, width_n = panel_width(B, H, 2 * H), panel_width(B, H, H)
+    packed_rz, packed_n = scratch[: 2 * H * H], scratch[2 * H * H : 3 * H * H]
+    packed_ih, part = scratch[3 * H * H : 3 * H * (H + D)], scratch[3 * H * (H + D) :]
+    pack_transposed(weights.w_ih, H, packed_ih)
+    together = max(1, PROJECTED // (4 * B * H))
+    pack_transposed(weights.w_hh[: 2 * H], width_rz, packed_rz)
+    pack_transposed(weights.w_hh[2 * H :], width_n, packed_n)
     for t in range(T):
-        np.dot(h[t], weights.w_hh[: 2 * H].T, rows_rz)
+        if t % together == 0:
+            _project_inputs(x, packed_ih, t, min(t + together, T), gates)
+        product_packed(h[t], packed_rz, width_rz, part, rows_rz)
         for b in range(B):
             for j in range(H):
                 r = sigmoid(gates[R, t, b, j] + rows_rz[b, j] + b_r[j])
                 gates[R, t, b, j] = r
                 gates[Z, t, b, j] = sigmoid(gates[Z, t, b, j] + rows_rz[b, H + j] + b_z[j])
                 gates[Q, t, b, j] = r * h[t, b, j]
-        np.dot(gates[Q, t], weights.w_hh[2 * H :].T, rows_n)
+        product_packed(gates[Q, t], packed_n, width_n, part, rows_n)
         for b in range(B):
             if t >= lengths[b]:
                 _carry(h[t], h[t + 1], gates, t, b)
@@ -190,10 +233,14 @@ def gru_reset_before_backward(
 ) -> None:
     """Gradients of :func:`gru_reset_before_forward`; arguments as :func:`gru_backward`."""
     T, B, H = gates.shape[1:]
-    w_rz, w_n = weights.w_hh[: 2 * H], weights.w_hh[2 * H :]
+    width_rz, width_n = panel_width(B, 2 * H, H), panel_width(B, H, H)
+    packed_rz, packed_n = scratch[: 2 * H * H], scratch[2 * H * H : 3 * H * H]
+    pack(weights.w_hh[: 2 * H], width_rz, packed_rz)
+    pack(weights.w_hh[2 * H :], width_n, packed_n)
     flat = rows.reshape(3 * B * H)
     rows_rz, d_reset = flat[: 2 * B * H].reshape(B, 2 * H), flat[2 * B * H :].reshape(B, H)
-    through = scratch[: B * H].reshape(B, H)
+    through = scratch[3 * H * H : 3 * H * H + B * H].reshape(B, H)
+    part = scratch[3 * H * H + B * H :]
     through[:] = ZERO
     for t in range(T - 1, -1, -1):
         for b in range(B):
@@ -203,28 +250,15 @@ def gru_reset_before_backward(
                 d_h[b, j] = d * z
                 gates[Z, t, b, j] = d * (h[t, b, j] - n) * (z - z * z)
                 gates[N, t, b, j] = d * (ONE - z) * (ONE - n * n)
-        np.dot(gates[N, t], w_n, d_reset)
+        product_packed(gates[N, t], packed_n, width_n, part, d_reset)
         for b in range(B):
             for j in range(H):
                 r = gates[R, t, b, j]
                 d_h[b, j] += d_reset[b, j] * r
                 rows_rz[b, j] = gates[R, t, b, j] = d_reset[b, j] * h[t, b, j] * (r - r * r)
                 rows_rz[b, H + j] = gates[Z, t, b, j]
-        np.dot(rows_rz, w_rz, through)
+        product_packed(rows_rz, packed_rz, width_rz, part, through)
     for b in range(B):
         for j in range(H):
             d_h[b, j] += through[b, j]
-    _reset_before_recurrent_gradients(h[:T], gates, scratch, d_weights)
-    input_gradients(x, weights, gates, scratch, d_x, d_weights)
-
-
-@inlined
-def _reset_before_recurrent_gradients(h_previous: Any, gates: Any, scratch: Any, d_weights: Any) -> None:
-    """As :func:`recurrent_gradients`; the candidate's product took r * h', kept in the plane q, instead of h'."""
-    T, B, H = h_previous.shape
-    for gate, plane in ((0, R), (1, Z), (2, N)):
-        own = slice(gate * H, (gate + 1) * H)
-        d_gate = gates[plane].reshape(T * B, H)
-        entered = gates[Q] if plane == N else h_previous
-        add_product(d_gate.T, entered.reshape(T * B, H), scratch, d_weights.w_hh[own])
-        add_row_sums(d_gate, d_weights.b_hh[own])
+    layer_gradients(x, h[:T], gates[Q], N, weights, gates, scratch, d_x, d_weights)

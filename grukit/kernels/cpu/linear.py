@@ -1,30 +1,9 @@
-"""The linear head, forward and backward, and the two accumulations every weight gradient is made of."""
+"""The linear head, forward and backward."""
 
 from typing import Any
 
-import numpy as np
-
 from grukit.kernels.cpu._jit import inner
 from grukit.kernels.scalar import ZERO
-
-
-@inner
-def add_product(a: Any, b: Any, scratch: Any, out: Any) -> None:
-    """Add a (m, k) b (k, n) to out (m, n). Two steps, because ``np.dot`` cannot accumulate; n m of ``scratch`` is used."""
-    m, n = out.shape
-    product = scratch[: m * n].reshape(m, n)
-    np.dot(a, b, product)
-    for i in range(m):
-        for j in range(n):
-            out[i, j] += product[i, j]
-
-
-@inner
-def add_row_sums(rows: Any, out: Any) -> None:
-    """Add the sum of ``rows`` (m, n) over m to out (n,)."""
-    for i in range(rows.shape[0]):
-        for j in range(rows.shape[1]):
-            out[j] += rows[i, j]
 
 
 @inner

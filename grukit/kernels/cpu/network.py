@@ -99,8 +99,10 @@ def _scratch_size(layers: Any, T: int, B: int) -> int:
     widest = 0
     for index in range(layers.shape[0] - 1):
         D, H = layers[index, INPUTS], layers[index, UNITS]
-        # one step's gradient, one gate's weight gradient, d_x of all steps
-        widest = max(widest, B * H, H * max(D, H), T * B * D)
+        # In a time loop: packed weights, one step's gradient, a panel of a product. After it: d_x of all steps, or what
+        # one gate's weight gradient needs.
+        in_loop = 3 * H * (H + D) + B * H + 3 * B * H
+        widest = max(widest, in_loop, H * D, T * B * D)
     return widest
 
 
@@ -114,7 +116,7 @@ def work_size(layers: Any, T: int, B: int) -> int:
     return total + 3 * B * widest + _scratch_size(layers, T, B)
 
 
-def layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any) -> None:
+def layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> None:
     """One layer of the network's cell; a name for kernels, resolved by the type of ``network``."""
     raise NotImplementedError("kernels only")
 
@@ -127,11 +129,11 @@ def layer_backward(
 
 
 @overload(layer_forward)
-def _layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any) -> Any:
+def _layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> Any:
     forward = {GRU: gru_forward, GRUResetBefore: gru_reset_before_forward}[network.instance_class]
 
-    def run(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any) -> None:
-        forward(x, weights, lengths, cache.h, cache.gates, rows)
+    def run(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> None:
+        forward(x, weights, lengths, cache.h, cache.gates, rows, scratch)
 
     return run
 
@@ -167,8 +169,8 @@ def network_forward(network: Any, parameters: Any, x: Any, lengths: Any, work: A
     for index in range(n_layers):
         weights = layer_weights(parameters, layers[index])
         cache = layer_cache(work, layers, index, T, B)
-        rows, _ = _buffers(work, layers, index, T, B)
-        layer_forward(network, below, weights, lengths, cache, rows)
+        rows, scratch = _buffers(work, layers, index, T, B)
+        layer_forward(network, below, weights, lengths, cache, rows, scratch)
         below = cache.h[1:]
     weight, bias = head_weights(parameters, layers[n_layers])
     if network.per_step:
