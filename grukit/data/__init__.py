@@ -6,7 +6,7 @@ from grukit.data.history import history_frame
 from grukit.data.samples import Samples, select_samples
 from grukit.data.scaling import Scaler
 from grukit.data.sequences import Sequences, independent_rows, is_sequences, read_sequences, windows
-from grukit.data.targets import TargetForm, read_targets, to_output
+from grukit.data.targets import TargetForm, check_same_index, read_targets, to_output
 
 __all__ = [
     "Samples",
@@ -17,6 +17,7 @@ __all__ = [
     "TargetForm",
     "check_columns",
     "check_finite",
+    "check_same_index",
     "continuation",
     "given_context",
     "history_frame",

@@ -1,46 +1,60 @@
 """History from before a table's first row: the training tail, or rows given with ``predict``."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.tseries.frequencies import to_offset
 
 from grukit.data.frames import Table
 
 
 @dataclass(frozen=True)
 class Tail:
-    """The last rows of each training series and the time one step after them.
+    """The last rows of each training series, their last time, and the step to the next.
 
     Attributes
     ----------
     rows : dict of series key -> ndarray of shape (c, D)
-    next_times : dict of series key -> (next time, step) or None
-        None where the index has no regular step.
+    times : dict of series key -> (last time, step)
+        The step is None where the index is not regular.
     """
 
     rows: dict[tuple[Any, ...], np.ndarray]
-    next_times: dict[tuple[Any, ...], tuple[Any, Any] | None]
+    times: dict[tuple[Any, ...], tuple[Any, Any]]
 
 
-def _next_time(times: pd.Index) -> tuple[Any, Any] | None:
-    """(time one step after the last, step), or None where the step is not regular."""
-    last = times[-1]
+def _step(times: pd.Index) -> Any:
+    """Step of one series' index, or None where it is not regular; of a long series the last rows count."""
     if isinstance(times, pd.PeriodIndex):
-        return last + 1, 1
-    if isinstance(times, (pd.DatetimeIndex, pd.TimedeltaIndex)):
-        # The last stamps are enough: what matters is how the series went on where it stopped.
-        recent = times[-64:]
-        frequency = times.freq
-        if frequency is None and len(recent) > 2:
-            name = pd.infer_freq(recent)
-            frequency = None if name is None else pd.tseries.frequencies.to_offset(name)
-        return None if frequency is None else (last + frequency, frequency)
-    if not pd.api.types.is_numeric_dtype(times) or len(times) < 2:
+        return 1
+    if isinstance(times, pd.DatetimeIndex | pd.TimedeltaIndex):
+        if times.freq is not None or len(times) < 3:
+            return times.freq
+        with warnings.catch_warnings():
+            # pandas 3.1 warns that this will return an offset, which to_offset takes as well.
+            warnings.filterwarnings("ignore", message=".*infer_freq")
+            frequency = pd.infer_freq(times[-64:])
+        return None if frequency is None else to_offset(frequency)
+    if isinstance(times, pd.RangeIndex):
+        return times.step
+    if not pd.api.types.is_any_real_numeric_dtype(times) or pd.api.types.is_bool_dtype(times) or len(times) < 2:
         return None
-    step = last - times[-2]
-    return last + step, step
+    # Python's own numbers: they do not wrap around.
+    before, last = times[-2:].tolist()
+    step = last - before
+    if len(times) > 2 and not _same(before, times[-3:-2].tolist()[0] + step, step):
+        return None
+    return step
+
+
+def _same(a: Any, b: Any, step: Any) -> bool:
+    """Whether two times are equal, floats up to rounding."""
+    if isinstance(a, float) or isinstance(b, float):
+        return bool(abs(a - b) <= 1e-6 * abs(step))
+    return bool(a == b)
 
 
 def tail_of(
@@ -62,16 +76,19 @@ def tail_of(
     if table.times is None:
         return None
     rows = {} if earlier is None else dict(earlier.rows)
-    next_times = {} if earlier is None else dict(earlier.next_times)
+    times = {} if earlier is None else dict(earlier.times)
     for s, key in enumerate(table.keys):
         first, last = table.offsets[s], table.offsets[s + 1]
-        kept = table.values[max(first, last - window + 1) : last]
+        own = table.times[first:last]
+        kept, step = table.values[max(first, last - window + 1) : last], _step(own)
         before = (context or {}).get(key)
         if before is not None:
             kept = np.concatenate([before, kept])[-(window - 1) :] if window > 1 else kept
+            if earlier is not None:  # it went on at the step it had, which a short frame alone may not show
+                step = earlier.times[key][1]
         rows[key] = kept.copy()
-        next_times[key] = _next_time(table.times[first:last])
-    return Tail(rows, next_times)
+        times[key] = own[-1:].tolist()[0], step
+    return Tail(rows, times)
 
 
 def continuation(tail: Tail | None, table: Table) -> dict[tuple[Any, ...], np.ndarray]:
@@ -80,14 +97,21 @@ def continuation(tail: Tail | None, table: Table) -> dict[tuple[Any, ...], np.nd
         return {}
     context = {}
     for s, key in enumerate(table.keys):
-        times = table.times[table.offsets[s] : table.offsets[s + 1]]
-        expected = tail.next_times.get(key)
-        if expected is None:
+        times = table.times[table.offsets[s] : table.offsets[s + 1]][:2].tolist()
+        last, step = tail.times.get(key, (None, None))
+        if step is None or not _comparable(times[0], last):
             continue
-        following, step = expected
-        if times[0] == following and (len(times) < 2 or times[1] == following + step):
+        if _same(times[0], last + step, step) and (len(times) < 2 or _same(times[1], times[0] + step, step)):
             context[key] = tail.rows[key]
     return context
+
+
+def _comparable(a: Any, b: Any) -> bool:
+    """Whether two times are of one kind, so that one may come after the other."""
+    try:
+        return bool(a < b) or True
+    except (TypeError, ValueError):
+        return False
 
 
 def given_context(history: Table, table: Table, window: int) -> dict[tuple[Any, ...], np.ndarray]:
@@ -96,18 +120,25 @@ def given_context(history: Table, table: Table, window: int) -> dict[tuple[Any, 
     Raises
     ------
     ValueError
-        Where a series' history does not end before the series starts, naming both stamps.
+        Where a series' history does not end before the series starts, naming both stamps; where the indexes cannot be
+        compared; where no series of X has any history.
     """
     context = {}
+    if not set(history.keys) & set(table.keys):
+        raise ValueError(f"context holds the series {history.keys[:5]}; X holds {table.keys[:5]}. None is in both.")
     for s, key in enumerate(history.keys):
         first, last = history.offsets[s], history.offsets[s + 1]
         if key not in table.keys:
             continue
         if history.times is not None and table.times is not None:
-            start = table.times[table.offsets[table.keys.index(key)]]
-            if not history.times[last - 1] < start:
+            start, end = table.times[table.offsets[table.keys.index(key)]], history.times[last - 1]
+            if not _comparable(end, start):
                 raise ValueError(
-                    f"context ends at {history.times[last - 1]}, which is not before X starts, at {start}"
+                    f"context has times like {end!r} and X has times like {start!r}; they cannot be compared."
+                )
+            if not end < start:
+                raise ValueError(
+                    f"context ends at {end}, which is not before X starts, at {start}"
                     f"{f' (series {key})' if key else ''}. context must hold earlier rows only."
                 )
         context[key] = history.values[max(first, last - window + 1) : last]

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+_TIMES = (pd.DatetimeIndex, pd.PeriodIndex, pd.TimedeltaIndex)
+
 
 @dataclass(frozen=True)
 class Table:
@@ -44,18 +46,26 @@ class Table:
         return rows if self.order is None else rows[self.order]
 
 
+def _is_numbers(dtype: Any) -> bool:
+    return pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
+
+
 def check_columns(X: Any, what: str = "X") -> None:
-    """Raise where a DataFrame has a column that is not numbers.
+    """Raise where a DataFrame has no column, or a column of it or a Series is not numbers.
 
     Raises
     ------
     ValueError
         Naming the column and its dtype.
     """
+    if isinstance(X, pd.Series) and not _is_numbers(X.dtype):
+        raise ValueError(f"{what} must hold numbers; its dtype is {X.dtype}.")
     if not isinstance(X, pd.DataFrame):
         return
+    if X.shape[1] == 0:
+        raise ValueError(f"{what} has no columns: 0 feature(s) (shape={X.shape}) while a minimum of 1 is required.")
     for name, dtype in X.dtypes.items():
-        if not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)):
+        if not _is_numbers(dtype):
             raise ValueError(
                 f"{what}: column {name!r} has dtype {dtype}; every column must hold numbers. Encode it first, or drop it."
             )
@@ -117,6 +127,19 @@ def check_times(times: pd.Index, series: str = "") -> None:
     raise ValueError(f"The time index{where} has duplicates: {times[row]} (row {row}) is there more than once.")
 
 
+def _check_names(names: pd.Index, times: pd.Index) -> None:
+    """Raise where the levels before the last do not name series."""
+    for level in range(names.nlevels):
+        values = names.get_level_values(level)
+        if values.isna().any():
+            raise ValueError(f"The series name is missing at row {int(np.argmax(values.isna()))} of the index.")
+        if isinstance(values, _TIMES) and not isinstance(times, _TIMES):
+            raise ValueError(
+                f"Level {level} of the index holds times and the last level does not. The last level must be the time and "
+                "the levels before it name the series; see DataFrame.swaplevel."
+            )
+
+
 def read_table(values: np.ndarray, X: Any) -> Table:
     """Split a checked table into series.
 
@@ -135,14 +158,13 @@ def read_table(values: np.ndarray, X: Any) -> Table:
     n = len(values)
     if not isinstance(X, pd.DataFrame):
         return Table(values, np.array([0, n]), [()], None, None)
-    if not isinstance(X.index, pd.MultiIndex):
-        check_times(X.index)
-        return Table(values, np.array([0, n]), [()], X.index, None)
     times = X.index.get_level_values(-1)
-    names = X.index.droplevel(-1)
+    if X.index.nlevels == 1:
+        check_times(times)
+        return Table(values, np.array([0, n]), [()], times, None)
+    names = X.index.droplevel(-1)  # type: ignore[arg-type]  # the stubs know lists only
+    _check_names(names, times)
     codes, uniques = pd.factorize(names)
-    if (codes < 0).any():
-        raise ValueError(f"The series name is missing at row {int(np.argmax(codes < 0))} of the index.")
     order = None
     if (np.diff(codes) < 0).any():
         order = np.argsort(codes, kind="stable")

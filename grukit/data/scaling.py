@@ -28,12 +28,15 @@ class Scaler:
         """Measure the columns of ``values`` (n, D), each row counted ``weights`` (n,) times."""
         mean, scale = np.empty(values.shape[1]), np.empty(values.shape[1])
         for d in range(values.shape[1]):  # a column at a time: no float64 copy of the whole table
-            column = values[:, d].astype(np.float64)
-            mean[d] = np.average(column, weights=weights)
-            variance = np.average((column - mean[d]) ** 2, weights=weights)
+            # Numbers below 1, by a power of two so that nothing is rounded: squares of huge or tiny ones stay in range.
+            power = np.frexp(np.abs(values[:, d]).max())[1]
+            column = np.ldexp(values[:, d].astype(np.float64), -power)
+            center = np.average(column, weights=weights)
+            variance = np.average((column - center) ** 2, weights=weights)
             # Rounding makes the spread of a constant column a little more than nothing.
-            constant = variance <= (8 * np.finfo(float).eps * abs(mean[d])) ** 2
-            scale[d] = 1.0 if constant else np.sqrt(variance)
+            constant = variance <= (8 * np.finfo(float).eps * abs(center)) ** 2
+            mean[d] = np.ldexp(center, power)
+            scale[d] = 1.0 if constant else np.ldexp(np.sqrt(variance), power)
         return cls(mean, scale)
 
     def transform(self, values: np.ndarray, dtype: str) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from grukit.data.frames import Table, check_columns, check_finite
+from grukit.data.frames import Table, check_columns, check_finite, check_times
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,8 @@ def read_sequences(X: Any) -> tuple[Sequences, list[Any] | None]:
         what = f"X[{i}]"
         check_columns(x, what)
         index = x.index if isinstance(x, pd.DataFrame) else None
+        if index is not None:
+            check_times(index, what)
         if isinstance(x, pd.DataFrame) and columns is not None and list(x.columns) != columns:
             raise ValueError(f"{what} has the columns {list(x.columns)}; X[0] has {columns}.")
         array = _as_float(x, what)
@@ -124,6 +126,8 @@ def _as_float(x: Any, what: str) -> np.ndarray:
     array = np.asarray(x)
     if array.dtype.kind == "c":
         raise ValueError(f"{what} holds complex numbers. Complex data not supported.")
+    if isinstance(x, pd.DataFrame):  # where pandas' own missing value becomes NaN
+        return x.to_numpy(dtype=np.float64, na_value=np.nan)
     try:
         return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
     except (TypeError, ValueError) as error:

@@ -22,14 +22,14 @@ class TargetForm:
         A target at every step of a sequence.
     squeeze : bool
         The targets had no axis of outputs, so predictions have none.
-    names : list or None
-        Name of a Series, column names of a DataFrame.
+    names : Index, list or None
+        Columns of a DataFrame, name of a Series in a list; None for arrays, whose predictions are arrays.
     """
 
     n_outputs: int
     per_step: bool
     squeeze: bool
-    names: list[Any] | None
+    names: Any
 
 
 def read_targets(y: Any, sequences: Sequences, X: Any) -> tuple[np.ndarray, TargetForm]:
@@ -55,12 +55,10 @@ def read_targets(y: Any, sequences: Sequences, X: Any) -> tuple[np.ndarray, Targ
         Where the index, the length or a value is wrong.
     """
     if sequences.exchangeable and _is_per_step(y):
-        return _read_steps(y, sequences)
+        return _read_steps(y, sequences, X)
     check_columns(y, "y")
-    index = y.index if isinstance(y, (pd.Series, pd.DataFrame)) else None
-    if index is not None and isinstance(X, pd.DataFrame) and not index.equals(X.index):
-        _raise_mismatch(X.index, index)
-    names = _names(y)
+    check_same_index(X, y)
+    index = y.index if isinstance(y, pd.Series | pd.DataFrame) else None
     array = _as_numbers(y, "y")
     if array.ndim not in (1, 2) or 0 in array.shape[1:]:
         raise ValueError(f"y must have the shape (n,) or (n, n_outputs); its shape is {array.shape}.")
@@ -69,20 +67,32 @@ def read_targets(y: Any, sequences: Sequences, X: Any) -> tuple[np.ndarray, Targ
             f"Found input variables with inconsistent numbers of samples: X has {len(sequences)}, y has {len(array)}."
         )
     matrix = array.reshape(len(array), -1)
+    names = _names(y)
     check_finite(matrix, "Input y", names, index)
     return matrix, TargetForm(matrix.shape[1], False, array.ndim == 1, names)
 
 
-def _raise_mismatch(X_index: pd.Index, y_index: pd.Index) -> None:
+def check_same_index(X: Any, y: Any, name: str = "X", y_name: str = "y") -> None:
+    """Raise where both are pandas objects and their indexes differ.
+
+    Raises
+    ------
+    ValueError
+        Naming the first row where they differ.
+    """
+    if not (isinstance(X, pd.DataFrame) and isinstance(y, pd.Series | pd.DataFrame)) or X.index.equals(y.index):
+        return
+    X_index, y_index = X.index, y.index
     if len(X_index) != len(y_index):
         raise ValueError(
-            f"Found input variables with inconsistent numbers of samples: X has {len(X_index)}, y has {len(y_index)}."
+            f"Found input variables with inconsistent numbers of samples: {name} has {len(X_index)}, {y_name} has "
+            f"{len(y_index)}."
         )
     differ = np.array([a != b for a, b in zip(X_index, y_index, strict=True)])
     row = int(np.argmax(differ))
     raise ValueError(
-        f"X and y have different indexes: at row {row}, X has {X_index[row]} and y has {y_index[row]}. "
-        "Align them first, for instance with y.reindex(X.index)."
+        f"{name} and {y_name} have different indexes: at row {row}, {name} has {X_index[row]} and {y_name} has "
+        f"{y_index[row]}. Align them first, for instance with y.reindex(X.index)."
     )
 
 
@@ -92,7 +102,7 @@ def _is_per_step(y: Any) -> bool:
     return isinstance(y, np.ndarray) and y.ndim == 3
 
 
-def _read_steps(y: Any, sequences: Sequences) -> tuple[np.ndarray, TargetForm]:
+def _read_steps(y: Any, sequences: Sequences, X: Any) -> tuple[np.ndarray, TargetForm]:
     if len(y) != len(sequences):
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: X has {len(sequences)}, y has {len(y)}."
@@ -102,8 +112,14 @@ def _read_steps(y: Any, sequences: Sequences) -> tuple[np.ndarray, TargetForm]:
         what = f"y[{i}]"
         check_columns(t, what)
         array = _as_numbers(t, what)
+        if array.ndim > 2:
+            raise ValueError(
+                f"{what} must have the shape (n_steps,) or (n_steps, n_outputs); its shape is {array.shape}."
+            )
         if len(array) != sequences.lengths[i]:
             raise ValueError(f"{what} has {len(array)} steps; X[{i}] has {sequences.lengths[i]}.")
+        if isinstance(X, list | tuple):
+            check_same_index(X[i], t, f"X[{i}]", what)
         matrix = array.reshape(len(array), -1)
         if matrices and matrix.shape[1] != matrices[0].shape[1]:
             raise ValueError(f"{what} has {matrix.shape[1]} outputs; y[0] has {matrices[0].shape[1]}.")
@@ -113,9 +129,9 @@ def _read_steps(y: Any, sequences: Sequences) -> tuple[np.ndarray, TargetForm]:
     return np.concatenate(matrices), TargetForm(matrices[0].shape[1], True, np.ndim(first) == 1, _names(first))
 
 
-def _names(y: Any) -> list[Any] | None:
+def _names(y: Any) -> Any:
     if isinstance(y, pd.DataFrame):
-        return list(y.columns)
+        return y.columns
     return [y.name] if isinstance(y, pd.Series) else None
 
 
@@ -123,6 +139,8 @@ def _as_numbers(y: Any, what: str) -> np.ndarray:
     array = np.asarray(y)
     if array.dtype.kind == "c":
         raise ValueError(f"{what} holds complex numbers. Complex data not supported.")
+    if isinstance(y, pd.Series | pd.DataFrame):  # where pandas' own missing value becomes NaN
+        return y.to_numpy(dtype=np.float64, na_value=np.nan)
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
@@ -137,8 +155,9 @@ def to_output(outputs: np.ndarray, X: Any, sequences: Sequences, form: TargetFor
     outputs : ndarray of shape (n, K) or (N, K)
         In the order of the user's rows.
     X : object
-        What ``predict`` was given. A DataFrame gives a Series or a DataFrame on its index; an array gives an array; with
-        an output at every step, a list gives a list and a 3-D array a 3-D array.
+        What ``predict`` was given. Where it is a DataFrame and the targets had names, predictions are a Series or a
+        DataFrame on its index, otherwise arrays. With an output at every step, a list gives a list of them and an array
+        one array.
     sequences : Sequences
         The samples of X.
     form : TargetForm
@@ -147,7 +166,7 @@ def to_output(outputs: np.ndarray, X: Any, sequences: Sequences, form: TargetFor
     if not form.per_step:
         return _shaped(outputs, X.index if isinstance(X, pd.DataFrame) else None, form)
     pieces = np.split(outputs, np.cumsum(sequences.lengths)[:-1])
-    if isinstance(X, np.ndarray):
+    if not isinstance(X, list | tuple):
         stacked = np.stack(pieces)
         return stacked[..., 0] if form.squeeze else stacked
     return [
@@ -157,8 +176,8 @@ def to_output(outputs: np.ndarray, X: Any, sequences: Sequences, form: TargetFor
 
 
 def _shaped(outputs: np.ndarray, index: pd.Index | None, form: TargetForm) -> Any:
-    if index is None:
+    if index is None or form.names is None:
         return outputs[:, 0] if form.squeeze else outputs
     if form.squeeze:
-        return pd.Series(outputs[:, 0], index=index, name=form.names[0] if form.names else None)
+        return pd.Series(outputs[:, 0], index=index, name=form.names[0])
     return pd.DataFrame(outputs, index=index, columns=form.names)

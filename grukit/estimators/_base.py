@@ -1,6 +1,8 @@
 """What all estimators share: reading X, training, predicting. No maths."""
 
+from copy import deepcopy
 from dataclasses import fields
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -36,6 +38,7 @@ class RecurrentEstimator(BaseEstimator):
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         going_on = bool(overrides) and not first
+        self._check_lists()
         engine = select_engine(self.device)
         work = read_X(self, X, reset=first, context="auto" if going_on else None)
         targets, form = read_targets(y, work.sequences, X)
@@ -45,20 +48,40 @@ class RecurrentEstimator(BaseEstimator):
             targets, weights = work.table.from_user_order(targets), work.table.from_user_order(weights)
         samples = Samples(work.sequences, targets, weights, form.per_step)
         fraction = self.validation_fraction if self.early_stopping and not overrides else None
-        training, validation = select_samples(samples, fraction, self.window, work.table, fold=self.shuffle)
+        training, validation = select_samples(samples, fraction, self._window, work.table, fold=self.shuffle)
         if first:
-            self._form, self._tail = form, None
+            self._form, self._tail, self._link = form, None, self._link_of_loss()
             self._start(training)
         self._check_unchanged(form)
+        self._form = form
         self._train(engine, training, validation, **overrides)
         if work.table is not None:
-            self._tail = tail_of(work.table, self.window, work.context, self._tail if going_on else None)
+            self._tail = tail_of(work.table, self._window, work.context, self._tail if going_on else None)
+
+    def _check_lists(self) -> None:
+        """What scikit-learn's parameter constraints do not look into: the contents of lists."""
+        sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=object))
+        if sizes.ndim != 1 or not len(sizes) or not all(isinstance(size, Integral) and int(size) > 0 for size in sizes):
+            raise ValueError(
+                f"hidden_layer_sizes must be a positive integer, or one for each layer; got {self.hidden_layer_sizes!r}."
+            )
+        if isinstance(self.callbacks, list | tuple) and not all(callable(callback) for callback in self.callbacks):
+            raise ValueError(f"callbacks must be callables; got {self.callbacks!r}.")
 
     def _check_weights(self, sample_weight: Any, work: Work) -> np.ndarray:
         if sample_weight is None:
             return np.ones(len(work.sequences))
         starts = work.sequences.starts  # as many as there are samples
-        return _check_sample_weight(sample_weight, starts, dtype=np.float64, ensure_non_negative=True, copy=True)
+        weights = _check_sample_weight(sample_weight, starts, dtype=np.float64, ensure_non_negative=True, copy=True)
+        with np.errstate(over="ignore"):
+            cast = weights.astype(self.dtype)
+        lost = (weights > 0) & ((cast == 0) | ~np.isfinite(cast))
+        if lost.any():
+            i = int(np.argmax(lost))
+            raise ValueError(
+                f"sample_weight[{i}] is {weights[i]:g}, which {self.dtype} cannot hold; scale the weights."
+            )
+        return weights
 
     def _network_spec(self, n_inputs: int, form: TargetForm) -> NetworkSpec:
         sizes = self.hidden_layer_sizes
@@ -70,7 +93,7 @@ class RecurrentEstimator(BaseEstimator):
         inputs, input_weights = training.inputs_seen()
         targets, target_weights = training.targets_seen()
         D, K = inputs.shape[1], targets.shape[1]
-        scales_y = self.standardize and self._scales_targets()
+        scales_y = self.standardize and self._link == "identity"
         self._x_scaler = Scaler.fit(inputs, input_weights) if self.standardize else Scaler.identity(D)
         self._y_scaler = Scaler.fit(targets, target_weights) if scales_y else Scaler.identity(K)
         self._random_state = check_random_state(self.random_state)
@@ -88,12 +111,20 @@ class RecurrentEstimator(BaseEstimator):
                 f"{self._form.n_outputs}{' a step' if self._form.per_step else ''}."
             )
         wanted = self._network_spec(self._spec.n_inputs, form)
-        if wanted != self._spec or self.dtype != self._parameters.dtype:
-            raise ValueError(
-                f"Training goes on with the weights of a network of cell={self._spec.cell!r}, hidden_layer_sizes="
-                f"{self._spec.hidden_layer_sizes}, dtype={self._parameters.dtype.name!r}; the parameters now say "
-                f"{wanted.cell!r}, {wanted.hidden_layer_sizes}, {self.dtype!r}. Set warm_start=False to start anew."
-            )
+        before = {
+            "cell": self._spec.cell,
+            "hidden_layer_sizes": self._spec.hidden_layer_sizes,
+            "window": self._window,
+            "dtype": self._parameters.dtype.name,
+            "link of the loss": self._link,
+        }
+        now = [wanted.cell, wanted.hidden_layer_sizes, self.window, self.dtype, self._link_of_loss()]
+        for (name, was), value in zip(before.items(), now, strict=True):
+            if value != was:
+                raise ValueError(
+                    f"Training goes on with a model whose {name} is {was!r}; now it is {value!r}. Start anew with fit and "
+                    "warm_start=False."
+                )
 
     def _train(self, engine: Engine, training: Samples, validation: Samples | None, **overrides: Any) -> None:
         """Train copies of the weights and moments, then keep them with the record."""
@@ -112,12 +143,13 @@ class RecurrentEstimator(BaseEstimator):
         )
         parameters = self._parameters.copy()
         moments = {name: moment.copy() for name, moment in self._moments.items()}
+        random_state = deepcopy(self._random_state)
         with problem:
             if self.solver == "lbfgs":
                 progress = fit_lbfgs(problem, parameters, options)
             else:
-                progress = fit_stochastic(problem, parameters, options, self._random_state, moments)
-        self._parameters, self._moments = parameters, moments
+                progress = fit_stochastic(problem, parameters, options, random_state, moments)
+        self._parameters, self._moments, self._random_state = parameters, moments, random_state
         self._keep(progress, engine)
 
     def _for_kernels(self, engine: Engine, values: np.ndarray, samples: Samples) -> Any:
@@ -146,8 +178,7 @@ class RecurrentEstimator(BaseEstimator):
         self.loss_curve_ = [entry["loss"] for entry in self._records]
         validated = any(np.isfinite(entry["validation_loss"]) for entry in self._records)
         self.validation_curve_ = [entry["validation_loss"] for entry in self._records] if validated else None
-        kept = self.best_iter_ if validated and self.best_iter_ else self.n_iter_
-        self.loss_ = self.loss_curve_[kept - 1] if self.loss_curve_ else np.nan
+        self.loss_ = self.loss_curve_[progress.kept_iter - 1] if progress.records else np.nan
         self.n_outputs_ = self._spec.n_outputs
         self.n_parameters_ = self._spec.n_parameters
         self.device_, self.device_reason_ = engine.device, engine.reason
@@ -180,7 +211,11 @@ class RecurrentEstimator(BaseEstimator):
         for name, array in arrays.items():
             if array.shape != views[name].shape:
                 raise ValueError(f"weights_[{name!r}] has the shape {array.shape}; it must be {views[name].shape}.")
-            if not np.isfinite(array).all():
-                raise ValueError(f"weights_[{name!r}] holds NaN or infinity.")
+            with np.errstate(over="ignore"):
+                finite = np.isfinite(array.astype(self._parameters.dtype)).all()
+            if not finite:
+                raise ValueError(
+                    f"weights_[{name!r}] holds NaN or infinity, or a number too large for the model's dtype."
+                )
         for name, array in arrays.items():
             views[name][...] = array

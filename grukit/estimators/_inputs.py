@@ -31,8 +31,10 @@ class Work:
 
 
 def read_X(estimator: Any, X: Any, reset: bool, context: Any = None) -> Work:
-    """Check X and cut it into samples; ``context`` as in ``predict``."""
-    kind = "sequences" if is_sequences(X) else "rows" if estimator.window is None else "table"
+    """Check X and cut it into samples; ``context`` as in ``predict``. With ``reset``, what later calls must agree with."""
+    if reset:
+        estimator._window = estimator.window
+    kind = "sequences" if is_sequences(X) else "rows" if estimator._window is None else "table"
     if reset:
         estimator._input_kind = kind
     elif kind != estimator._input_kind:
@@ -40,6 +42,8 @@ def read_X(estimator: Any, X: Any, reset: bool, context: Any = None) -> Work:
             f"X is read as {kind} here and was read as {estimator._input_kind} in fit. Give X in the same form: a 2-D table, "
             "or a 3-D array or list of 2-D tables."
         )
+    if kind != "table" and not (context is None or (isinstance(context, str) and context == "auto")):
+        raise ValueError("context is for tables whose rows are time steps; sequences stand alone. Leave it out.")
     if kind == "sequences":
         sequences, columns = read_sequences(X)
         _check_features(estimator, sequences.values.shape[1], columns, reset)
@@ -51,7 +55,7 @@ def read_X(estimator: Any, X: Any, reset: bool, context: Any = None) -> Work:
         return Work(independent_rows(np.ascontiguousarray(values)), None, {})
     table = read_table(values, X)
     before = _context_of(estimator, table, context)
-    return Work(windows(table, estimator.window, before), table, before)
+    return Work(windows(table, estimator._window, before), table, before)
 
 
 def _check_features(estimator: Any, n_features: int, columns: list[Any] | None, reset: bool) -> None:
@@ -84,4 +88,4 @@ def _context_of(estimator: Any, table: Table, context: Any) -> dict[tuple[Any, .
     check_columns(context, "context")
     values = validate_data(estimator, context, dtype=(np.float64, np.float32), ensure_all_finite=False, reset=False)
     check_finite(values, "context", getattr(context, "columns", None), getattr(context, "index", None))
-    return given_context(read_table(values, context), table, estimator.window)
+    return given_context(read_table(values, context), table, estimator._window)

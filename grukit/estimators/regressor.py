@@ -9,7 +9,7 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from grukit.data import to_output
+from grukit.data import check_same_index, to_output
 from grukit.estimators._base import RecurrentEstimator
 from grukit.estimators._constraints import COMMON_CONSTRAINTS, POSITIVE, SHARE
 from grukit.estimators._inputs import read_X
@@ -294,8 +294,8 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         Returns
         -------
         Series, DataFrame or array
-            A DataFrame gives a Series named like y, or a DataFrame with y's columns, on its own index; an array gives an
-            array. With a target at every step, a 3-D array gives an array and a list gives a list.
+            A DataFrame gives a Series named like y, or a DataFrame with y's columns, on its own index. Arrays where X is an
+            array, or y was one in ``fit``. With a target at every step, a list gives a list, an array one array.
 
         Raises
         ------
@@ -307,7 +307,7 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         check_is_fitted(self)
         work = read_X(self, X, reset=False, context=context)
         outputs = self._raw_outputs(work)
-        if self.loss == "poisson":
+        if self._link == "log":
             outputs = np.exp(outputs)
         return to_output(outputs, X, work.sequences, self._form)
 
@@ -320,6 +320,7 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
             As in :meth:`fit`.
         """
         predictions = self.predict(X)
+        check_same_index(X, y)
         if self._form.per_step:
             lengths = [len(piece) for piece in predictions]
             sample_weight = None if sample_weight is None else np.repeat(sample_weight, lengths)
@@ -334,12 +335,13 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
     def _loss_parameter(self) -> float:
         return {"huber": self.delta, "quantile": self.quantile}.get(self.loss, 0.0)
 
-    def _scales_targets(self) -> bool:
-        return self.loss != "poisson"
+    def _link_of_loss(self) -> str:
+        """What the network predicts: the target itself, standardised if asked for, or the logarithm of its mean."""
+        return "log" if self.loss == "poisson" else "identity"
 
     def _initial_bias(self, targets: np.ndarray, weights: np.ndarray | None) -> Any:
         """Start Poisson regression at the mean rate; standardised targets have the mean zero already."""
-        if self.loss != "poisson":
+        if self._link != "log":
             return 0.0
         return np.log(np.maximum(np.average(targets, axis=0, weights=weights), 1e-6))
 

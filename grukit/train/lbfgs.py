@@ -79,11 +79,13 @@ def fit_lbfgs(problem: Problem, parameters: np.ndarray, options: TrainingOptions
         warnings.warn(progress.stop_reason, ConvergenceWarning, stacklevel=2)
     finally:
         progress.close()
-    if final is None or problem.validation is not None or not np.isfinite(final).all():
-        final = start if progress.best_parameters is None else progress.best_parameters
-    parameters[:] = final
+    if final is not None and problem.validation is None and np.isfinite(final).all():
+        parameters[:] = final
+    else:
+        parameters[:] = start
+        progress.keep_best(parameters)
     if not progress.records:  # no step was possible: the record then holds the weights as they are
-        loss, _ = objective(final.astype(np.float64))
+        loss, _ = objective(parameters.astype(np.float64))
         validation = None if problem.validation is None else problem.validation_loss(parameters)
         progress.record(parameters, loss, validation, objective.gradient_norm, np.nan)
         if not np.isfinite(loss):

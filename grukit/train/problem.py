@@ -91,8 +91,19 @@ class Problem:
 
     def validation_loss(self, parameters: np.ndarray) -> float:
         """Weighted mean loss of the validation samples."""
+        return self._loss(parameters, self.validation)
+
+    def probe_loss(self, parameters: np.ndarray, n_samples: int) -> float:
+        """Weighted mean loss of the first ``n_samples`` training samples."""
+        samples = self.samples
+        few = samples._replace(
+            starts=samples.starts[:n_samples], lengths=samples.lengths[:n_samples], weights=samples.weights[:n_samples]
+        )
+        return self._loss(parameters, few)
+
+    def _loss(self, parameters: np.ndarray, samples: Any) -> float:
         no_gradient = self.storage._replace(slots=self.storage.slots[:0])
-        self.team.run(self.kernels.mean_loss, self.network, parameters, self.validation, self.loss, no_gradient)
+        self.team.run(self.kernels.mean_loss, self.network, parameters, samples, self.loss, no_gradient)
         return float(self.storage.losses[0])
 
 

@@ -25,6 +25,8 @@ class Progress:
         Copy of the parameters with the lowest loss: the validation loss where there is one, otherwise the training loss.
     best_iter : int
         Their epoch.
+    kept_iter : int
+        Epoch whose parameters training leaves: the last, or the best.
     n_waiting : int
         Epochs in a row without improvement.
     stop_reason : str
@@ -37,6 +39,7 @@ class Progress:
         self.best_parameters: np.ndarray | None = None
         self.best_iter = 0
         self.best_loss: float = np.inf
+        self.kept_iter = 0
         self.n_waiting = 0
         self.stop_reason = ""
         self._to_beat = np.inf
@@ -63,6 +66,7 @@ class Progress:
             "seconds": seconds,
         }
         self.records.append(entry)
+        self.kept_iter = entry["epoch"]
         monitored = loss if validation_loss is None else validation_loss
         if monitored < self.best_loss:
             self.best_loss, self.best_parameters = monitored, parameters.copy()
@@ -71,8 +75,19 @@ class Progress:
         self._to_beat = min(self._to_beat, monitored)
         if self._bar.update():
             self._bar.set_postfix_str(f"loss {monitored:.4g}", refresh=False)
-        if any([callback(dict(entry)) is True for callback in self.options.callbacks]):
+        if any([_is_true(callback(dict(entry))) for callback in self.options.callbacks]):
             self.stop_reason = f"A callback stopped training after epoch {entry['epoch']}."
+
+    def take_back(self, parameters: np.ndarray) -> None:
+        """Correct the last epoch's parameters, whose last step was undone."""
+        if self.records and self.best_iter == self.records[-1]["epoch"]:
+            self.best_parameters = parameters.copy()
+
+    def keep_best(self, parameters: np.ndarray) -> None:
+        """Leave the best parameters so far in ``parameters``, where any epoch was finished."""
+        if self.best_parameters is not None:
+            parameters[:] = self.best_parameters
+            self.kept_iter = self.best_iter
 
     @property
     def out_of_patience(self) -> bool:
@@ -82,3 +97,8 @@ class Progress:
     def close(self) -> None:
         """End the progress bar."""
         self._bar.close()
+
+
+def _is_true(answer: Any) -> bool:
+    """Whether a callback said True, Python's or NumPy's; other objects say nothing."""
+    return isinstance(answer, bool | np.bool_) and bool(answer)

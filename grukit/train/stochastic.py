@@ -2,7 +2,6 @@
 
 import time
 import warnings
-from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -26,9 +25,14 @@ class _Stepper:
     """An optimiser's state and the loop over the batches of an epoch."""
 
     def __init__(
-        self, problem: Problem, parameters: np.ndarray, options: TrainingOptions, state: dict[str, np.ndarray]
+        self,
+        problem: Problem,
+        parameters: np.ndarray,
+        options: TrainingOptions,
+        state: dict[str, np.ndarray],
+        progress: Progress,
     ):
-        self.problem, self.options = problem, options
+        self.problem, self.options, self.progress = problem, options, progress
         kernels = problem.kernels
         for name in ("first_moment", "second_moment"):
             state.setdefault(name, np.zeros_like(parameters))
@@ -48,7 +52,9 @@ class _Stepper:
             **state,
         )
         self.rate_scale = 1.0  # reduced by a plateau or by a step that was not finite
-        self.failures = 0
+        self.failures = 0  # in a row
+        self.any_failure = False
+        self._finished_since = 0  # batches since the last failure
         self._span = 1
 
     def epoch(self, number: int, order: np.ndarray, rates: np.ndarray) -> tuple[float, float]:
@@ -75,24 +81,36 @@ class _Stepper:
                 self.optimizer,
                 self.problem.storage,
             )
-            if batches.done[0] > first:
+            # The batch that is taken again after an undone step says nothing: only the one after it sees a new step.
+            self._finished_since += int(batches.done[0] - first)
+            if self._finished_since > 1:
                 self.failures = 0
             if batches.done[0] < stop_at:
-                self._undo(number, batches)
+                if batches.done[0] == 0:
+                    self.progress.take_back(self.optimizer.previous)
+                self._undo(f"in epoch {number}, batch {batches.done[0] + 1}", batches.rates[batches.done[0] :])
             elif 2 * (time.perf_counter() - began) < SPAN_SECONDS:
                 self._span = min(2 * self._span, n_batches)
         loss, weight, norm = batches.records.sum(axis=0)
         return float(loss / weight), float(norm / n_batches)
 
-    def _undo(self, number: int, batches: Any) -> None:
+    def check_last_step(self, number: int) -> None:
+        """Undo the last step of a fit where it led to a loss that is not finite; no later batch would tell."""
+        if not np.isfinite(self.problem.probe_loss(self.optimizer.parameters, self.options.batch_size)):
+            self.progress.take_back(self.optimizer.previous)
+            self._undo(f"after epoch {number}", np.full(1, self.options.learning_rate_init * self.rate_scale))
+
+    def _undo(self, where: str, rates: np.ndarray) -> None:
         """Take back the step that led to a loss or gradient that is not finite, and halve the learning rate."""
         self.optimizer.parameters[:] = self.optimizer.previous
+        self.any_failure = True
         self.failures += 1
+        self._finished_since = 0
         self.rate_scale /= 2
-        batches.rates[batches.done[0] :] /= 2
+        rates /= 2
         warnings.warn(
-            f"The loss or its gradient was not finite in epoch {number}, batch {batches.done[0] + 1}. The step before it "
-            f"was undone and the learning rate halved to {batches.rates[batches.done[0]]:.3g}.",
+            f"The loss or its gradient was not finite {where}. The step before it was undone and the learning rate "
+            f"halved to {rates[0]:.3g}.",
             ConvergenceWarning,
             stacklevel=2,
         )
@@ -114,8 +132,8 @@ def fit_stochastic(
     problem : Problem
         Entered.
     parameters : ndarray of shape (n_parameters,)
-        Trained in place. With validation samples the best of all epochs are left there, otherwise the last, or the best
-        if training was interrupted or diverged.
+        Trained in place. With validation samples, or where a step was not finite or training was interrupted, the best of
+        all epochs are left there, otherwise the last.
     options : TrainingOptions
         How.
     random_state : numpy.random.RandomState
@@ -133,9 +151,8 @@ def fit_stochastic(
     ConvergenceWarning
         For each step that was not finite, naming epoch and batch, and when training gives up or is interrupted.
     """
-    stepper = _Stepper(problem, parameters, options, state)
     progress = Progress(options)
-    keep_best = problem.validation is not None
+    stepper = _Stepper(problem, parameters, options, state, progress)
     try:
         for epoch in range(options.max_iter):
             _run_epoch(stepper, progress, epoch, random_state)
@@ -143,6 +160,8 @@ def fit_stochastic(
                 break
         else:
             progress.stop_reason = f"All {options.max_iter} epochs were run."
+        stepper.check_last_step(options.n_before + len(progress.records))
+        ended_well = True
     except (KeyboardInterrupt, _Diverged) as end:
         what = "was interrupted" if isinstance(end, KeyboardInterrupt) else "diverged"
         kept = f"the best weights so far, of epoch {progress.best_iter}," if progress.records else "the current weights"
@@ -150,11 +169,15 @@ def fit_stochastic(
             f"Training {what} in epoch {options.n_before + len(progress.records) + 1}; {kept} are kept."
         )
         warnings.warn(progress.stop_reason, ConvergenceWarning, stacklevel=2)
-        keep_best = True
+        ended_well = False
     finally:
         progress.close()
-    if keep_best and progress.best_parameters is not None:
-        parameters[:] = progress.best_parameters
+    if not progress.records:  # not one epoch was finished: the record then holds the weights as they are
+        validation = None if problem.validation is None else problem.validation_loss(parameters)
+        rate = options.learning_rate_init * stepper.rate_scale
+        progress.record(parameters, problem.probe_loss(parameters, options.batch_size), validation, np.nan, rate)
+    if not ended_well or stepper.any_failure or problem.validation is not None:
+        progress.keep_best(parameters)
     return progress
 
 

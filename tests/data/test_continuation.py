@@ -1,0 +1,108 @@
+"""Which frames continue a table, and with which rows."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from grukit.data import continuation, given_context, read_table, tail_of
+
+
+def table_of(index, seed=0):
+    values = np.random.default_rng(seed).normal(size=(len(index), 2))
+    return read_table(values, pd.DataFrame(values, index))
+
+
+INDEXES = {
+    "hours": pd.date_range("2024-01-01", periods=30, freq="h"),
+    "hours without freq": pd.DatetimeIndex(pd.date_range("2024-01-01", periods=30, freq="h"), freq=None),
+    "days over the change to winter time": pd.date_range("2024-10-15", periods=30, freq="D", tz="Europe/Paris"),
+    "hours over the change to winter time": pd.DatetimeIndex(
+        pd.date_range("2024-10-26 15:00", periods=30, freq="h", tz="Europe/Paris"), freq=None
+    ),
+    "month ends": pd.DatetimeIndex(pd.date_range("2024-01-31", periods=30, freq="ME"), freq=None),
+    "quarters": pd.date_range("2020-01-01", periods=30, freq="QS"),
+    "weeks": pd.DatetimeIndex(pd.date_range("2024-01-07", periods=30, freq="W"), freq=None),
+    "business days": pd.DatetimeIndex(pd.date_range("2024-01-01", periods=30, freq="B"), freq=None),
+    "own working week": pd.date_range(
+        "2024-01-01", periods=30, freq=pd.offsets.CustomBusinessDay(weekmask="Mon Wed Fri")
+    ),
+    "periods": pd.period_range("2024-01-01", periods=30, freq="D"),
+    "time deltas": pd.to_timedelta(np.arange(30) * 90, unit="s"),
+    "rows": pd.RangeIndex(30),
+    "steps of 10": pd.Index(np.arange(100, 400, 10)),
+    "small unsigned integers": pd.Index(np.arange(30, dtype="uint8")),
+    "halves": pd.Index(np.arange(30) / 2),
+}
+
+
+@pytest.mark.parametrize("index", INDEXES.values(), ids=INDEXES.keys())
+def test_the_next_step_continues_and_no_other(index):
+    for n in (12, 17, 20):
+        train = table_of(index[:n])
+        tail = tail_of(train, 5)
+        for first in range(30):
+            context = continuation(tail, table_of(index[first:]))
+            if first == n:
+                np.testing.assert_array_equal(context[()], train.values[-4:])
+            else:
+                assert context == {}, first
+
+
+def test_a_frame_without_a_step_has_no_next_one():
+    for index in (
+        pd.DatetimeIndex(["2024-01-01"]),
+        pd.Index([3]),
+        pd.Index(list("abc")),
+        pd.Index([1, 2, 3]).astype(str),
+    ):
+        tail = tail_of(table_of(index), 5)
+        assert tail.times[()][1] is None and continuation(tail, table_of(index)) == {}
+    irregular = pd.DatetimeIndex(["2024-01-01", "2024-01-02", "2024-01-05", "2024-01-06"])
+    assert tail_of(table_of(irregular), 5).times[()][1] is None
+
+
+def test_irregular_numbers_have_no_step():
+    assert tail_of(table_of(pd.Index([0, 1, 2, 3, 17])), 5).times[()][1] is None
+
+
+@pytest.mark.parametrize("index", [pd.Index(np.array([253, 254, 255], "uint8")), pd.Index([False, True])])
+def test_an_index_at_the_end_of_its_type_is_no_error(index):
+    tail_of(table_of(index), 5)
+
+
+def test_arrays_have_no_tail():
+    values = np.zeros((5, 2))
+    assert tail_of(read_table(values, values), 3) is None
+    assert continuation(None, table_of(INDEXES["hours"])) == {}
+    assert continuation(tail_of(table_of(INDEXES["hours"][:20]), 3), read_table(values, values)) == {}
+
+
+@pytest.mark.parametrize("window", [1, 2, 5, 50])
+def test_a_tail_is_one_row_less_than_a_window(window):
+    train = table_of(INDEXES["hours"][:20])
+    np.testing.assert_array_equal(tail_of(train, window).rows[()], train.values[max(0, 21 - window) :])
+
+
+def test_a_tail_joins_with_the_rows_before():
+    train = table_of(INDEXES["hours"][10:13])
+    before = np.random.default_rng(1).normal(size=(4, 2))
+    joined = np.concatenate([before, train.values])
+    for window in (2, 4, 6, 8, 20):
+        tail = tail_of(train, window, {(): before})
+        np.testing.assert_array_equal(tail.rows[()], joined[-(window - 1) :])
+    assert len(tail_of(train, 1, {(): before}).rows[()]) == 0
+
+
+def test_a_tail_is_a_copy():
+    train = table_of(INDEXES["hours"])
+    tail = tail_of(train, 3)
+    before = tail.rows[()].copy()
+    train.values[:] = 0
+    np.testing.assert_array_equal(tail.rows[()], before)
+
+
+def test_given_context_is_cut_to_what_a_window_can_see():
+    history, table = table_of(INDEXES["hours"][:20]), table_of(INDEXES["hours"][25:])
+    for window in (1, 2, 5, 50):
+        context = given_context(history, table, window)
+        np.testing.assert_array_equal(context[()], history.values[max(0, 21 - window) :])

@@ -1,0 +1,73 @@
+"""Standardising, against NumPy and scikit-learn."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.preprocessing import StandardScaler
+
+from grukit.data import Scaler
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    n=st.integers(2, 50),
+    location=st.floats(-100, 100),  # in spreads; farther off, scikit-learn's weighted variance may be negative
+    spread=st.floats(1e-3, 1e6),
+    weighted=st.booleans(),
+    dtype=st.sampled_from(["float32", "float64"]),
+)
+def test_the_figures_of_scikit_learn(seed, n, location, spread, weighted, dtype):
+    rng = np.random.default_rng(seed)
+    values = (spread * (location + rng.normal(size=(n, 3)))).astype(dtype)
+    weights = rng.uniform(0.1, 2, n) if weighted else None
+    scaler = Scaler.fit(values, weights)
+    theirs = StandardScaler().fit(values.astype(np.float64), sample_weight=weights)
+    np.testing.assert_allclose(scaler.mean, theirs.mean_, rtol=1e-9, atol=1e-9 * spread)
+    np.testing.assert_allclose(scaler.scale, theirs.scale_, rtol=1e-6)
+    out = scaler.transform(values, "float64")
+    np.testing.assert_allclose(out, (values.astype(np.float64) - scaler.mean) / scaler.scale, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(scaler.inverse(out), values, rtol=1e-6, atol=1e-6 * spread)
+
+
+@settings(max_examples=80, deadline=None)
+@given(value=st.floats(-1e12, 1e12), n=st.integers(1, 300), weighted=st.booleans())
+def test_a_constant_column_has_the_scale_one(value, n, weighted):
+    weights = np.random.default_rng(n).uniform(0.1, 3, n) if weighted else None
+    scaler = Scaler.fit(np.full((n, 1), value), weights)
+    assert scaler.scale[0] == 1
+    assert scaler.mean[0] == pytest.approx(value, rel=1e-12)
+    assert np.abs(scaler.transform(np.full((n, 1), value), "float64")).max() <= 1e-12 * abs(value)
+
+
+def test_a_small_spread_far_from_zero_is_kept():
+    values = 1e9 + np.array([[0.0], [1.0], [2.0]])
+    scaler = Scaler.fit(values)
+    assert scaler.scale[0] == pytest.approx(np.sqrt(2 / 3))
+    np.testing.assert_allclose(scaler.transform(values, "float32")[:, 0], [-1.2247, 0, 1.2247], atol=1e-3)
+
+
+def test_weights_are_counts():
+    values = np.random.default_rng(0).normal(size=(5, 2))
+    times = np.array([1, 0, 3, 2, 1])
+    weighted, repeated = Scaler.fit(values, times), Scaler.fit(np.repeat(values, times, axis=0))
+    np.testing.assert_allclose(weighted.mean, repeated.mean)
+    np.testing.assert_allclose(weighted.scale, repeated.scale)
+
+
+def test_identity_changes_nothing_and_copies():
+    values = np.asfortranarray(np.random.default_rng(0).normal(size=(5, 2)))
+    out = Scaler.identity(2).transform(values, "float64")
+    np.testing.assert_array_equal(out, values)
+    assert out.flags.c_contiguous and not np.shares_memory(out, values)
+    single = Scaler.identity(2).transform(values, "float32")
+    np.testing.assert_array_equal(single, values.astype(np.float32))
+    np.testing.assert_array_equal(Scaler.identity(2).inverse(values), values)
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_large_finite_numbers_are_scaled():
+    values = 1e200 * np.array([[1.0], [2.0], [3.0]])
+    scaler = Scaler.fit(values)
+    np.testing.assert_allclose(scaler.transform(values, "float64")[:, 0], [-1.2247, 0, 1.2247], atol=1e-3)

@@ -1,0 +1,83 @@
+"""The last part in time, after a gap that no window crosses."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from grukit.data import read_table, windows
+from grukit.data.split import split_in_time
+
+
+def rows_seen(sequences, samples):
+    pieces = [range(sequences.starts[i], sequences.starts[i] + sequences.lengths[i]) for i in samples]
+    return {row for piece in pieces for row in piece}
+
+
+def table_of(frame):
+    return read_table(frame.to_numpy(), frame)
+
+
+@settings(max_examples=80, deadline=None)
+@given(n=st.integers(4, 60), fraction=st.floats(0.01, 0.9), window=st.integers(1, 8))
+def test_one_series(n, fraction, window):
+    n_last = int(np.ceil(fraction * n))
+    assume(n - n_last - window > 0)
+    values = np.zeros((n, 1))
+    table = read_table(values, values)
+    training, validation = split_in_time(n, fraction, window, table)
+    np.testing.assert_array_equal(validation, np.arange(n - n_last, n))
+    np.testing.assert_array_equal(training, np.arange(n - n_last - window))
+    sequences = windows(table, window)
+    assert not rows_seen(sequences, training) & rows_seen(sequences, validation)
+
+
+@settings(max_examples=40, deadline=None)
+@given(n=st.integers(2, 60), fraction=st.floats(0.01, 0.99))
+def test_sequences_need_no_gap(n, fraction):
+    n_last = int(np.ceil(fraction * n))
+    assume(n_last < n)
+    training, validation = split_in_time(n, fraction, None, None)
+    np.testing.assert_array_equal(np.r_[training, validation], np.arange(n))
+    assert len(validation) == n_last
+
+
+def hours(n, start="2024-01-01", freq="h"):
+    return pd.DataFrame({"x": np.zeros(n)}, pd.date_range(start, periods=n, freq=freq))
+
+
+@pytest.mark.parametrize("by_time", [False, True])
+def test_a_panel_is_cut_at_one_time(by_time):
+    late = hours(20, "2024-01-01 20:00")
+    panel = pd.concat({"u": hours(40), "v": late, "w": hours(10)}, names=["series", "time"])
+    panel = panel.sort_index(level="time") if by_time else panel
+    table = table_of(panel)
+    training, validation = split_in_time(len(panel), 0.25, 4, table)
+    cut = pd.Timestamp("2024-01-02 06:00")  # 40 hours, of which the last 10
+    assert (table.times[validation] >= cut).all() and (table.times[training] < cut - pd.Timedelta("4h")).all()
+    assert len(validation) == 20 and len(training) == 26 + 6 + 10
+    sequences = windows(table, 4)
+    assert not rows_seen(sequences, training) & rows_seen(sequences, validation)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [hours(60, "2024-01-01 00:30"), hours(60).iloc[::3], hours(600, freq="6min")],
+    ids=["between", "holes", "finer"],
+)
+def test_no_row_of_a_panel_is_seen_by_both_parts(other):
+    table = table_of(pd.concat({"u": hours(60), "v": other}))
+    training, validation = split_in_time(len(table.values), 0.2, 8, table)
+    sequences = windows(table, 8)
+    assert len(training) and len(validation)
+    assert not rows_seen(sequences, training) & rows_seen(sequences, validation)
+
+
+@pytest.mark.parametrize(("n", "fraction", "window"), [(5, 0.2, 4), (5, 0.99, 1), (1, 0.5, 1), (3, 0.1, 50)])
+def test_nothing_left_is_an_error_with_the_numbers(n, fraction, window):
+    values = np.zeros((n, 1))
+    with pytest.raises(
+        ValueError, match=rf"of {n} steps, \d are for validation and a gap of window={window}.* 0 are left"
+    ):
+        split_in_time(n, fraction, window, read_table(values, values))
