@@ -148,7 +148,7 @@ def test_missing_file_names_the_file_and_both_places(monkeypatch, tmp_path):
 
 def test_places_are_the_installed_folder_then_the_checkout():
     package = Path(_loaders.__file__).parent
-    assert [Path(str(place)) for place in _loaders._places()] == [package / "files", FOLDER]
+    assert [Path(str(place)) for place in _loaders._places()] == [package / "files", package.parents[1] / "datasets"]
 
 
 def test_first_place_that_holds_the_file_is_read(monkeypatch, tmp_path):

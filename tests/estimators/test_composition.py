@@ -230,15 +230,10 @@ def test_threads_may_share_a_model(tiny, data):
 def test_processes(tiny, data):
     X, y = data
     model = tiny().fit(X, y)
-    results = joblib.Parallel(2)(joblib.delayed(fit_and_predict)(model.get_params(), X, y) for _ in range(2))
-    for result in results:
-        pd.testing.assert_series_equal(result, model.predict(X))
+    for fitted in joblib.Parallel(2)(joblib.delayed(clone(model).fit)(X, y) for _ in range(2)):
+        pd.testing.assert_series_equal(fitted.predict(X), model.predict(X))
     search = GridSearchCV(tiny(), {"window": [2, 4]}, cv=TimeSeriesSplit(2), n_jobs=2).fit(X, y)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-
-
-def fit_and_predict(parameters, X, y):
-    return GRURegressor(**parameters).fit(X, y).predict(X)
 
 
 # --- Looks -----------------------------------------------------------------------------------------------
