@@ -13,15 +13,18 @@ class Scaler:
     ----------
     mean, scale : ndarray of shape (D,), float64
         Mean and standard deviation (population form); a constant column has the scale 1.
+    link : {"identity", "log"}
+        For targets: "log" where the network predicts the logarithm of their mean.
     """
 
     mean: np.ndarray
     scale: np.ndarray
+    link: str = "identity"
 
     @classmethod
-    def identity(cls, n_columns: int) -> "Scaler":
-        """Change nothing."""
-        return cls(np.zeros(n_columns), np.ones(n_columns))
+    def identity(cls, n_columns: int, link: str = "identity") -> "Scaler":
+        """Change nothing but what the link asks for."""
+        return cls(np.zeros(n_columns), np.ones(n_columns), link)
 
     @classmethod
     def fit(cls, values: np.ndarray, weights: np.ndarray | None = None) -> "Scaler":
@@ -47,5 +50,6 @@ class Scaler:
         return out
 
     def inverse(self, values: np.ndarray) -> np.ndarray:
-        """Undo :meth:`transform`; float64."""
-        return values * self.scale + self.mean
+        """From the network's outputs (..., D) to the columns' own scale; float64."""
+        outputs = values * self.scale + self.mean
+        return np.exp(outputs) if self.link == "log" else outputs

@@ -50,7 +50,7 @@ class RecurrentEstimator(BaseEstimator):
         fraction = self.validation_fraction if self.early_stopping and not overrides else None
         training, validation = select_samples(samples, fraction, self._window, work.table, fold=self.shuffle)
         if first:
-            self._form, self._tail, self._link = form, None, self._link_of_loss()
+            self._form, self._tail = form, None
             self._start(training)
         self._check_unchanged(form)
         self._form = form
@@ -93,9 +93,10 @@ class RecurrentEstimator(BaseEstimator):
         inputs, input_weights = training.inputs_seen()
         targets, target_weights = training.targets_seen()
         D, K = inputs.shape[1], targets.shape[1]
-        scales_y = self.standardize and self._link == "identity"
+        link = self._link_of_loss()
+        scales_y = self.standardize and link == "identity"
         self._x_scaler = Scaler.fit(inputs, input_weights) if self.standardize else Scaler.identity(D)
-        self._y_scaler = Scaler.fit(targets, target_weights) if scales_y else Scaler.identity(K)
+        self._y_scaler = Scaler.fit(targets, target_weights) if scales_y else Scaler.identity(K, link)
         self._random_state = check_random_state(self.random_state)
         self._spec = self._network_spec(D, self._form)
         self._parameters = initialize(self._spec, self.weight_init, self.dtype, self._random_state)
@@ -116,7 +117,7 @@ class RecurrentEstimator(BaseEstimator):
             "hidden_layer_sizes": self._spec.hidden_layer_sizes,
             "window": self._window,
             "dtype": self._parameters.dtype.name,
-            "link of the loss": self._link,
+            "link of the loss": self._y_scaler.link,
         }
         now = [wanted.cell, wanted.hidden_layer_sizes, self.window, self.dtype, self._link_of_loss()]
         for (name, was), value in zip(before.items(), now, strict=True):
@@ -183,8 +184,8 @@ class RecurrentEstimator(BaseEstimator):
         self.n_parameters_ = self._spec.n_parameters
         self.device_, self.device_reason_ = engine.device, engine.reason
 
-    def _raw_outputs(self, work: Work) -> np.ndarray:
-        """Outputs of the network for every sample, mapped back to the targets' scale, in the order of the user's rows."""
+    def _outputs(self, work: Work) -> np.ndarray:
+        """Predictions for every sample, on the targets' own scale, in the order of the user's rows."""
         engine = select_engine(self.device)
         sequences = work.sequences
         values = self._x_scaler.transform(sequences.values, self._parameters.dtype.name)

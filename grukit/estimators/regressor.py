@@ -13,6 +13,7 @@ from grukit.data import check_same_index, to_output
 from grukit.estimators._base import RecurrentEstimator
 from grukit.estimators._constraints import COMMON_CONSTRAINTS, POSITIVE, SHARE
 from grukit.estimators._inputs import read_X
+from grukit.estimators.service import Predictor, Stream
 from grukit.train import LOSSES
 
 
@@ -306,10 +307,32 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         """
         check_is_fitted(self)
         work = read_X(self, X, reset=False, context=context)
-        outputs = self._raw_outputs(work)
-        if self._link == "log":
-            outputs = np.exp(outputs)
-        return to_output(outputs, X, work.sequences, self._form)
+        return to_output(self._outputs(work), X, work.sequences, self._form)
+
+    def predictor(self) -> Predictor:
+        """Return an object for predictions in a hurry: checks done once, a call takes microseconds.
+
+        Returns
+        -------
+        Predictor
+            Called with one window or a batch of them, arrays. It keeps the model as it is now.
+        """
+        return Predictor(self)
+
+    def stream(self, n_series: int = 1) -> Stream:
+        """Return an object that takes one time step at a time and keeps the state of one or many series.
+
+        Parameters
+        ----------
+        n_series : int, default=1
+            Series that advance together.
+
+        Returns
+        -------
+        Stream
+            Its history is every step since it began, not only the last ``window``. It keeps the model as it is now.
+        """
+        return Stream(self, n_series)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Coefficient of determination R^2 of ``predict(X)``; with a target at every step, over all steps.
@@ -341,7 +364,7 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
 
     def _initial_bias(self, targets: np.ndarray, weights: np.ndarray | None) -> Any:
         """Start Poisson regression at the mean rate; standardised targets have the mean zero already."""
-        if self._link != "log":
+        if self._y_scaler.link != "log":
             return 0.0
         return np.log(np.maximum(np.average(targets, axis=0, weights=weights), 1e-6))
 

@@ -10,6 +10,9 @@ from grukit.model import NetworkSpec
 LOSSES = {"squared_error": 0, "absolute_error": 1, "huber": 2, "quantile": 3, "poisson": 4}
 
 
+PREDICTED_ROWS = 16  # sequences predicted together; a lone one takes as long as 16
+
+
 def chunk_rows(spec: NetworkSpec) -> int:
     """Sequences in a chunk.
 
@@ -64,9 +67,9 @@ class Problem:
         longest = max(int(s.lengths.max()) for s in (samples, validation) if s is not None)
         dtype = samples.values.dtype
         self.storage = kernels.Storage(
-            slots=np.empty((kernels.N_SLOTS, spec.n_parameters), dtype),
+            slots=kernels.aligned_empty((kernels.N_SLOTS, spec.n_parameters), dtype),
             losses=np.empty(kernels.N_SLOTS),
-            work=np.empty((n_threads, kernels.chunk_work_size(self.network, longest, self.rows)), dtype),
+            work=kernels.aligned_empty((n_threads, kernels.chunk_work_size(self.network, longest, self.rows)), dtype),
         )
 
     def __enter__(self) -> "Problem":
@@ -111,12 +114,14 @@ def predict(
     kernels: ModuleType, spec: NetworkSpec, parameters: np.ndarray, samples: Any, n_threads: int = 1
 ) -> np.ndarray:
     """Outputs of all samples, shape (n, K), or (N, K) with one for every row of ``samples.values``."""
-    rows, network = chunk_rows(spec), spec.for_kernels(kernels)
+    rows, network = PREDICTED_ROWS, spec.for_kernels(kernels)
     n_outputs = len(samples.values) if spec.per_step else len(samples.starts)
     outputs = np.empty((n_outputs, spec.n_outputs), parameters.dtype)
     n_threads = max(1, min(n_threads, len(samples.starts) // rows))
-    size = kernels.chunk_work_size(network, int(samples.lengths.max()), rows)
-    work = np.empty((n_threads, size), parameters.dtype)
+    packed = kernels.aligned_empty(parameters.shape, parameters.dtype)
+    kernels.pack_network(network, parameters, rows, packed)
+    size = kernels.states_size(network, rows) + kernels.inference_work_size(network, rows)
+    work = kernels.aligned_empty((n_threads, size), parameters.dtype)
     with kernels.Team(n_threads) as team:
-        team.run(kernels.predict_chunks, network, parameters, samples, rows, outputs, work)
+        team.run(kernels.predict_chunks, network, packed, samples, rows, outputs, work)
     return outputs

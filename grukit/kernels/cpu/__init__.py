@@ -7,9 +7,10 @@ from grukit.kernels.cpu.chunks import (
     Storage,
     chunk_work_size,
     mean_loss,
-    predict_chunks,
 )
 from grukit.kernels.cpu.epoch import Batches, train_batches
+from grukit.kernels.cpu.inference import inference_work_size, pack_network, predict_chunks, states_size
+from grukit.kernels.cpu.memory import aligned_empty
 from grukit.kernels.cpu.network import (
     GRU,
     GRUResetBefore,
@@ -19,7 +20,8 @@ from grukit.kernels.cpu.network import (
     work_size,
 )
 from grukit.kernels.cpu.optimizer import Optimizer, update
-from grukit.kernels.cpu.team import Team
+from grukit.kernels.cpu.service import Served, serve_windows
+from grukit.kernels.cpu.team import Team, single_threaded_blas
 
 __all__ = [
     "GRU",
@@ -29,14 +31,21 @@ __all__ = [
     "Loss",
     "Optimizer",
     "Samples",
+    "Served",
     "Storage",
     "Team",
+    "aligned_empty",
     "chunk_work_size",
+    "inference_work_size",
     "layer_cache",
     "mean_loss",
     "network_backward",
     "network_forward",
+    "pack_network",
     "predict_chunks",
+    "serve_windows",
+    "single_threaded_blas",
+    "states_size",
     "train_batches",
     "update",
     "work_size",

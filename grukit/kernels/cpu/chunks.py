@@ -191,37 +191,3 @@ def mean_loss(
     if thread == 0 and not stopped(control):
         total = sum_slots(storage, count_slots(everything.size, loss.rows))
         storage.losses[0] = total / total_weight(network, samples, everything)
-
-
-@kernel
-def predict_chunks(
-    thread: int,
-    team: int,
-    control: Any,
-    network: Any,
-    parameters: Any,
-    samples: Any,
-    rows: int,
-    outputs: Any,
-    work: Any,
-) -> None:
-    """One thread's part of the outputs of all samples.
-
-    outputs  (n, K) or (N, K)  out   as ``samples.targets``, which is not read
-    work     (n_threads, ...)  scratch
-
-    Chunks are padded to ``rows`` sequences, so that every product has the same shape and a prediction has the same bits
-    whatever other sequences are predicted with it.
-    """
-    everything = np.arange(samples.starts.size)
-    for at in range(thread * rows, everything.size, team * rows):
-        chunk = everything[at : at + rows]
-        _, lengths, out, _ = outputs_of_chunk(network, parameters, samples, chunk, rows, work[thread])
-        for b in range(chunk.size):
-            if network.per_step:
-                for t in range(lengths[b]):
-                    for k in range(out.shape[1]):
-                        outputs[samples.starts[at + b] + t, k] = out[t * rows + b, k]
-            else:
-                for k in range(out.shape[1]):
-                    outputs[at + b, k] = out[b, k]

@@ -1,0 +1,230 @@
+"""Predictions in a hurry, and one step at a time. What can be checked of a fitted model is checked once, beforehand."""
+
+import threading
+from contextlib import AbstractContextManager, nullcontext
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from grukit.engines import select_engine
+from grukit.train import PREDICTED_ROWS
+
+
+class _Server:
+    """A fitted network packed for steps of ``rows`` sequences."""
+
+    def __init__(self, model: Any, rows: int):
+        check_is_fitted(model)
+        self.rows, self.spec, self.squeeze = rows, model._spec, model._form.squeeze
+        self._x_scaler, self._y_scaler = model._x_scaler, model._y_scaler
+        self._pack(model._parameters)
+
+    def _pack(self, parameters: np.ndarray) -> None:
+        self.parameters = parameters.copy()
+        self._kernels = kernels = select_engine("cpu").kernels
+        self._network = self.spec.for_kernels(kernels)
+        packed = kernels.aligned_empty(parameters.shape, parameters.dtype)
+        kernels.pack_network(self._network, self.parameters, self.rows, packed)
+        self._served = kernels.Served(packed, self._x_scaler.mean, self._x_scaler.scale)
+        self.states_size = kernels.states_size(self._network, self.rows)
+        self._work_size = kernels.inference_work_size(self._network, self.rows)
+
+    def _threads(self) -> AbstractContextManager[Any]:
+        # A product of one row uses no BLAS, so there is nothing to keep to one thread.
+        return nullcontext() if self.rows == 1 else self._kernels.single_threaded_blas()
+
+    def run(self, x: np.ndarray, states: np.ndarray) -> np.ndarray:
+        """Take the steps of x (T, rows, D), float64, from ``states`` on; predictions (T or 1, rows, K), float64."""
+        dtype = self.parameters.dtype
+        outputs = np.empty((len(x) if self.spec.per_step else 1, self.rows, self.spec.n_outputs), dtype)
+        work = self._kernels.aligned_empty(self._work_size, dtype)
+        with self._threads():
+            self._kernels.serve_windows(self._network, self._served, x, states, work, outputs)
+        return self._y_scaler.inverse(outputs)
+
+    def new_states(self) -> np.ndarray:
+        """States of all layers where every sequence begins, flat."""
+        return np.zeros(self.states_size, self.parameters.dtype)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickles anywhere; kernels and packed weights are made anew."""
+        kept = ("rows", "spec", "squeeze", "_x_scaler", "_y_scaler", "parameters")
+        return {name: self.__dict__[name] for name in kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Pack again."""
+        self.__dict__.update(state)
+        self._pack(state["parameters"])
+
+
+class Predictor:
+    """Predictions of windows, without the checks of ``predict``: a call takes microseconds.
+
+    Made by ``model.predictor()``; later changes of the model do not reach it. It may be used from several threads at once,
+    and releases the GIL while it computes. NaN in a window gives NaN.
+
+    Parameters
+    ----------
+    model : GRURegressor
+        Fitted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from grukit import GRURegressor
+    >>> X = np.sin(np.arange(200.0))[:, None]
+    >>> model = GRURegressor(4, window=12, max_iter=2, random_state=0).fit(X[:-1], X[1:, 0])
+    >>> predict = model.predictor()
+    >>> bool(np.isclose(predict(X[100:112]), model.predict(X)[111]))
+    True
+    """
+
+    def __init__(self, model: Any):
+        self._one, self._many = _Server(model, 1), _Server(model, PREDICTED_ROWS)
+
+    def __call__(self, x: Any) -> Any:
+        """Predict.
+
+        Parameters
+        ----------
+        x : array of shape (n_steps, n_features), or (n_windows, n_steps, n_features)
+            One window or a batch of equal length, in the units that the model was fitted with. The history of a table's
+            row ends with the row itself.
+
+        Returns
+        -------
+        float or ndarray
+            One window: a float, or (n_outputs,) where y had an axis of outputs. A batch: (n_windows,) or
+            (n_windows, n_outputs). With an output at every step, an axis of steps before that of outputs.
+
+        Raises
+        ------
+        ValueError
+            Where the shape is wrong.
+        """
+        x = np.asarray(x, dtype=np.float64)
+        n_features = self._one.spec.n_inputs
+        if x.ndim not in (2, 3) or x.shape[-1] != n_features or 0 in x.shape:
+            raise ValueError(
+                f"A window has the shape (n_steps, {n_features}), a batch (n_windows, n_steps, {n_features}); got {x.shape}."
+            )
+        if x.ndim == 2:
+            outputs = self._one.run(np.ascontiguousarray(x)[:, None, :], self._one.new_states())[:, 0]
+            return self._shaped(outputs)
+        pieces = [self._piece(x[i : i + PREDICTED_ROWS]) for i in range(0, len(x), PREDICTED_ROWS)]
+        return self._shaped(np.concatenate(pieces, axis=1).swapaxes(0, 1))
+
+    def _piece(self, x: np.ndarray) -> np.ndarray:
+        padded = np.zeros((x.shape[1], PREDICTED_ROWS, x.shape[2]))
+        padded[:, : len(x)] = x.swapaxes(0, 1)
+        return self._many.run(padded, self._many.new_states())[:, : len(x)]
+
+    def _shaped(self, outputs: np.ndarray) -> Any:
+        """Outputs (..., T or 1, K) without the axes that the targets did not have."""
+        if not self._one.spec.per_step:
+            outputs = outputs[..., 0, :]
+        if not self._one.squeeze:
+            return outputs
+        return outputs[..., 0] if outputs.ndim > 1 else float(outputs[0])
+
+
+class Stream:
+    """The state of one or many series that advance a step at a time.
+
+    Made by ``model.stream()``; later changes of the model do not reach it. A step costs the same however many came before:
+    the history is every step since the stream began (or was reset), not only the last ``window``, and agrees with
+    ``predict`` on that history as one sequence, in float64 to the last bit. It may be used from several threads, one step
+    at a time, can be pickled, and releases the GIL while it computes.
+
+    Parameters
+    ----------
+    model : GRURegressor
+        Fitted.
+    n_series : int, default=1
+        Series that advance together.
+
+    Attributes
+    ----------
+    n_steps : int
+        Steps taken since the beginning or the last reset.
+    """
+
+    _server: _Server
+    _lock: threading.Lock
+    _states: np.ndarray
+    n_steps: int
+
+    def __init__(self, model: Any, n_series: int = 1):
+        if not isinstance(n_series, Integral) or n_series < 1:
+            raise ValueError(f"n_series must be a positive integer; got {n_series!r}.")
+        self._server = _Server(model, int(n_series))
+        self._lock = threading.Lock()
+        self.reset()
+
+    def step(self, x: Any) -> Any:
+        """Take one time step.
+
+        Parameters
+        ----------
+        x : array of shape (n_features,), or (n_series, n_features)
+            The step's features, in the units that the model was fitted with. NaN is an error: it would stay in the state.
+
+        Returns
+        -------
+        float or ndarray
+            The prediction after this step: a float, or (n_outputs,) where y had an axis of outputs; for a 2-D x
+            (n_series,) or (n_series, n_outputs).
+
+        Raises
+        ------
+        ValueError
+            Where the shape is wrong or a number is not finite; the state is then as before.
+        """
+        x = np.asarray(x, dtype=np.float64)
+        rows, D = self._server.rows, self._server.spec.n_inputs
+        if x.shape != (rows, D) and not (rows == 1 and x.shape == (D,)):
+            raise ValueError(f"A step of {rows} series has the shape ({rows}, {D}); got {x.shape}.")
+        if not np.isfinite(x).all():
+            raise ValueError(f"A step must hold finite numbers; got {x.tolist()}.")
+        with self._lock:
+            outputs = self._server.run(np.ascontiguousarray(x).reshape(1, rows, D), self._states)[0]
+            self.n_steps += 1
+        if x.ndim == 1:
+            return float(outputs[0, 0]) if self._server.squeeze else outputs[0]
+        return outputs[:, 0] if self._server.squeeze else outputs
+
+    def reset(self) -> None:
+        """Forget all steps."""
+        with self._lock:
+            self._states = self._server.new_states()
+            self.n_steps = 0
+
+    @property
+    def state(self) -> list[np.ndarray]:
+        """Copies of the states, one array (n_series, units) a layer. Assign such a list to go on from it."""
+        sizes = self._server.spec.hidden_layer_sizes
+        with self._lock:
+            pieces = np.split(self._states.copy(), np.cumsum([self._server.rows * H for H in sizes])[:-1])
+        return [piece.reshape(self._server.rows, H) for piece, H in zip(pieces, sizes, strict=True)]
+
+    @state.setter
+    def state(self, state: list[np.ndarray]) -> None:
+        shapes = [(self._server.rows, H) for H in self._server.spec.hidden_layer_sizes]
+        arrays = [np.asarray(layer, dtype=self._states.dtype) for layer in state]
+        if [array.shape for array in arrays] != shapes:
+            raise ValueError(f"The state has arrays of the shapes {shapes}; got {[array.shape for array in arrays]}.")
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise ValueError("The state holds NaN or infinity.")
+        with self._lock:
+            self._states = np.concatenate([array.ravel() for array in arrays])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the lock."""
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """With a lock of its own."""
+        self.__dict__.update(state)
+        self._lock = threading.Lock()
