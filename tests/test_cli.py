@@ -24,6 +24,8 @@ from sklearn.linear_model import Ridge
 
 import grukit
 from grukit import cli
+from grukit import demo as demo_module
+from grukit.engines import select_engine
 
 matplotlib.use("Agg")
 
@@ -160,8 +162,8 @@ def test_demo_without_plot_writes_nothing_and_repeats_the_figures(demo, tmp_path
 @pytest.fixture
 def quick(monkeypatch):
     """The demo with two epochs of a small network."""
-    settings = {**cli.GRU_SETTINGS, "hidden_layer_sizes": 2, "window": 6, "max_iter": 2}
-    monkeypatch.setattr(cli, "GRU_SETTINGS", settings)
+    settings = {**demo_module.GRU_SETTINGS, "hidden_layer_sizes": 2, "window": 6, "max_iter": 2}
+    monkeypatch.setattr(demo_module, "GRU_SETTINGS", settings)
 
 
 @pytest.mark.usefixtures("quick")
@@ -190,7 +192,7 @@ def no_data(monkeypatch):
     def load():
         raise AssertionError("the demo went on")
 
-    monkeypatch.setattr(cli, "load_elnino", load)
+    monkeypatch.setattr(demo_module, "load_elnino", load)
 
 
 @pytest.mark.usefixtures("no_data")
@@ -216,7 +218,7 @@ def test_a_missing_data_file_is_an_error_message(monkeypatch):
     def load():
         raise FileNotFoundError("data file 'elnino.csv' not found")
 
-    monkeypatch.setattr(cli, "load_elnino", load)
+    monkeypatch.setattr(demo_module, "load_elnino", load)
     outcome = run("demo", "--no-plot")
     assert (outcome.status, outcome.errors) == (1, "grukit demo: data file 'elnino.csv' not found\n")
 
@@ -246,8 +248,8 @@ def test_nothing_of_the_test_months_reaches_the_training(sst):
         altered = np.append(sst[:FIRST_TEST], sst[FIRST_TEST:] + ending)
         recorder = Recorder()
         months = series(altered)
-        X = cli._with_lags(cli._calendar(months.index).assign(sst=months), 6)
-        cli._forecast(recorder, X, months)
+        X = demo_module._with_lags(demo_module._calendar(months.index).assign(sst=months), 6)
+        demo_module._forecast(recorder, X, months)
         recorders.append(recorder)
     pd.testing.assert_frame_equal(recorders[0].X, recorders[1].X)
     pd.testing.assert_frame_equal(recorders[0].y, recorders[1].y)
@@ -259,9 +261,11 @@ def test_nothing_of_the_test_months_reaches_the_training(sst):
 
 def test_forecasts_are_set_beside_the_months_they_are_about(sst):
     months = series(sst)
-    X = cli._calendar(months.index).assign(sst=months)
-    persistence = cli._forecast(Recorder(), X, months).forecasts
-    perfect = cli._forecast(Recorder(pd.DataFrame({h: months.shift(-h) - months for h in range(1, 7)})), X, months)
+    X = demo_module._calendar(months.index).assign(sst=months)
+    persistence = demo_module._forecast(Recorder(), X, months).forecasts
+    perfect = demo_module._forecast(
+        Recorder(pd.DataFrame({h: months.shift(-h) - months for h in range(1, 7)})), X, months
+    )
     assert persistence.shape == perfect.forecasts.shape == (N_TEST, N_HORIZONS)
     for h in range(1, 7):
         np.testing.assert_array_equal(persistence.iloc[:, h - 1], sst[FIRST_TEST - h : len(sst) - h])
@@ -270,7 +274,7 @@ def test_forecasts_are_set_beside_the_months_they_are_about(sst):
 
 def test_calendar_features_follow_the_month():
     months = pd.date_range("1999-01", periods=25, freq="MS")
-    calendar = cli._calendar(months)
+    calendar = demo_module._calendar(months)
     np.testing.assert_array_equal(calendar.iloc[0], calendar.iloc[12])
     assert len(np.unique(calendar.iloc[:12].round(9), axis=0)) == 12
     np.testing.assert_allclose(calendar.loc["1999-04-01", ["sin 1", "cos 1"]], [1, 0], atol=1e-12)
@@ -407,3 +411,16 @@ def test_the_module_runs_as_a_program_and_hands_on_the_status():
         "runpy.run_module('grukit', run_name='__main__')"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 3
+
+
+def test_warmup_compiles_what_it_is_asked_to(capsys):
+    kernels = select_engine("cpu").kernels
+    assert cli.main(["warmup", "--cell", "gru", "--dtype", "float32"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"gru, float32: \d+\.\d s", lines[0])
+    assert lines[1] == f"Kernels are cached in {cli._cache_folder(kernels)}"
+    assert len(lines) == 2
+    assert kernels.train_batches.signatures
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["warmup", "--cell", "lstm"])
+    assert caught.value.code == 2

@@ -1,0 +1,44 @@
+"""The gate loops are vector code, in both directions. This looks at the machine code; it times nothing."""
+
+import platform
+import re
+
+import numpy as np
+import pytest
+from numba import njit
+
+from grukit.kernels.cpu.gru import _gru_step_backward
+from grukit.kernels.cpu.inference import _gru_step
+from grukit.kernels.scalar import FASTMATH
+
+pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86 instructions")
+
+
+def count(asm, operation):
+    """How often an instruction on vectors of float32 of at least 256 bits occurs."""
+    return len(re.findall(rf"v{operation}ps\s.*%[yz]mm", asm))
+
+
+def test_the_gate_loop_of_the_forward_step():
+    @njit(fastmath=FASTMATH, error_model="numpy")
+    def step(x, active, w_ih, w_hh, b_ih, b_hh, h, work):
+        _gru_step(x, active, w_ih, w_hh, b_ih, b_hh, h, work)
+
+    f = np.float32
+    step(np.zeros((1, 2), f), np.ones(1, bool), np.zeros(24, f), np.zeros(48, f), np.zeros(12, f), np.zeros(12, f),
+         np.zeros((1, 4), f), np.zeros(100, f))  # fmt: skip
+    (asm,) = step.inspect_asm().values()
+    assert count(asm, "div") >= 3  # one each for r, z and n
+    assert count(asm, r"fn?m\w+") >= 20  # the polynomials of three activations
+
+
+def test_the_gate_loop_of_the_backward_step():
+    @njit(fastmath=FASTMATH, error_model="numpy")
+    def step(d_states, h_previous, gates, t, through, d):
+        _gru_step_backward(d_states, h_previous, gates, t, through, d)
+
+    f = np.float32
+    step(np.zeros((0, 2, 4), f), np.zeros(8, f), np.zeros((4, 1, 8), f), 0, np.zeros(8, f), np.zeros(8, f))
+    (asm,) = step.inspect_asm().values()
+    assert count(asm, "mul") + count(asm, r"fn?m\w+") >= 10
+    assert len(re.findall(r"vmovups\s+%[yz]mm\d+, ", asm)) >= 5  # d and four planes are stored as vectors

@@ -1,0 +1,121 @@
+"""Threads, forks and the cache on disk. What could hang or disturb other tests runs in a process of its own."""
+
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import grukit
+from grukit import GRURegressor
+
+CASE = """
+import numpy as np
+from grukit import GRURegressor
+X = np.random.default_rng(0).normal(size=(300, 2))
+def fit(n_jobs=2):
+    return GRURegressor(8, window=6, max_iter=3, n_jobs=n_jobs, random_state=0).fit(X, X[:, 0]).predict(X)
+"""
+
+
+def run(code, cwd=None, **environment):
+    """Run code in a new process with warnings as errors, at most a minute; returns what it printed."""
+    command = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", code]
+    done = subprocess.run(
+        command, env=os.environ | environment, cwd=cwd, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_fits_in_several_threads_are_those_of_one():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 2))
+
+    def fit(seed):
+        return GRURegressor(8, window=6, max_iter=3, n_jobs=2, random_state=seed).fit(X, X[:, 0]).predict(X)
+
+    expected = [fit(seed) for seed in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        for ours, alone in zip(pool.map(fit, range(6)), expected, strict=True):
+            np.testing.assert_array_equal(ours, alone)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_child_forked_after_a_fit_can_fit():
+    run(CASE + """
+import os
+expected = fit()
+child = os.fork()
+if child == 0:
+    os._exit(0 if np.array_equal(fit(), expected) else 3)
+_, status = os.waitpid(child, 0)
+assert os.waitstatus_to_exitcode(status) == 0, status
+assert np.array_equal(fit(1), expected)
+""")  # fmt: skip
+
+
+def test_a_second_process_finds_every_kernel_in_the_cache(tmp_path):
+    code = """
+from grukit.engines import select_engine
+kernels = select_engine("cpu").kernels
+table = np.array([[1, 2, 0, 0, 0, 0], [2, 1, 0, 0, 0, 0]])
+kernels.work_size(table, 3, 4)
+print(sum(kernels.work_size.stats.cache_hits.values()), sum(kernels.work_size.stats.cache_misses.values()))
+"""
+    runs = [run("import numpy as np\n" + code, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2)]
+    assert runs == ["0 1\n", "1 0\n"]
+    assert list(tmp_path.rglob("*work_size*.nbc"))
+
+
+def copy_of_the_package(folder):
+    """A package whose folder for compiled kernels cannot be made, also not by root: a file has its name."""
+    source = Path(grukit.__file__).parent
+    copy = shutil.copytree(source, folder / "grukit", ignore=shutil.ignore_patterns("__pycache__", "*.csv"))
+    (copy / "kernels" / "cpu" / "__pycache__").write_text("")
+    return folder
+
+
+SIZE = """
+import numpy as np, warnings
+import grukit
+from grukit.engines import select_engine
+kernels = select_engine("cpu").kernels
+print(grukit.__file__)
+print(kernels.work_size(np.array([[1, 2, 0, 0, 0, 0], [2, 1, 0, 0, 0, 0]]), 3, 4))
+"""
+
+
+def test_a_read_only_package_caches_in_the_users_folder(tmp_path):
+    site = copy_of_the_package(tmp_path)
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {
+        "PYTHONPATH": str(site),
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "NUMBA_CACHE_DIR": "",
+    }
+    place, _ = run(SIZE, cwd=tmp_path, PYTHONDONTWRITEBYTECODE="1", **environment).splitlines()
+    assert place == str(site / "grukit" / "__init__.py")
+    assert list(home.rglob("*work_size*.nbc"))
+
+
+def test_without_any_folder_to_write_a_warning_says_so_once(tmp_path):
+    site = copy_of_the_package(tmp_path)
+    nowhere = tmp_path / "file"
+    nowhere.write_text("")
+    environment = {"PYTHONPATH": str(site), "HOME": str(nowhere), "XDG_CACHE_HOME": str(nowhere), "NUMBA_CACHE_DIR": ""}
+    code = "import warnings\nwarnings.simplefilter('default')\n" + SIZE
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, env=os.environ | environment | {"PYTHONDONTWRITEBYTECODE": "1"}, cwd=tmp_path, capture_output=True,
+        text=True, timeout=100, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[0] == str(site / "grukit" / "__init__.py")
+    assert int(done.stdout.splitlines()[1]) > 0
+    assert done.stderr.count("No folder for compiled kernels can be written") == 1
