@@ -19,7 +19,7 @@ class Pass(NamedTuple):
 
 
 def _layer_caches(spec: NetworkSpec, work: np.ndarray, T: int, B: int) -> list[Any]:
-    kernels, table = select_engine("cpu").kernels, spec.layer_table()
+    kernels, table = select_engine("cpu").kernels, spec.layer_table
     return [kernels.layer_cache(work, table, k, T, B) for k in range(len(spec.hidden_layer_sizes))]
 
 
@@ -63,7 +63,7 @@ def network_forward(
     if lengths.min() < 1 or lengths.max() > T:
         row = int(np.argmax((lengths < 1) | (lengths > T)))
         raise ValueError(f"lengths[{row}] is {lengths[row]}; every sequence needs between 1 and {T} steps.")
-    work = np.zeros(kernels.work_size(spec.layer_table(), T, B), dtype=parameters.dtype)
+    work = np.zeros(kernels.work_size(spec.layer_table, T, B), dtype=parameters.dtype)
     if initial is not None:
         for cache, state in zip(_layer_caches(spec, work, T, B), initial, strict=True):
             cache.h[0] = state

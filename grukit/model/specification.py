@@ -1,6 +1,7 @@
 """A network's shape, and where each named parameter lies in the flat vector."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
@@ -34,7 +35,7 @@ class NetworkSpec:
     n_outputs: int
     per_step: bool = False
 
-    @property
+    @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each parameter by name, in the order of the flat vector.
 
@@ -54,7 +55,7 @@ class NetworkSpec:
         shapes["head.bias"] = (self.n_outputs,)
         return shapes
 
-    @property
+    @cached_property
     def n_parameters(self) -> int:
         """Length of the flat vector."""
         return sum(int(np.prod(shape)) for shape in self.shapes.values())
@@ -68,6 +69,7 @@ class NetworkSpec:
             at += size
         return views
 
+    @cached_property
     def layer_table(self) -> np.ndarray:
         """The table that kernels read: a row a layer, then the head; sizes and offsets into the flat vector.
 
@@ -85,7 +87,7 @@ class NetworkSpec:
 
     def for_kernels(self, kernels: ModuleType) -> Any:
         """The network as an engine's kernels take it."""
-        return getattr(kernels, CELLS[self.cell])(per_step=self.per_step, layers=self.layer_table())
+        return getattr(kernels, CELLS[self.cell])(per_step=self.per_step, layers=self.layer_table)
 
     def penalized(self, dtype: Any) -> np.ndarray:
         """One for each weight, zero for each bias, shape (n_parameters,): what an L2 penalty counts."""
