@@ -89,12 +89,11 @@ class Problem:
 
     def loss_and_gradient(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
         """Weighted mean loss of all training samples and its gradient (n_parameters,), a view that the next call reuses."""
-        self.team.run(self.kernels.mean_loss, self.network, parameters, self.samples, self.loss, self.storage)
-        return float(self.storage.losses[0]), self.storage.slots[0]
+        return self._loss(parameters, self.samples, self.storage), self.storage.slots[0]
 
     def validation_loss(self, parameters: np.ndarray) -> float:
         """Weighted mean loss of the validation samples."""
-        return self._loss(parameters, self.validation)
+        return self._loss(parameters, self.validation, self._no_gradient)
 
     def probe_loss(self, parameters: np.ndarray, n_samples: int) -> float:
         """Weighted mean loss of the first ``n_samples`` training samples."""
@@ -102,12 +101,26 @@ class Problem:
         few = samples._replace(
             starts=samples.starts[:n_samples], lengths=samples.lengths[:n_samples], weights=samples.weights[:n_samples]
         )
-        return self._loss(parameters, few)
+        return self._loss(parameters, few, self._no_gradient)
 
-    def _loss(self, parameters: np.ndarray, samples: Any) -> float:
-        no_gradient = self.storage._replace(slots=self.storage.slots[:0])
-        self.team.run(self.kernels.mean_loss, self.network, parameters, samples, self.loss, no_gradient)
-        return float(self.storage.losses[0])
+    @property
+    def _no_gradient(self) -> Any:
+        return self.storage._replace(slots=self.storage.slots[:0])
+
+    def _loss(self, parameters: np.ndarray, samples: Any, storage: Any) -> float:
+        """Weighted mean loss: an epoch of one batch without an update, so that no second loop has to be compiled."""
+        n = len(samples.starts)
+        batches = self.kernels.Batches(
+            order=np.arange(n),
+            size=n,
+            rates=np.zeros(1),
+            records=np.zeros((1, 3)),
+            done=np.zeros(1, dtype=np.int64),
+            update=False,
+        )
+        optimizer = self.kernels.idle_optimizer(parameters)
+        self.team.run(self.kernels.train_batches, 1, self.network, samples, batches, self.loss, optimizer, storage)
+        return float(batches.records[0, 0] / batches.records[0, 1])
 
 
 def predict(

@@ -66,6 +66,7 @@ class _Stepper:
             rates=rates,
             records=np.zeros((n_batches, 3)),
             done=np.zeros(1, dtype=np.int64),
+            update=True,
         )
         while batches.done[0] < n_batches:
             first = batches.done[0]

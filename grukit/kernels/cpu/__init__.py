@@ -6,7 +6,6 @@ from grukit.kernels.cpu.chunks import (
     Samples,
     Storage,
     chunk_work_size,
-    mean_loss,
 )
 from grukit.kernels.cpu.epoch import Batches, train_batches
 from grukit.kernels.cpu.inference import inference_work_size, pack_network, predict_chunks, states_size
@@ -19,7 +18,7 @@ from grukit.kernels.cpu.network import (
     network_forward,
     work_size,
 )
-from grukit.kernels.cpu.optimizer import Optimizer, update
+from grukit.kernels.cpu.optimizer import Optimizer, idle_optimizer, update
 from grukit.kernels.cpu.service import Served, serve_windows
 from grukit.kernels.cpu.team import Team, single_threaded_blas
 
@@ -36,9 +35,9 @@ __all__ = [
     "Team",
     "aligned_empty",
     "chunk_work_size",
+    "idle_optimizer",
     "inference_work_size",
     "layer_cache",
-    "mean_loss",
     "network_backward",
     "network_forward",
     "pack_network",

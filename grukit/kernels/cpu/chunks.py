@@ -11,7 +11,6 @@ import numpy as np
 
 from grukit.kernels.cpu._jit import inlined, inner, kernel
 from grukit.kernels.cpu.network import INPUTS, UNITS, layer_cache, network_backward, network_forward, work_size
-from grukit.kernels.cpu.team import barrier, stopped
 from grukit.kernels.scalar import ZERO, loss_derivative, loss_value
 
 N_SLOTS = 16  # partial gradients kept apart; more threads than this find nothing to do
@@ -178,16 +177,3 @@ def sum_slots(storage: Any, n_slots: int) -> float:
             for i in range(storage.slots.shape[1]):
                 storage.slots[0, i] += storage.slots[slot, i]
     return total
-
-
-@kernel
-def mean_loss(
-    thread: int, team: int, control: Any, network: Any, parameters: Any, samples: Any, loss: Any, storage: Any
-) -> None:
-    """Weighted mean loss of all samples into ``losses[0]`` and, where there are slots, its gradient into ``slots[0]``."""
-    everything = np.arange(samples.starts.size)
-    gradients_of_batch(thread, team, network, parameters, samples, everything, loss, storage)
-    barrier(control, team)
-    if thread == 0 and not stopped(control):
-        total = sum_slots(storage, count_slots(everything.size, loss.rows))
-        storage.losses[0] = total / total_weight(network, samples, everything)

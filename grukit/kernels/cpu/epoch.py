@@ -19,6 +19,7 @@ class Batches(NamedTuple):
     rates: np.ndarray  # (m,) learning rate of each batch
     records: np.ndarray  # (m, 3) float64: sum of the losses, sum of their weights, norm of the gradient
     done: np.ndarray  # (1,) int64, batches finished so far
+    update: bool  # whether to train, or only to sum up losses and gradients, which then stay in ``slots[0]``
 
 
 @kernel
@@ -54,13 +55,16 @@ def _finish_batch(
 ) -> bool:
     """Sum, penalise, record and update; False, and no update, where the loss or the gradient is not finite."""
     total = sum_slots(storage, count_slots(batch.size, loss.rows))
-    gradient = storage.slots[0]
     weight = total_weight(network, samples, batch)
+    batches.records[number, 0] = total
+    batches.records[number, 1] = weight
+    if not batches.update:
+        batches.done[0] = number + 1
+        return True
+    gradient = storage.slots[0]
     if optimizer.solver != ADAMW:
         add_penalty(optimizer.parameters, optimizer.penalized, optimizer.alpha / weight, gradient)
     norm = gradient_norm(gradient)
-    batches.records[number, 0] = total
-    batches.records[number, 1] = weight
     batches.records[number, 2] = norm
     if not (np.isfinite(total) and np.isfinite(norm)):
         return False

@@ -30,6 +30,14 @@ class Optimizer(NamedTuple):
     step: np.ndarray  # (1,) int64, steps taken
 
 
+def idle_optimizer(parameters: np.ndarray) -> Optimizer:
+    """An optimiser that only carries the parameters."""
+    none = parameters[:0]
+    return Optimizer(
+        SGD, 0.0, False, 0.0, 0.0, 0.0, 0.0, 0.0, parameters, none, none, none, none, np.zeros(1, np.int64)
+    )
+
+
 @inner
 def gradient_norm(gradient: Any) -> float:
     """Euclidean norm of the gradient (P,), summed in float64."""
