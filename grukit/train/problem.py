@@ -16,12 +16,21 @@ PREDICTED_ROWS = 16  # sequences predicted together; a lone one takes as long as
 def chunk_rows(spec: NetworkSpec) -> int:
     """Sequences in a chunk.
 
-    A product with few rows is slow, a chunk whose caches outgrow the processor's is slow, and a batch in one chunk cannot
-    be shared by threads. Measured on one Zen 4 core, microseconds a step of 64 sequences (128 at 256 units):
-    96 steps, 64 units: 8 rows 11,700, 16 rows 8,700, 32 rows 8,500; 168 steps, 128 units: 64,800, 56,000, 59,000;
-    96 steps, 256 units: 16 rows 283,000, 32 rows 237,000, 64 rows 211,000, 128 rows 199,000.
+    Few rows make small products, many make caches larger than the processor's, and a batch in one chunk cannot be shared
+    by threads. Measured on one Zen 4 core, float32, microseconds a pass forward and backward over a batch:
+
+    =====================================  =======  =======  =======
+    batch, steps, inputs, units            16 rows  32 rows  64 rows
+    =====================================  =======  =======  =======
+    32, 10, 1, 10                               54       45
+    32, 24, 1, 32                              232      222
+    64, 96, 8, 64                            5,870    5,900    5,930
+    64, 168, 8, 128                         37,300   41,500   41,200
+    128, 96, 16, 256                       192,000  179,000  183,000
+    128, 100, 32, 512                      702,000  714,000  859,000
+    =====================================  =======  =======  =======
     """
-    return 16 if max(spec.hidden_layer_sizes) <= 128 else 64
+    return 16 if 32 < max(spec.hidden_layer_sizes) <= 128 else 32
 
 
 class Problem:

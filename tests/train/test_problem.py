@@ -78,7 +78,7 @@ def test_any_number_of_threads_gives_the_same_bits(per_step):
 
 
 def test_no_more_threads_than_chunks():
-    with Problem(KERNELS, NetworkSpec("gru", 2, (3,), 2), samples(), "squared_error", 0.0, None, 8, 32) as problem:
+    with Problem(KERNELS, NetworkSpec("gru", 2, (3,), 2), samples(), "squared_error", 0.0, None, 8, 64) as problem:
         assert problem.team.n_threads == 2
 
 
