@@ -119,3 +119,26 @@ def test_without_any_folder_to_write_a_warning_says_so_once(tmp_path):
     assert done.stdout.splitlines()[0] == str(site / "grukit" / "__init__.py")
     assert int(done.stdout.splitlines()[1]) > 0
     assert done.stderr.count("No folder for compiled kernels can be written") == 1
+
+
+def test_an_edited_kernel_is_compiled_anew(tmp_path):
+    """Numba watches the file of a cached function alone; what it calls may lie in another."""
+    site = tmp_path / "site"
+    copy = shutil.copytree(
+        Path(grukit.__file__).parent, site / "grukit", ignore=shutil.ignore_patterns("__pycache__", "*.csv")
+    )
+    environment = {"PYTHONPATH": str(site), "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+    before = int(run(SIZE, cwd=tmp_path, **environment).splitlines()[1])
+    other = copy / "kernels" / "cpu" / "products.py"
+    other.write_text(other.read_text() + "\n# edited\n")
+    code = SIZE + "print(sum(kernels.work_size.stats.cache_misses.values()))\n"
+    assert run(code, cwd=tmp_path, **environment).splitlines()[1:] == [str(before), "1"]
+    assert run(code, cwd=tmp_path, **environment).splitlines()[1:] == [str(before), "0"]
+
+
+def test_a_silent_fit_starts_no_thread_and_a_child_may_fork():
+    run(CASE + """
+import threading
+fit()
+assert threading.enumerate() == [threading.main_thread()], threading.enumerate()
+""")  # fmt: skip

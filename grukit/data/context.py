@@ -32,12 +32,12 @@ def _step(times: pd.Index) -> Any:
         return 1
     if isinstance(times, pd.DatetimeIndex | pd.TimedeltaIndex):
         if times.freq is not None or len(times) < 3:
-            return times.freq
+            return _days(times.freq)
         with warnings.catch_warnings():
             # pandas 3.1 warns that this will return an offset, which to_offset takes as well.
             warnings.filterwarnings("ignore", message=".*infer_freq")
             frequency = pd.infer_freq(times[-64:])
-        return None if frequency is None else to_offset(frequency)
+        return None if frequency is None else _days(to_offset(frequency))
     if isinstance(times, pd.RangeIndex):
         return times.step
     if not pd.api.types.is_any_real_numeric_dtype(times) or pd.api.types.is_bool_dtype(times) or len(times) < 2:
@@ -48,6 +48,11 @@ def _step(times: pd.Index) -> Any:
     if len(times) > 2 and not _same(before, times[-3:-2].tolist()[0] + step, step):
         return None
     return step
+
+
+def _days(step: Any) -> Any:
+    """A step of whole days by the calendar, also where a clock changes; before pandas 3 a Day is 24 hours."""
+    return pd.DateOffset(days=step.n) if isinstance(step, pd.offsets.Day) else step
 
 
 def _same(a: Any, b: Any, step: Any) -> bool:
@@ -109,9 +114,10 @@ def continuation(tail: Tail | None, table: Table) -> dict[tuple[Any, ...], np.nd
 def _comparable(a: Any, b: Any) -> bool:
     """Whether two times are of one kind, so that one may come after the other."""
     try:
-        return bool(a < b) or True
+        a < b  # noqa: B015 - whether this raises is the question
     except (TypeError, ValueError):
         return False
+    return True
 
 
 def given_context(history: Table, table: Table, window: int) -> dict[tuple[Any, ...], np.ndarray]:

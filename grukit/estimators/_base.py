@@ -11,7 +11,16 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from grukit.data import Samples, Scaler, TargetForm, history_frame, read_targets, select_samples, tail_of
+from grukit.data import (
+    Samples,
+    Scaler,
+    TargetForm,
+    check_same_index,
+    history_frame,
+    read_targets,
+    select_samples,
+    tail_of,
+)
 from grukit.engines import Engine, select_engine
 from grukit.estimators._inputs import Work, read_X
 from grukit.model import NetworkSpec, initialize
@@ -43,7 +52,7 @@ class RecurrentEstimator(BaseEstimator):
         work = read_X(self, X, reset=first, context="auto" if going_on else None)
         targets, form = read_targets(y, work.sequences, X)
         self._check_targets(targets)
-        weights = self._check_weights(sample_weight, work)
+        weights = self._check_weights(sample_weight, X, work)
         if work.table is not None:
             targets, weights = work.table.from_user_order(targets), work.table.from_user_order(weights)
         samples = Samples(work.sequences, targets, weights, form.per_step)
@@ -68,9 +77,10 @@ class RecurrentEstimator(BaseEstimator):
         if isinstance(self.callbacks, list | tuple) and not all(callable(callback) for callback in self.callbacks):
             raise ValueError(f"callbacks must be callables; got {self.callbacks!r}.")
 
-    def _check_weights(self, sample_weight: Any, work: Work) -> np.ndarray:
+    def _check_weights(self, sample_weight: Any, X: Any, work: Work) -> np.ndarray:
         if sample_weight is None:
             return np.ones(len(work.sequences))
+        check_same_index(X, sample_weight, "X", "sample_weight")
         starts = work.sequences.starts  # as many as there are samples
         weights = _check_sample_weight(sample_weight, starts, dtype=np.float64, ensure_non_negative=True, copy=True)
         with np.errstate(over="ignore"):
@@ -93,7 +103,7 @@ class RecurrentEstimator(BaseEstimator):
         inputs, input_weights = training.inputs_seen()
         targets, target_weights = training.targets_seen()
         D, K = inputs.shape[1], targets.shape[1]
-        link = self._link_of_loss()
+        link, self._standardize = self._link_of_loss(), self.standardize
         scales_y = self.standardize and link == "identity"
         self._x_scaler = Scaler.fit(inputs, input_weights) if self.standardize else Scaler.identity(D)
         self._y_scaler = Scaler.fit(targets, target_weights) if scales_y else Scaler.identity(K, link)
@@ -102,6 +112,7 @@ class RecurrentEstimator(BaseEstimator):
         self._parameters = initialize(self._spec, self.weight_init, self.dtype, self._random_state)
         self._spec.views(self._parameters)["head.bias"][...] += self._initial_bias(targets, target_weights)
         self._moments: dict[str, np.ndarray] = {}
+        self._moments_of = self.solver
         self._records: list[dict[str, Any]] = []
 
     def _check_unchanged(self, form: TargetForm) -> None:
@@ -117,9 +128,10 @@ class RecurrentEstimator(BaseEstimator):
             "hidden_layer_sizes": self._spec.hidden_layer_sizes,
             "window": self._window,
             "dtype": self._parameters.dtype.name,
+            "standardize": self._standardize,
             "link of the loss": self._y_scaler.link,
         }
-        now = [wanted.cell, wanted.hidden_layer_sizes, self.window, self.dtype, self._link_of_loss()]
+        now = [wanted.cell, wanted.hidden_layer_sizes, self.window, self.dtype, self.standardize, self._link_of_loss()]
         for (name, was), value in zip(before.items(), now, strict=True):
             if value != was:
                 raise ValueError(
@@ -143,14 +155,17 @@ class RecurrentEstimator(BaseEstimator):
             n_samples if self.solver == "lbfgs" else options.batch_size,
         )
         parameters = self._parameters.copy()
-        moments = {name: moment.copy() for name, moment in self._moments.items()}
+        # Another solver's moments mean something else.
+        known = self._moments if self._moments_of == self.solver else {}
+        moments = {name: moment.copy() for name, moment in known.items()}
         random_state = deepcopy(self._random_state)
         with problem:
             if self.solver == "lbfgs":
                 progress = fit_lbfgs(problem, parameters, options)
             else:
                 progress = fit_stochastic(problem, parameters, options, random_state, moments)
-        self._parameters, self._moments, self._random_state = parameters, moments, random_state
+        self._parameters, self._random_state = parameters, random_state
+        self._moments, self._moments_of = moments, self.solver
         self._keep(progress, engine)
 
     def _for_kernels(self, engine: Engine, values: np.ndarray, samples: Samples) -> Any:
@@ -218,5 +233,4 @@ class RecurrentEstimator(BaseEstimator):
                 raise ValueError(
                     f"weights_[{name!r}] holds NaN or infinity, or a number too large for the model's dtype."
                 )
-        for name, array in arrays.items():
-            views[name][...] = array
+        self._parameters = np.concatenate([array.ravel() for array in arrays.values()]).astype(self._parameters.dtype)

@@ -112,7 +112,7 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         Epoch of the last call of ``fit`` with the lowest validation loss, whose weights are kept; where nothing was held
         out, with the lowest training loss, while the last weights are kept.
     loss_ : float
-        Mean training loss in the epoch whose weights are kept, on the standardised scale.
+        Mean training loss in the epoch whose weights are kept, on the standardised scale; for "lbfgs" with the penalty.
     loss_curve_, validation_curve_ : list of float
         Losses of each epoch; ``validation_curve_`` is None where nothing was held out.
     history_ : DataFrame

@@ -54,18 +54,27 @@ def network_forward(
     Raises
     ------
     ValueError
-        Where a length is not within 1..T.
+        Where a shape is wrong or a length is not within 1..T.
     """
     kernels = select_engine("cpu").kernels
+    if parameters.shape != (spec.n_parameters,):
+        raise ValueError(f"parameters has the shape {parameters.shape}; the network has {spec.n_parameters}.")
+    parameters = np.require(parameters, requirements=["C", "W"])
     x = np.ascontiguousarray(x, dtype=parameters.dtype)
+    if x.ndim != 3 or x.shape[2] != spec.n_inputs or 0 in x.shape:
+        raise ValueError(f"x must have the shape (T, B, {spec.n_inputs}), none of them 0; it is {x.shape}.")
     T, B, _ = x.shape
-    lengths = np.full(B, T) if lengths is None else np.asarray(lengths, dtype=np.int64)
+    lengths = np.full(B, T) if lengths is None else np.ascontiguousarray(lengths, dtype=np.int64)
+    if lengths.shape != (B,):
+        raise ValueError(f"lengths has the shape {lengths.shape}; there are {B} sequences.")
     if lengths.min() < 1 or lengths.max() > T:
         row = int(np.argmax((lengths < 1) | (lengths > T)))
         raise ValueError(f"lengths[{row}] is {lengths[row]}; every sequence needs between 1 and {T} steps.")
     work = np.zeros(kernels.work_size(spec.layer_table, T, B), dtype=parameters.dtype)
     if initial is not None:
-        for cache, state in zip(_layer_caches(spec, work, T, B), initial, strict=True):
+        for k, (cache, state) in enumerate(zip(_layer_caches(spec, work, T, B), initial, strict=True)):
+            if np.shape(state) != cache.d_h.shape:
+                raise ValueError(f"initial[{k}] has the shape {np.shape(state)}; it must be {cache.d_h.shape}.")
             cache.h[0] = state
     outputs = np.empty((T * B if spec.per_step else B, spec.n_outputs), dtype=parameters.dtype)
     kernels.network_forward(spec.for_kernels(kernels), parameters, x, lengths, work, outputs)

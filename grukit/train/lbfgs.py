@@ -82,6 +82,10 @@ def fit_lbfgs(problem: Problem, parameters: np.ndarray, options: TrainingOptions
     if final is not None and problem.validation is None and np.isfinite(final).all():
         parameters[:] = final
     else:
+        if final is not None and not np.isfinite(final).all():
+            warnings.warn(
+                "L-BFGS reached weights that are not finite; the best are kept.", ConvergenceWarning, stacklevel=2
+            )
         parameters[:] = start
         progress.keep_best(parameters)
     if not progress.records:  # no step was possible: the record then holds the weights as they are

@@ -13,7 +13,7 @@ class TrainingOptions:
     alpha: float = 0.0
     batch_size: int = 64
     learning_rate: str = "constant"
-    learning_rate_init: float = 0.001
+    learning_rate_init: float = 0.003
     max_iter: int = 200
     shuffle: bool = True
     tol: float = 1e-4

@@ -137,6 +137,8 @@ def predict(
 ) -> np.ndarray:
     """Outputs of all samples, shape (n, K), or (N, K) with one for every row of ``samples.values``."""
     rows, network = PREDICTED_ROWS, spec.for_kernels(kernels)
+    # A model that joblib shares between processes is read-only, which Numba would compile for anew.
+    parameters = np.require(parameters, requirements=["C", "W"])
     n_outputs = len(samples.values) if spec.per_step else len(samples.starts)
     outputs = np.empty((n_outputs, spec.n_outputs), parameters.dtype)
     n_threads = max(1, min(n_threads, len(samples.starts) // rows))

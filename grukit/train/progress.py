@@ -4,7 +4,6 @@ import time
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from grukit.train.options import TrainingOptions
 
@@ -43,7 +42,7 @@ class Progress:
         self.n_waiting = 0
         self.stop_reason = ""
         self._to_beat = np.inf
-        self._bar = tqdm(total=options.max_iter, unit="epoch", disable=not options.verbose)
+        self._bar = _progress_bar(options.max_iter) if options.verbose else None
         self._clock = time.perf_counter()
 
     def record(
@@ -73,7 +72,7 @@ class Progress:
             self.best_iter = self.options.n_before + len(self.records)
         self.n_waiting = 0 if monitored < self._to_beat - self.options.tol else self.n_waiting + 1
         self._to_beat = min(self._to_beat, monitored)
-        if self._bar.update():
+        if self._bar is not None and self._bar.update():
             self._bar.set_postfix_str(f"loss {monitored:.4g}", refresh=False)
         if any([_is_true(callback(dict(entry))) for callback in self.options.callbacks]):
             self.stop_reason = f"A callback stopped training after epoch {entry['epoch']}."
@@ -96,7 +95,15 @@ class Progress:
 
     def close(self) -> None:
         """End the progress bar."""
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _progress_bar(n_epochs: int) -> Any:
+    # Imported where it is wanted: tqdm starts a thread even for a bar that is not shown.
+    from tqdm.auto import tqdm
+
+    return tqdm(total=n_epochs, unit="epoch")
 
 
 def _is_true(answer: Any) -> bool:

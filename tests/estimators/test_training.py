@@ -609,3 +609,32 @@ def test_fitted_attributes(tiny, hourly):
     public = {name for name in vars(model) if name.endswith("_") and not name.startswith("_")}
     for name in public - {"validation_curve_"}:
         assert getattr(model, name) is not None, name
+
+
+def test_another_solver_starts_with_moments_of_its_own(tiny, hourly):
+    X = hourly(40)
+    model = tiny(warm_start=True, shuffle=False).fit(X, X["a"])
+    fresh = tiny(warm_start=True, shuffle=False, solver="sgd").fit(X, X["a"])
+    fresh.weights_ = model.weights_
+    fresh._moments = {}
+    model.set_params(solver="sgd").fit(X, X["a"])
+    assert_same_weights(model, fresh.fit(X, X["a"]))
+
+
+def test_setting_weights_leaves_copies_alone(tiny, hourly):
+    import copy
+
+    X = hourly(40)
+    model = tiny().fit(X, X["a"])
+    before, other = model.predict(X), copy.copy(model)
+    other.weights_ = {name: 2 * array for name, array in model.weights_.items()}
+    pd.testing.assert_series_equal(model.predict(X), before)
+    assert not other.predict(X).equals(before)
+
+
+def test_sample_weights_on_another_index_are_refused(tiny, hourly):
+    X = hourly(40)
+    weight = pd.Series(1.0, X.index)
+    tiny().fit(X, X["a"], sample_weight=weight)
+    with pytest.raises(ValueError, match="X and sample_weight have different indexes: at row 0"):
+        tiny().fit(X, X["a"], sample_weight=weight[::-1])

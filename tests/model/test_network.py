@@ -212,3 +212,25 @@ def test_the_flat_vector_is_cut_without_gap_or_overlap():
     flat = np.arange(spec.n_parameters)
     np.testing.assert_array_equal(np.concatenate([view.ravel() for view in spec.views(flat).values()]), flat)
     assert spec.n_parameters == 3 * (4 * 3 + 16 + 8) + 3 * (5 * 4 + 25 + 10) + 2 * 5 + 2
+
+
+@pytest.mark.parametrize(("changes", "words"), [
+    ({"x": np.zeros((3, 2, 4))}, r"x must have the shape \(T, B, 1\).*it is \(3, 2, 4\)"),
+    ({"x": np.zeros((3, 2))}, "x must have the shape"),
+    ({"x": np.zeros((3, 0, 1))}, "none of them 0"),
+    ({"lengths": [3]}, r"lengths has the shape \(1,\); there are 2 sequences"),
+    ({"parameters": np.zeros(5)}, r"parameters has the shape \(5,\); the network has 33"),
+    ({"initial": [np.zeros((2, 3))]}, r"initial\[0\] has the shape \(2, 3\); it must be \(2, 2\)"),
+])  # fmt: skip
+def test_wrong_shapes(changes, words):
+    spec = NetworkSpec("gru", 1, (2,), 1)
+    arguments = {"parameters": np.zeros(spec.n_parameters), "x": np.zeros((3, 2, 1)), "lengths": None, "initial": None}
+    with pytest.raises(ValueError, match=words):
+        network_forward(spec, **{**arguments, **changes})
+
+
+def test_parameters_that_are_not_contiguous():
+    spec = NetworkSpec("gru", 1, (2,), 1)
+    parameters = np.random.default_rng(0).normal(size=(spec.n_parameters, 2))
+    strided, _ = network_forward(spec, parameters[:, 0], np.ones((3, 2, 1)))
+    np.testing.assert_array_equal(strided, network_forward(spec, parameters[:, 0].copy(), np.ones((3, 2, 1)))[0])

@@ -7,11 +7,24 @@ caller before types are inferred (``inlined``). So the first fit compiles in 11 
 
 import warnings
 from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from numba import njit
 
 from grukit.kernels.scalar import FASTMATH
+
+
+def _fingerprint() -> str:
+    """Digest of the sources of all kernels."""
+    digest = sha256()
+    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+SOURCES = _fingerprint()
 
 # nogil: the threads of a team run the same kernel at once. error_model: division follows IEEE 754, because a kernel that
 # raises in one thread would leave the others waiting.
@@ -29,7 +42,10 @@ def kernel(function: Callable[..., Any]) -> Any:
     """
     options: dict[str, Any] = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
     try:
-        return njit(cache=True, **options)(function)
+        compiled = njit(cache=True, **options)(function)
+        # Numba watches the file of the function alone, but most of what it compiles here comes from other files.
+        compiled._cache._cache_file._source_stamp = SOURCES
+        return compiled
     except RuntimeError as error:
         if "no locator available" not in str(error):
             raise

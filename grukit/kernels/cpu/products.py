@@ -25,7 +25,8 @@ PANEL = 64  # columns of a panel, where there is room for so many
 @inner
 def _piece(length: int, others: int) -> int:
     """How much of a dimension to take at once, where the two others multiply to ``others``."""
-    piece = SMALL_PRODUCT // others
+    # Whole multiples of the BLAS's tiles: a row's rounding must not depend on where in a piece it lies.
+    piece = SMALL_PRODUCT // others // FEWEST * FEWEST
     return length if piece < FEWEST else piece
 
 

@@ -4,6 +4,7 @@ Plain Python threads that release the GIL, not Numba's parallel target: its thre
 after a fork, and every one of them has to be installed, chosen and warmed up. A team meets at barriers between batches.
 """
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -103,12 +104,20 @@ class Team:
         """Call ``function(thread, team, control, *args)`` in every thread and wait for all of them."""
         control = np.zeros(CONTROL_SIZE, dtype=np.int64)
         others = []
+
+        def part(thread: int) -> None:
+            try:
+                function(thread, self.n_threads, control, *args)
+            except BaseException:  # while compiling, say: nobody may wait for a thread that never comes
+                control[STOP] = 1
+                raise
+
         try:
             for thread in range(1, self.n_threads):
                 assert self._pool is not None
-                others.append(self._pool.submit(function, thread, self.n_threads, control, *args))
-            function(0, self.n_threads, control, *args)
-        except BaseException:  # Ctrl-C between two calls, say: nobody may wait for a thread that never comes
+                others.append(self._pool.submit(part, thread))
+            part(0)
+        except BaseException:  # Ctrl-C between two calls
             control[STOP] = 1
             raise
         finally:
@@ -144,3 +153,16 @@ def single_threaded_blas() -> Iterator[None]:
                 while _before:
                     library, n_threads = _before.pop()
                     library.set_num_threads(n_threads)
+
+
+def _forget_users() -> None:
+    """A forked child has none of its parent's threads, so nobody in it has the BLAS limited."""
+    global _lock, _users
+    _lock, _users = threading.Lock(), 0
+    while _before:
+        library, n_threads = _before.pop()
+        library.set_num_threads(n_threads)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_users)
