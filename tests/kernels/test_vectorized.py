@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from grukit.kernels.cpu.gru import _gru_step_backward
+from grukit.kernels.cpu.gru import _gru_step_backward, _gru_step_forward
 from grukit.kernels.cpu.inference import _gru_step
 from grukit.kernels.scalar import FASTMATH
 
@@ -20,6 +20,19 @@ def count(asm, operation):
 
 
 def test_the_gate_loop_of_the_forward_step():
+    @njit(fastmath=FASTMATH, error_model="numpy")
+    def step(products, q_bias, h_previous, gates, t, h):
+        _gru_step_forward(products, q_bias, h_previous, gates, t, h)
+
+    f = np.float32
+    step(np.zeros((3, 8), f), np.zeros(8, f), np.zeros(8, f), np.zeros((4, 1, 8), f), 0, np.zeros(8, f))
+    (asm,) = step.inspect_asm().values()
+    assert count(asm, "div") >= 3  # one each for r, z and n
+    assert count(asm, r"fn?m\w+") >= 20  # the polynomials of three activations
+    assert len(re.findall(r"vmovups\s+%[yz]mm\d+, ", asm)) >= 5  # h and four planes are stored as vectors
+
+
+def test_the_gate_loop_of_inference():
     @njit(fastmath=FASTMATH, error_model="numpy")
     def step(x, active, w_ih, w_hh, b_ih, b_hh, h, work):
         _gru_step(x, active, w_ih, w_hh, b_ih, b_hh, h, work)

@@ -9,6 +9,7 @@ from grukit.kernels.cpu.products import (
     add,
     add_outer_products,
     add_product,
+    affine,
     pack,
     pack_transposed,
     panel_width,
@@ -27,15 +28,28 @@ PROJECTED = 65536
 
 
 @inlined
-def _project_inputs(x: Any, packed: Any, first: int, last: int, gates: Any) -> None:
-    """W_i x of the steps first..last, one product a gate, into the planes r, z and n."""
+def _project_inputs(x: Any, packed: Any, biases: Any, first: int, last: int, gates: Any) -> None:
+    """W_i x + b of the steps first..last, one product a gate, into the planes r, z and n.
+
+    packed  (3 D H,)  in   the transposed input weights of each gate
+    biases  (3, H)    in
+    """
     _, B, D = x.shape
     H = gates.shape[3]
     n = (last - first) * B
     rows = x[first:last].reshape(n, D)
     for gate, plane in ((0, R), (1, Z), (2, N)):
         w_t = packed[gate * D * H : (gate + 1) * D * H].reshape(D, H)
-        product(rows, w_t, gates[plane, first:last].reshape(n, H))
+        affine(rows, w_t, biases[gate], gates[plane, first:last].reshape(n, H))
+
+
+@inner
+def joint_biases(weights: Any, n_joint: int) -> Any:
+    """The biases (3, H) that enter with the inputs: b_ih, plus b_hh of the first ``n_joint`` gates."""
+    biases = weights.b_ih.copy()
+    for i in range(n_joint * biases.size // 3):
+        biases[i] += weights.b_hh[i]
+    return biases.reshape(3, biases.size // 3)
 
 
 @inner
@@ -63,33 +77,54 @@ def gru_forward(x: Any, weights: Any, lengths: Any, h: Any, gates: Any, rows: An
     scratch  (scratch_size,)  scratch
     """
     T, B, H = gates.shape[1:]
-    b_r = weights.b_ih[:H] + weights.b_hh[:H]
-    b_z = weights.b_ih[H : 2 * H] + weights.b_hh[H : 2 * H]
-    b_n, b_q = weights.b_ih[2 * H :], weights.b_hh[2 * H :]
     D = x.shape[2]
-    width = panel_width(B, H, 3 * H)
-    packed, packed_ih, part = scratch[: 3 * H * H], scratch[3 * H * H : 3 * H * (H + D)], scratch[3 * H * (H + D) :]
-    pack_transposed(weights.w_hh, width, packed)
+    size = B * H
+    width = panel_width(B, H, H)
+    packed, packed_ih, rest = scratch[: 3 * H * H], scratch[3 * H * H : 3 * H * (H + D)], scratch[3 * H * (H + D) :]
+    q_bias, part = rest[:size], rest[size:]
+    for gate in range(3):
+        pack_transposed(weights.w_hh[gate * H : (gate + 1) * H], width, packed[gate * H * H : (gate + 1) * H * H])
     pack_transposed(weights.w_ih, H, packed_ih)
-    together = max(1, PROJECTED // (4 * B * H))
+    for i in range(size):
+        q_bias[i] = weights.b_hh[2 * H + i % H]
+    biases = joint_biases(weights, 2)
+    products = rows.reshape(3, B, H)
+    shortest = lengths.min()
+    together = max(1, PROJECTED // (4 * size))
     for t in range(T):
         if t % together == 0:
-            _project_inputs(x, packed_ih, t, min(t + together, T), gates)
-        product_packed(h[t], packed, width, part, rows)
-        for b in range(B):
-            if t >= lengths[b]:
-                _carry(h[t], h[t + 1], gates, t, b)
-                continue
-            for j in range(H):
-                r = sigmoid(gates[R, t, b, j] + rows[b, j] + b_r[j])
-                z = sigmoid(gates[Z, t, b, j] + rows[b, H + j] + b_z[j])
-                q = rows[b, 2 * H + j] + b_q[j]
-                n = tanh(gates[N, t, b, j] + b_n[j] + r * q)
-                gates[R, t, b, j] = r
-                gates[Z, t, b, j] = z
-                gates[Q, t, b, j] = q
-                gates[N, t, b, j] = n
-                h[t + 1, b, j] = n + z * (h[t, b, j] - n)
+            _project_inputs(x, packed_ih, biases, t, min(t + together, T), gates)
+        for gate in range(3):
+            product_packed(h[t], packed[gate * H * H : (gate + 1) * H * H], width, part, products[gate])
+        flat = gates.reshape(4, T, size)
+        _gru_step_forward(rows.reshape(3, size), q_bias, h[t].reshape(size), flat, t, h[t + 1].reshape(size))
+        if t >= shortest:
+            for b in range(B):
+                if t >= lengths[b]:
+                    _carry(h[t], h[t + 1], gates, t, b)
+
+
+@inner
+def _gru_step_forward(products: Any, q_bias: Any, h_previous: Any, gates: Any, t: int, h: Any) -> None:
+    """One step of the gate loop, flat over rows and units so that it vectorises.
+
+    products    (3, B H)     in       W_h h' of r, z and n
+    q_bias      (B H,)       in       b_hn of every row
+    gates       (4, T, B H)  in, out  W_i x + b of r, z and n in;  r, z, q, n out
+    """
+    size = h.size
+    r_plane, z_plane, q_plane, n_plane = gates[R, t], gates[Z, t], gates[Q, t], gates[N, t]
+    r_product, z_product, q_product = products[0], products[1], products[2]
+    for i in range(size):
+        r = sigmoid(r_plane[i] + r_product[i])
+        z = sigmoid(z_plane[i] + z_product[i])
+        q = q_product[i] + q_bias[i]
+        n = tanh(n_plane[i] + r * q)
+        r_plane[i] = r
+        z_plane[i] = z
+        q_plane[i] = q
+        n_plane[i] = n
+        h[i] = n + z * (h_previous[i] - n)
 
 
 @inlined
@@ -193,9 +228,7 @@ def gru_reset_before_forward(x: Any, weights: Any, lengths: Any, h: Any, gates: 
     Arguments as :func:`gru_forward`, but the plane q of ``gates`` holds r * h', the input of the candidate's product.
     """
     T, B, H = gates.shape[1:]
-    b_r = weights.b_ih[:H] + weights.b_hh[:H]
-    b_z = weights.b_ih[H : 2 * H] + weights.b_hh[H : 2 * H]
-    b_n = weights.b_ih[2 * H :] + weights.b_hh[2 * H :]
+    biases = joint_biases(weights, 3)
     flat = rows.reshape(3 * B * H)
     rows_rz, rows_n = flat[: 2 * B * H].reshape(B, 2 * H), flat[2 * B * H :].reshape(B, H)
     D = x.shape[2]
@@ -208,13 +241,13 @@ def gru_reset_before_forward(x: Any, weights: Any, lengths: Any, h: Any, gates: 
     pack_transposed(weights.w_hh[2 * H :], width_n, packed_n)
     for t in range(T):
         if t % together == 0:
-            _project_inputs(x, packed_ih, t, min(t + together, T), gates)
+            _project_inputs(x, packed_ih, biases, t, min(t + together, T), gates)
         product_packed(h[t], packed_rz, width_rz, part, rows_rz)
         for b in range(B):
             for j in range(H):
-                r = sigmoid(gates[R, t, b, j] + rows_rz[b, j] + b_r[j])
+                r = sigmoid(gates[R, t, b, j] + rows_rz[b, j])
                 gates[R, t, b, j] = r
-                gates[Z, t, b, j] = sigmoid(gates[Z, t, b, j] + rows_rz[b, H + j] + b_z[j])
+                gates[Z, t, b, j] = sigmoid(gates[Z, t, b, j] + rows_rz[b, H + j])
                 gates[Q, t, b, j] = r * h[t, b, j]
         product_packed(gates[Q, t], packed_n, width_n, part, rows_n)
         for b in range(B):
@@ -222,7 +255,7 @@ def gru_reset_before_forward(x: Any, weights: Any, lengths: Any, h: Any, gates: 
                 _carry(h[t], h[t + 1], gates, t, b)
                 continue
             for j in range(H):
-                n = tanh(gates[N, t, b, j] + rows_n[b, j] + b_n[j])
+                n = tanh(gates[N, t, b, j] + rows_n[b, j])
                 gates[N, t, b, j] = n
                 h[t + 1, b, j] = n + gates[Z, t, b, j] * (h[t, b, j] - n)
 

@@ -19,6 +19,7 @@ from grukit.kernels.scalar import ZERO
 
 SMALL_PRODUCT = 1_000_000
 FEWEST = 16  # a piece of fewer rows or columns is not worth its call
+FEW_INPUTS = 2
 PANEL = 64  # columns of a panel, where there is room for so many
 
 
@@ -36,6 +37,25 @@ def product(a: Any, b: Any, out: Any) -> None:
     step = _piece(a.shape[0], b.size)
     for i in range(0, a.shape[0], step):
         np.dot(a[i : i + step], b, out[i : i + step])
+
+
+@inner
+def affine(a: Any, b: Any, bias: Any, out: Any) -> None:
+    """Write a (m, k) b (k, n) + bias (n,) into out (m, n)."""
+    m, n = out.shape
+    if a.shape[1] <= FEW_INPUTS:  # less work than a product's call is good for
+        for i in range(m):
+            for j in range(n):
+                out[i, j] = bias[j]
+            for k in range(a.shape[1]):
+                a_k = a[i, k]
+                for j in range(n):
+                    out[i, j] += a_k * b[k, j]
+        return
+    product(a, b, out)
+    for i in range(m):
+        for j in range(n):
+            out[i, j] += bias[j]
 
 
 @inner
