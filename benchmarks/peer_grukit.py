@@ -69,6 +69,7 @@ class Grukit:
             rates=np.full(n, LEARNING_RATE),
             records=np.zeros((n, 3)),
             done=np.zeros(1, np.int64),
+            update=True,
         )
         problem = self.problem
         problem.team.run(
