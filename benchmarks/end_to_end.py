@@ -12,7 +12,7 @@ import argparse
 import statistics
 from typing import Any
 
-from _report import machine, table
+from _report import machine, report, table
 from _timing import limit, seconds_of
 
 FEATURES, WINDOW, HIDDEN, BATCH, RATE, CLIP = 8, 48, 32, 64, 0.003, 1.0
@@ -210,6 +210,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--write", action="store_true", help="write the table into the README")
     args = parser.parse_args()
     described = machine()
     limit(args.threads)
@@ -223,9 +224,8 @@ def main() -> None:
             row += [f"{seconds:.2f}", f"{seconds / best[what]:.1f}"]
         rows.append([*row, f"{result['loss']:.4f}", f"{result['r2']:.4f}"])
     header = ["", "fit, s", "times grukit", "predict, s", "times grukit", "training loss", "R² of predict"]
-    print(table(header, rows))
     size = f"{args.rows:,} rows, {FEATURES} features, window {WINDOW}, {HIDDEN} units, epochs: {args.epochs}"
-    print(f"\n{size}, threads: {args.threads}. {described}.")
+    report("end_to_end", f"{table(header, rows)}\n\n{size}, threads: {args.threads}. {described}.", args.write)
 
 
 if __name__ == "__main__":
