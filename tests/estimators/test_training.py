@@ -638,3 +638,14 @@ def test_sample_weights_on_another_index_are_refused(tiny, hourly):
     tiny().fit(X, X["a"], sample_weight=weight)
     with pytest.raises(ValueError, match="X and sample_weight have different indexes: at row 0"):
         tiny().fit(X, X["a"], sample_weight=weight[::-1])
+
+
+def test_the_founding_example(tiny):
+    """100 sequences of 10 random numbers, 10 units, Adam, squared loss, batches of 32, 100 epochs: end to end."""
+    rng = np.random.default_rng(0)
+    X, y = rng.random((100, 10, 1)), rng.random(100)
+    options = {"hidden_layer_sizes": 10, "batch_size": 32, "max_iter": 100, "learning_rate_init": 0.001, "tol": 0.0}
+    model = tiny(**options, n_iter_no_change=100, standardize=False).fit(X, y)
+    assert model.n_iter_ == 100
+    assert model.loss_curve_[0] > 0.25 > 0.1 > model.loss_  # from the mean square of y towards its variance, 1/12
+    assert model.loss_ == pytest.approx(np.mean((model.predict(X) - y) ** 2), rel=0.05)

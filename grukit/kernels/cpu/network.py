@@ -9,12 +9,8 @@ import numpy as np
 from numba.extending import overload
 
 from grukit.kernels.cpu._jit import inlined, inner, kernel
-from grukit.kernels.cpu.gru import (
-    gru_backward,
-    gru_forward,
-    gru_reset_before_backward,
-    gru_reset_before_forward,
-)
+from grukit.kernels.cpu.gru import gru_backward, gru_forward
+from grukit.kernels.cpu.gru_reset_before import gru_reset_before_backward, gru_reset_before_forward
 from grukit.kernels.cpu.linear import linear_backward, linear_forward
 from grukit.kernels.scalar import ZERO
 

@@ -1,0 +1,90 @@
+"""What both forms of the unit share: the planes, the inputs' projection, rows that have ended, the weights' gradients."""
+
+from typing import Any
+
+import numpy as np
+
+from grukit.kernels.cpu._jit import inlined, inner
+from grukit.kernels.cpu.products import add, add_outer_products, add_product, affine, product, row_sums
+from grukit.kernels.scalar import ONE, ZERO
+
+# The planes of ``gates``.
+R, Z, Q, N = 0, 1, 2, 3
+
+# Steps whose inputs are projected at once: their four planes should still be in the L2 cache when the gate loop comes by.
+PROJECTED = 65536
+
+
+@inlined
+def project_inputs(x: Any, packed: Any, biases: Any, first: int, last: int, gates: Any) -> None:
+    """W_i x + b of the steps first..last, one product a gate, into the planes r, z and n.
+
+    packed  (3 D H,)  in   the transposed input weights of each gate
+    biases  (3, H)    in
+    """
+    _, B, D = x.shape
+    H = gates.shape[3]
+    n = (last - first) * B
+    rows = x[first:last].reshape(n, D)
+    for gate, plane in ((0, R), (1, Z), (2, N)):
+        w_t = packed[gate * D * H : (gate + 1) * D * H].reshape(D, H)
+        affine(rows, w_t, biases[gate], gates[plane, first:last].reshape(n, H))
+
+
+@inner
+def joint_biases(weights: Any, n_joint: int) -> Any:
+    """The biases (3, H) that enter with the inputs: b_ih, plus b_hh of the first ``n_joint`` gates."""
+    biases = weights.b_ih.copy()
+    for i in range(n_joint * biases.size // 3):
+        biases[i] += weights.b_hh[i]
+    return biases.reshape(3, biases.size // 3)
+
+
+@inner
+def carry(h_previous: Any, h: Any, gates: Any, t: int, b: int) -> None:
+    """A row beyond its own end keeps its state; z = 1 and n = q = r = 0 make its gradients vanish by themselves."""
+    for j in range(h.shape[1]):
+        gates[R, t, b, j] = ZERO
+        gates[Z, t, b, j] = ONE
+        gates[Q, t, b, j] = ZERO
+        gates[N, t, b, j] = ZERO
+        h[b, j] = h_previous[b, j]
+
+
+@inlined
+def layer_gradients(
+    x: Any,
+    h_previous: Any,
+    entered: Any,
+    recurrent: int,
+    weights: Any,
+    gates: Any,
+    scratch: Any,
+    d_x: Any,
+    d_weights: Any,
+) -> None:
+    """Weight and bias gradients of all steps and, where wanted, d_x, from the gate gradients in ``gates``.
+
+    entered    (T, B, H)  in   what the candidate's recurrent product took: h' or r h'
+    recurrent             in   the plane of that product's gradient: Q or N
+    """
+    T, B, D = x.shape
+    H = gates.shape[3]
+    inputs = x.reshape(T * B, D)
+    sums = np.empty(H, gates.dtype)
+    for gate, plane in ((0, R), (1, Z), (2, N)):
+        own = slice(gate * H, (gate + 1) * H)
+        d_input, d_recurrent = gates[plane].reshape(T * B, H), gates[plane].reshape(T * B, H)
+        taken = h_previous.reshape(T * B, H)
+        row_sums(d_input, sums)
+        add(sums, d_weights.b_ih[own])
+        if gate == 2:
+            d_recurrent, taken = gates[recurrent].reshape(T * B, H), entered.reshape(T * B, H)
+            row_sums(d_recurrent, sums)
+        add(sums, d_weights.b_hh[own])
+        add_outer_products(d_recurrent, taken, scratch, d_weights.w_hh[own])
+        add_outer_products(d_input, inputs, scratch, d_weights.w_ih[own])
+        if d_x.shape[0] > 0 and gate == 0:
+            product(d_input, weights.w_ih[own], d_x.reshape(T * B, D))
+        elif d_x.shape[0] > 0:
+            add_product(d_input, weights.w_ih[own], scratch, d_x.reshape(T * B, D))
