@@ -58,14 +58,13 @@ def chunk_work_size(network: Any, T: int, rows: int) -> int:
 def gather(samples: Any, chunk: Any, x: Any, lengths: Any) -> None:
     """Copy sequences out of the table, time first; what lies beyond a row's end is zero and never used.
 
-    chunk    (b,)       in   numbers of the samples; b <= B, rows from b on are empty
+    chunk    (B,)       in   numbers of the samples
     x        (T, B, D)  out
     lengths  (B,)       out
     """
     T, B, D = x.shape
     for b in range(B):
-        n = samples.lengths[chunk[b]] if b < chunk.size else 0
-        start = samples.starts[chunk[b]] if b < chunk.size else 0
+        start, n = samples.starts[chunk[b]], samples.lengths[chunk[b]]
         lengths[b] = n
         for t in range(T):
             for d in range(D):
@@ -81,9 +80,9 @@ def _longest(samples: Any, chunk: Any) -> int:
 
 
 @inlined
-def outputs_of_chunk(network: Any, parameters: Any, samples: Any, chunk: Any, rows: int, work: Any) -> Any:
-    """Forward pass of one chunk, padded to ``rows`` sequences; returns x, lengths, outputs and the rest of ``work``."""
-    T, B = _longest(samples, chunk), rows
+def outputs_of_chunk(network: Any, parameters: Any, samples: Any, chunk: Any, work: Any) -> Any:
+    """Forward pass of one chunk; returns x, outputs and the rest of ``work``."""
+    T, B = _longest(samples, chunk), chunk.size
     D, K = network.layers[0, INPUTS], network.layers[-1, UNITS]
     n_outputs = T * B if network.per_step else B
     lengths = np.empty(B, np.int64)
@@ -94,7 +93,7 @@ def outputs_of_chunk(network: Any, parameters: Any, samples: Any, chunk: Any, ro
     for index in range(network.layers.shape[0] - 1):
         layer_cache(rest, network.layers, index, T, B).h[0] = ZERO
     network_forward(network, parameters, x, lengths, rest, outputs)
-    return x, lengths, outputs, rest
+    return x, outputs, rest
 
 
 @inlined
@@ -105,15 +104,13 @@ def loss_of_chunk(network: Any, samples: Any, chunk: Any, loss: Any, scale: floa
     """
     dtype = outputs.dtype.type
     K = outputs.shape[1]
-    B = outputs.shape[0] // _longest(samples, chunk) if network.per_step else outputs.shape[0]
     parameter = dtype(loss.parameter)
     total = 0.0
     for row in range(outputs.shape[0]):
-        t, b = row // B, row % B
-        if b >= chunk.size or (network.per_step and t >= samples.lengths[chunk[b]]):
+        t, i = row // chunk.size, chunk[row % chunk.size]
+        if network.per_step and t >= samples.lengths[i]:
             outputs[row] = ZERO
             continue
-        i = chunk[b]
         target = samples.targets[samples.starts[i] + t] if network.per_step else samples.targets[i]
         weight = samples.weights[i] / K
         factor = dtype(weight * scale)
@@ -159,8 +156,7 @@ def gradients_of_batch(
             storage.slots[slot] = ZERO
         for c in range(slot, n_chunks, n_slots):
             chunk = batch[c * loss.rows : (c + 1) * loss.rows]
-            # A training chunk is not padded: nobody compares the bits of a sequence's gradient between batches.
-            x, _, outputs, rest = outputs_of_chunk(network, parameters, samples, chunk, chunk.size, work)
+            x, outputs, rest = outputs_of_chunk(network, parameters, samples, chunk, work)
             total += loss_of_chunk(network, samples, chunk, loss, scale, outputs)
             if storage.slots.shape[0] > 0:
                 network_backward(network, parameters, x, rest, outputs, nowhere, storage.slots[slot])

@@ -3,7 +3,7 @@
 from typing import Any
 
 from grukit.kernels.cpu._jit import inlined, inner
-from grukit.kernels.cpu.products import pack, pack_transposed, panel_width, product_packed
+from grukit.kernels.cpu.products import pack, panel_width, product_packed
 from grukit.kernels.cpu.recurrent import PROJECTED, N, Q, R, Z, carry, joint_biases, layer_gradients, project_inputs
 from grukit.kernels.scalar import ONE, ZERO, sigmoid, tanh
 
@@ -28,8 +28,8 @@ def gru_forward(x: Any, weights: Any, lengths: Any, h: Any, gates: Any, rows: An
     packed, packed_ih, rest = scratch[: 3 * H * H], scratch[3 * H * H : 3 * H * (H + D)], scratch[3 * H * (H + D) :]
     q_bias, part = rest[:size], rest[size:]
     for gate in range(3):
-        pack_transposed(weights.w_hh[gate * H : (gate + 1) * H], width, packed[gate * H * H : (gate + 1) * H * H])
-    pack_transposed(weights.w_ih, H, packed_ih)
+        pack(weights.w_hh[gate * H : (gate + 1) * H].T, width, packed[gate * H * H : (gate + 1) * H * H])
+    pack(weights.w_ih.T, H, packed_ih)
     for i in range(size):
         q_bias[i] = weights.b_hh[2 * H + i % H]
     biases = joint_biases(weights, 2)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from grukit.kernels.cpu._jit import inlined
-from grukit.kernels.cpu.products import pack, pack_transposed, panel_width, product_packed
+from grukit.kernels.cpu.products import pack, panel_width, product_packed
 from grukit.kernels.cpu.recurrent import PROJECTED, N, Q, R, Z, carry, joint_biases, layer_gradients, project_inputs
 from grukit.kernels.scalar import ONE, ZERO, sigmoid, tanh
 
@@ -22,10 +22,10 @@ def gru_reset_before_forward(x: Any, weights: Any, lengths: Any, h: Any, gates: 
     width_rz, width_n = panel_width(B, H, 2 * H), panel_width(B, H, H)
     packed_rz, packed_n = scratch[: 2 * H * H], scratch[2 * H * H : 3 * H * H]
     packed_ih, part = scratch[3 * H * H : 3 * H * (H + D)], scratch[3 * H * (H + D) :]
-    pack_transposed(weights.w_ih, H, packed_ih)
+    pack(weights.w_ih.T, H, packed_ih)
     together = max(1, PROJECTED // (4 * B * H))
-    pack_transposed(weights.w_hh[: 2 * H], width_rz, packed_rz)
-    pack_transposed(weights.w_hh[2 * H :], width_n, packed_n)
+    pack(weights.w_hh[: 2 * H].T, width_rz, packed_rz)
+    pack(weights.w_hh[2 * H :].T, width_n, packed_n)
     for t in range(T):
         if t % together == 0:
             project_inputs(x, packed_ih, biases, t, min(t + together, T), gates)

@@ -22,8 +22,9 @@ from grukit.kernels.cpu.network import (
     GRUResetBefore,
     head_weights,
     layer_weights,
+    widest,
 )
-from grukit.kernels.cpu.products import multiply, pack_transposed, step_width
+from grukit.kernels.cpu.products import multiply, pack, step_width
 from grukit.kernels.scalar import ZERO, sigmoid, tanh
 
 
@@ -37,7 +38,7 @@ def pack_network(network: Any, parameters: Any, rows: int, packed: Any) -> None:
         D, H = layers[index, INPUTS], layers[index, UNITS]
         weights = layer_weights(parameters, layers[index])
         at = layers[index, W_IH]
-        pack_transposed(weights.w_ih, step_width(rows, D, 3 * H, packed), packed[at : at + 3 * H * D])
+        pack(weights.w_ih.T, step_width(rows, D, 3 * H, packed), packed[at : at + 3 * H * D])
         at = layers[index, W_HH]
         pack_recurrent(network, weights.w_hh, rows, packed[at : at + 3 * H * H])
         for i in range(2 * H):
@@ -52,12 +53,12 @@ def pack_recurrent(network: Any, w_hh: Any, rows: int, packed: Any) -> None:
 @overload(pack_recurrent)
 def _pack_recurrent(network: Any, w_hh: Any, rows: int, packed: Any) -> Any:
     def gru(network: Any, w_hh: Any, rows: int, packed: Any) -> None:
-        pack_transposed(w_hh, step_width(rows, w_hh.shape[1], w_hh.shape[0], packed), packed)
+        pack(w_hh.T, step_width(rows, w_hh.shape[1], w_hh.shape[0], packed), packed)
 
     def reset_before(network: Any, w_hh: Any, rows: int, packed: Any) -> None:
         H = w_hh.shape[1]
-        pack_transposed(w_hh[: 2 * H], step_width(rows, H, 2 * H, packed), packed[: 2 * H * H])
-        pack_transposed(w_hh[2 * H :], step_width(rows, H, H, packed), packed[2 * H * H :])
+        pack(w_hh[: 2 * H].T, step_width(rows, H, 2 * H, packed), packed[: 2 * H * H])
+        pack(w_hh[2 * H :].T, step_width(rows, H, H, packed), packed[2 * H * H :])
 
     return {GRU: gru, GRUResetBefore: reset_before}[network.instance_class]
 
@@ -135,10 +136,7 @@ def states_size(network: Any, rows: int) -> int:
 def inference_work_size(network: Any, rows: int) -> int:
     """Numbers in the workspace of :func:`network_step`, of ``rows`` sequences, and their inputs and outputs."""
     layers = network.layers
-    widest = 0
-    for index in range(layers.shape[0] - 1):
-        widest = max(widest, layers[index, UNITS])
-    return rows * (10 * widest + layers[0, INPUTS] + layers[-1, UNITS])
+    return rows * (10 * widest(layers) + layers[0, INPUTS] + layers[-1, UNITS])
 
 
 @inlined

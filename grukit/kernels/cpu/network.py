@@ -73,12 +73,25 @@ def head_weights(parameters: Any, head: Any) -> Any:
     return weight, parameters[head[B_IH] : head[B_IH] + K]
 
 
+@inner
+def _caches_size(layers: Any, n_layers: int, T: int, B: int) -> int:
+    """Numbers in the caches of the first ``n_layers`` layers: h, gates, d_states and d_h of each."""
+    total = 0
+    for index in range(n_layers):
+        total += (6 * T + 2) * B * layers[index, UNITS]
+    return total
+
+
+@inner
+def widest(layers: Any) -> int:
+    """Units of the widest recurrent layer."""
+    return layers[:-1, UNITS].max()
+
+
 @kernel
 def layer_cache(work: Any, layers: Any, index: int, T: int, B: int) -> Any:
     """The views of layer ``index`` in a chunk's workspace."""
-    at = 0
-    for previous in range(index):
-        at += (6 * T + 2) * B * layers[previous, UNITS]
+    at = _caches_size(layers, index, T, B)
     H = layers[index, UNITS]
     n = B * H
     h = work[at : at + (T + 1) * n].reshape(T + 1, B, H)
@@ -92,24 +105,20 @@ def layer_cache(work: Any, layers: Any, index: int, T: int, B: int) -> Any:
 
 @inner
 def _scratch_size(layers: Any, T: int, B: int) -> int:
-    widest = 0
+    largest = 0
     for index in range(layers.shape[0] - 1):
         D, H = layers[index, INPUTS], layers[index, UNITS]
         # In a time loop: packed weights, one step's gradient, a panel of a product. After it: d_x of all steps, or what
         # one gate's weight gradient needs.
         in_loop = 3 * H * (H + D) + B * H + 3 * B * H
-        widest = max(widest, in_loop, H * D, T * B * D)
-    return widest
+        largest = max(largest, in_loop, H * D, T * B * D)
+    return largest
 
 
 @kernel
 def work_size(layers: Any, T: int, B: int) -> int:
     """Numbers in the workspace of a chunk of B sequences of at most T steps."""
-    total, widest = 0, 0
-    for index in range(layers.shape[0] - 1):
-        total += (6 * T + 2) * B * layers[index, UNITS]
-        widest = max(widest, layers[index, UNITS])
-    return total + 3 * B * widest + _scratch_size(layers, T, B)
+    return _caches_size(layers, layers.shape[0] - 1, T, B) + 3 * B * widest(layers) + _scratch_size(layers, T, B)
 
 
 def layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> None:
@@ -218,12 +227,8 @@ def network_backward(
 @inner
 def _buffers(work: Any, layers: Any, index: int, T: int, B: int) -> Any:
     """``rows`` (B, 3H) and ``scratch``, shared by all layers, behind the caches."""
-    n_layers = layers.shape[0] - 1
-    at, widest = 0, 0
-    for other in range(n_layers):
-        at += (6 * T + 2) * B * layers[other, UNITS]
-        widest = max(widest, layers[other, UNITS])
+    at = _caches_size(layers, layers.shape[0] - 1, T, B)
     H = layers[index, UNITS]
     rows = work[at : at + 3 * B * H].reshape(B, 3 * H)
-    at += 3 * B * widest
+    at += 3 * B * widest(layers)
     return rows, work[at : at + _scratch_size(layers, T, B)]

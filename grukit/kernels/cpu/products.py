@@ -113,7 +113,7 @@ def panel_width(rows: int, k: int, n: int) -> int:
 
 @inner
 def pack(factor: Any, width: int, packed: Any) -> None:
-    """Write the columns of ``factor`` (k, n) into ``packed`` (k n,), panel by panel."""
+    """Write the columns of ``factor`` (k, n), which may be a transposed view, into ``packed`` (k n,), panel by panel."""
     k, n = factor.shape
     for left in range(0, n, width):
         w = min(width, n - left)
@@ -121,18 +121,6 @@ def pack(factor: Any, width: int, packed: Any) -> None:
         for i in range(k):
             for j in range(w):
                 panel[i, j] = factor[i, left + j]
-
-
-@inner
-def pack_transposed(factor: Any, width: int, packed: Any) -> None:
-    """As :func:`pack`, of the transpose of ``factor`` (n, k)."""
-    n, k = factor.shape
-    for left in range(0, n, width):
-        w = min(width, n - left)
-        panel = packed[k * left : k * (left + w)].reshape(k, w)
-        for j in range(w):
-            for i in range(k):
-                panel[i, j] = factor[left + j, i]
 
 
 @inner
