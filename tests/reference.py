@@ -137,6 +137,28 @@ def cell_backward(cell, d_h, cache):
     return result
 
 
+def dual_state_forward(damped, x, h0, c0, w_ih, w_hh, bias, lengths):
+    """Run a layer of the unit with two states over x (T, B, D) -> its outputs o * h (T, B, H), row by row.
+
+    Blocks of w_ih (3H, D): r, z, o; of w_hh (5H, H) and bias (5H,): r, z, o, c, h. A row's outputs beyond its end are zero.
+    """
+    w_xr, w_xz, w_xo = np.split(w_ih, 3)
+    w_r, w_z, w_o, w_c, w_h = np.split(w_hh, 5)
+    b_r, b_z, b_o, b_c, b_h = np.split(bias, 5)
+    outputs = np.zeros((*x.shape[:2], h0.shape[1]))
+    for b in range(x.shape[1]):
+        h, c = h0[b], c0[b]
+        for t in range(lengths[b]):
+            r = sigmoid(w_xr @ x[t, b] + w_r @ h + b_r)
+            z = sigmoid(w_xz @ x[t, b] + w_z @ h + b_z)
+            o = sigmoid(w_xo @ x[t, b] + w_o @ h + b_o)
+            u = np.tanh(w_c @ (c * r) + b_c)
+            h = (1 - z if damped else 1) * np.tanh(w_h @ (r * h + z * u) + b_h)
+            c = (1 - z) * c + r * h
+            outputs[t, b] = o * h
+    return outputs
+
+
 # --- Stacked layers and a linear head ----------------------------------------------------------------
 
 

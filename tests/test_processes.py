@@ -59,16 +59,26 @@ assert np.array_equal(fit(1), expected)
 """)  # fmt: skip
 
 
-def test_a_second_process_finds_every_kernel_in_the_cache(tmp_path):
-    code = """
+SIZE = """
+import numpy as np, warnings
+import grukit
 from grukit.engines import select_engine
+from grukit.model import NetworkSpec
 kernels = select_engine("cpu").kernels
-table = np.array([[1, 2, 0, 0, 0, 0], [2, 1, 0, 0, 0, 0]])
-kernels.work_size(table, 3, 4)
+print(grukit.__file__)
+print(kernels.work_size(NetworkSpec("gru", 1, (2,), 1).for_kernels(kernels), 3, 4))
+"""
+
+
+def test_a_second_process_finds_every_kernel_in_the_cache(tmp_path):
+    code = (
+        SIZE
+        + """
 print(sum(kernels.work_size.stats.cache_hits.values()), sum(kernels.work_size.stats.cache_misses.values()))
 """
-    runs = [run("import numpy as np\n" + code, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2)]
-    assert runs == ["0 1\n", "1 0\n"]
+    )
+    runs = [run(code, NUMBA_CACHE_DIR=str(tmp_path)).splitlines()[2] for _ in range(2)]
+    assert runs == ["0 1", "1 0"]
     assert list(tmp_path.rglob("*work_size*.nbc"))
 
 
@@ -78,16 +88,6 @@ def copy_of_the_package(folder):
     copy = shutil.copytree(source, folder / "grukit", ignore=shutil.ignore_patterns("__pycache__", "*.csv"))
     (copy / "kernels" / "cpu" / "__pycache__").write_text("")
     return folder
-
-
-SIZE = """
-import numpy as np, warnings
-import grukit
-from grukit.engines import select_engine
-kernels = select_engine("cpu").kernels
-print(grukit.__file__)
-print(kernels.work_size(np.array([[1, 2, 0, 0, 0, 0], [2, 1, 0, 0, 0, 0]]), 3, 4))
-"""
 
 
 def test_a_read_only_package_caches_in_the_users_folder(tmp_path):
@@ -121,16 +121,20 @@ def test_without_any_folder_to_write_a_warning_says_so_once(tmp_path):
     assert done.stderr.count("No folder for compiled kernels can be written") == 1
 
 
-def test_an_edited_kernel_is_compiled_anew(tmp_path):
-    """Numba watches the file of a cached function alone; what it calls may lie in another."""
+@pytest.mark.parametrize(("name", "old", "new"), [
+    ("products", "\n", "\n# edited\n"),
+    ("layout", "class Dropout(NamedTuple)", "Dropout = lambda **each: Thinning(**each)\n\n\nclass Thinning(NamedTuple)"),
+], ids=["another file", "a type that is gone"])  # fmt: skip
+def test_an_edited_kernel_is_compiled_anew(tmp_path, name, old, new):
+    """Numba watches the file of a cached function alone, and reads the types in an index before it asks if it is stale."""
     site = tmp_path / "site"
     copy = shutil.copytree(
         Path(grukit.__file__).parent, site / "grukit", ignore=shutil.ignore_patterns("__pycache__", "*.csv")
     )
     environment = {"PYTHONPATH": str(site), "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
     before = int(run(SIZE, cwd=tmp_path, **environment).splitlines()[1])
-    other = copy / "kernels" / "cpu" / "products.py"
-    other.write_text(other.read_text() + "\n# edited\n")
+    other = copy / "kernels" / "cpu" / f"{name}.py"
+    other.write_text(other.read_text().replace(old, new, 1))
     code = SIZE + "print(sum(kernels.work_size.stats.cache_misses.values()))\n"
     assert run(code, cwd=tmp_path, **environment).splitlines()[1:] == [str(before), "1"]
     assert run(code, cwd=tmp_path, **environment).splitlines()[1:] == [str(before), "0"]

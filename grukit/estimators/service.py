@@ -29,7 +29,6 @@ class _Server:
         kernels.pack_network(self._network, self.parameters, self.rows, packed)
         self._served = kernels.Served(packed, self._x_scaler.mean, self._x_scaler.scale)
         self.states_size = kernels.states_size(self._network, self.rows)
-        self._work_size = kernels.inference_work_size(self._network, self.rows)
 
     def _threads(self) -> AbstractContextManager[Any]:
         # A product of one row uses no BLAS, so there is nothing to keep to one thread.
@@ -39,14 +38,16 @@ class _Server:
         """Take the steps of x (T, rows, D), float64, from ``states`` on; predictions (T or 1, rows, K), float64."""
         dtype = self.parameters.dtype
         outputs = np.empty((len(x) if self.spec.per_step else 1, self.rows, self.spec.n_outputs), dtype)
-        work = self._kernels.aligned_empty(self._work_size, dtype)
+        work = self._kernels.aligned_empty(self._kernels.serve_work_size(self._network, len(x), self.rows), dtype)
         with self._threads():
             self._kernels.serve_windows(self._network, self._served, x, states, work, outputs)
         return self._y_scaler.inverse(outputs)
 
     def new_states(self) -> np.ndarray:
         """States of all layers where every sequence begins, flat."""
-        return np.zeros(self.states_size, self.parameters.dtype)
+        states = np.empty(self.states_size, self.parameters.dtype)
+        self._kernels.begin_states(self._network, self._served.packed, self.rows, states)
+        return states
 
     def __getstate__(self) -> dict[str, Any]:
         """What pickles anywhere; kernels and packed weights are made anew."""

@@ -30,6 +30,16 @@ Representations using RNN Encoder-Decoder", eq. 5-8; the sense of z is PyTorch's
     d_r~ = (W_hn^T d_n~) h' r (1 - r)
     d_h' = d_h z + (W_hn^T d_n~) r + W_hr^T d_r~ + W_hz^T d_z~
 
+The unit with two states, ``dual_state`` (grukit's own, kept to be compared; the input reaches the states through the gates
+alone; c' the previous c)::
+
+    r, z, o = s(W_i x + b + W_h h')              h = (1 - z) k       c = (1 - z) c' + r h
+    u = tanh(W_c (c' r) + b_c)                   output o h
+    k = tanh(W_k (r h' + z u) + b_k)
+
+``dual_state_basic`` has h = k. Recurrent dropout multiplies, by one mask for all steps, whatever enters a recurrent product:
+h', r h' before the product, c' r, r h' + z u.
+
 Every weight gradient is a sum over steps and rows of (pre-activation gradient)(input of the product)^T, taken as one
 matrix product after the loop.
 """

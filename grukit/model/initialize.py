@@ -4,6 +4,8 @@ import numpy as np
 
 from grukit.model.specification import NetworkSpec
 
+DECAY_BOUND = 0.2  # largest initial weight of a decay, for times in steps
+
 
 def _glorot(shape: tuple[int, ...], fan_out: int, random_state: np.random.RandomState) -> np.ndarray:
     """Uniform on +-sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010, eq. 16)."""
@@ -29,7 +31,8 @@ def initialize(spec: NetworkSpec, method: str, dtype: str, random_state: np.rand
         The network.
     method : {"glorot", "uniform"}
         "glorot": Glorot-uniform input and head weights, an orthogonal recurrent matrix for each gate, zero biases.
-        "uniform": everything uniform on +-1 / sqrt(H), as in PyTorch.
+        "uniform": everything uniform on +-1 / sqrt(H), as in PyTorch. With both, learned initial states begin at zero and
+        weights of a decay between 0 and 0.2.
     dtype : {"float32", "float64"}
         Type of the parameters. The draw is the same for both.
     random_state : numpy.random.RandomState
@@ -40,15 +43,23 @@ def initialize(spec: NetworkSpec, method: str, dtype: str, random_state: np.rand
     numpy.ndarray of shape (n_parameters,)
     """
     flat = np.zeros(spec.n_parameters)
+    units = {suffix: H for suffix, _, H in spec.layers}
     for name, view in spec.views(flat).items():
-        hidden = spec.hidden_layer_sizes[int(name.rpartition("_l")[2])] if "_l" in name else spec.hidden_layer_sizes[-1]
+        kind, _, suffix = name.rpartition("_l")
+        hidden = units.get(f"l{suffix}", spec.shapes["head.weight"][1])
+        if kind == "initial":
+            continue
+        if kind.startswith("decay"):
+            # A decay that begins at zero would stay there: the gradient of max(0, a) is zero.
+            view[...] = random_state.uniform(0.0, DECAY_BOUND, view.shape) if "weight" in name else 0.0
+            continue
         if method == "uniform":
             view[...] = random_state.uniform(-1.0, 1.0, view.shape) / np.sqrt(hidden)
         elif name == "head.weight":
             view[...] = _glorot(view.shape, view.shape[0], random_state)
         elif "weight" in name:
-            for gate in np.split(view, 3):
-                gate[...] = (
-                    _orthogonal(hidden, random_state) if "_hh" in name else _glorot(gate.shape, hidden, random_state)
+            for block in np.split(view, len(view) // hidden):
+                block[...] = (
+                    _orthogonal(hidden, random_state) if "_hh" in name else _glorot(block.shape, hidden, random_state)
                 )
     return flat.astype(dtype)

@@ -15,12 +15,16 @@ class Pass(NamedTuple):
     spec: NetworkSpec
     parameters: np.ndarray
     x: np.ndarray
+    lengths: np.ndarray
     work: np.ndarray
+    network: Any
+    samples: np.ndarray
 
-
-def _layer_caches(spec: NetworkSpec, work: np.ndarray, T: int, B: int) -> list[Any]:
-    kernels, table = select_engine("cpu").kernels, spec.layer_table
-    return [kernels.layer_cache(work, table, k, T, B) for k in range(len(spec.hidden_layer_sizes))]
+    @property
+    def caches(self) -> list[Any]:
+        """What each direction of each layer keeps: states h and c, gates, their gradients; the names are the kernels'."""
+        kernels, (T, B, _) = select_engine("cpu").kernels, self.x.shape
+        return [kernels.layer_cache(self.network, self.work, row, T, B) for row in range(len(self.spec.layers))]
 
 
 def network_forward(
@@ -29,6 +33,7 @@ def network_forward(
     x: np.ndarray,
     lengths: np.ndarray | None = None,
     initial: Sequence[np.ndarray] | None = None,
+    seed: int | None = None,
 ) -> tuple[np.ndarray, Pass]:
     """Outputs of a network.
 
@@ -38,12 +43,15 @@ def network_forward(
         The network.
     parameters : ndarray of shape (n_parameters,)
         The flat vector, float32 or float64; the pass is computed in its type.
-    x : ndarray of shape (T, B, D)
+    x : ndarray of shape (T, B, spec.n_columns)
         Inputs, time first.
     lengths : ndarray of shape (B,), default=None
         Steps of each sequence, 1..T; beyond its end a sequence keeps its state. None: all T.
     initial : sequence of ndarray of shape (B, H), default=None
-        Initial state of each layer. None: zeros.
+        Initial state of each direction of each layer; (2, B, H), h and c, for the unit with two. None: the learned ones, or
+        zeros.
+    seed : int, default=None
+        Seed of dropout, which is for training. None: no dropout.
 
     Returns
     -------
@@ -61,8 +69,8 @@ def network_forward(
         raise ValueError(f"parameters has the shape {parameters.shape}; the network has {spec.n_parameters}.")
     parameters = np.require(parameters, requirements=["C", "W"])
     x = np.ascontiguousarray(x, dtype=parameters.dtype)
-    if x.ndim != 3 or x.shape[2] != spec.n_inputs or 0 in x.shape:
-        raise ValueError(f"x must have the shape (T, B, {spec.n_inputs}), none of them 0; it is {x.shape}.")
+    if x.ndim != 3 or x.shape[2] != spec.n_columns or 0 in x.shape:
+        raise ValueError(f"x must have the shape (T, B, {spec.n_columns}), none of them 0; it is {x.shape}.")
     T, B, _ = x.shape
     lengths = np.full(B, T) if lengths is None else np.ascontiguousarray(lengths, dtype=np.int64)
     if lengths.shape != (B,):
@@ -70,16 +78,27 @@ def network_forward(
     if lengths.min() < 1 or lengths.max() > T:
         row = int(np.argmax((lengths < 1) | (lengths > T)))
         raise ValueError(f"lengths[{row}] is {lengths[row]}; every sequence needs between 1 and {T} steps.")
-    work = np.zeros(kernels.work_size(spec.layer_table, T, B), dtype=parameters.dtype)
+    network = spec.for_kernels(kernels, seed)
+    work = np.zeros(kernels.work_size(network, T, B), dtype=parameters.dtype)
+    x = x.copy() if seed is not None else x  # dropout thins it in place
+    forward = Pass(spec, parameters, x, lengths, work, network, np.arange(B))
+    kernels.initial_states(network, parameters, work, T, B)
     if initial is not None:
-        for k, (cache, state) in enumerate(zip(_layer_caches(spec, work, T, B), initial, strict=True)):
-            if np.shape(state) != cache.d_h.shape:
-                raise ValueError(f"initial[{k}] has the shape {np.shape(state)}; it must be {cache.d_h.shape}.")
-            cache.h[0] = state
+        _set_initial(forward.caches, initial)
     outputs = np.empty((T * B if spec.per_step else B, spec.n_outputs), dtype=parameters.dtype)
-    kernels.network_forward(spec.for_kernels(kernels), parameters, x, lengths, work, outputs)
-    shaped = outputs.reshape(T, B, spec.n_outputs) if spec.per_step else outputs
-    return shaped, Pass(spec, parameters, x, work)
+    kernels.network_forward(network, parameters, x, lengths, forward.samples, work, outputs)
+    return outputs.reshape(T, B, spec.n_outputs) if spec.per_step else outputs, forward
+
+
+def _set_initial(caches: list[Any], initial: Sequence[np.ndarray]) -> None:
+    for k, (cache, state) in enumerate(zip(caches, initial, strict=True)):
+        shape = (2, *cache.d_h.shape) if cache.c.shape[0] else cache.d_h.shape
+        if np.shape(state) != shape:
+            raise ValueError(f"initial[{k}] has the shape {np.shape(state)}; it must be {shape}.")
+        if cache.c.shape[0]:
+            cache.h[0], cache.c[0] = state
+        else:
+            cache.h[0] = state
 
 
 def network_backward(d_outputs: np.ndarray, forward: Pass) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
@@ -96,12 +115,15 @@ def network_backward(d_outputs: np.ndarray, forward: Pass) -> tuple[np.ndarray, 
     -------
     d_parameters : ndarray of shape (n_parameters,)
     d_x : ndarray of shape (T, B, D)
-    d_initial : list of ndarray of shape (B, H)
+    d_initial : list of ndarray of shape (B, H), or (2, B, H)
+        As ``initial`` of the forward pass.
     """
     kernels = select_engine("cpu").kernels
-    spec, parameters, x, work = forward
+    spec, parameters, x = forward.spec, forward.parameters, forward.x
     d_outputs = np.ascontiguousarray(d_outputs, dtype=parameters.dtype).reshape(-1, spec.n_outputs)
     d_x, d_parameters = np.empty_like(x), np.zeros_like(parameters)
-    kernels.network_backward(spec.for_kernels(kernels), parameters, x, work, d_outputs, d_x, d_parameters)
-    d_initial = [cache.d_h.copy() for cache in _layer_caches(spec, work, x.shape[0], x.shape[1])]
+    kernels.network_backward(
+        forward.network, parameters, x, forward.lengths, forward.samples, forward.work, d_outputs, d_x, d_parameters
+    )
+    d_initial = [np.stack([c.d_h, c.d_c]) if c.c.shape[0] else c.d_h.copy() for c in forward.caches]
     return d_parameters, d_x, d_initial

@@ -3,12 +3,26 @@
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-# Name of a cell -> name of its network type in an engine.
-CELLS = {"gru": "GRU", "gru_reset_before": "GRUResetBefore"}
+
+class Cell(NamedTuple):
+    """A kind of recurrent layer."""
+
+    network: str  # name of its network type in an engine
+    blocks: tuple[str, ...]  # of the recurrent weights; the input weights have the first three
+    n_states: int  # states that it carries from step to step
+    options: dict[str, Any]  # what else its network type is given
+
+
+CELLS = {
+    "gru": Cell("GRU", ("r", "z", "n"), 1, {}),
+    "gru_reset_before": Cell("GRUResetBefore", ("r", "z", "n"), 1, {}),
+    "dual_state": Cell("DualState", ("r", "z", "o", "c", "h"), 2, {"damped": True}),
+    "dual_state_basic": Cell("DualState", ("r", "z", "o", "c", "h"), 2, {"damped": False}),
+}
 
 
 @dataclass(frozen=True)
@@ -17,16 +31,28 @@ class NetworkSpec:
 
     Parameters
     ----------
-    cell : {"gru", "gru_reset_before"}
+    cell : {"gru", "gru_reset_before", "dual_state", "dual_state_basic"}
         Kind of the recurrent layers.
     n_inputs : int
         D, numbers a step.
     hidden_layer_sizes : tuple of int
-        H of each layer, the first hears the inputs.
+        H of each layer (of each of its directions), the first hears the inputs.
     n_outputs : int
         K, numbers of an output.
     per_step : bool, default=False
         An output at every step, or one after the last.
+    bidirectional : bool, default=False
+        Every layer has a second pass, from each sequence's last step to its first; the states of both are joined.
+    learned_state : bool, default=False
+        Initial states are parameters, or zero.
+    dropout : float, default=0
+        Share of the inputs of each layer, the head's too, that training sets to zero.
+    recurrent_dropout : float, default=0
+        Share of the states that training sets to zero as they enter the recurrent products, the same at all steps.
+    decay : bool, default=False
+        Missing values decay (GRU-D, Che et al. 2018), in networks of GRUs in one direction. Each feature then has three
+        columns, the last value seen, whether it is seen now, and the time since it last was; the first layer hears two of
+        it, the decayed value and whether it is seen.
     """
 
     cell: str
@@ -34,24 +60,68 @@ class NetworkSpec:
     hidden_layer_sizes: tuple[int, ...]
     n_outputs: int
     per_step: bool = False
+    bidirectional: bool = False
+    learned_state: bool = False
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    decay: bool = False
+
+    @property
+    def n_columns(self) -> int:
+        """Numbers a step that the network is given: n_inputs, or, of half as many features, three each."""
+        return self.n_inputs // 2 * 3 if self.decay else self.n_inputs
+
+    @property
+    def thinned(self) -> bool:
+        """Whether training sets anything to zero."""
+        return self.dropout > 0 or self.recurrent_dropout > 0
+
+    @property
+    def n_directions(self) -> int:
+        """Passes of a layer."""
+        return 2 if self.bidirectional else 1
+
+    @cached_property
+    def layers(self) -> tuple[tuple[str, int, int], ...]:
+        """For each direction of each layer: the suffix of its parameters' names, its inputs and its units."""
+        rows, below = [], self.n_inputs
+        for k, H in enumerate(self.hidden_layer_sizes):
+            rows += [(f"l{k}{suffix}", below, H) for suffix in ("", "_reverse")[: self.n_directions]]
+            below = self.n_directions * H
+        return tuple(rows)
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each parameter by name, in the order of the flat vector.
 
         The recurrent layers have the names and layouts of ``torch.nn.GRU.state_dict()``: ``weight_ih_l{k}`` (3H, D),
-        ``weight_hh_l{k}`` (3H, H), ``bias_ih_l{k}`` and ``bias_hh_l{k}`` (3H,), blocks in the order r, z, n. Then
-        ``head.weight`` (K, H) and ``head.bias`` (K,).
+        ``weight_hh_l{k}`` (3H, H), ``bias_ih_l{k}`` and ``bias_hh_l{k}`` (3H,), blocks in the order r, z, n; the second
+        direction's names end in ``_reverse``. The unit with two states has ``weight_ih_l{k}`` (3H, D) with the blocks
+        r, z, o, and ``weight_hh_l{k}`` (5H, H) and ``bias_l{k}`` (5H,) with the blocks r, z, o, c, h. Learned initial states
+        are ``initial_l{k}`` (states, H). Where missing values decay, ``decay.input_weight`` and ``decay.input_bias`` (D/2,),
+        ``decay.state_weight`` (H, D/2) and ``decay.state_bias`` (H,) are those of the first layer. Then ``head.weight``
+        (K, H) and ``head.bias`` (K,), H the units of all directions.
         """
+        cell = CELLS[self.cell]
         shapes: dict[str, tuple[int, ...]] = {}
-        below = self.n_inputs
-        for k, H in enumerate(self.hidden_layer_sizes):
-            shapes[f"weight_ih_l{k}"] = (3 * H, below)
-            shapes[f"weight_hh_l{k}"] = (3 * H, H)
-            shapes[f"bias_ih_l{k}"] = (3 * H,)
-            shapes[f"bias_hh_l{k}"] = (3 * H,)
-            below = H
-        shapes["head.weight"] = (self.n_outputs, below)
+        blocks = len(cell.blocks)
+        for suffix, D, H in self.layers:
+            shapes[f"weight_ih_{suffix}"] = (3 * H, D)
+            shapes[f"weight_hh_{suffix}"] = (blocks * H, H)
+            if blocks == 3:
+                shapes[f"bias_ih_{suffix}"] = (3 * H,)
+                shapes[f"bias_hh_{suffix}"] = (3 * H,)
+            else:
+                shapes[f"bias_{suffix}"] = (blocks * H,)
+            if self.learned_state:
+                shapes[f"initial_{suffix}"] = (cell.n_states, H)
+        if self.decay:
+            n, H = self.n_inputs // 2, self.hidden_layer_sizes[0]
+            shapes["decay.input_weight"] = (n,)
+            shapes["decay.input_bias"] = (n,)
+            shapes["decay.state_weight"] = (H, n)
+            shapes["decay.state_bias"] = (H,)
+        shapes["head.weight"] = (self.n_outputs, self.n_directions * self.hidden_layer_sizes[-1])
         shapes["head.bias"] = (self.n_outputs,)
         return shapes
 
@@ -71,27 +141,45 @@ class NetworkSpec:
 
     @cached_property
     def layer_table(self) -> np.ndarray:
-        """The table that kernels read: a row a layer, then the head; sizes and offsets into the flat vector.
+        """The table that kernels read: a row for each direction of each layer, then the head; sizes and offsets.
 
-        Columns, int64: inputs, units, and the offsets of weight_ih, weight_hh, bias_ih, bias_hh; for the head inputs,
-        outputs, and the offsets of weight (third) and bias (fifth).
+        Columns, int64: inputs, units, and the offsets in the flat vector of weight_ih, weight_hh, bias_ih (or bias),
+        bias_hh, initial and, of the first row, decay; for the head inputs, outputs, and the offsets of weight (third) and
+        bias (fifth). -1: there is no such parameter.
         """
-        offsets = np.cumsum([0] + [int(np.prod(shape)) for shape in self.shapes.values()])
-        rows, below = [], self.n_inputs
-        for k, H in enumerate(self.hidden_layer_sizes):
-            rows.append([below, H, *offsets[4 * k : 4 * k + 4]])
-            below = H
-        weight, bias = offsets[-3:-1]
-        rows.append([below, self.n_outputs, weight, 0, bias, 0])
-        return np.array(rows, dtype=np.int64)
+        names = list(self.shapes)
+        ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes.values()])
+        at = dict(zip(names, [0, *ends[:-1]], strict=True))
+        table: list[list[Any]] = []
+        for suffix, D, H in self.layers:
+            bias = at.get(f"bias_ih_{suffix}", at.get(f"bias_{suffix}"))
+            others = [at.get(f"bias_hh_{suffix}", -1), at.get(f"initial_{suffix}", -1)]
+            others.append(-1 if table else at.get("decay.input_weight", -1))
+            table.append([D, H, at[f"weight_ih_{suffix}"], at[f"weight_hh_{suffix}"], bias, *others])
+        K, H = self.shapes["head.weight"]
+        table.append([H, K, at["head.weight"], -1, at["head.bias"], -1, -1, -1])
+        return np.array(table, dtype=np.int64)
 
-    def for_kernels(self, kernels: ModuleType) -> Any:
-        """The network as an engine's kernels take it."""
-        return getattr(kernels, CELLS[self.cell])(per_step=self.per_step, layers=self.layer_table)
+    def for_kernels(self, kernels: ModuleType, seed: int | None = None) -> Any:
+        """The network as an engine's kernels take it; with dropout only where a seed is given."""
+        cell, active = CELLS[self.cell], seed is not None
+        dropout = kernels.Dropout(
+            inputs=float(self.dropout) if active else 0.0,
+            recurrent=float(self.recurrent_dropout) if active else 0.0,
+            seed=0 if seed is None else seed,
+        )
+        return getattr(kernels, cell.network)(
+            per_step=self.per_step,
+            bidirectional=self.bidirectional,
+            decay=self.decay,
+            dropout=dropout,
+            layers=self.layer_table,
+            **cell.options,
+        )
 
     def penalized(self, dtype: Any) -> np.ndarray:
-        """One for each weight, zero for each bias, shape (n_parameters,): what an L2 penalty counts."""
+        """One for each weight, zero for biases, initial states and decay, shape (n_parameters,): what an L2 penalty counts."""
         flat = np.zeros(self.n_parameters, dtype=dtype)
         for name, view in self.views(flat).items():
-            view[...] = 0 if "bias" in name else 1
+            view[...] = 1 if name.startswith(("weight", "head.weight")) else 0
         return flat

@@ -71,6 +71,7 @@ class Problem:
         self.rows = chunk_rows(spec)
         self.loss = kernels.Loss(LOSSES[loss], loss_parameter, self.rows)
         self.network = spec.for_kernels(kernels)
+        thinned = spec.for_kernels(kernels, seed=0)  # its workspace is the larger one
         n_threads = max(1, min(n_threads, -(-batch_size // self.rows), kernels.N_SLOTS))
         self.team = kernels.Team(n_threads)
         longest = max(int(s.lengths.max()) for s in (samples, validation) if s is not None)
@@ -78,7 +79,7 @@ class Problem:
         self.storage = kernels.Storage(
             slots=kernels.aligned_empty((kernels.N_SLOTS, spec.n_parameters), dtype),
             losses=np.empty(kernels.N_SLOTS),
-            work=kernels.aligned_empty((n_threads, kernels.chunk_work_size(self.network, longest, self.rows)), dtype),
+            work=kernels.aligned_empty((n_threads, kernels.chunk_work_size(thinned, longest, self.rows)), dtype),
         )
 
     def __enter__(self) -> "Problem":
@@ -89,6 +90,12 @@ class Problem:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.team.__exit__(kind, error, traceback)
+
+    def training_network(self, random_state: np.random.RandomState) -> Any:
+        """The network of an epoch, with a seed for its dropout where it has any."""
+        if not self.spec.thinned:
+            return self.network
+        return self.spec.for_kernels(self.kernels, seed=int(random_state.randint(2**31)))
 
     @property
     def total_weight(self) -> float:
@@ -144,7 +151,8 @@ def predict(
     n_threads = max(1, min(n_threads, len(samples.starts) // rows))
     packed = kernels.aligned_empty(parameters.shape, parameters.dtype)
     kernels.pack_network(network, parameters, rows, packed)
-    size = kernels.states_size(network, rows) + kernels.inference_work_size(network, rows)
+    longest = int(samples.lengths.max(initial=1))
+    size = kernels.predict_work_size(network, longest, rows)
     work = kernels.aligned_empty((n_threads, size), parameters.dtype)
     with kernels.Team(n_threads) as team:
         team.run(kernels.predict_chunks, network, packed, samples, rows, outputs, work)

@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -57,7 +58,7 @@ class _Stepper:
         self._finished_since = 0  # batches since the last failure
         self._span = 1
 
-    def epoch(self, number: int, order: np.ndarray, rates: np.ndarray) -> tuple[float, float]:
+    def epoch(self, number: int, network: Any, order: np.ndarray, rates: np.ndarray) -> tuple[float, float]:
         """Train on every batch once; returns the mean loss and the mean gradient norm of the batches."""
         n_batches = len(rates)
         batches = self.problem.kernels.Batches(
@@ -75,7 +76,7 @@ class _Stepper:
             self.problem.team.run(
                 self.problem.kernels.train_batches,
                 stop_at,
-                self.problem.network,
+                network,
                 self.problem.samples,
                 batches,
                 self.problem.loss,
@@ -190,7 +191,8 @@ def _run_epoch(stepper: _Stepper, progress: Progress, epoch: int, random_state: 
     rates = rates_of_epoch(
         options.learning_rate, options.learning_rate_init * stepper.rate_scale, epoch, options.max_iter, n_batches
     )
-    loss, norm = stepper.epoch(options.n_before + epoch + 1, order, rates)
+    network = problem.training_network(random_state)
+    loss, norm = stepper.epoch(options.n_before + epoch + 1, network, order, rates)
     parameters = stepper.optimizer.parameters
     validation = None if problem.validation is None else problem.validation_loss(parameters)
     progress.record(parameters, loss, validation, norm, float(rates[-1]))

@@ -23,6 +23,7 @@ class Case(NamedTuple):
     lengths: tuple | None = None
     initial: bool = False
     per_step: bool = False
+    bidirectional: bool = False
 
 
 CASES = [
@@ -48,6 +49,8 @@ CASES = [
     Case("odd_sizes", T=6, B=3, D=5, H=(17, 9), initial=True, per_step=True),
     Case("long", T=60, B=4, D=3, H=(8,), K=2, lengths=(60, 31, 8, 47), initial=True),
     Case("long_per_step", T=60, B=2, D=2, H=(7, 5), lengths=(60, 33), per_step=True),
+    Case("bidirectional", T=5, B=3, D=2, H=(4,), K=2, lengths=(5, 2, 4), initial=True, bidirectional=True),
+    Case("bidirectional_layers", T=6, B=3, D=3, H=(5, 4), lengths=(3, 6, 1), per_step=True, bidirectional=True),
     Case("wide", T=12, B=4, D=5, H=(64,), K=3, lengths=(12, 5, 9, 1), initial=True),
 ]
 
@@ -64,13 +67,18 @@ def draw_values(case):
     """Draw a case's weights, x, target and initial states: a dict of float32 arrays."""
     rng = np.random.default_rng(zlib.crc32(case.name.encode()))
     values = {}
-    for k, (D, H) in enumerate(zip((case.D, *case.H[:-1]), case.H, strict=True)):
-        values[f"weight_ih_l{k}"] = rng.normal(size=(3 * H, D)) / np.sqrt(D)
-        values[f"weight_hh_l{k}"] = rng.normal(size=(3 * H, H)) / np.sqrt(H)
-        values[f"bias_ih_l{k}"] = 0.5 * rng.normal(size=3 * H)
-        values[f"bias_hh_l{k}"] = 0.5 * rng.normal(size=3 * H)
-        if case.initial:
-            values[f"initial_l{k}"] = rng.uniform(-1, 1, size=(case.B, H))
+    directions = ("", "_reverse") if case.bidirectional else ("",)
+    below = case.D
+    for k, H in enumerate(case.H):
+        for suffix in (f"l{k}{direction}" for direction in directions):
+            values[f"weight_ih_{suffix}"] = rng.normal(size=(3 * H, below)) / np.sqrt(below)
+            values[f"weight_hh_{suffix}"] = rng.normal(size=(3 * H, H)) / np.sqrt(H)
+            values[f"bias_ih_{suffix}"] = 0.5 * rng.normal(size=3 * H)
+            values[f"bias_hh_{suffix}"] = 0.5 * rng.normal(size=3 * H)
+            if case.initial:
+                values[f"initial_{suffix}"] = rng.uniform(-1, 1, size=(case.B, H))
+        below = H * len(directions)
+    H = below
     values["head.weight"] = rng.normal(size=(case.K, H)) / np.sqrt(H)
     values["head.bias"] = rng.normal(size=case.K)
     values["x"] = rng.normal(size=(case.T, case.B, case.D))
@@ -79,12 +87,14 @@ def draw_values(case):
 
 
 def run_layer(gru, k, sequence, leaves):
-    """Run one nn.GRU with layer k's weights and initial state -> (packed states, final state (B, H))."""
-    own = {f"{kind}_l0": leaves[f"{kind}_l{k}"] for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
-    initial = leaves.get(f"initial_l{k}")
-    initial = None if initial is None else initial[None]
+    """Run one nn.GRU with layer k's weights and initial state -> (packed states, final states (B, H or 2H))."""
+    suffixes = ("", "_reverse") if gru.bidirectional else ("",)
+    kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    own = {f"{kind}_l0{suffix}": leaves[f"{kind}_l{k}{suffix}"] for kind in kinds for suffix in suffixes}
+    initial = [leaves.get(f"initial_l{k}{suffix}") for suffix in suffixes]
+    initial = None if initial[0] is None else torch.stack(initial)
     sequence, final = torch.func.functional_call(gru, own, (sequence, initial))
-    return sequence, final[0]
+    return sequence, torch.cat(list(final), dim=1)
 
 
 def run_network(case, leaves):
@@ -92,7 +102,7 @@ def run_network(case, leaves):
     lengths = torch.tensor(case.lengths or [case.T] * case.B)
     sequence = pack_padded_sequence(leaves["x"], lengths, enforce_sorted=False)
     for k, H in enumerate(case.H):
-        gru = torch.nn.GRU(leaves[f"weight_ih_l{k}"].shape[1], H).double()
+        gru = torch.nn.GRU(leaves[f"weight_ih_l{k}"].shape[1], H, bidirectional=case.bidirectional).double()
         sequence, final = run_layer(gru, k, sequence, leaves)
     if not case.per_step:
         outputs = torch.nn.functional.linear(final, leaves["head.weight"], leaves["head.bias"])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from grukit.model import CELLS, NetworkSpec, initialize, network_backward, network_forward
 
+GRU_CELLS = ["gru", "gru_reset_before"]
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("gru_*.npz"))
 
 
@@ -17,13 +18,14 @@ def relative_error(a, b):
     return np.linalg.norm(a - b) / max(np.linalg.norm(a) + np.linalg.norm(b), 1e-30)
 
 
-def problem(cell, per_step, seed=0, T=4, B=3, D=3, sizes=(4, 6), K=2, lengths=(4, 2, 1)):
+def problem(cell, per_step, seed=0, T=4, B=3, D=3, sizes=(4, 6), K=2, lengths=(4, 2, 1), **options):
     """A network with non-zero biases and states, in float64."""
     rng = np.random.default_rng(seed)
-    spec = NetworkSpec(cell, D, sizes, K, per_step)
+    spec = NetworkSpec(cell, D, sizes, K, per_step, **options)
     parameters = rng.normal(0, 0.5, spec.n_parameters)
-    x = rng.normal(size=(T, B, D))
-    initial = [rng.normal(0, 0.5, (B, H)) for H in sizes]
+    x = rng.normal(size=(T, B, spec.n_columns))
+    states = (B,) if CELLS[cell].n_states == 1 else (2, B)
+    initial = [rng.normal(0, 0.5, (*states, H)) for _, _, H in spec.layers]
     outputs = (T, B, K) if per_step else (B, K)
     direction = rng.normal(size=outputs)
     lengths = None if lengths is None else np.array(lengths)
@@ -53,9 +55,85 @@ def test_gradients_agree_with_central_differences(cell, per_step, lengths):
         assert relative_error(gradient, reference.central_difference(value, state)) < 1e-6
 
 
+@pytest.mark.parametrize("per_step", [False, True], ids=["last", "per-step"])
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("options", [
+    {"bidirectional": True},
+    {"dropout": 0.4, "recurrent_dropout": 0.3},
+    {"bidirectional": True, "learned_state": True, "dropout": 0.3, "recurrent_dropout": 0.4},
+], ids=["bidirectional", "dropout", "all"])  # fmt: skip
+def test_gradients_of_the_options_agree_with_central_differences(options, cell, per_step):
+    """Dropout draws the same masks whenever the seed is the same, so its gradients have central differences too."""
+    case = problem(cell, per_step, T=5, B=3, D=3, sizes=(5, 4), lengths=(5, 2, 3), **options)
+    spec, parameters, x, lengths, initial, direction = case
+    initial = None if spec.learned_state else initial
+
+    def value():
+        return float(np.sum(network_forward(spec, parameters, x, lengths, initial, seed=3)[0] * direction))
+
+    _, forward = network_forward(spec, parameters, x, lengths, initial, seed=3)
+    d_parameters, d_x, d_initial = network_backward(direction, forward)
+    numeric = spec.views(reference.central_difference(value, parameters))
+    for name, gradient in spec.views(d_parameters).items():
+        assert np.linalg.norm(gradient) > 0, name
+        assert relative_error(gradient, numeric[name]) < 1e-6, name
+    assert relative_error(d_x, reference.central_difference(value, x)) < 1e-6
+    for state, gradient in zip(initial or [], d_initial, strict=initial is not None):
+        assert relative_error(gradient, reference.central_difference(value, state)) < 1e-6
+
+
+@pytest.mark.parametrize("options", [{}, {"dropout": 0.3, "recurrent_dropout": 0.4}], ids=["plain", "dropout"])
+@pytest.mark.parametrize("per_step", [False, True], ids=["last", "per-step"])
+@pytest.mark.parametrize("cell", GRU_CELLS)
+def test_gradients_of_decay_agree_with_central_differences(cell, per_step, options):
+    case = problem(cell, per_step, T=5, B=3, D=4, sizes=(5, 4), lengths=(5, 2, 3), decay=True, **options)
+    spec, parameters, x, lengths, initial, direction = case
+    x[:, :, 4:] = np.abs(x[:, :, 4:])  # times are not negative
+
+    def value():
+        return float(np.sum(network_forward(spec, parameters, x, lengths, initial, seed=3)[0] * direction))
+
+    _, forward = network_forward(spec, parameters, x, lengths, initial, seed=3)
+    d_parameters, d_x, d_initial = network_backward(direction, forward)
+    numeric = spec.views(reference.central_difference(value, parameters))
+    for name, gradient in spec.views(d_parameters).items():
+        assert np.linalg.norm(gradient) > 0, name
+        assert relative_error(gradient, numeric[name]) < 1e-6, name
+    assert relative_error(d_x, reference.central_difference(value, x)) < 1e-6
+    for state, gradient in zip(initial, d_initial, strict=True):
+        assert relative_error(gradient, reference.central_difference(value, state)) < 1e-6
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    damped=st.booleans(),
+    T=st.integers(1, 6),
+    B=st.integers(1, 5),
+    D=st.integers(1, 4),
+    H=st.integers(1, 9),
+    seed=st.integers(0, 10_000),
+    data=st.data(),
+)
+def test_the_unit_with_two_states_agrees_with_the_reference(damped, T, B, D, H, seed, data):
+    lengths = data.draw(st.lists(st.integers(1, T), min_size=B, max_size=B))
+    cell = "dual_state" if damped else "dual_state_basic"
+    case = problem(cell, True, seed, T, B, D, (H, H), 2, lengths)
+    spec, parameters, x, lengths, initial, _ = case
+    outputs, _ = network_forward(spec, parameters, x, lengths, initial)
+    weights, below = spec.views(parameters), x
+    for k in range(2):
+        own = (weights[f"{kind}_l{k}"] for kind in ("weight_ih", "weight_hh", "bias"))
+        below = reference.dual_state_forward(damped, below, *initial[k], *own, lengths)
+    expected = below @ weights["head.weight"].T + weights["head.bias"]
+    seen = np.arange(T)[:, None] < lengths
+    np.testing.assert_allclose(outputs[seen], expected[seen], rtol=1e-11, atol=1e-12)
+    last, _ = network_forward(NetworkSpec(cell, D, (H, H), 2), parameters, x, lengths, initial)
+    np.testing.assert_allclose(last, expected[lengths - 1, np.arange(B)], rtol=1e-11, atol=1e-12)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
-    cell=st.sampled_from(sorted(CELLS)),
+    cell=st.sampled_from(GRU_CELLS),
     per_step=st.booleans(),
     T=st.integers(1, 7),
     B=st.integers(1, 6),
@@ -84,10 +162,12 @@ def test_agrees_with_the_reference(cell, per_step, T, B, D, sizes, K, seed, data
 def load_golden(path):
     with np.load(path) as file:
         golden = dict(file)
-    n_layers = sum(name.startswith("weight_ih") for name in golden)
+    bidirectional = "weight_ih_l0_reverse" in golden
+    n_layers = sum(name.startswith("weight_ih") for name in golden) // (2 if bidirectional else 1)
     sizes = tuple(golden[f"weight_hh_l{k}"].shape[1] for k in range(n_layers))
-    spec = NetworkSpec("gru", golden["x"].shape[2], sizes, len(golden["head.bias"]), bool(golden["per_step"]))
-    initial = [golden.get(f"initial_l{k}") for k in range(n_layers)]
+    per_step = bool(golden["per_step"])
+    spec = NetworkSpec("gru", golden["x"].shape[2], sizes, len(golden["head.bias"]), per_step, bidirectional)
+    initial = [golden.get(f"initial_{suffix}") for suffix, _, _ in spec.layers]
     return golden, spec, None if any(state is None for state in initial) else initial
 
 
@@ -102,13 +182,17 @@ def test_agrees_with_pytorchs_numbers(path, dtype):
     d_parameters, d_x, d_initial = network_backward(d_outputs, forward)
     # The files hold float32 numbers, so float64 agrees to their rounding.
     tolerance = {"rtol": 1e-5, "atol": 1e-5} if dtype == "float32" else {"rtol": 2e-7, "atol": 1e-8}
-    np.testing.assert_allclose(outputs, golden["outputs"], **tolerance)
+    # PyTorch's outputs beyond a row's end are those of its last state; of joined states, nobody reads ours.
+    seen = slice(None)
+    if spec.bidirectional and spec.per_step:
+        seen = np.arange(len(outputs))[:, None] < lengths
+    np.testing.assert_allclose(outputs[seen], golden["outputs"][seen], **tolerance)
     np.testing.assert_allclose(loss, golden["loss"], **tolerance)
     for name, gradient in spec.views(d_parameters).items():
         np.testing.assert_allclose(gradient, golden[f"grad.{name}"], err_msg=name, **tolerance)
     np.testing.assert_allclose(d_x, golden["grad.x"], **tolerance)
-    for k, gradient in enumerate(d_initial if initial else []):
-        np.testing.assert_allclose(gradient, golden[f"grad.initial_l{k}"], **tolerance)
+    for (suffix, _, _), gradient in zip(spec.layers, d_initial if initial else [], strict=initial is not None):
+        np.testing.assert_allclose(gradient, golden[f"grad.initial_{suffix}"], **tolerance)
 
 
 def test_golden_files_are_there():
@@ -120,18 +204,21 @@ def test_agrees_with_live_pytorch(seed):
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(seed)
     T, B, D, H, L, K = (int(rng.integers(1, high)) for high in (40, 20, 12, 48, 4, 4))
-    spec = NetworkSpec("gru", D, (H,) * L, K)
+    bidirectional = seed % 4 == 3
+    spec = NetworkSpec("gru", D, (H,) * L, K, bidirectional=bidirectional)
     parameters = initialize(spec, "uniform", "float32", np.random.RandomState(seed))
     x = rng.normal(size=(T, B, D)).astype("float32")
     target = rng.normal(size=(B, K)).astype("float32")
-    initial = rng.normal(0, 0.5, (L, B, H)).astype("float32")
+    initial = rng.normal(0, 0.5, (L * spec.n_directions, B, H)).astype("float32")
 
-    layers, head = torch.nn.GRU(D, H, L), torch.nn.Linear(H, K)
+    layers = torch.nn.GRU(D, H, L, bidirectional=bidirectional)
+    head = torch.nn.Linear(H * spec.n_directions, K)
     views = {name: torch.from_numpy(view.copy()) for name, view in spec.views(parameters).items()}
     layers.load_state_dict({name: view for name, view in views.items() if "head" not in name})
     head.load_state_dict({name.removeprefix("head."): view for name, view in views.items() if "head" in name})
     x_torch = torch.from_numpy(x).requires_grad_()
-    expected = head(layers(x_torch, torch.from_numpy(initial))[0][-1])
+    _, final = layers(x_torch, torch.from_numpy(initial))
+    expected = head(torch.cat(list(final[-spec.n_directions :]), dim=1))
     torch.nn.functional.mse_loss(expected, torch.from_numpy(target)).backward()
 
     outputs, forward = network_forward(spec, parameters, x, None, initial)
@@ -143,7 +230,30 @@ def test_agrees_with_live_pytorch(seed):
         np.testing.assert_allclose(gradient, gradients[name].grad.numpy(), rtol=1e-5, atol=1e-5, err_msg=name)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+def test_dropout_agrees_with_pytorchs_in_expectation():
+    """Mean and spread of the outputs over 20,000 draws of the masks, on the inputs of the layer and of the head."""
+    torch = pytest.importorskip("torch")
+    T, n, D, H, rate = 4, 20_000, 3, 5, 0.4
+    spec = NetworkSpec("gru", D, (H,), 1, dropout=rate)
+    parameters = initialize(spec, "uniform", "float64", np.random.RandomState(0)) * 2
+    x = np.random.default_rng(0).normal(size=(T, 1, D)).repeat(n, axis=1)
+    ours, _ = network_forward(spec, parameters, x, seed=0)
+
+    torch.manual_seed(0)
+    layers, head = torch.nn.GRU(D, H).double(), torch.nn.Linear(H, 1).double()
+    views = {name: torch.from_numpy(view.copy()) for name, view in spec.views(parameters).items()}
+    layers.load_state_dict({name: view for name, view in views.items() if "head" not in name})
+    head.load_state_dict({name.removeprefix("head."): view for name, view in views.items() if "head" in name})
+    with torch.no_grad():
+        drop = torch.nn.Dropout(rate)
+        theirs = head(drop(layers(drop(torch.from_numpy(x)))[0][-1])).numpy()
+    error = np.sqrt((ours.var() + theirs.var()) / n)
+    assert abs(ours.mean() - theirs.mean()) < 4 * error
+    assert abs(ours.std() / theirs.std() - 1) < 0.04
+    assert ours.std() > 50 * error
+
+
+@pytest.mark.parametrize("cell", GRU_CELLS)
 def test_one_step_worked_by_hand(cell):
     """H = D = K = 1, chosen so that the gates come out at round numbers.
 
@@ -173,6 +283,31 @@ def test_one_step_worked_by_hand(cell):
     d_r = d_n * 0.5 * 0.25 if cell == "gru" else d_n * 0.6 * 0.5 * 0.25
     np.testing.assert_allclose(gradients["bias_ih_l0"][0], d_r, rtol=1e-14)
     np.testing.assert_allclose(gradients["head.weight"], [[n / 4 + 0.375]], rtol=1e-14)
+
+
+@pytest.mark.parametrize("cell", ["dual_state", "dual_state_basic"])
+def test_one_step_of_the_unit_with_two_states_worked_by_hand(cell):
+    """H = D = K = 1: r = s(0) = 1/2, z = s(ln 3) = 3/4, o = s(-ln 3) = 1/4 by the inputs alone; h' = 0.4, c' = 0.6.
+
+    u = tanh(0.5 (0.6 / 2) + 0.1) = tanh(0.25); k = tanh(0.7 (0.4 / 2 + 3/4 u) - 0.1); h = k / 4, or k without the factor;
+    the output is 2 (h / 4) + 1; the new c is 0.6 / 4 + h / 2, which a second step shows.
+    """
+    spec = NetworkSpec(cell, 1, (1,), 1, per_step=True)
+    parameters = np.zeros(spec.n_parameters)
+    views = spec.views(parameters)
+    views["weight_ih_l0"][:, 0] = 0.0, np.log(3), -np.log(3)
+    views["weight_hh_l0"][:, 0] = 0.0, 0.0, 0.0, 0.5, 0.7
+    views["bias_l0"][:] = 0.0, 0.0, 0.0, 0.1, -0.1
+    views["head.weight"][:] = 2
+    views["head.bias"][:] = 1
+    outputs, _ = network_forward(spec, parameters, np.ones((2, 1, 1)), None, [np.array([[[0.4]], [[0.6]]])])
+    h, c = 0.4, 0.6
+    for t in range(2):
+        u = np.tanh(0.5 * (c / 2) + 0.1)
+        k = np.tanh(0.7 * (h / 2 + 0.75 * u) - 0.1)
+        h = k / 4 if cell == "dual_state" else k
+        c = c / 4 + h / 2
+        np.testing.assert_allclose(outputs[t, 0, 0], 2 * (h / 4) + 1, rtol=1e-14)
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -5,7 +5,7 @@ import pytest
 import reference
 
 from grukit.engines import select_engine
-from grukit.model import CELLS, NetworkSpec, initialize
+from grukit.model import CELLS, NetworkSpec, initialize, network_forward
 from grukit.train import Problem, predict
 
 KERNELS = select_engine("cpu").kernels
@@ -36,7 +36,7 @@ def padded(data, per_step):
 
 @pytest.mark.parametrize("per_step", [False, True], ids=["last", "per-step"])
 @pytest.mark.parametrize("loss", PARAMETERS)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", ["gru", "gru_reset_before"])
 def test_loss_and_gradient(cell, loss, per_step):
     data = samples(per_step=per_step)
     spec = NetworkSpec(cell, 2, (3, 4), 2, per_step)
@@ -96,17 +96,87 @@ def test_a_prediction_has_the_same_bits_alone_and_in_company(sizes):
     np.testing.assert_array_equal(predict(KERNELS, spec, parameters, moved), everything[shuffled])
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("per_step", [False, True])
-def test_predictions_agree_with_the_reference(per_step):
-    data = samples(n=40, per_step=per_step)
-    spec = NetworkSpec("gru", 2, (3, 4), 2, per_step)
-    parameters = np.random.default_rng(1).normal(0, 0.5, spec.n_parameters)
+@pytest.mark.parametrize("options", [{}, {"bidirectional": True, "learned_state": True}], ids=["plain", "options"])
+@pytest.mark.parametrize("cell", [cell for cell in CELLS if cell != "dual_state_basic"])
+def test_predictions_agree_with_the_forward_pass(cell, options, per_step, dtype):
+    """Two loops of their own: the forward pass keeps what the backward pass needs, prediction keeps nothing."""
+    data = samples(n=40, per_step=per_step, dtype=dtype)
+    spec = NetworkSpec(cell, 2, (3, 4), 2, per_step, **options)
+    parameters = np.random.default_rng(1).normal(0, 0.5, spec.n_parameters).astype(dtype)
     x, lengths, _ = padded(data, per_step)
-    expected, _ = reference.network_forward("gru", spec.views(parameters), x, lengths, None, per_step)
+    expected, _ = network_forward(spec, parameters, x, lengths)
     outputs = predict(KERNELS, spec, parameters, data)
+    tolerance = {"rtol": 1e-11, "atol": 1e-12} if dtype == "float64" else {"rtol": 2e-5, "atol": 2e-6}
     for b, (start, length) in enumerate(zip(data.starts, lengths, strict=True)):
         got, wanted = (outputs[start : start + length], expected[:length, b]) if per_step else (outputs[b], expected[b])
-        np.testing.assert_allclose(got, wanted, rtol=1e-11, atol=1e-12)
+        np.testing.assert_allclose(got, wanted, **tolerance)
+
+
+THINNED = {"dropout": 0.3, "recurrent_dropout": 0.4}
+
+
+def gradients_with_dropout(data, chosen, n_threads=1):
+    """Gradient of the weighted sum of losses of ``chosen`` samples, all masks from one seed."""
+    spec = NetworkSpec("gru", 2, (20,), 2, bidirectional=True, **THINNED)
+    parameters = initialize(spec, "uniform", data.values.dtype.name, np.random.RandomState(0))
+    with Problem(KERNELS, spec, data, "squared_error", 0.0, None, n_threads, batch_size=len(chosen)) as problem:
+        problem.network = problem.training_network(np.random.RandomState(5))
+        batches = KERNELS.Batches(chosen, len(chosen), np.zeros(1), np.zeros((1, 3)), np.zeros(1, np.int64), False)
+        problem.team.run(
+            KERNELS.train_batches, 1, problem.network, data, batches, problem.loss,
+            KERNELS.idle_optimizer(parameters), problem.storage,
+        )  # fmt: skip
+        return problem.storage.slots[0] * batches.records[0, 1], problem.storage.slots[0].tobytes()
+
+
+def test_dropout_depends_neither_on_threads_nor_on_the_batch():
+    data = samples(n=100, dtype="float64", longest=6)
+    whole = np.arange(100)
+    gradient, bits = gradients_with_dropout(data, whole)
+    assert gradients_with_dropout(data, whole, n_threads=3)[1] == bits
+    parts = sum(gradients_with_dropout(data, part)[0] for part in (whole[:7], whole[7:60], whole[60:]))
+    np.testing.assert_allclose(parts, gradient, rtol=1e-10, atol=1e-13)
+    shuffled = np.random.default_rng(0).permutation(100)
+    np.testing.assert_allclose(gradients_with_dropout(data, shuffled)[0], gradient, rtol=1e-10, atol=1e-13)
+    other = data._replace(values=data.values[::-1].copy())
+    assert not np.allclose(gradients_with_dropout(other, whole)[0], gradient)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_dropout_keeps_the_expectation_and_the_variance(rate):
+    """Of the sum over 100 inputs of ones: mean 100, variance 100 rate / (1 - rate); masks of all samples independent."""
+    n, D = 4000, 100
+    spec = NetworkSpec("gru", D, (1,), 1, dropout=rate)
+    x = np.ones((1, n, D))
+    _, forward = network_forward(spec, np.zeros(spec.n_parameters), x, seed=1)
+    kept = forward.x[0] > 0
+    np.testing.assert_allclose(forward.x[0][kept], 1 / (1 - rate), rtol=1e-12)
+    error = 5 * np.sqrt(rate * (1 - rate) / (n * D))
+    assert abs(kept.mean() - (1 - rate)) < error
+    assert np.abs(kept.mean(axis=0) - (1 - rate)).max() < error * np.sqrt(D)  # no unit is favoured
+    assert np.abs(kept.mean(axis=1) - (1 - rate)).max() < error * np.sqrt(n)  # nor a sample
+    together = np.corrcoef(kept[:, :20].T) - np.eye(20)
+    assert np.abs(together).max() < 5 / np.sqrt(n)
+    again = network_forward(spec, np.zeros(spec.n_parameters), x, seed=2)[1].x
+    assert abs((kept == (again[0] > 0)).mean() - (rate**2 + (1 - rate) ** 2)) < error * 2
+
+
+def test_the_recurrent_mask_is_one_for_all_steps():
+    """Inputs and biases are zero, so of h' = 1 what is left after a step shows the mask: n = tanh(w m), z = r = 1/2."""
+    spec = NetworkSpec("gru", 1, (50,), 1, recurrent_dropout=0.5)
+    parameters = np.zeros(spec.n_parameters)
+    spec.views(parameters)["weight_hh_l0"][100:] = np.eye(50)
+    initial = [np.ones((2, 50))]
+    _, forward = network_forward(spec, parameters, np.zeros((3, 2, 1)), None, initial, seed=1)
+    (cache,) = forward.caches
+    assert set(np.unique(cache.mask)) == {0.0, 2.0}
+    assert (cache.mask[0] != cache.mask[1]).any()
+    h = np.ones((2, 50))
+    for t in range(3):
+        h = (np.tanh(0.5 * cache.mask * h) + h) / 2
+        np.testing.assert_allclose(cache.h[t + 1], h, rtol=1e-12)
 
 
 def test_the_blas_gets_its_threads_back():

@@ -8,24 +8,20 @@ from grukit.kernels.cpu.chunks import (
     chunk_work_size,
 )
 from grukit.kernels.cpu.epoch import Batches, train_batches
-from grukit.kernels.cpu.inference import inference_work_size, pack_network, predict_chunks, states_size
+from grukit.kernels.cpu.inference import begin_states, pack_network, predict_chunks, predict_work_size, states_size
+from grukit.kernels.cpu.layout import GRU, Dropout, DualState, GRUResetBefore, layer_cache, work_size
 from grukit.kernels.cpu.memory import aligned_empty
-from grukit.kernels.cpu.network import (
-    GRU,
-    GRUResetBefore,
-    layer_cache,
-    network_backward,
-    network_forward,
-    work_size,
-)
+from grukit.kernels.cpu.network import initial_states, network_backward, network_forward
 from grukit.kernels.cpu.optimizer import Optimizer, idle_optimizer, update
-from grukit.kernels.cpu.service import Served, serve_windows
+from grukit.kernels.cpu.service import Served, serve_windows, serve_work_size
 from grukit.kernels.cpu.team import Team, single_threaded_blas
 
 __all__ = [
     "GRU",
     "N_SLOTS",
     "Batches",
+    "Dropout",
+    "DualState",
     "GRUResetBefore",
     "Loss",
     "Optimizer",
@@ -34,15 +30,18 @@ __all__ = [
     "Storage",
     "Team",
     "aligned_empty",
+    "begin_states",
     "chunk_work_size",
     "idle_optimizer",
-    "inference_work_size",
+    "initial_states",
     "layer_cache",
     "network_backward",
     "network_forward",
     "pack_network",
     "predict_chunks",
+    "predict_work_size",
     "serve_windows",
+    "serve_work_size",
     "single_threaded_blas",
     "states_size",
     "train_batches",

@@ -11,7 +11,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from numba import njit
+from numba import njit, types
+from numba.extending import intrinsic
 
 from grukit.kernels.scalar import FASTMATH
 
@@ -34,6 +35,29 @@ inner = njit(  # type: ignore[call-overload]
 inlined = njit(nogil=True, fastmath=FASTMATH, error_model="numpy", inline="always")
 
 
+def _apart(_typing: Any) -> Any:
+    def generate(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+# Called in a function, it keeps LLVM from pasting it into its callers: for what is called in many places and takes no time.
+apart: Any = intrinsic(_apart)
+
+
+def _key_by_sources(cache: Any) -> None:
+    """Give the files of a kernel's cache a name that changes with the sources.
+
+    Numba watches the file of the function alone, but most of what it compiles here comes from other files; and it reads
+    the types in an index before it asks whether the index is stale, which fails where another version had other types.
+    """
+    own = cache._cache_file
+    base = own._index_name.removesuffix(".nbi")
+    cache._cache_file = type(own)(cache._cache_path, f"{base}.{SOURCES[:12]}", SOURCES)
+
+
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile for Python and cache on disk, so that the second process starts warm.
 
@@ -43,8 +67,7 @@ def kernel(function: Callable[..., Any]) -> Any:
     options: dict[str, Any] = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
     try:
         compiled = njit(cache=True, **options)(function)
-        # Numba watches the file of the function alone, but most of what it compiles here comes from other files.
-        compiled._cache._cache_file._source_stamp = SOURCES
+        _key_by_sources(compiled._cache)
         return compiled
     except RuntimeError as error:
         if "no locator available" not in str(error):

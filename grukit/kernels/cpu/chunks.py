@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from grukit.kernels.cpu._jit import inlined, inner, kernel
-from grukit.kernels.cpu.network import INPUTS, UNITS, layer_cache, network_backward, network_forward, work_size
+from grukit.kernels.cpu.decay import last_seen
+from grukit.kernels.cpu.layout import UNITS, n_columns, work_size
+from grukit.kernels.cpu.network import initial_states, network_backward, network_forward
 from grukit.kernels.scalar import ZERO, loss_derivative, loss_value
 
 N_SLOTS = 16  # partial gradients kept apart; more threads than this find nothing to do
@@ -51,21 +53,24 @@ def chunk_work_size(network: Any, T: int, rows: int) -> int:
     """Numbers in the workspace of one thread: inputs, outputs, caches."""
     layers = network.layers
     n_outputs = rows * T if network.per_step else rows
-    return T * rows * layers[0, INPUTS] + n_outputs * layers[-1, UNITS] + work_size(layers, T, rows)
+    return T * rows * n_columns(network) + n_outputs * layers[-1, UNITS] + work_size(network, T, rows)
 
 
 @inner
-def gather(samples: Any, chunk: Any, x: Any, lengths: Any) -> None:
+def gather(network: Any, samples: Any, chunk: Any, x: Any, lengths: Any) -> None:
     """Copy sequences out of the table, time first; what lies beyond a row's end is zero and never used.
 
-    chunk    (B,)       in   numbers of the samples
+    chunk    (n,)       in   numbers of the samples, n <= B; the rows behind them get no steps
     x        (T, B, D)  out
     lengths  (B,)       out
     """
     T, B, D = x.shape
     for b in range(B):
-        start, n = samples.starts[chunk[b]], samples.lengths[chunk[b]]
+        start, n = (samples.starts[chunk[b]], samples.lengths[chunk[b]]) if b < chunk.size else (0, 0)
         lengths[b] = n
+        if network.decay:
+            last_seen(samples.values, start, n, b, x)
+            continue
         for t in range(T):
             for d in range(D):
                 x[t, b, d] = samples.values[start + t, d] if t < n else ZERO
@@ -81,19 +86,18 @@ def _longest(samples: Any, chunk: Any) -> int:
 
 @inlined
 def outputs_of_chunk(network: Any, parameters: Any, samples: Any, chunk: Any, work: Any) -> Any:
-    """Forward pass of one chunk; returns x, outputs and the rest of ``work``."""
+    """Forward pass of one chunk; returns x, lengths, outputs and the rest of ``work``."""
     T, B = _longest(samples, chunk), chunk.size
-    D, K = network.layers[0, INPUTS], network.layers[-1, UNITS]
+    D, K = n_columns(network), network.layers[-1, UNITS]
     n_outputs = T * B if network.per_step else B
     lengths = np.empty(B, np.int64)
     x = work[: T * B * D].reshape(T, B, D)
     outputs = work[x.size : x.size + n_outputs * K].reshape(n_outputs, K)
     rest = work[x.size + n_outputs * K :]
-    gather(samples, chunk, x, lengths)
-    for index in range(network.layers.shape[0] - 1):
-        layer_cache(rest, network.layers, index, T, B).h[0] = ZERO
-    network_forward(network, parameters, x, lengths, rest, outputs)
-    return x, outputs, rest
+    gather(network, samples, chunk, x, lengths)
+    initial_states(network, parameters, rest, T, B)
+    network_forward(network, parameters, x, lengths, chunk, rest, outputs)
+    return x, lengths, outputs, rest
 
 
 @inlined
@@ -156,10 +160,10 @@ def gradients_of_batch(
             storage.slots[slot] = ZERO
         for c in range(slot, n_chunks, n_slots):
             chunk = batch[c * loss.rows : (c + 1) * loss.rows]
-            x, outputs, rest = outputs_of_chunk(network, parameters, samples, chunk, work)
+            x, lengths, outputs, rest = outputs_of_chunk(network, parameters, samples, chunk, work)
             total += loss_of_chunk(network, samples, chunk, loss, scale, outputs)
             if storage.slots.shape[0] > 0:
-                network_backward(network, parameters, x, rest, outputs, nowhere, storage.slots[slot])
+                network_backward(network, parameters, x, lengths, chunk, rest, outputs, nowhere, storage.slots[slot])
         storage.losses[slot] = total
 
 

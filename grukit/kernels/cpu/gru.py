@@ -3,46 +3,71 @@
 from typing import Any
 
 from grukit.kernels.cpu._jit import inlined, inner
-from grukit.kernels.cpu.products import pack, panel_width, product_packed
-from grukit.kernels.cpu.recurrent import PROJECTED, N, Q, R, Z, carry, joint_biases, layer_gradients, project_inputs
-from grukit.kernels.scalar import ONE, ZERO, sigmoid, tanh
+from grukit.kernels.cpu.products import clear, copy, multiply, pack, panel_width, product_packed, step_width
+from grukit.kernels.cpu.recurrent import (
+    PROJECTED,
+    N,
+    Q,
+    R,
+    Z,
+    carry,
+    decay_step_backward,
+    joint_biases,
+    layer_gradients,
+    project_inputs,
+    project_steps,
+    steps_together,
+    times,
+    times_each,
+)
+from grukit.kernels.scalar import ONE, sigmoid, tanh
 
 
 @inlined
-def gru_forward(x: Any, weights: Any, lengths: Any, h: Any, gates: Any, rows: Any, scratch: Any) -> None:
+def gru_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, rows: Any, scratch: Any) -> None:
     """All steps of one layer, reset gate after the recurrent product.
 
     x        (T, B, D)      in   inputs
     weights  Weights        in   w_ih (3H, D), w_hh (3H, H), b_ih (3H,), b_hh (3H,)
     lengths  (B,)           in   steps of each row, 0..T; a row keeps its state beyond its end
-    h        (T+1, B, H)    in   h[0], the initial state
-                            out  h[1:], the states
-    gates    (4, T, B, H)   out  planes r, z, q = W_hn h' + b_hn, n
-    rows     (B, 3H)        scratch
+    masked                  in   whether the state is multiplied by the mask as it enters the recurrent product
+    cache    Cache          in   h[0], mask, decay[0];  out  h[1:], decay[1], gates: r, z, q = W_hn h' + b_hn, n
+    rows     (3 B H,)       scratch, or longer
     scratch  (scratch_size,)  scratch
     """
+    h, gates, decay = cache.h, cache.gates, cache.decay
     T, B, H = gates.shape[1:]
     D = x.shape[2]
     size = B * H
     width = panel_width(B, H, H)
     packed, packed_ih, rest = scratch[: 3 * H * H], scratch[3 * H * H : 3 * H * (H + D)], scratch[3 * H * (H + D) :]
-    q_bias, part = rest[:size], rest[size:]
+    q_bias, thinned, part = rest[:size], rest[size : 2 * size].reshape(B, H), rest[2 * size :]
     for gate in range(3):
         pack(weights.w_hh[gate * H : (gate + 1) * H].T, width, packed[gate * H * H : (gate + 1) * H * H])
     pack(weights.w_ih.T, H, packed_ih)
     for i in range(size):
         q_bias[i] = weights.b_hh[2 * H + i % H]
     biases = joint_biases(weights, 2)
-    products = rows.reshape(3, B, H)
+    products = rows[: 3 * size].reshape(3, B, H)
     shortest = lengths.min()
     together = max(1, PROJECTED // (4 * size))
     for t in range(T):
         if t % together == 0:
             project_inputs(x, packed_ih, biases, t, min(t + together, T), gates)
+        previous = h[t]
+        if decay.shape[0] > 0:
+            previous = decay[1, t]
+            times(h[t], decay[0, t], previous)
+        entered = previous
+        if masked:
+            entered = thinned
+            times(previous, cache.mask, entered)
         for gate in range(3):
-            product_packed(h[t], packed[gate * H * H : (gate + 1) * H * H], width, part, products[gate])
+            product_packed(entered, packed[gate * H * H : (gate + 1) * H * H], width, part, products[gate])
         flat = gates.reshape(4, T, size)
-        _gru_step_forward(rows.reshape(3, size), q_bias, h[t].reshape(size), flat, t, h[t + 1].reshape(size))
+        _gru_step_forward(
+            rows[: 3 * size].reshape(3, size), q_bias, previous.reshape(size), flat, t, h[t + 1].reshape(size)
+        )
         if t >= shortest:
             for b in range(B):
                 if t >= lengths[b]:
@@ -74,36 +99,44 @@ def _gru_step_forward(products: Any, q_bias: Any, h_previous: Any, gates: Any, t
 
 @inlined
 def gru_backward(
-    d_states: Any, x: Any, weights: Any, h: Any, gates: Any, rows: Any, scratch: Any, d_h: Any, d_x: Any, d_weights: Any
+    d_states: Any, x: Any, weights: Any, masked: bool, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
 ) -> None:
-    """Gradients of :func:`gru_forward`, the same steps in reverse; ``gates`` is overwritten by the gate gradients.
+    """Gradients of :func:`gru_forward`, the same steps in reverse; ``cache.gates`` is overwritten by the gate gradients.
 
     d_states   (T, B, H) or (0, B, H)  in   gradient that reaches each h[t+1] from outside; empty: only the last state's
-    x, weights, h                      in   as in the forward pass
-    gates      (4, T, B, H)            in   r, z, q, n
-                                       out  gradients of the pre-activations: r, z, recurrent part of n, n
-    rows       (B, 3H)                 scratch
+    x, weights, masked                 in   as in the forward pass
+    cache      Cache                   in   as the forward pass left it; d_h of h[T]
+                                       out  d_h of h[0]; gates: gradients of the pre-activations r, z, recurrent part of n, n;
+                                            decay[0]: its gradient; what entered the product is multiplied by the mask
+    rows       (3 B H,)                scratch, or longer
     scratch    (scratch_size,)         scratch
-    d_h        (B, H)                  in   gradient of h[T];  out  gradient of h[0]
     d_x        (T, B, D) or (0, B, D)  out  gradient of x; empty: not wanted
     d_weights  Weights                 out  added to
     """
+    h, gates, decay, mask, d_h = cache.h, cache.gates, cache.decay, cache.mask, cache.d_h
     T, B, H = gates.shape[1:]
     width = panel_width(B, 3 * H, H)
     packed, through, part = scratch[: 3 * H * H], scratch[3 * H * H : 3 * H * H + B * H], scratch[3 * H * H + B * H :]
     pack(weights.w_hh, width, packed)
-    through[:] = ZERO
-    d = d_h.reshape(B * H)
+    previous = decay[1] if decay.shape[0] > 0 else h[:T]
+    clear(through.reshape(B, H))
+    d, side = d_h.reshape(B * H), rows[: 3 * B * H].reshape(B, 3 * H)
     for t in range(T - 1, -1, -1):
-        _gru_step_backward(d_states, h[t].reshape(B * H), gates.reshape(4, T, B * H), t, through, d)
+        _gru_step_backward(d_states, previous[t].reshape(B * H), gates.reshape(4, T, B * H), t, through, d)
         for gate, plane in ((0, R), (1, Z), (2, Q)):
             for b in range(B):
                 for j in range(H):
-                    rows[b, gate * H + j] = gates[plane, t, b, j]
-        product_packed(rows, packed, width, part, through.reshape(B, H))
+                    side[b, gate * H + j] = gates[plane, t, b, j]
+        product_packed(side, packed, width, part, through.reshape(B, H))
+        if masked:
+            times(through.reshape(B, H), mask, through.reshape(B, H))
+        if decay.shape[0] > 0:
+            decay_step_backward(h[t], decay[0, t], d_h, through.reshape(B, H))
     for i in range(B * H):
         d[i] += through[i]
-    layer_gradients(x, h[:T], h[:T], Q, weights, gates, scratch, d_x, d_weights)
+    if masked:
+        times_each(previous, mask)
+    layer_gradients(x, previous, previous, Q, weights, gates, scratch, d_x, d_weights)
 
 
 @inner
@@ -125,3 +158,51 @@ def _gru_step_backward(d_states: Any, h_previous: Any, gates: Any, t: int, throu
         r[i] = d_r
         z[i] = d_z
         n[i] = d_n
+
+
+@inner
+def gru_pack(w_hh: Any, rows: int, packed: Any) -> None:
+    """Pack the recurrent weights (3H, H) for :func:`gru_steps` of ``rows`` sequences; packed (3H H,) out."""
+    pack(w_hh.T, step_width(rows, w_hh.shape[1], w_hh.shape[0], packed), packed)
+
+
+@inner
+def gru_steps(x: Any, lengths: Any, weights: Any, decay: Any, h: Any, outputs: Any, work: Any) -> None:
+    """All steps of one layer at inference, keeping nothing but the state.
+
+    x        (T, B, D)               in
+    lengths  (B,)                    in            steps of each row, 0..T; a row keeps its state beyond its end
+    weights  Packed                  in
+    decay    (T, B, H) or (0, B, H)  in            factors of the state before each step, where there are any
+    h        (B, H)                  in and out
+    outputs  (T, B, H) or (0, B, H)  out           the states, where they are wanted
+    work     (steps_work_size,)      scratch
+    """
+    T, B, _ = x.shape
+    H = h.shape[1]
+    together = steps_together(T, 3 * B * H)
+    projected, rest = work[: together * 3 * B * H].reshape(together, B, 3 * H), work[together * 3 * B * H :]
+    rows, part = rest[: 3 * B * H].reshape(B, 3 * H), rest[3 * B * H :]
+    width = step_width(B, H, 3 * H, weights.w_hh)
+    for t in range(T):
+        if t % together == 0:
+            project_steps(x, t, min(t + together, T), weights, part, projected)
+        if decay.shape[0] > 0:
+            times(h, decay[t], h)
+        multiply(h, weights.w_hh, width, part, rows)
+        for b in range(B):
+            if t < lengths[b]:
+                _gru_step(projected[t % together, b], rows[b], weights.b_hh, h[b])
+        if outputs.shape[0] > 0:
+            copy(h, outputs[t])
+
+
+@inner
+def _gru_step(projected: Any, products: Any, b_hh: Any, h: Any) -> None:
+    """The gates of one row: projected W_i x + b (3H,) and products W_h h (3H,) in, h (H,) in and out."""
+    H = h.size
+    for j in range(H):
+        r = sigmoid(projected[j] + products[j])
+        z = sigmoid(projected[H + j] + products[H + j])
+        n = tanh(projected[2 * H + j] + r * (products[2 * H + j] + b_hh[2 * H + j]))
+        h[j] = n + z * (h[j] - n)

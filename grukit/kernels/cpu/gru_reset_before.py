@@ -2,40 +2,68 @@
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import inlined
-from grukit.kernels.cpu.products import pack, panel_width, product_packed
-from grukit.kernels.cpu.recurrent import PROJECTED, N, Q, R, Z, carry, joint_biases, layer_gradients, project_inputs
+from grukit.kernels.cpu._jit import inlined, inner
+from grukit.kernels.cpu.products import clear, copy, multiply, pack, panel_width, product_packed, step_width
+from grukit.kernels.cpu.recurrent import (
+    PROJECTED,
+    N,
+    Q,
+    R,
+    Z,
+    carry,
+    decay_step_backward,
+    joint_biases,
+    layer_gradients,
+    project_inputs,
+    project_steps,
+    steps_together,
+    times,
+    times_each,
+)
 from grukit.kernels.scalar import ONE, ZERO, sigmoid, tanh
 
 
 @inlined
-def gru_reset_before_forward(x: Any, weights: Any, lengths: Any, h: Any, gates: Any, rows: Any, scratch: Any) -> None:
+def gru_reset_before_forward(
+    x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, rows: Any, scratch: Any
+) -> None:
     """All steps of one layer, reset gate before the recurrent product (Cho et al. 2014).
 
-    Arguments as :func:`gru_forward`, but the plane q of ``gates`` holds r * h', the input of the candidate's product.
+    Arguments as :func:`gru_forward`, but the plane q of ``gates`` holds r * h' (times
+    the mask), the input of the candidate's product.
     """
+    h, gates, decay = cache.h, cache.gates, cache.decay
     T, B, H = gates.shape[1:]
     biases = joint_biases(weights, 3)
-    flat = rows.reshape(3 * B * H)
-    rows_rz, rows_n = flat[: 2 * B * H].reshape(B, 2 * H), flat[2 * B * H :].reshape(B, H)
+    size = B * H
+    rows_rz, rows_n = rows[: 2 * size].reshape(B, 2 * H), rows[2 * size : 3 * size].reshape(B, H)
     D = x.shape[2]
     width_rz, width_n = panel_width(B, H, 2 * H), panel_width(B, H, H)
     packed_rz, packed_n = scratch[: 2 * H * H], scratch[2 * H * H : 3 * H * H]
-    packed_ih, part = scratch[3 * H * H : 3 * H * (H + D)], scratch[3 * H * (H + D) :]
+    packed_ih, rest = scratch[3 * H * H : 3 * H * (H + D)], scratch[3 * H * (H + D) :]
+    thinned, part = rest[:size].reshape(B, H), rest[size:]
     pack(weights.w_ih.T, H, packed_ih)
-    together = max(1, PROJECTED // (4 * B * H))
+    together = max(1, PROJECTED // (4 * size))
     pack(weights.w_hh[: 2 * H].T, width_rz, packed_rz)
     pack(weights.w_hh[2 * H :].T, width_n, packed_n)
     for t in range(T):
         if t % together == 0:
             project_inputs(x, packed_ih, biases, t, min(t + together, T), gates)
-        product_packed(h[t], packed_rz, width_rz, part, rows_rz)
+        previous = h[t]
+        if decay.shape[0] > 0:
+            previous = decay[1, t]
+            times(h[t], decay[0, t], previous)
+        entered = previous
+        if masked:
+            entered = thinned
+            times(previous, cache.mask, entered)
+        product_packed(entered, packed_rz, width_rz, part, rows_rz)
         for b in range(B):
             for j in range(H):
                 r = sigmoid(gates[R, t, b, j] + rows_rz[b, j])
                 gates[R, t, b, j] = r
                 gates[Z, t, b, j] = sigmoid(gates[Z, t, b, j] + rows_rz[b, H + j])
-                gates[Q, t, b, j] = r * h[t, b, j]
+                gates[Q, t, b, j] = r * entered[b, j]
         product_packed(gates[Q, t], packed_n, width_n, part, rows_n)
         for b in range(B):
             if t >= lengths[b]:
@@ -44,41 +72,103 @@ def gru_reset_before_forward(x: Any, weights: Any, lengths: Any, h: Any, gates: 
             for j in range(H):
                 n = tanh(gates[N, t, b, j] + rows_n[b, j])
                 gates[N, t, b, j] = n
-                h[t + 1, b, j] = n + gates[Z, t, b, j] * (h[t, b, j] - n)
+                h[t + 1, b, j] = n + gates[Z, t, b, j] * (previous[b, j] - n)
 
 
 @inlined
 def gru_reset_before_backward(
-    d_states: Any, x: Any, weights: Any, h: Any, gates: Any, rows: Any, scratch: Any, d_h: Any, d_x: Any, d_weights: Any
+    d_states: Any, x: Any, weights: Any, masked: bool, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
 ) -> None:
     """Gradients of :func:`gru_reset_before_forward`; arguments as :func:`gru_backward`."""
+    h, gates, decay, mask, d_h = cache.h, cache.gates, cache.decay, cache.mask, cache.d_h
     T, B, H = gates.shape[1:]
     width_rz, width_n = panel_width(B, 2 * H, H), panel_width(B, H, H)
     packed_rz, packed_n = scratch[: 2 * H * H], scratch[2 * H * H : 3 * H * H]
     pack(weights.w_hh[: 2 * H], width_rz, packed_rz)
     pack(weights.w_hh[2 * H :], width_n, packed_n)
-    flat = rows.reshape(3 * B * H)
-    rows_rz, d_reset = flat[: 2 * B * H].reshape(B, 2 * H), flat[2 * B * H :].reshape(B, H)
+    rows_rz, d_reset = rows[: 2 * B * H].reshape(B, 2 * H), rows[2 * B * H : 3 * B * H].reshape(B, H)
     through = scratch[3 * H * H : 3 * H * H + B * H].reshape(B, H)
     part = scratch[3 * H * H + B * H :]
-    through[:] = ZERO
+    previous = decay[1] if decay.shape[0] > 0 else h[:T]
+    clear(through)
     for t in range(T - 1, -1, -1):
         for b in range(B):
             for j in range(H):
                 d = d_h[b, j] + through[b, j] + (d_states[t, b, j] if d_states.shape[0] > 0 else ZERO)
                 z, n = gates[Z, t, b, j], gates[N, t, b, j]
                 d_h[b, j] = d * z
-                gates[Z, t, b, j] = d * (h[t, b, j] - n) * (z - z * z)
+                gates[Z, t, b, j] = d * (previous[t, b, j] - n) * (z - z * z)
                 gates[N, t, b, j] = d * (ONE - z) * (ONE - n * n)
         product_packed(gates[N, t], packed_n, width_n, part, d_reset)
+        if masked:
+            times(d_reset, mask, d_reset)
         for b in range(B):
             for j in range(H):
                 r = gates[R, t, b, j]
                 d_h[b, j] += d_reset[b, j] * r
-                rows_rz[b, j] = gates[R, t, b, j] = d_reset[b, j] * h[t, b, j] * (r - r * r)
+                rows_rz[b, j] = gates[R, t, b, j] = d_reset[b, j] * previous[t, b, j] * (r - r * r)
                 rows_rz[b, H + j] = gates[Z, t, b, j]
         product_packed(rows_rz, packed_rz, width_rz, part, through)
+        if masked:
+            times(through, mask, through)
+        if decay.shape[0] > 0:
+            decay_step_backward(h[t], decay[0, t], d_h, through)
     for b in range(B):
         for j in range(H):
             d_h[b, j] += through[b, j]
-    layer_gradients(x, h[:T], gates[Q], N, weights, gates, scratch, d_x, d_weights)
+    if masked:
+        times_each(previous, mask)
+    layer_gradients(x, previous, gates[Q], N, weights, gates, scratch, d_x, d_weights)
+
+
+@inner
+def gru_reset_before_pack(w_hh: Any, rows: int, packed: Any) -> None:
+    """As :func:`gru_pack`: the gates r and z together, the candidate apart."""
+    H = w_hh.shape[1]
+    pack(w_hh[: 2 * H].T, step_width(rows, H, 2 * H, packed), packed[: 2 * H * H])
+    pack(w_hh[2 * H :].T, step_width(rows, H, H, packed), packed[2 * H * H :])
+
+
+@inner
+def gru_reset_before_steps(x: Any, lengths: Any, weights: Any, decay: Any, h: Any, outputs: Any, work: Any) -> None:
+    """As :func:`gru_steps`, reset gate before the recurrent product."""
+    T, B, _ = x.shape
+    H = h.shape[1]
+    size = B * H
+    together = steps_together(T, 3 * size)
+    projected, rest = work[: together * 3 * size].reshape(together, B, 3 * H), work[together * 3 * size :]
+    rows, reset = rest[: 2 * size].reshape(B, 2 * H), rest[2 * size : 3 * size].reshape(B, H)
+    rows_n, part = rest[3 * size : 4 * size].reshape(B, H), rest[4 * size :]
+    w_rz, w_n = weights.w_hh[: 2 * H * H], weights.w_hh[2 * H * H :]
+    width_rz, width_n = step_width(B, H, 2 * H, w_rz), step_width(B, H, H, w_n)
+    for t in range(T):
+        if t % together == 0:
+            project_steps(x, t, min(t + together, T), weights, part, projected)
+        if decay.shape[0] > 0:
+            times(h, decay[t], h)
+        multiply(h, w_rz, width_rz, part, rows)
+        for b in range(B):
+            _reset(projected[t % together, b], rows[b], h[b], reset[b])
+        multiply(reset, w_n, width_n, part, rows_n)
+        for b in range(B):
+            if t < lengths[b]:
+                _update(projected[t % together, b], rows[b], rows_n[b], weights.b_hh, h[b])
+        if outputs.shape[0] > 0:
+            copy(h, outputs[t])
+
+
+@inner
+def _reset(projected: Any, products: Any, h: Any, reset: Any) -> None:
+    """Write r h' of one row (H,) into ``reset``."""
+    for j in range(h.size):
+        reset[j] = sigmoid(projected[j] + products[j]) * h[j]
+
+
+@inner
+def _update(projected: Any, products: Any, product_n: Any, b_hh: Any, h: Any) -> None:
+    """The rest of a step of one row; h (H,) in and out."""
+    H = h.size
+    for j in range(H):
+        z = sigmoid(projected[H + j] + products[H + j])
+        n = tanh(projected[2 * H + j] + product_n[j] + b_hh[2 * H + j])
+        h[j] = n + z * (h[j] - n)

@@ -1,166 +1,172 @@
-"""Inference: one step at a time through all layers, keeping nothing but the states.
+"""Inference: layer by layer, keeping nothing but the states that the layer above reads.
 
 The weights are packed once: a copy of the flat parameters with the same offsets, in which each layer's matrices are
 transposed, and cut into panels where the BLAS wants them, and the biases that only ever come together are added up.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba.extending import overload
 
 from grukit.kernels.cpu._jit import inlined, inner, kernel
-from grukit.kernels.cpu.linear import linear_forward
-from grukit.kernels.cpu.network import (
+from grukit.kernels.cpu.cells import layer_steps, pack_recurrent
+from grukit.kernels.cpu.chunks import gather
+from grukit.kernels.cpu.decay import decay_forward
+from grukit.kernels.cpu.directions import join, turn
+from grukit.kernels.cpu.layout import (
     B_HH,
     B_IH,
-    GRU,
+    H_0,
     INPUTS,
     UNITS,
     W_HH,
     W_IH,
-    GRUResetBefore,
+    cell_storage,
     head_weights,
     layer_weights,
+    n_columns,
+    n_directions,
     widest,
 )
-from grukit.kernels.cpu.products import multiply, pack, step_width
-from grukit.kernels.scalar import ZERO, sigmoid, tanh
+from grukit.kernels.cpu.linear import linear_forward
+from grukit.kernels.cpu.products import pack, step_width
+from grukit.kernels.cpu.recurrent import PROJECTED
+from grukit.kernels.scalar import ZERO
+
+
+class Packed(NamedTuple):
+    """One direction of a layer, packed: w_ih (3H D,), w_hh (G H H,), b_ih (G H,), b_hh (3H,) or (0,)."""
+
+    w_ih: np.ndarray
+    w_hh: np.ndarray
+    b_ih: np.ndarray
+    b_hh: np.ndarray
 
 
 @kernel
 def pack_network(network: Any, parameters: Any, rows: int, packed: Any) -> None:
     """Pack the weights for steps of ``rows`` sequences; parameters (P,) in, packed (P,) out."""
-    layers = network.layers
     for i in range(parameters.size):
         packed[i] = parameters[i]
-    for index in range(layers.shape[0] - 1):
-        D, H = layers[index, INPUTS], layers[index, UNITS]
-        weights = layer_weights(parameters, layers[index])
-        at = layers[index, W_IH]
-        pack(weights.w_ih.T, step_width(rows, D, 3 * H, packed), packed[at : at + 3 * H * D])
-        at = layers[index, W_HH]
-        pack_recurrent(network, weights.w_hh, rows, packed[at : at + 3 * H * H])
-        for i in range(2 * H):
-            packed[layers[index, B_IH] + i] += weights.b_hh[i]
-
-
-def pack_recurrent(network: Any, w_hh: Any, rows: int, packed: Any) -> None:
-    """Pack the recurrent weights as the network's cell uses them; a name for kernels."""
-    raise NotImplementedError("kernels only")
-
-
-@overload(pack_recurrent)
-def _pack_recurrent(network: Any, w_hh: Any, rows: int, packed: Any) -> Any:
-    def gru(network: Any, w_hh: Any, rows: int, packed: Any) -> None:
-        pack(w_hh.T, step_width(rows, w_hh.shape[1], w_hh.shape[0], packed), packed)
-
-    def reset_before(network: Any, w_hh: Any, rows: int, packed: Any) -> None:
-        H = w_hh.shape[1]
-        pack(w_hh[: 2 * H].T, step_width(rows, H, 2 * H, packed), packed[: 2 * H * H])
-        pack(w_hh[2 * H :].T, step_width(rows, H, H, packed), packed[2 * H * H :])
-
-    return {GRU: gru, GRUResetBefore: reset_before}[network.instance_class]
+    for row in range(network.layers.shape[0] - 1):
+        weights = layer_weights(network, parameters, network.layers[row])
+        own = _packed_layer(network, packed, row)
+        n, D = weights.w_ih.shape
+        pack(weights.w_ih.T, step_width(rows, D, n, packed), own.w_ih)
+        pack_recurrent(network, weights.w_hh, rows, own.w_hh)
+        # b_hh of the candidate stands apart: it is multiplied by r, or added to a product of its own.
+        for i in range(weights.b_hh.size // 3 * 2):
+            own.b_ih[i] += weights.b_hh[i]
 
 
 @inner
-def _gru_step(x: Any, active: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, h: Any, work: Any) -> None:
-    """One step of one layer; h (B, H) in and out, w_ih, w_hh packed (3H D,), (3H H,), b_ih with r and z of b_hh added."""
-    B, H = h.shape
-    n = B * 3 * H
-    rows_x, rows_h, part = work[:n].reshape(B, 3 * H), work[n : 2 * n].reshape(B, 3 * H), work[2 * n :]
-    multiply(x, w_ih, step_width(B, x.shape[1], 3 * H, w_ih), part, rows_x)
-    multiply(h, w_hh, step_width(B, H, 3 * H, w_hh), part, rows_h)
-    for b in range(B):
-        if not active[b]:
-            continue
-        for j in range(H):
-            r = sigmoid(rows_x[b, j] + rows_h[b, j] + b_ih[j])
-            z = sigmoid(rows_x[b, H + j] + rows_h[b, H + j] + b_ih[H + j])
-            q = rows_h[b, 2 * H + j] + b_hh[2 * H + j]
-            n_j = tanh(rows_x[b, 2 * H + j] + b_ih[2 * H + j] + r * q)
-            h[b, j] = n_j + z * (h[b, j] - n_j)
-
-
-@inner
-def _gru_reset_before_step(x: Any, active: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, h: Any, work: Any) -> None:
-    """As :func:`_gru_step`, reset gate before the recurrent product."""
-    B, H = h.shape
-    n = B * H
-    rows_x, rows_rz = work[: 3 * n].reshape(B, 3 * H), work[3 * n : 5 * n].reshape(B, 2 * H)
-    reset, rows_n, part = work[5 * n : 6 * n].reshape(B, H), work[6 * n : 7 * n].reshape(B, H), work[7 * n :]
-    multiply(x, w_ih, step_width(B, x.shape[1], 3 * H, w_ih), part, rows_x)
-    multiply(h, w_hh[: 2 * H * H], step_width(B, H, 2 * H, w_hh), part, rows_rz)
-    for b in range(B):
-        for j in range(H):
-            reset[b, j] = sigmoid(rows_x[b, j] + rows_rz[b, j] + b_ih[j]) * h[b, j]
-    multiply(reset, w_hh[2 * H * H :], step_width(B, H, H, w_hh), part, rows_n)
-    for b in range(B):
-        if not active[b]:
-            continue
-        for j in range(H):
-            z = sigmoid(rows_x[b, H + j] + rows_rz[b, H + j] + b_ih[H + j])
-            n_j = tanh(rows_x[b, 2 * H + j] + b_ih[2 * H + j] + rows_n[b, j] + b_hh[2 * H + j])
-            h[b, j] = n_j + z * (h[b, j] - n_j)
-
-
-def layer_step(
-    network: Any, x: Any, active: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, h: Any, work: Any
-) -> None:
-    """One step of one layer of the network's cell; a name for kernels."""
-    raise NotImplementedError("kernels only")
-
-
-@overload(layer_step)
-def _layer_step(
-    network: Any, x: Any, active: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, h: Any, work: Any
-) -> Any:
-    step = {GRU: _gru_step, GRUResetBefore: _gru_reset_before_step}[network.instance_class]
-
-    def run(network: Any, x: Any, active: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, h: Any, work: Any) -> None:
-        step(x, active, w_ih, w_hh, b_ih, b_hh, h, work)
-
-    return run
+def _packed_layer(network: Any, packed: Any, row: int) -> Any:
+    """The views of row ``row`` of the layer table in the packed parameters."""
+    layer, blocks = network.layers[row], cell_storage(network).blocks
+    D, H = layer[INPUTS], layer[UNITS]
+    return Packed(
+        packed[layer[W_IH] : layer[W_IH] + 3 * H * D],
+        packed[layer[W_HH] : layer[W_HH] + blocks * H * H],
+        packed[layer[B_IH] : layer[B_IH] + blocks * H],
+        packed[layer[B_HH] : layer[B_HH] + (3 * H if blocks == 3 else 0)],
+    )
 
 
 @kernel
 def states_size(network: Any, rows: int) -> int:
-    """Numbers in the states of all layers, one layer's (rows, H) after another's."""
+    """Numbers in the states of all layers, one direction's (states, rows, H) after another's."""
     total = 0
-    for index in range(network.layers.shape[0] - 1):
-        total += rows * network.layers[index, UNITS]
+    for row in range(network.layers.shape[0] - 1):
+        total += cell_storage(network).states * rows * network.layers[row, UNITS]
     return total
 
 
 @kernel
-def inference_work_size(network: Any, rows: int) -> int:
-    """Numbers in the workspace of :func:`network_step`, of ``rows`` sequences, and their inputs and outputs."""
+def begin_states(network: Any, packed: Any, rows: int, states: Any) -> None:
+    """Write the states before the first step, learned or zero, into states (states_size,)."""
+    at = 0
+    memory = cell_storage(network).memory
+    for row in range(network.layers.shape[0] - 1):
+        H, learned = network.layers[row, UNITS], network.layers[row, H_0]
+        for state in range(1 + memory):
+            for b in range(rows):
+                for j in range(H):
+                    value = packed[learned + state * H + j] if learned >= 0 else ZERO
+                    states[at + (state * rows + b) * H + j] = value
+        at += cell_storage(network).states * rows * H
+
+
+@inner
+def _handed_size(network: Any, T: int, rows: int) -> int:
+    """Numbers of the widest states that a layer hands up."""
+    return T * rows * n_directions(network) * widest(network.layers)
+
+
+@kernel
+def inference_work_size(network: Any, T: int, rows: int) -> int:
+    """Numbers in the workspace of :func:`network_steps`, of ``rows`` sequences of at most T steps."""
     layers = network.layers
-    return rows * (10 * widest(layers) + layers[0, INPUTS] + layers[-1, UNITS])
+    numbers = 3 * rows * widest(layers)
+    buffers = 2 * _handed_size(network, T, rows)
+    if network.bidirectional:
+        buffers += T * rows * (max(layers[0, INPUTS], 2 * widest(layers)) + widest(layers))
+    if network.decay:
+        buffers += T * rows * (layers[0, INPUTS] + layers[0, UNITS])
+    projected = max(numbers, min(T * numbers, PROJECTED))
+    return buffers + projected + 3 * numbers
+
+
+@inner
+def _place(states: Any, left: int, out: Any) -> None:
+    """Write states (B, H) into the columns of out from ``left`` on."""
+    for b in range(states.shape[0]):
+        for j in range(states.shape[1]):
+            out[b, left + j] = states[b, j]
 
 
 @inlined
-def network_step(network: Any, packed: Any, x: Any, active: Any, states: Any, work: Any) -> Any:
-    """One step of all layers; returns the view of the last layer's states (B, H).
+def network_steps(network: Any, packed: Any, x: Any, lengths: Any, states: Any, work: Any) -> Any:
+    """All steps of all layers; returns what the head reads: (T, B, units), or (1, B, units) after each row's last step.
 
-    packed  (P,)            in   from :func:`pack_network`, for as many rows
-    x       (B, D)          in
-    active  (B,)            in   whether a row takes the step; the others keep their states
-    states  (states_size,)  in and out
-    work    (inference_work_size,)  scratch
+    packed   (P,)            in   from :func:`pack_network`, for as many rows
+    x        (T, B, n_columns)  in
+    lengths  (B,)            in   steps of each row, 0..T; a row keeps its states beyond its end
+    states   (states_size,)  in and out
+    work     (inference_work_size,)  scratch
     """
-    B = x.shape[0]
-    at = 0
-    below = x
-    for index in range(network.layers.shape[0] - 1):
-        layer = network.layers[index]
-        D, H = layer[INPUTS], layer[UNITS]
-        h = states[at : at + B * H].reshape(B, H)
-        at += B * H
-        w_ih, w_hh = packed[layer[W_IH] : layer[W_IH] + 3 * H * D], packed[layer[W_HH] : layer[W_HH] + 3 * H * H]
-        b_ih, b_hh = packed[layer[B_IH] : layer[B_IH] + 3 * H], packed[layer[B_HH] : layer[B_HH] + 3 * H]
-        layer_step(network, below, active, w_ih, w_hh, b_ih, b_hh, h, work)
-        below = h
+    T, B, _ = x.shape
+    layers, directions, n_states = network.layers, n_directions(network), cell_storage(network).states
+    n_layers = (layers.shape[0] - 1) // directions
+    size = _handed_size(network, T, B)
+    rest = work[2 * size :]
+    below, decay, at = x, rest[:0].reshape(0, B, layers[0, UNITS]), 0
+    if network.decay:
+        D, H = layers[0, INPUTS], layers[0, UNITS]
+        below, rest = rest[: T * B * D].reshape(T, B, D), rest[T * B * D :]
+        decay, rest = rest[: T * B * H].reshape(T, B, H), rest[T * B * H :]
+        decay_forward(network, packed, x, lengths, below, decay)
+    for index in range(n_layers):
+        whole = network.per_step or index < n_layers - 1
+        H = layers[directions * index, UNITS]
+        steps = T if whole else 1
+        start = size * (index % 2)
+        out = work[start : start + steps * B * directions * H].reshape(steps, B, directions * H)
+        for direction in range(directions):
+            own = states[at : at + n_states * B * H].reshape(n_states, B, H)
+            at += n_states * B * H
+            source, written, scratch = below, out, rest
+            if network.bidirectional:
+                written, scratch = rest[: T * B * H].reshape(T, B, H), rest[T * B * H :]
+            if direction:
+                source, scratch = scratch[: below.size].reshape(below.shape), scratch[below.size :]
+                turn(below, lengths, source)
+            weights = _packed_layer(network, packed, directions * index + direction)
+            layer_steps(network, source, lengths, weights, decay, own, written if whole else written[:0], scratch)
+            if whole and network.bidirectional:
+                join(written, lengths, direction, out)
+            elif not whole:
+                _place(own[n_states - 1], direction * H, out[0])
+        below, decay = out, decay[:0]
     return below
 
 
@@ -172,44 +178,38 @@ def predict_chunks(
 
     packed   (P,)              in   from :func:`pack_network`, for ``rows`` rows
     outputs  (n, K) or (N, K)  out  as ``samples.targets``, which is not read
-    work     (n_threads, states_size + inference_work_size)  scratch
+    work     (n_threads, predict_work_size)  scratch
 
     Chunks are padded to ``rows`` sequences, so that every product has the same shape and a prediction has the same bits
     whatever other sequences are predicted with it.
     """
     n = samples.starts.size
-    size, D, K = states_size(network, rows), network.layers[0, INPUTS], network.layers[-1, UNITS]
-    states, rest = work[thread, :size], work[thread, size:]
-    x, out = rest[: rows * D].reshape(rows, D), rest[rows * D : rows * (D + K)].reshape(rows, K)
-    rest = rest[rows * (D + K) :]
-    active = np.empty(rows, np.bool_)
+    n_states, D, K = states_size(network, rows), n_columns(network), network.layers[-1, UNITS]
+    states, rest = work[thread, :n_states], work[thread, n_states:]
+    lengths, chunk = np.empty(rows, np.int64), np.empty(rows, np.int64)
     weight, bias = head_weights(packed, network.layers[-1])
     for first in range(thread * rows, n, team * rows):
-        longest = 0
-        for i in range(first, min(first + rows, n)):
-            longest = max(longest, samples.lengths[i])
-        states[:] = ZERO
-        for t in range(longest):
-            _inputs_of_step(samples, first, t, x, active)
-            h = network_step(network, packed, x, active, states, rest)
-            if network.per_step or t == longest - 1:
-                linear_forward(h, weight, bias, out)
-            if network.per_step:
-                for b in range(rows):
-                    if active[b]:
-                        for k in range(K):
-                            outputs[samples.starts[first + b] + t, k] = out[b, k]
-        if not network.per_step:
-            for b in range(min(rows, n - first)):
+        size, T = min(rows, n - first), 0
+        for b in range(size):
+            chunk[b] = first + b
+            T = max(T, samples.lengths[first + b])
+        x, inner_rest = rest[: T * rows * D].reshape(T, rows, D), rest[T * rows * D :]
+        gather(network, samples, chunk[:size], x, lengths)
+        begin_states(network, packed, rows, states)
+        read = network_steps(network, packed, x, lengths, states, inner_rest[rows * K :])
+        out = inner_rest[: rows * K].reshape(rows, K)
+        for t in range(read.shape[0]):
+            linear_forward(read[t], weight, bias, out)
+            for b in range(size):
                 for k in range(K):
-                    outputs[first + b, k] = out[b, k]
+                    if not network.per_step:
+                        outputs[first + b, k] = out[b, k]
+                    elif t < lengths[b]:
+                        outputs[samples.starts[first + b] + t, k] = out[b, k]
 
 
-@inner
-def _inputs_of_step(samples: Any, first: int, t: int, x: Any, active: Any) -> None:
-    """Step t of the samples from ``first`` on: x (B, D) out, active (B,) out; rows that have ended are zero."""
-    for b in range(x.shape[0]):
-        i = first + b
-        active[b] = i < samples.starts.size and t < samples.lengths[i]
-        for d in range(x.shape[1]):
-            x[b, d] = samples.values[samples.starts[i] + t, d] if active[b] else ZERO
+@kernel
+def predict_work_size(network: Any, T: int, rows: int) -> int:
+    """Numbers in one thread's workspace of :func:`predict_chunks`, of sequences of at most T steps."""
+    inputs_and_outputs = rows * (T * n_columns(network) + network.layers[-1, UNITS])
+    return states_size(network, rows) + inputs_and_outputs + inference_work_size(network, T, rows)

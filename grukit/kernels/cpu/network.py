@@ -1,234 +1,224 @@
 """The whole network on one chunk of sequences: stacked recurrent layers and a linear head, forward and backward.
 
-All storage of a chunk is cut from one flat workspace; nothing is allocated inside the loops.
+All storage of a chunk is cut from one flat workspace (:mod:`grukit.kernels.cpu.layout`); nothing is allocated in the loops.
+A layer reads the states of the one below where they lie. Only where they are joined from two directions, thinned by dropout
+or read at each row's own end does it read a copy, ``handed``.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-from numba.extending import overload
-
-from grukit.kernels.cpu._jit import inlined, inner, kernel
-from grukit.kernels.cpu.gru import gru_backward, gru_forward
-from grukit.kernels.cpu.gru_reset_before import gru_reset_before_backward, gru_reset_before_forward
+from grukit.kernels.cpu._jit import apart, inlined, inner, kernel
+from grukit.kernels.cpu.cells import final_output, final_output_backward, layer_backward, layer_forward, layer_output
+from grukit.kernels.cpu.decay import decay_backward, decay_forward
+from grukit.kernels.cpu.directions import add_turned, join, part, turn
+from grukit.kernels.cpu.dropout import draw_mask, drop_inputs
+from grukit.kernels.cpu.layout import (
+    H_0,
+    INPUTS,
+    decayed_inputs,
+    handed,
+    hands_copies,
+    head_weights,
+    layer_cache,
+    layer_weights,
+    n_directions,
+    shared_buffers,
+)
 from grukit.kernels.cpu.linear import linear_backward, linear_forward
+from grukit.kernels.cpu.products import clear
 from grukit.kernels.scalar import ZERO
 
-# Columns of the layer table. Its last row is the head: inputs H, outputs K, weight, bias.
-INPUTS, UNITS, W_IH, W_HH, B_IH, B_HH = range(6)
-
-
-class GRU(NamedTuple):
-    """What a kernel needs to know of a network of GRU layers, reset gate after the recurrent product.
-
-    The cell is the type, not a field: a kernel compiled for one cell then holds no code of the others, which halves the
-    time to compile.
-    """
-
-    per_step: bool  # an output at every step, or one a sequence
-    layers: np.ndarray  # (L + 1, 6) int64, the layer table; offsets count from the start of the flat parameters
-
-
-class GRUResetBefore(NamedTuple):
-    """As :class:`GRU`, reset gate before the recurrent product."""
-
-    per_step: bool
-    layers: np.ndarray
-
-
-class Weights(NamedTuple):
-    """One recurrent layer: w_ih (3H, D), w_hh (3H, H), b_ih (3H,), b_hh (3H,); blocks r, z, n."""
-
-    w_ih: np.ndarray
-    w_hh: np.ndarray
-    b_ih: np.ndarray
-    b_hh: np.ndarray
-
-
-class Cache(NamedTuple):
-    """What one layer keeps of a chunk: h (T+1, B, H), gates (4, T, B, H), d_states (T, B, H), d_h (B, H)."""
-
-    h: np.ndarray
-    gates: np.ndarray
-    d_states: np.ndarray
-    d_h: np.ndarray
-
-
-@inner
-def layer_weights(parameters: Any, layer: Any) -> Any:
-    """Named views of one layer's part of the flat vector (of parameters or of their gradients)."""
-    D, H = layer[INPUTS], layer[UNITS]
-    w_ih = parameters[layer[W_IH] : layer[W_IH] + 3 * H * D].reshape(3 * H, D)
-    w_hh = parameters[layer[W_HH] : layer[W_HH] + 3 * H * H].reshape(3 * H, H)
-    b_ih = parameters[layer[B_IH] : layer[B_IH] + 3 * H]
-    b_hh = parameters[layer[B_HH] : layer[B_HH] + 3 * H]
-    return Weights(w_ih, w_hh, b_ih, b_hh)
-
-
-@inner
-def head_weights(parameters: Any, head: Any) -> Any:
-    """The head's weight (K, H) and bias (K,), views of the flat vector."""
-    H, K = head[INPUTS], head[UNITS]
-    weight = parameters[head[W_IH] : head[W_IH] + K * H].reshape(K, H)
-    return weight, parameters[head[B_IH] : head[B_IH] + K]
-
-
-@inner
-def _caches_size(layers: Any, n_layers: int, T: int, B: int) -> int:
-    """Numbers in the caches of the first ``n_layers`` layers: h, gates, d_states and d_h of each."""
-    total = 0
-    for index in range(n_layers):
-        total += (6 * T + 2) * B * layers[index, UNITS]
-    return total
-
-
-@inner
-def widest(layers: Any) -> int:
-    """Units of the widest recurrent layer."""
-    return layers[:-1, UNITS].max()
-
 
 @kernel
-def layer_cache(work: Any, layers: Any, index: int, T: int, B: int) -> Any:
-    """The views of layer ``index`` in a chunk's workspace."""
-    at = _caches_size(layers, index, T, B)
-    H = layers[index, UNITS]
-    n = B * H
-    h = work[at : at + (T + 1) * n].reshape(T + 1, B, H)
-    at += (T + 1) * n
-    gates = work[at : at + 4 * T * n].reshape(4, T, B, H)
-    at += 4 * T * n
-    d_states = work[at : at + T * n].reshape(T, B, H)
-    at += T * n
-    return Cache(h, gates, d_states, work[at : at + n].reshape(B, H))
+def initial_states(network: Any, parameters: Any, work: Any, T: int, B: int) -> None:
+    """Set the states before the first step: learned ones, or zeros."""
+    apart()
+    for row in range(network.layers.shape[0] - 1):
+        cache, at = layer_cache(network, work, row, T, B), network.layers[row, H_0]
+        for b in range(B):
+            for j in range(cache.h.shape[2]):
+                cache.h[0, b, j] = parameters[at + j] if at >= 0 else ZERO
+                if cache.c.shape[0] > 0:
+                    cache.c[0, b, j] = parameters[at + cache.h.shape[2] + j] if at >= 0 else ZERO
 
 
 @inner
-def _scratch_size(layers: Any, T: int, B: int) -> int:
-    largest = 0
-    for index in range(layers.shape[0] - 1):
-        D, H = layers[index, INPUTS], layers[index, UNITS]
-        # In a time loop: packed weights, one step's gradient, a panel of a product. After it: d_x of all steps, or what
-        # one gate's weight gradient needs.
-        in_loop = 3 * H * (H + D) + B * H + 3 * B * H
-        largest = max(largest, in_loop, H * D, T * B * D)
-    return largest
-
-
-@kernel
-def work_size(layers: Any, T: int, B: int) -> int:
-    """Numbers in the workspace of a chunk of B sequences of at most T steps."""
-    return _caches_size(layers, layers.shape[0] - 1, T, B) + 3 * B * widest(layers) + _scratch_size(layers, T, B)
-
-
-def layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> None:
-    """One layer of the network's cell; a name for kernels, resolved by the type of ``network``."""
-    raise NotImplementedError("kernels only")
-
-
-def layer_backward(
-    network: Any, d_states: Any, x: Any, weights: Any, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
-) -> None:
-    """The gradients of :func:`layer_forward`."""
-    raise NotImplementedError("kernels only")
-
-
-@overload(layer_forward)
-def _layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> Any:
-    forward = {GRU: gru_forward, GRUResetBefore: gru_reset_before_forward}[network.instance_class]
-
-    def run(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> None:
-        forward(x, weights, lengths, cache.h, cache.gates, rows, scratch)
-
-    return run
-
-
-@overload(layer_backward)
-def _layer_backward(
-    network: Any, d_states: Any, x: Any, weights: Any, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
-) -> Any:
-    backward = {GRU: gru_backward, GRUResetBefore: gru_reset_before_backward}[network.instance_class]
-
-    def run(
-        network: Any, d_states: Any, x: Any, weights: Any, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
-    ) -> None:
-        backward(d_states, x, weights, cache.h, cache.gates, rows, scratch, cache.d_h, d_x, d_weights)
-
-    return run
+def _initial_states_backward(cache: Any, at: int, d_parameters: Any) -> None:
+    """Add the gradient of learned initial states, a sum over the rows, which all begin alike."""
+    apart()
+    B, H = cache.d_h.shape
+    for b in range(B):
+        for j in range(H):
+            d_parameters[at + j] += cache.d_h[b, j]
+            if cache.c.shape[0] > 0:
+                d_parameters[at + H + j] += cache.d_c[b, j]
 
 
 @inlined
-def network_forward(network: Any, parameters: Any, x: Any, lengths: Any, work: Any, outputs: Any) -> None:
-    """Outputs of a chunk. The initial states, h[0] of each layer's cache, are the caller's to set.
+def network_forward(network: Any, parameters: Any, x: Any, lengths: Any, samples: Any, work: Any, outputs: Any) -> None:
+    """Outputs of a chunk. The initial states, h[0] and c[0] of each cache, are the caller's to set.
 
     parameters  (P,)               in
-    x           (T, B, D)          in
+    x           (T, B, D)          in   out where dropout thins it
     lengths     (B,)               in   steps of each row
+    samples     (B,)               in   numbers of the samples, on which dropout depends
     work        (work_size,)       in   initial states;  out  caches
     outputs     (B, K) or (T B, K) out  after each row's last step, or after every step
     """
     T, B, _ = x.shape
-    layers = network.layers
-    n_layers = layers.shape[0] - 1
+    directions = n_directions(network)
+    n_layers = (network.layers.shape[0] - 1) // directions
+    shared = shared_buffers(network, work, T, B)
     below = x
+    if network.decay:
+        below = decayed_inputs(network, work, T, B)
+        decay_forward(network, parameters, x, lengths, below, layer_cache(network, work, 0, T, B).decay[0])
     for index in range(n_layers):
-        weights = layer_weights(parameters, layers[index])
-        cache = layer_cache(work, layers, index, T, B)
-        rows, scratch = _buffers(work, layers, index, T, B)
-        layer_forward(network, below, weights, lengths, cache, rows, scratch)
-        below = cache.h[1:]
-    weight, bias = head_weights(parameters, layers[n_layers])
-    if network.per_step:
-        linear_forward(below.reshape(T * B, below.shape[2]), weight, bias, outputs)
-    else:
-        linear_forward(below[T - 1], weight, bias, outputs)
+        drop_inputs(network, index, samples, below)
+        for direction in range(directions):
+            row = directions * index + direction
+            cache = layer_cache(network, work, row, T, B)
+            source = below
+            if direction:
+                source = shared.turned[: below.size].reshape(below.shape)
+                turn(below, lengths, source)
+            draw_mask(network, row, samples, cache.mask)
+            weights = layer_weights(network, parameters, network.layers[row])
+            layer_forward(network, source, weights, lengths, cache, shared.rows, shared.scratch)
+        below = _hand_up(network, work, index, lengths, T, B)
+    weight, bias = head_weights(parameters, network.layers[-1])
+    drop_inputs(network, n_layers, samples, below)
+    linear_forward(below.reshape(outputs.shape[0], below.shape[2]), weight, bias, outputs)
+
+
+@inner
+def _hand_up(network: Any, work: Any, index: int, lengths: Any, T: int, B: int) -> Any:
+    """What layer ``index`` hands up: its states (T, B, units), or (1, B, units), the last ones, for the head of a sequence."""
+    apart()
+    directions = n_directions(network)
+    top = index == (network.layers.shape[0] - 1) // directions - 1
+    first = layer_cache(network, work, directions * index, T, B)
+    if not hands_copies(network):
+        states = layer_output(network, first)
+        return states if network.per_step or not top else states[T - 1 :]
+    out = handed(network, work, index, T, B)
+    for direction in range(directions):
+        cache = layer_cache(network, work, directions * index + direction, T, B)
+        if network.per_step or not top:
+            join(layer_output(network, cache), lengths, direction, out)
+        else:
+            final_output(network, cache, lengths, direction * cache.h.shape[2], out[0])
+    return out if network.per_step or not top else out[:1]
 
 
 @inlined
 def network_backward(
-    network: Any, parameters: Any, x: Any, work: Any, d_outputs: Any, d_x: Any, d_parameters: Any
+    network: Any,
+    parameters: Any,
+    x: Any,
+    lengths: Any,
+    samples: Any,
+    work: Any,
+    d_outputs: Any,
+    d_x: Any,
+    d_parameters: Any,
 ) -> None:
-    """Gradients of :func:`network_forward`, its lines in reverse. Each layer's d_h ends as the gradient of its h[0].
+    """Gradients of :func:`network_forward`, its lines in reverse. Each cache's d_h and d_c end as those of h[0] and c[0].
 
     d_outputs     (B, K) or (T B, K)      in
     d_x           (T, B, D) or (0, B, D)  out  empty: not wanted
     d_parameters  (P,)                    out  added to
     """
     T, B, _ = x.shape
-    layers = network.layers
-    n_layers = layers.shape[0] - 1
-    weight, _ = head_weights(parameters, layers[n_layers])
-    d_weight, d_bias = head_weights(d_parameters, layers[n_layers])
-    top = layer_cache(work, layers, n_layers - 1, T, B)
-    for index in range(n_layers):
-        layer_cache(work, layers, index, T, B).d_h[:] = ZERO
-    if network.per_step:
-        H = top.h.shape[2]
-        linear_backward(
-            d_outputs, top.h[1:].reshape(T * B, H), weight, top.d_states.reshape(T * B, H), d_weight, d_bias
-        )
-    else:
-        linear_backward(d_outputs, top.h[T], weight, top.d_h, d_weight, d_bias)
+    directions = n_directions(network)
+    n_layers = (network.layers.shape[0] - 1) // directions
+    shared = shared_buffers(network, work, T, B)
+    weight, _ = head_weights(parameters, network.layers[-1])
+    d_weight, d_bias = head_weights(d_parameters, network.layers[-1])
+    top = _handed_up(network, work, n_layers - 1, T, B)
+    d_top = _gradient_of_handed(network, shared, work, n_layers - 1, T, B)
+    for row in range(network.layers.shape[0] - 1):
+        cache = layer_cache(network, work, row, T, B)
+        clear(cache.d_h)
+        clear(cache.d_c)
+    flat = top.reshape(d_outputs.shape[0], top.shape[2])
+    linear_backward(d_outputs, flat, weight, d_top.reshape(flat.shape), d_weight, d_bias)
+    drop_inputs(network, n_layers, samples, d_top)
     for index in range(n_layers - 1, -1, -1):
-        weights = layer_weights(parameters, layers[index])
-        d_weights = layer_weights(d_parameters, layers[index])
-        cache = layer_cache(work, layers, index, T, B)
-        rows, scratch = _buffers(work, layers, index, T, B)
+        below, d_below = x, d_x
+        if network.decay and index == 0:
+            below = decayed_inputs(network, work, T, B)
+            d_below = shared.d_handed[: below.size].reshape(below.shape)
         if index > 0:
-            lower = layer_cache(work, layers, index - 1, T, B)
-            below, d_below = lower.h[1:], lower.d_states
-        else:
-            below, d_below = x, d_x
-        # The top layer of a network with one output a sequence hears from its last state alone.
-        d_states = cache.d_states if network.per_step or index < n_layers - 1 else cache.d_states[:0]
-        layer_backward(network, d_states, below, weights, cache, rows, scratch, d_below, d_weights)
+            below = _handed_up(network, work, index - 1, T, B)
+            d_below = _gradient_of_handed(network, shared, work, index - 1, T, B)
+        _take_back(network, shared, work, index, lengths, T, B)
+        for direction in range(directions):
+            row = directions * index + direction
+            cache = layer_cache(network, work, row, T, B)
+            source, d_source = below, d_below
+            if direction:
+                source = shared.turned[: below.size].reshape(below.shape)
+                turn(below, lengths, source)
+                d_source = shared.d_turned[: d_below.size].reshape(d_below.shape)
+            # The top layer of a network with one output a sequence may hear from its last state alone.
+            last_only = not network.per_step and index == n_layers - 1 and cache.c.shape[0] == 0
+            d_states = cache.d_states[:0] if last_only else cache.d_states
+            weights = layer_weights(network, parameters, network.layers[row])
+            d_weights = layer_weights(network, d_parameters, network.layers[row])
+            layer_backward(network, d_states, source, weights, cache, shared.rows, shared.scratch, d_source, d_weights)
+            if direction:
+                add_turned(d_source, lengths, d_below)
+            if network.layers[row, H_0] >= 0:
+                _initial_states_backward(cache, network.layers[row, H_0], d_parameters)
+        drop_inputs(network, index, samples, d_below)
+    if network.decay:
+        d_inputs = shared.d_handed[: T * B * network.layers[0, INPUTS]].reshape(T, B, network.layers[0, INPUTS])
+        d_state = layer_cache(network, work, 0, T, B).decay[0]
+        decay_backward(network, parameters, x, lengths, d_inputs, d_state, d_x, d_parameters)
 
 
 @inner
-def _buffers(work: Any, layers: Any, index: int, T: int, B: int) -> Any:
-    """``rows`` (B, 3H) and ``scratch``, shared by all layers, behind the caches."""
-    at = _caches_size(layers, layers.shape[0] - 1, T, B)
-    H = layers[index, UNITS]
-    rows = work[at : at + 3 * B * H].reshape(B, 3 * H)
-    at += 3 * B * widest(layers)
-    return rows, work[at : at + _scratch_size(layers, T, B)]
+def _handed_up(network: Any, work: Any, index: int, T: int, B: int) -> Any:
+    """What :func:`_hand_up` returned in the forward pass."""
+    apart()
+    directions = n_directions(network)
+    top = index == (network.layers.shape[0] - 1) // directions - 1
+    whole = network.per_step or not top
+    if hands_copies(network):
+        out = handed(network, work, index, T, B)
+        return out if whole else out[:1]
+    states = layer_output(network, layer_cache(network, work, index, T, B))
+    return states if whole else states[T - 1 :]
+
+
+@inner
+def _gradient_of_handed(network: Any, shared: Any, work: Any, index: int, T: int, B: int) -> Any:
+    """Where the gradient of what layer ``index`` handed up is written: its own place, or, of a copy, the shared buffer."""
+    apart()
+    directions = n_directions(network)
+    top = index == (network.layers.shape[0] - 1) // directions - 1
+    whole = network.per_step or not top
+    if hands_copies(network):
+        units = network.layers[directions * (index + 1), INPUTS]
+        steps = T if whole else 1
+        return shared.d_handed[: steps * B * units].reshape(steps, B, units)
+    cache = layer_cache(network, work, index, T, B)
+    return cache.d_states if whole else cache.d_h.reshape(1, B, cache.d_h.shape[1])
+
+
+@inner
+def _take_back(network: Any, shared: Any, work: Any, index: int, lengths: Any, T: int, B: int) -> None:
+    """Part the gradient of a copy into its directions' ``d_states`` and ``d_h``."""
+    apart()
+    if not hands_copies(network):
+        return
+    d_handed = _gradient_of_handed(network, shared, work, index, T, B)
+    directions = n_directions(network)
+    top = index == (network.layers.shape[0] - 1) // directions - 1
+    for direction in range(directions):
+        cache = layer_cache(network, work, directions * index + direction, T, B)
+        if network.per_step or not top:
+            part(d_handed, lengths, direction, cache.d_states)
+        else:
+            final_output_backward(network, d_handed[0], lengths, direction * cache.h.shape[2], cache)

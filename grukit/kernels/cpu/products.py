@@ -92,6 +92,25 @@ def row_sums(rows: Any, out: Any) -> None:
             out[j] += rows[i, j]
 
 
+# Loops, because a slice that is assigned takes Numba ten times as long to compile.
+
+
+@inner
+def clear(out: Any) -> None:
+    """Set out (m, n) to zero."""
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = ZERO
+
+
+@inner
+def copy(a: Any, out: Any) -> None:
+    """Write a (m, n) into out (m, n)."""
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            out[i, j] = a[i, j]
+
+
 @inner
 def add(a: Any, out: Any) -> None:
     """Add a (n,) to out (n,)."""

@@ -1,11 +1,20 @@
-"""What both forms of the unit share: the planes, the inputs' projection, rows that have ended, the weights' gradients."""
+"""What the cells share: planes, the inputs' projection, rows that have ended, masks, the weights' gradients."""
 
 from typing import Any
 
 import numpy as np
 
 from grukit.kernels.cpu._jit import inlined, inner
-from grukit.kernels.cpu.products import add, add_outer_products, add_product, affine, product, row_sums
+from grukit.kernels.cpu.products import (
+    add,
+    add_outer_products,
+    add_product,
+    affine,
+    multiply,
+    product,
+    row_sums,
+    step_width,
+)
 from grukit.kernels.scalar import ONE, ZERO
 
 # The planes of ``gates``.
@@ -29,6 +38,61 @@ def project_inputs(x: Any, packed: Any, biases: Any, first: int, last: int, gate
     for gate, plane in ((0, R), (1, Z), (2, N)):
         w_t = packed[gate * D * H : (gate + 1) * D * H].reshape(D, H)
         affine(rows, w_t, biases[gate], gates[plane, first:last].reshape(n, H))
+
+
+@inner
+def steps_together(T: int, numbers: int) -> int:
+    """Steps that are projected at once at inference, of ``numbers`` numbers each."""
+    return max(1, min(T, PROJECTED // numbers))
+
+
+@inner
+def project_steps(x: Any, first: int, last: int, weights: Any, part: Any, projected: Any) -> None:
+    """W_i x + b of the steps first..last into ``projected`` (., B, 3H), from the packed weights of inference.
+
+    One product a step: a row then has the same bits however many steps there are.
+    """
+    _, B, D = x.shape
+    N = projected.shape[2]
+    width = step_width(B, D, N, weights.w_ih)
+    for t in range(first, last):
+        rows = projected[t - first]
+        multiply(x[t], weights.w_ih, width, part, rows)
+        for b in range(B):
+            for j in range(N):
+                rows[b, j] += weights.b_ih[j]
+
+
+@inner
+def times(a: Any, b: Any, out: Any) -> None:
+    """Write the elements' products of a and b (B, H) into out (B, H)."""
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            out[i, j] = a[i, j] * b[i, j]
+
+
+@inner
+def times_each(h: Any, mask: Any) -> None:
+    """Multiply h (T, B, H) by the mask (B, H) at every step."""
+    for t in range(h.shape[0]):
+        times(h[t], mask, h[t])
+
+
+@inner
+def decay_step_backward(h: Any, factors: Any, d_h: Any, through: Any) -> None:
+    """Back through g h': all of the gradient of the decayed state, d_h + through, goes to h' and to the factors.
+
+    h        (B, H)  in
+    factors  (B, H)  in   g;  out  gradient of g
+    d_h      (B, H)  in, out
+    through  (B, H)  in;  out  zero
+    """
+    for b in range(h.shape[0]):
+        for j in range(h.shape[1]):
+            d = d_h[b, j] + through[b, j]
+            d_h[b, j] = d * factors[b, j]
+            factors[b, j] = d * h[b, j]
+            through[b, j] = ZERO
 
 
 @inner
@@ -68,21 +132,31 @@ def layer_gradients(
     entered    (T, B, H)  in   what the candidate's recurrent product took: h' or r h'
     recurrent             in   the plane of that product's gradient: Q or N
     """
-    T, B, D = x.shape
+    T, B, _ = x.shape
     H = gates.shape[3]
-    inputs = x.reshape(T * B, D)
     sums = np.empty(H, gates.dtype)
     for gate, plane in ((0, R), (1, Z), (2, N)):
         own = slice(gate * H, (gate + 1) * H)
-        d_input, d_recurrent = gates[plane].reshape(T * B, H), gates[plane].reshape(T * B, H)
-        taken = h_previous.reshape(T * B, H)
-        row_sums(d_input, sums)
+        d_recurrent, taken = gates[plane].reshape(T * B, H), h_previous.reshape(T * B, H)
+        row_sums(d_recurrent, sums)
         add(sums, d_weights.b_ih[own])
         if gate == 2:
             d_recurrent, taken = gates[recurrent].reshape(T * B, H), entered.reshape(T * B, H)
             row_sums(d_recurrent, sums)
         add(sums, d_weights.b_hh[own])
         add_outer_products(d_recurrent, taken, scratch, d_weights.w_hh[own])
+    input_gradients(x, (R, Z, N), weights, gates, scratch, d_x, d_weights)
+
+
+@inlined
+def input_gradients(x: Any, planes: Any, weights: Any, gates: Any, scratch: Any, d_x: Any, d_weights: Any) -> None:
+    """Gradients of the input weights and, where wanted, d_x, from the gradients of three gates in ``planes`` of ``gates``."""
+    T, B, D = x.shape
+    H = gates.shape[3]
+    inputs = x.reshape(T * B, D)
+    for gate in range(3):
+        own = slice(gate * H, (gate + 1) * H)
+        d_input = gates[planes[gate]].reshape(T * B, H)
         add_outer_products(d_input, inputs, scratch, d_weights.w_ih[own])
         if d_x.shape[0] > 0 and gate == 0:
             product(d_input, weights.w_ih[own], d_x.reshape(T * B, D))

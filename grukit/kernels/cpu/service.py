@@ -6,9 +6,9 @@ import numpy as np
 from numba import njit
 
 from grukit.kernels.cpu._jit import kernel
-from grukit.kernels.cpu.inference import network_step
+from grukit.kernels.cpu.inference import inference_work_size, network_steps
+from grukit.kernels.cpu.layout import INPUTS, head_weights
 from grukit.kernels.cpu.linear import linear_forward
-from grukit.kernels.cpu.network import INPUTS, UNITS, head_weights
 
 
 class Served(NamedTuple):
@@ -22,9 +22,10 @@ class Served(NamedTuple):
 # Without fastmath: the standardised inputs must have the bits that NumPy gives them in ``predict``.
 @njit(nogil=True, error_model="numpy")
 def _standardize(x: Any, mean: Any, scale: Any, out: Any) -> None:
-    for b in range(x.shape[0]):
-        for d in range(x.shape[1]):
-            out[b, d] = (x[b, d] - mean[d]) / scale[d]
+    for t in range(x.shape[0]):
+        for b in range(x.shape[1]):
+            for d in range(x.shape[2]):
+                out[t, b, d] = (x[t, b, d] - mean[d]) / scale[d]
 
 
 @kernel
@@ -33,19 +34,21 @@ def serve_windows(network: Any, served: Any, x: Any, states: Any, work: Any, out
 
     x        (T, B, D)           in          float64, as users have it
     states   (states_size,)      in and out
-    work     (inference_work_size,)  scratch
+    work     (serve_work_size,)  scratch
     outputs  (1, B, K)           out         after the last step, or
              (T, B, K)           out         after every step
     """
     T, B, D = x.shape
-    K = network.layers[-1, UNITS]
-    inputs, rest = work[: B * D].reshape(B, network.layers[0, INPUTS]), work[B * (D + K) :]
-    active = np.ones(B, np.bool_)
+    inputs, rest = work[: T * B * D].reshape(T, B, network.layers[0, INPUTS]), work[T * B * D :]
+    lengths = np.full(B, T)
+    _standardize(x, served.mean, served.scale, inputs)
+    read = network_steps(network, served.packed, inputs, lengths, states, rest)
     weight, bias = head_weights(served.packed, network.layers[-1])
-    for t in range(T):
-        _standardize(x[t], served.mean, served.scale, inputs)
-        h = network_step(network, served.packed, inputs, active, states, rest)
-        if outputs.shape[0] == T:
-            linear_forward(h, weight, bias, outputs[t])
-        elif t == T - 1:
-            linear_forward(h, weight, bias, outputs[0])
+    for t in range(outputs.shape[0]):
+        linear_forward(read[t], weight, bias, outputs[t])
+
+
+@kernel
+def serve_work_size(network: Any, T: int, rows: int) -> int:
+    """Numbers in the workspace of :func:`serve_windows`."""
+    return T * rows * network.layers[0, INPUTS] + inference_work_size(network, T, rows)

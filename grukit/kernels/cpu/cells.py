@@ -1,0 +1,170 @@
+"""The cell of a network is its type: names that a kernel calls, resolved to one cell's loops when it is compiled."""
+
+from typing import Any
+
+from numba.extending import overload
+
+from grukit.kernels.cpu.dual_state import (
+    Y,
+    dual_state_backward,
+    dual_state_forward,
+    dual_state_pack,
+    dual_state_steps,
+)
+from grukit.kernels.cpu.gru import gru_backward, gru_forward, gru_pack, gru_steps
+from grukit.kernels.cpu.gru_reset_before import (
+    gru_reset_before_backward,
+    gru_reset_before_forward,
+    gru_reset_before_pack,
+    gru_reset_before_steps,
+)
+from grukit.kernels.cpu.layout import GRU, DualState, GRUResetBefore
+from grukit.kernels.cpu.products import clear
+
+
+def layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> None:
+    """All steps of one direction of a layer."""
+    raise NotImplementedError("kernels only")
+
+
+@overload(layer_forward)
+def _layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> Any:
+    def gru(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> None:
+        forward(x, weights, lengths, network.dropout.recurrent > 0, cache, rows, scratch)
+
+    def dual_state(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> None:
+        dual_state_forward(x, weights, network.damped, cache, rows, scratch)
+
+    if network.instance_class is DualState:
+        return dual_state
+    forward = {GRU: gru_forward, GRUResetBefore: gru_reset_before_forward}[network.instance_class]
+    return gru
+
+
+def layer_backward(
+    network: Any, d_states: Any, x: Any, weights: Any, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
+) -> None:
+    """The gradients of :func:`layer_forward`."""
+    raise NotImplementedError("kernels only")
+
+
+@overload(layer_backward)
+def _layer_backward(
+    network: Any, d_states: Any, x: Any, weights: Any, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
+) -> Any:
+    def gru(
+        network: Any, d_states: Any, x: Any, weights: Any, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
+    ) -> None:
+        masked = network.dropout.recurrent > 0
+        backward(d_states, x, weights, masked, cache, rows, scratch, d_x, d_weights)
+
+    def dual_state(
+        network: Any, d_states: Any, x: Any, weights: Any, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
+    ) -> None:
+        dual_state_backward(d_states, x, weights, network.damped, cache, rows, scratch, d_x, d_weights)
+
+    if network.instance_class is DualState:
+        return dual_state
+    backward = {GRU: gru_backward, GRUResetBefore: gru_reset_before_backward}[network.instance_class]
+    return gru
+
+
+def layer_output(network: Any, cache: Any) -> Any:
+    """What a direction of a layer hands up at every step, (T, B, H)."""
+    raise NotImplementedError("kernels only")
+
+
+@overload(layer_output)
+def _layer_output(network: Any, cache: Any) -> Any:
+    def gru(network: Any, cache: Any) -> Any:
+        return cache.h[1:]
+
+    def dual_state(network: Any, cache: Any) -> Any:
+        return cache.gates[Y]
+
+    return dual_state if network.instance_class is DualState else gru
+
+
+def final_output(network: Any, cache: Any, lengths: Any, left: int, out: Any) -> None:
+    """What a direction hands up after each row's own last step, into the columns of out (B, .) from ``left`` on."""
+    raise NotImplementedError("kernels only")
+
+
+@overload(final_output)
+def _final_output(network: Any, cache: Any, lengths: Any, left: int, out: Any) -> Any:
+    def gru(network: Any, cache: Any, lengths: Any, left: int, out: Any) -> None:
+        last = cache.h[cache.h.shape[0] - 1]  # a row keeps its state beyond its end
+        for b in range(last.shape[0]):
+            for j in range(last.shape[1]):
+                out[b, left + j] = last[b, j]
+
+    def dual_state(network: Any, cache: Any, lengths: Any, left: int, out: Any) -> None:
+        for b in range(out.shape[0]):
+            for j in range(cache.h.shape[2]):
+                out[b, left + j] = cache.gates[Y, lengths[b] - 1, b, j]
+
+    return dual_state if network.instance_class is DualState else gru
+
+
+def final_output_backward(network: Any, d_out: Any, lengths: Any, left: int, cache: Any) -> Any:
+    """The gradient of :func:`final_output`; returns what reaches the steps from outside, for :func:`layer_backward`."""
+    raise NotImplementedError("kernels only")
+
+
+@overload(final_output_backward)
+def _final_output_backward(network: Any, d_out: Any, lengths: Any, left: int, cache: Any) -> Any:
+    def gru(network: Any, d_out: Any, lengths: Any, left: int, cache: Any) -> Any:
+        for b in range(d_out.shape[0]):
+            for j in range(cache.d_h.shape[1]):
+                cache.d_h[b, j] = d_out[b, left + j]
+        return cache.d_states[:0]
+
+    def dual_state(network: Any, d_out: Any, lengths: Any, left: int, cache: Any) -> Any:
+        for t in range(cache.d_states.shape[0]):
+            clear(cache.d_states[t])
+        for b in range(d_out.shape[0]):
+            for j in range(cache.d_h.shape[1]):
+                cache.d_states[lengths[b] - 1, b, j] = d_out[b, left + j]
+        return cache.d_states
+
+    return dual_state if network.instance_class is DualState else gru
+
+
+def pack_recurrent(network: Any, w_hh: Any, rows: int, packed: Any) -> None:
+    """Pack the recurrent weights (G H, H) for steps of ``rows`` sequences."""
+    raise NotImplementedError("kernels only")
+
+
+@overload(pack_recurrent)
+def _pack_recurrent(network: Any, w_hh: Any, rows: int, packed: Any) -> Any:
+    pack = {GRU: gru_pack, GRUResetBefore: gru_reset_before_pack, DualState: dual_state_pack}[network.instance_class]
+
+    def run(network: Any, w_hh: Any, rows: int, packed: Any) -> None:
+        pack(w_hh, rows, packed)
+
+    return run
+
+
+def layer_steps(
+    network: Any, x: Any, lengths: Any, weights: Any, decay: Any, states: Any, outputs: Any, work: Any
+) -> None:
+    """All steps of one direction of a layer at inference."""
+    raise NotImplementedError("kernels only")
+
+
+@overload(layer_steps)
+def _layer_steps(
+    network: Any, x: Any, lengths: Any, weights: Any, decay: Any, states: Any, outputs: Any, work: Any
+) -> Any:
+    def gru(network: Any, x: Any, lengths: Any, weights: Any, decay: Any, states: Any, outputs: Any, work: Any) -> None:
+        steps(x, lengths, weights, decay, states[0], outputs, work)
+
+    def dual_state(
+        network: Any, x: Any, lengths: Any, weights: Any, decay: Any, states: Any, outputs: Any, work: Any
+    ) -> None:
+        dual_state_steps(x, lengths, weights, network.damped, states, outputs, work)
+
+    if network.instance_class is DualState:
+        return dual_state
+    steps = {GRU: gru_steps, GRUResetBefore: gru_reset_before_steps}[network.instance_class]
+    return gru

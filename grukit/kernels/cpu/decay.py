@@ -1,0 +1,139 @@
+"""Missing values that decay: GRU-D.
+
+Source: Che et al. 2018, "Recurrent Neural Networks for Multivariate Time Series with Missing Values", eq. 10-12. Of every
+input the layer is told the last value seen (v), whether it is seen now (m) and how long ago it last was (d)::
+
+    input  m v + (1 - m) f v, and m      f = exp(-max(0, w d + b)), one w and b for each input
+    state  g h'                          g = exp(-max(0, W d + b)), W (H, n)
+
+Inputs are centred, so that what decays to zero decays to the mean.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from grukit.kernels.cpu._jit import inner
+from grukit.kernels.cpu.layout import DECAY, INPUTS, UNITS
+from grukit.kernels.scalar import ONE, ZERO
+
+
+class Decay(NamedTuple):
+    """Parameters of n inputs and H units: input_weight, input_bias (n,), state_weight (H, n), state_bias (H,)."""
+
+    input_weight: np.ndarray
+    input_bias: np.ndarray
+    state_weight: np.ndarray
+    state_bias: np.ndarray
+
+
+@inner
+def decay_weights(network: Any, parameters: Any) -> Any:
+    """The views in the flat vector (of parameters or of their gradients)."""
+    layer = network.layers[0]
+    n, H, at = layer[INPUTS] // 2, layer[UNITS], layer[DECAY]
+    state = at + 2 * n
+    return Decay(
+        parameters[at : at + n],
+        parameters[at + n : state],
+        parameters[state : state + H * n].reshape(H, n),
+        parameters[state + H * n : state + H * n + H],
+    )
+
+
+@inner
+def _activation(weights: Any, x: Any, j: int) -> Any:
+    """W d + b of unit j; x (3n,)."""
+    n = weights.input_bias.size
+    total = weights.state_bias[j]
+    for k in range(n):
+        total += weights.state_weight[j, k] * x[2 * n + k]
+    return total
+
+
+@inner
+def _factor(activation: Any) -> Any:
+    return math.exp(-activation) if activation > ZERO else ONE
+
+
+@inner
+def decay_forward(network: Any, parameters: Any, x: Any, lengths: Any, inputs: Any, state: Any) -> None:
+    """What the first layer hears, and the factors of its state.
+
+    x        (T, B, 3n)          in   columns v, m, d
+    lengths  (B,)                in
+    inputs   (T, B, 2n)          out  decayed values, m
+    state    (T, B, H)           out  g; one beyond a row's end
+    """
+    weights = decay_weights(network, parameters)
+    n = weights.input_bias.size
+    for t in range(x.shape[0]):
+        for b in range(x.shape[1]):
+            for k in range(n):
+                seen = x[t, b, n + k]
+                f = _factor(weights.input_weight[k] * x[t, b, 2 * n + k] + weights.input_bias[k])
+                inputs[t, b, k] = x[t, b, k] * (seen + (ONE - seen) * f)
+                inputs[t, b, n + k] = seen
+            for j in range(state.shape[2]):
+                state[t, b, j] = _factor(_activation(weights, x[t, b], j)) if t < lengths[b] else ONE
+
+
+@inner
+def decay_backward(
+    network: Any, parameters: Any, x: Any, lengths: Any, d_inputs: Any, d_state: Any, d_x: Any, d_parameters: Any
+) -> None:
+    """Gradients of :func:`decay_forward`.
+
+    d_inputs (T, B, 2n), d_state (T, B, H)  in
+    d_x           (T, B, 3n) or (0, B, 3n)  out  empty: not wanted
+    d_parameters  (P,)                      out  added to
+    """
+    weights, d_weights = decay_weights(network, parameters), decay_weights(network, d_parameters)
+    n, wanted = weights.input_bias.size, d_x.shape[0] > 0
+    for t in range(x.shape[0]):
+        for b in range(x.shape[1]):
+            if t >= lengths[b]:
+                for k in range(d_x.shape[2] if wanted else 0):
+                    d_x[t, b, k] = ZERO
+                continue
+            for k in range(n):
+                v, seen, since, d = x[t, b, k], x[t, b, n + k], x[t, b, 2 * n + k], d_inputs[t, b, k]
+                a = weights.input_weight[k] * since + weights.input_bias[k]
+                f = _factor(a)
+                d_a = -f * d * v * (ONE - seen) if a > ZERO else ZERO * d
+                d_weights.input_weight[k] += d_a * since
+                d_weights.input_bias[k] += d_a
+                if wanted:
+                    d_x[t, b, k] = d * (seen + (ONE - seen) * f)
+                    d_x[t, b, n + k] = d * v * (ONE - f) + d_inputs[t, b, n + k]
+                    d_x[t, b, 2 * n + k] = d_a * weights.input_weight[k]
+            for j in range(d_state.shape[2]):
+                a = _activation(weights, x[t, b], j)
+                d_a = -_factor(a) * d_state[t, b, j] if a > ZERO else ZERO * a
+                d_weights.state_bias[j] += d_a
+                for k in range(n):
+                    d_weights.state_weight[j, k] += d_a * x[t, b, 2 * n + k]
+                    if wanted:
+                        d_x[t, b, 2 * n + k] += d_a * weights.state_weight[j, k]
+
+
+@inner
+def last_seen(values: Any, start: int, n_steps: int, b: int, x: Any) -> None:
+    """Row b of x (T, B, 3n), the columns v, m, d, from the rows of a table from ``start`` on.
+
+    values  (N, n + 1)  in   NaN where missing; the last column is the time since the row before
+    """
+    n = x.shape[2] // 3
+    for k in range(n):
+        last, since, seen = ZERO * x[0, b, k], ZERO * x[0, b, k], True
+        for t in range(x.shape[0]):
+            if t >= n_steps:
+                x[t, b, k] = x[t, b, n + k] = x[t, b, 2 * n + k] = ZERO
+                continue
+            if t > 0:
+                since = values[start + t, n] + (ZERO if seen else since)
+            seen = not np.isnan(values[start + t, k])
+            if seen:
+                last = values[start + t, k]
+            x[t, b, k], x[t, b, n + k], x[t, b, 2 * n + k] = last, ONE if seen else ZERO, since

@@ -1,0 +1,63 @@
+"""A pass from the last step to the first, and what the two passes of a layer hand up together."""
+
+from typing import Any
+
+from grukit.kernels.cpu._jit import apart, inner
+from grukit.kernels.scalar import ZERO
+
+
+@inner
+def turn(values: Any, lengths: Any, turned: Any) -> None:
+    """Each row's own steps in reverse order; zero beyond its end.
+
+    values   (T, B, D)  in
+    lengths  (B,)       in
+    turned   (T, B, D)  out
+    """
+    apart()
+    T, B, D = values.shape
+    for t in range(T):
+        for b in range(B):
+            for d in range(D):
+                turned[t, b, d] = values[lengths[b] - 1 - t, b, d] if t < lengths[b] else ZERO
+
+
+@inner
+def add_turned(values: Any, lengths: Any, out: Any) -> None:
+    """Add values (T, B, D), each row's steps in reverse order, to out (T, B, D)."""
+    apart()
+    for t in range(values.shape[0]):
+        for b in range(values.shape[1]):
+            if t < lengths[b]:
+                for d in range(values.shape[2]):
+                    out[t, b, d] += values[lengths[b] - 1 - t, b, d]
+
+
+@inner
+def join(states: Any, lengths: Any, direction: int, joined: Any) -> None:
+    """One direction's part of what a layer hands up; the states beyond a row's end are zero.
+
+    states  (T, B, H)            in   in the order in which the direction took the steps
+    joined  (T, B, H or 2H)      out  in the order of time
+    """
+    apart()
+    T, B, H = states.shape
+    left = direction * H
+    for t in range(T):
+        for b in range(B):
+            own = lengths[b] - 1 - t if direction else t
+            for j in range(H):
+                joined[t, b, left + j] = states[own, b, j] if t < lengths[b] else ZERO
+
+
+@inner
+def part(joined: Any, lengths: Any, direction: int, states: Any) -> None:
+    """The reverse of :func:`join`: one direction's part of a gradient; zero beyond a row's end."""
+    apart()
+    T, B, H = states.shape
+    left = direction * H
+    for t in range(T):
+        for b in range(B):
+            source = lengths[b] - 1 - t if direction else t
+            for j in range(H):
+                states[t, b, j] = joined[source, b, left + j] if t < lengths[b] else ZERO

@@ -1,0 +1,232 @@
+"""The unit with two states, h and c. Equations and legend: :mod:`grukit.kernels`.
+
+It is carried for comparison with the standard unit, so it is written to be read: its loops vectorise, but three products a
+step wait for one another.
+"""
+
+from typing import Any
+
+from grukit.kernels.cpu._jit import inlined, inner
+from grukit.kernels.cpu.products import (
+    add,
+    add_outer_products,
+    affine,
+    copy,
+    multiply,
+    pack,
+    panel_width,
+    product_packed,
+    row_sums,
+    step_width,
+)
+from grukit.kernels.cpu.recurrent import input_gradients, project_steps, steps_together, times, times_each
+from grukit.kernels.scalar import ONE, ZERO, sigmoid, tanh
+
+# Planes: gates r, z, o; u = tanh(W_c (c' r) + b_c); k = tanh(W_h g + b_h); g = r h' + z u; the output o h.
+R, Z, OUT, U, K, G, Y = range(7)
+A = Y  # in the backward pass: a = c' r
+
+
+@inlined
+def dual_state_forward(x: Any, weights: Any, damped: bool, cache: Any, rows: Any, scratch: Any) -> None:
+    """All steps of one layer. Steps beyond a row's end are taken too, and never read.
+
+    x        (T, B, D)        in   inputs
+    weights  Weights          in   w_ih (3H, D), w_hh (5H, H), b_ih (5H,); blocks r, z, o, c, h
+    damped                    in   whether h takes the factor 1 - z
+    cache    Cache            in   h[0], c[0], mask;  out  h[1:], c[1:], gates (7, T, B, H)
+    rows     (3 B H,)         scratch, or longer
+    scratch  (scratch_size,)  scratch
+    """
+    h, c, gates, mask = cache.h, cache.c, cache.gates, cache.mask
+    T, B, H = gates.shape[1:]
+    D = x.shape[2]
+    width = panel_width(B, H, H)
+    packed, packed_ih, rest = (
+        scratch[: 5 * H * H],
+        scratch[5 * H * H : H * (5 * H + 3 * D)],
+        scratch[H * (5 * H + 3 * D) :],
+    )
+    entered, part = rest[: B * H].reshape(B, H), rest[B * H :]
+    for block in range(5):
+        pack(weights.w_hh[block * H : (block + 1) * H].T, width, packed[block * H * H : (block + 1) * H * H])
+    pack(weights.w_ih.T, H, packed_ih)
+    for gate in range(3):
+        own = packed_ih[gate * D * H : (gate + 1) * D * H].reshape(D, H)
+        bias = weights.b_ih[gate * H : (gate + 1) * H]
+        affine(x.reshape(T * B, D), own, bias, gates[gate].reshape(T * B, H))
+    products = rows[: 3 * B * H].reshape(3, B, H)
+    b_c, b_h = weights.b_ih[3 * H : 4 * H], weights.b_ih[4 * H :]
+    for t in range(T):
+        times(h[t], mask, entered)
+        for gate in range(3):
+            product_packed(entered, packed[gate * H * H : (gate + 1) * H * H], width, part, products[gate])
+        for b in range(B):
+            for j in range(H):
+                gates[R, t, b, j] = sigmoid(gates[R, t, b, j] + products[0, b, j])
+                gates[Z, t, b, j] = sigmoid(gates[Z, t, b, j] + products[1, b, j])
+                gates[OUT, t, b, j] = sigmoid(gates[OUT, t, b, j] + products[2, b, j])
+                entered[b, j] = c[t, b, j] * gates[R, t, b, j] * mask[b, j]
+        product_packed(entered, packed[3 * H * H : 4 * H * H], width, part, products[0])
+        for b in range(B):
+            for j in range(H):
+                u = tanh(products[0, b, j] + b_c[j])
+                gates[U, t, b, j] = u
+                gates[G, t, b, j] = (gates[R, t, b, j] * h[t, b, j] + gates[Z, t, b, j] * u) * mask[b, j]
+        product_packed(gates[G, t], packed[4 * H * H :], width, part, products[0])
+        for b in range(B):
+            for j in range(H):
+                k, z = tanh(products[0, b, j] + b_h[j]), gates[Z, t, b, j]
+                gates[K, t, b, j] = k
+                h[t + 1, b, j] = k - z * k if damped else k
+                c[t + 1, b, j] = (ONE - z) * c[t, b, j] + gates[R, t, b, j] * h[t + 1, b, j]
+                gates[Y, t, b, j] = gates[OUT, t, b, j] * h[t + 1, b, j]
+
+
+@inlined
+def dual_state_backward(
+    d_states: Any, x: Any, weights: Any, damped: bool, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
+) -> None:
+    """Gradients of :func:`dual_state_forward`; ``cache.gates`` is overwritten, ``cache.h`` multiplied by the mask.
+
+    d_states   (T, B, H)               in   gradient that reaches each step's output
+    cache      Cache                   in   as the forward pass left it, d_h and d_c of the last states
+                                       out  d_h, d_c of the initial states
+    d_x        (T, B, D) or (0, B, D)  out  gradient of x; empty: not wanted
+    d_weights  Weights                 out  added to
+    """
+    gates, mask, d_h = cache.gates, cache.mask, cache.d_h
+    T, B, H = gates.shape[1:]
+    width, width_3 = panel_width(B, H, H), panel_width(B, 3 * H, H)
+    packed, rest = scratch[: 5 * H * H], scratch[5 * H * H :]
+    pack(weights.w_hh[: 3 * H], width_3, packed[: 3 * H * H])
+    pack(weights.w_hh[3 * H : 4 * H], width, packed[3 * H * H : 4 * H * H])
+    pack(weights.w_hh[4 * H :], width, packed[4 * H * H :])
+    d_gates, d_product, part = rows[: 3 * B * H].reshape(B, 3 * H), rest[: B * H].reshape(B, H), rest[B * H :]
+    for t in range(T - 1, -1, -1):
+        _output_backward(t, d_states, damped, cache, d_gates)
+        product_packed(gates[K, t], packed[4 * H * H :], width, part, d_product)
+        times(d_product, mask, d_product)
+        _mixture_backward(t, d_product, cache, d_gates)
+        product_packed(gates[U, t], packed[3 * H * H : 4 * H * H], width, part, d_product)
+        times(d_product, mask, d_product)
+        _gates_backward(t, d_product, cache, d_gates)
+        product_packed(d_gates, packed[: 3 * H * H], width_3, part, d_product)
+        for b in range(B):
+            for j in range(H):
+                d_h[b, j] += d_product[b, j] * mask[b, j]
+    times_each(cache.h[:T], mask)
+    planes, h = (R, Z, OUT, U, K), cache.h[:T]
+    for block, entered in ((0, h), (1, h), (2, h), (3, gates[A]), (4, gates[G])):
+        own = slice(block * H, (block + 1) * H)
+        d_plane = gates[planes[block]].reshape(T * B, H)
+        row_sums(d_plane, part[:H])
+        add(part[:H], d_weights.b_ih[own])
+        add_outer_products(d_plane, entered.reshape(T * B, H), scratch, d_weights.w_hh[own])
+    input_gradients(x, (R, Z, OUT), weights, gates, scratch, d_x, d_weights)
+
+
+@inner
+def _output_backward(t: int, d_states: Any, damped: bool, cache: Any, d_gates: Any) -> None:
+    """From the output and the states after step t to the pre-activations of o and k; d_gates holds d_r, d_z, d_o."""
+    gates, h, c, d_h, d_c = cache.gates, cache.h, cache.c, cache.d_h, cache.d_c
+    B, H = d_h.shape
+    for b in range(B):
+        for j in range(H):
+            r, z, o, k = gates[R, t, b, j], gates[Z, t, b, j], gates[OUT, t, b, j], gates[K, t, b, j]
+            h_t, d_y = h[t + 1, b, j], d_states[t, b, j]
+            d = d_h[b, j] + d_y * o + d_c[b, j] * r
+            d_gates[b, j] = d_c[b, j] * h_t
+            d_gates[b, H + j] = -d_c[b, j] * c[t, b, j] - (d * k if damped else ZERO)
+            d_gates[b, 2 * H + j] = d_y * h_t * (o - o * o)
+            d_c[b, j] *= ONE - z
+            gates[K, t, b, j] = (d - d * z if damped else d) * (ONE - k * k)
+
+
+@inner
+def _mixture_backward(t: int, d_g: Any, cache: Any, d_gates: Any) -> None:
+    """Through g = r h' + z u to the pre-activation of u."""
+    gates, h, d_h = cache.gates, cache.h, cache.d_h
+    B, H = d_h.shape
+    for b in range(B):
+        for j in range(H):
+            r, z, u = gates[R, t, b, j], gates[Z, t, b, j], gates[U, t, b, j]
+            d_gates[b, j] += d_g[b, j] * h[t, b, j]
+            d_gates[b, H + j] += d_g[b, j] * u
+            d_h[b, j] = d_g[b, j] * r
+            gates[U, t, b, j] = d_g[b, j] * z * (ONE - u * u)
+
+
+@inner
+def _gates_backward(t: int, d_a: Any, cache: Any, d_gates: Any) -> None:
+    """Through a = c' r to the pre-activations of r, z and o; leaves a itself (times the mask) in its plane."""
+    gates, c, d_c, mask = cache.gates, cache.c, cache.d_c, cache.mask
+    B, H = d_c.shape
+    for b in range(B):
+        for j in range(H):
+            r, z = gates[R, t, b, j], gates[Z, t, b, j]
+            d_gates[b, j] = (d_gates[b, j] + d_a[b, j] * c[t, b, j]) * (r - r * r)
+            d_gates[b, H + j] *= z - z * z
+            d_c[b, j] += d_a[b, j] * r
+            gates[A, t, b, j] = c[t, b, j] * r * mask[b, j]
+            gates[R, t, b, j] = d_gates[b, j]
+            gates[Z, t, b, j] = d_gates[b, H + j]
+            gates[OUT, t, b, j] = d_gates[b, 2 * H + j]
+
+
+@inner
+def dual_state_pack(w_hh: Any, rows: int, packed: Any) -> None:
+    """Pack the recurrent weights (5H, H) for :func:`dual_state_steps`: the three gates together, the others apart."""
+    H = w_hh.shape[1]
+    pack(w_hh[: 3 * H].T, step_width(rows, H, 3 * H, packed), packed[: 3 * H * H])
+    for block in range(3, 5):
+        own = packed[block * H * H : (block + 1) * H * H]
+        pack(w_hh[block * H : (block + 1) * H].T, step_width(rows, H, H, packed), own)
+
+
+@inner
+def dual_state_steps(x: Any, lengths: Any, weights: Any, damped: bool, states: Any, outputs: Any, work: Any) -> None:
+    """All steps of one layer at inference.
+
+    x        (T, B, D)               in
+    lengths  (B,)                    in            steps of each row, 0..T; a row keeps its states beyond its end
+    weights  Packed                  in
+    states   (3, B, H)               in and out    h, c and the output
+    outputs  (T, B, H) or (0, B, H)  out           the outputs, where they are wanted
+    work     (steps_work_size,)      scratch
+    """
+    T, B, _ = x.shape
+    h, c, y = states[0], states[1], states[2]
+    H = h.shape[1]
+    size = B * H
+    together = steps_together(T, 3 * size)
+    projected, rest = work[: together * 3 * size].reshape(together, B, 3 * H), work[together * 3 * size :]
+    gates, rest = rest[: 3 * size].reshape(B, 3 * H), rest[3 * size :]
+    entered, rows = rest[:size].reshape(B, H), rest[size : 2 * size].reshape(B, H)
+    part = rest[2 * size :]
+    w_gates, w_c, w_h = weights.w_hh[: 3 * H * H], weights.w_hh[3 * H * H : 4 * H * H], weights.w_hh[4 * H * H :]
+    width_3, width = step_width(B, H, 3 * H, w_gates), step_width(B, H, H, w_c)
+    for t in range(T):
+        if t % together == 0:
+            project_steps(x, t, min(t + together, T), weights, part, projected)
+        multiply(h, w_gates, width_3, part, gates)
+        for b in range(B):
+            for j in range(3 * H):
+                gates[b, j] = sigmoid(projected[t % together, b, j] + gates[b, j])
+            for j in range(H):
+                entered[b, j] = c[b, j] * gates[b, j]
+        multiply(entered, w_c, width, part, rows)
+        for b in range(B):
+            for j in range(H):
+                u = tanh(rows[b, j] + weights.b_ih[3 * H + j])
+                entered[b, j] = gates[b, j] * h[b, j] + gates[b, H + j] * u
+        multiply(entered, w_h, width, part, rows)
+        for b in range(B):
+            if t < lengths[b]:
+                for j in range(H):
+                    k, z = tanh(rows[b, j] + weights.b_ih[4 * H + j]), gates[b, H + j]
+                    h[b, j] = k - z * k if damped else k
+                    c[b, j] = (ONE - z) * c[b, j] + gates[b, j] * h[b, j]
+                    y[b, j] = gates[b, 2 * H + j] * h[b, j]
+        if outputs.shape[0] > 0:
+            copy(y, outputs[t])
