@@ -73,7 +73,9 @@ def choose_rows(index: pd.Index, rows: Any) -> np.ndarray:
     try:
         chosen = np.atleast_1d(np.asarray(positions.loc[rows]))
     except (KeyError, TypeError) as error:
-        raise ValueError(f"rows={rows!r} is not in the index of X, which runs from {index[0]} to {index[-1]}.") from error
+        raise ValueError(
+            f"rows={rows!r} is not in the index of X, which runs from {index[0]} to {index[-1]}."
+        ) from error
     if len(chosen) == 0:
         raise ValueError(f"rows={rows!r} chooses none of the {len(index)} entries of X's index.")
     return chosen

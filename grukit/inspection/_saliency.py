@@ -93,7 +93,7 @@ def saliency(
         raise ValueError(f"n_steps must be a positive integer; got {n_steps!r}.")
     subject = Subject(model, X, context)
     columns = feature_columns(X, subject.spec.n_inputs)
-    k, origin = _output_number(model, output), _origin(model, baseline, columns)
+    k, origin = model._form.number_of(output), _origin(model, baseline, columns)
     samples, index = _samples(subject, X, rows)
     values, at = np.empty((len(index), len(columns))), 0
     for batch in subject.batches(samples):
@@ -135,16 +135,6 @@ def _samples(subject: Subject, X: Any, rows: Any) -> tuple[np.ndarray, pd.MultiI
         return chosen, step_index(X)[steps]
     samples = subject.table.to_user_order(np.arange(len(lengths)))[chosen]
     return samples, lag_index(index[chosen], lengths[samples])
-
-
-def _output_number(model: Any, output: Any) -> int:
-    """Position of the output among the targets' columns."""
-    names = range(model._form.n_outputs) if model._form.names is None else list(model._form.names)
-    if output is None and len(names) == 1:
-        return 0
-    if output is None or output not in names:
-        raise ValueError(f"output must be one of {list(names)}; got {output!r}.")
-    return names.index(output)
 
 
 def _origin(model: Any, baseline: Any, columns: pd.Index) -> np.ndarray:
