@@ -70,12 +70,11 @@ def choose_rows(index: pd.Index, rows: Any) -> np.ndarray:
     positions = pd.Series(np.arange(len(index)), index=index)
     if rows is None:
         return positions.to_numpy()
+    entries = f"the {len(index)} entries of X's index, from {index[0]} to {index[-1]}"
     try:
         chosen = np.atleast_1d(np.asarray(positions.loc[rows]))
-    except (KeyError, TypeError) as error:
-        raise ValueError(
-            f"rows={rows!r} is not in the index of X, which runs from {index[0]} to {index[-1]}."
-        ) from error
+    except (KeyError, IndexError, TypeError) as error:
+        raise ValueError(f"rows={rows!r} cannot be chosen among {entries}: {error}") from error
     if len(chosen) == 0:
-        raise ValueError(f"rows={rows!r} chooses none of the {len(index)} entries of X's index.")
+        raise ValueError(f"rows={rows!r} chooses none of {entries}.")
     return chosen

@@ -116,21 +116,26 @@ def _state_gradients(subject: Subject, batch: Batch, targets: np.ndarray) -> Ite
 
 def _loss_gradient(subject: Subject, batch: Batch, targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
     """Gradient of each sample's own mean loss with respect to the outputs, (B, K) or (T, B, K)."""
+    K, samples = subject.spec.n_outputs, batch.samples
+    if not subject.spec.per_step:
+        return _loss_derivative(subject.model, outputs, targets[samples]) / K
+    steps, sequences = np.nonzero(batch.within)
+    own = targets[subject.sequences.starts[samples[sequences]] + steps]
+    d_outputs = np.zeros_like(outputs)
+    slopes = _loss_derivative(subject.model, outputs[steps, sequences], own)
+    d_outputs[steps, sequences] = slopes / (K * batch.lengths[sequences, None])
+    return d_outputs
+
+
+def _loss_derivative(model: Any, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Derivative of the loss of each number of ``outputs``."""
     # Imported here, so that importing this module does not import numba.
     from grukit.kernels.scalar import loss_derivative
 
-    model = subject.model
-    derivative = np.vectorize(loss_derivative, otypes=[np.float64])
-    kind, parameter = LOSSES[model.loss], model._loss_parameter()
-    if not subject.spec.per_step:
-        return derivative(kind, outputs, targets[batch.samples], parameter) / subject.spec.n_outputs
-    within = batch.within
-    steps, sequences = np.nonzero(within)
-    own = targets[subject.sequences.starts[batch.samples[sequences]] + steps]
-    n_numbers = subject.spec.n_outputs * batch.lengths[sequences, None]
-    d_outputs = np.zeros_like(outputs)
-    d_outputs[within] = derivative(kind, outputs[within], own, parameter) / n_numbers
-    return d_outputs
+    kind, parameter = LOSSES[model.loss], np.float64(model._loss_parameter())
+    # Scalars of NumPy's: with Python's own, the float32 constants of the kernels would round the result to float32.
+    slopes = [loss_derivative(kind, p, y, parameter) for p, y in zip(outputs.flat, targets.flat, strict=True)]
+    return np.reshape(slopes, outputs.shape)
 
 
 def _one_layer(spec: NetworkSpec, parameters: np.ndarray, k: int) -> tuple[NetworkSpec, np.ndarray]:

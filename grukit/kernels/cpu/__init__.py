@@ -14,11 +14,10 @@ from grukit.kernels.cpu.network import (
     GRU,
     GRUResetBefore,
     layer_cache,
-    network_backward,
-    network_forward,
     work_size,
 )
 from grukit.kernels.cpu.optimizer import Optimizer, idle_optimizer, update
+from grukit.kernels.cpu.passes import network_backward, network_forward
 from grukit.kernels.cpu.service import Served, serve_windows
 from grukit.kernels.cpu.team import Team, single_threaded_blas
 
