@@ -64,6 +64,17 @@ def log_scale_of_losses(ax: "Axes") -> None:
     ax.yaxis.set_minor_formatter(NullFormatter())
 
 
+def check_frame(frame: Any, function: str, columns: list[str]) -> None:
+    """Raise where ``frame`` is not what a function of grukit.inspection gives, by the names of its columns' levels.
+
+    Raises
+    ------
+    TypeError
+    """
+    if not isinstance(frame, pd.DataFrame) or list(frame.columns.names) != columns:
+        raise TypeError(f"Give a DataFrame from grukit.inspection.{function}, with the column levels {columns}.")
+
+
 def one_series(data: Any, series: Any) -> Any:
     """The rows of one series or sequence, on the index of its times or steps.
 

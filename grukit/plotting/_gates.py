@@ -7,7 +7,14 @@ import numpy as np
 import pandas as pd
 
 from grukit.inspection import gates as compute_gates
-from grukit.plotting._common import axis_of, edges_around, name_dates_briefly, one_series, require_matplotlib
+from grukit.plotting._common import (
+    axis_of,
+    check_frame,
+    edges_around,
+    name_dates_briefly,
+    one_series,
+    require_matplotlib,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,11 +48,14 @@ class GateDisplay:
 
     Raises
     ------
+    TypeError
+        For another kind of frame.
     ValueError
         For a layer, series or name that is not there.
     """
 
     def __init__(self, gates: pd.DataFrame, *, layer: int = 0, series: Any = None, names: Sequence[str] | None = None):
+        check_frame(gates, "gates", ["layer", "gate", "unit"])
         layers = gates.columns.unique("layer")
         if layer not in layers:
             raise ValueError(f"layer must be one of {list(layers)}; got {layer!r}.")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pandas as pd
 
 from grukit.inspection import gradient_flow
-from grukit.plotting._common import axes_or_new, line_style, require_matplotlib
+from grukit.plotting._common import axes_or_new, check_frame, line_style, require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,9 +31,15 @@ class GradientFlowDisplay:
         Where it was drawn.
     lines_ : list of matplotlib Line2D
         One a layer.
+
+    Raises
+    ------
+    TypeError
+        For another kind of frame.
     """
 
     def __init__(self, flow: pd.DataFrame, *, name: str | None = None):
+        check_frame(flow, "gradient_flow", ["layer"])
         self.flow, self.name = flow, name
 
     @classmethod

@@ -31,9 +31,18 @@ class SaliencyDisplay:
         Where it was drawn.
     lines_ : list of matplotlib Line2D
         One for each column of ``profile``.
+
+    Raises
+    ------
+    TypeError
+        For another kind of frame.
     """
 
     def __init__(self, saliency: pd.DataFrame, *, quantity: str = "saliency"):
+        if not isinstance(saliency, pd.DataFrame) or saliency.index.nlevels < 2:
+            raise TypeError(
+                "saliency must be a DataFrame from grukit.inspection.saliency, on an index of steps or lags."
+            )
         self.saliency, self.quantity = saliency, quantity
         if saliency.index.names[-1] == "lag":
             lags = saliency.index.get_level_values("lag").to_numpy()

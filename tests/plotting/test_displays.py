@@ -13,11 +13,12 @@ WAVES = pd.Series(np.sin(np.arange(240) * np.pi / 6))  # leaves no corner free b
 HISTORY = pd.DataFrame({"epoch": [1, 2, 3], "loss": [0.9, 0.5, 0.3], "validation_loss": [1.1, 0.7, 0.6]})
 COLUMNS = pd.MultiIndex.from_product([[0], ["update"], [0, 1]], names=["layer", "gate", "unit"])
 LAGS = pd.MultiIndex.from_product([[0], range(5)], names=["row", "lag"])
+FLOW = pd.DataFrame({0: 0.5 ** np.arange(9), 1: 0.8 ** np.arange(9)}).rename_axis(columns="layer")
 DISPLAYS = {
     "loss": LossCurveDisplay(HISTORY),
     "forecast": ForecastDisplay(WAVES, WAVES.rename("forecast, made three months before")),
     "gates": GateDisplay(pd.DataFrame(np.full((5, 2), 0.5), columns=COLUMNS)),
-    "flow": GradientFlowDisplay(pd.DataFrame({0: 0.5 ** np.arange(9), 1: 0.8 ** np.arange(9)})),
+    "flow": GradientFlowDisplay(FLOW),
     "saliency": SaliencyDisplay(pd.DataFrame({"x": 0.5 ** np.arange(5), "y": 0.7 ** np.arange(5)}, index=LAGS)),
 }
 

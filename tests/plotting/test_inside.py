@@ -107,13 +107,14 @@ def test_models_are_compared_on_the_same_axes_with_other_lines(model, waves, leg
 
 
 def test_many_lines_differ_without_colour():
-    flow = pd.DataFrame(np.ones((3, 14)))
+    flow = pd.DataFrame(np.ones((3, 14))).rename_axis(columns="layer")
     lines = GradientFlowDisplay(flow).plot().lines_
     assert len({(str(line._dash_pattern), line.get_marker()) for line in lines}) == 14
 
 
 def test_a_gradient_of_nothing_is_drawn_on_a_linear_axis():
-    assert GradientFlowDisplay(pd.DataFrame({0: [0.0, 0.0]})).plot().ax_.get_yscale() == "linear"
+    flow = pd.DataFrame({0: [0.0, 0.0]}).rename_axis(columns="layer")
+    assert GradientFlowDisplay(flow).plot().ax_.get_yscale() == "linear"
 
 
 # -- saliency ----------------------------------------------------------------------------------------------------------
@@ -145,3 +146,10 @@ def test_of_many_inputs_the_largest_are_drawn():
     display = SaliencyDisplay(frame).plot()
     assert list(display.profile) == [8, 7, 6, 5, 4, 3]
     assert display.ax_.get_legend().get_title().get_text() == "6 of 9 inputs, the largest"
+
+
+@pytest.mark.parametrize("given", [pd.DataFrame({"x": [1.0]}), [1.0]], ids=["frame", "list"])
+@pytest.mark.parametrize("kind", [GateDisplay, GradientFlowDisplay, SaliencyDisplay])
+def test_other_frames_are_refused(kind, given):
+    with pytest.raises(TypeError, match="DataFrame from grukit.inspection"):
+        kind(given)
