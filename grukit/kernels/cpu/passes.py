@@ -1,7 +1,7 @@
 """One pass of the network for Python, compiled once and cached on disk.
 
 Training and prediction paste the loops of :mod:`grukit.kernels.cpu.network` into kernels of their own. Called from Python
-as they are, they would be compiled in every process, 15 s on one 2.6 GHz core.
+as they are, they would be compiled in every process, 12 to 15 s of one core.
 """
 
 from typing import Any
