@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from grukit import GRURegressor
 from grukit.datasets import load_elnino
-from grukit.plotting import plot_forecast, plot_loss, require_matplotlib
+from grukit.plotting import ForecastDisplay, LossCurveDisplay, require_matplotlib
 
 HORIZONS = range(1, 7)  # months ahead
 TEST = slice("2001-01", "2010-12")  # months forecast
@@ -152,8 +152,8 @@ def _draw(model: GRURegressor, sst: pd.Series, forecasts: pd.DataFrame, path: Pa
     name = _horizon_name(PLOTTED_HORIZON)
     truth = sst[TEST].rename("Sea-surface temperature").rename_axis("Month")
     predictions = forecasts[name].rename(f"GRU forecast, made {PLOTTED_HORIZON} months before")
-    plot_forecast(truth, predictions, ax=left, unit="°C")
+    ForecastDisplay(truth, predictions).plot(left, unit="°C")
     left.set_title(f"Eastern equatorial Pacific (Niño 1+2), {PLOTTED_HORIZON} months ahead")
-    plot_loss(model, ax=right)
-    right.set(title="Training of the GRU", ylabel="Mean squared error (standardised)")
+    LossCurveDisplay.from_estimator(model, ax=right)
+    right.set_title("Training of the GRU")
     figure.savefig(path)

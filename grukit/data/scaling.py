@@ -53,3 +53,7 @@ class Scaler:
         """From the network's outputs (..., D) to the columns' own scale; float64."""
         outputs = values * self.scale + self.mean
         return np.exp(outputs) if self.link == "log" else outputs
+
+    def derivative(self, values: np.ndarray) -> np.ndarray:
+        """Derivative of :meth:`inverse` at the network's outputs (..., D); float64."""
+        return self.inverse(values) * self.scale if self.link == "log" else np.full(values.shape, self.scale)

@@ -31,6 +31,21 @@ class TargetForm:
     squeeze: bool
     names: Any
 
+    def number_of(self, output: Any) -> int:
+        """Position of an output by its name, or by its number where the targets had no names; None: the only one.
+
+        Raises
+        ------
+        ValueError
+            Where there is no such output, or None leaves a choice.
+        """
+        names = range(self.n_outputs) if self.names is None else list(self.names)
+        if output is None and self.n_outputs == 1:
+            return 0
+        if output is None or output not in names:
+            raise ValueError(f"output must be one of {list(names)}; got {output!r}.")
+        return names.index(output)
+
 
 def read_targets(y: Any, sequences: Sequences, X: Any) -> tuple[np.ndarray, TargetForm]:
     """Check and read ``y``.

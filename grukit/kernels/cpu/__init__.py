@@ -11,8 +11,9 @@ from grukit.kernels.cpu.epoch import Batches, train_batches
 from grukit.kernels.cpu.inference import begin_states, pack_network, predict_chunks, predict_work_size, states_size
 from grukit.kernels.cpu.layout import GRU, Dropout, DualState, GRUResetBefore, layer_cache, work_size
 from grukit.kernels.cpu.memory import aligned_empty
-from grukit.kernels.cpu.network import initial_states, network_backward, network_forward
+from grukit.kernels.cpu.network import initial_states
 from grukit.kernels.cpu.optimizer import Optimizer, idle_optimizer, update
+from grukit.kernels.cpu.passes import network_backward, network_forward
 from grukit.kernels.cpu.service import Served, serve_windows, serve_work_size
 from grukit.kernels.cpu.team import Team, single_threaded_blas
 

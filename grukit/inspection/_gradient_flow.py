@@ -1,0 +1,191 @@
+"""How much of the loss's gradient reaches the states, step by step back from the end."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from grukit.data import read_targets
+from grukit.inspection._subject import Batch, Subject
+from grukit.model import NetworkSpec, network_backward, network_forward
+from grukit.train import LOSSES
+
+
+def gradient_flow(model: Any, X: Any, y: Any, context: Any = "auto") -> pd.DataFrame:
+    """Norm of dLoss/dh_t against the distance of the step t from the end, for each layer.
+
+    Where it falls towards zero, what happened that far back could not be learned (a vanishing gradient); where it grows,
+    training is unstable (an exploding one). The gradient is the exact, total one: through the layer's own later states and
+    through the layers above.
+
+    Parameters
+    ----------
+    model : GRURegressor
+        Fitted.
+    X, y : as in ``fit``
+        Samples and their targets.
+    context : "auto", None or table, default="auto"
+        History before the first rows of a table, as in ``predict``.
+
+    Returns
+    -------
+    DataFrame
+        Index "distance": 0 is the state after a sample's last step, 1 the one before it. Columns "layer": 0, 1, ... Values:
+        the Euclidean norm, over the units, of the gradient of a sample's own loss (the mean over its outputs, and over its
+        steps where there is a target at every step), mean over the samples that are long enough. The loss is the one that
+        training sees: of standardised targets if ``standardize``. States have no unit.
+
+    Raises
+    ------
+    TypeError
+        Where ``model`` is no estimator of grukit.
+    sklearn.exceptions.NotFittedError
+        Where it was not fitted.
+    ValueError
+        For an X that ``predict`` would refuse, a y that does not belong to it, or one with other outputs than in ``fit``.
+
+    References
+    ----------
+    Bengio, Simard and Frasconi (1994), Learning Long-Term Dependencies with Gradient Descent is Difficult.
+    Pascanu, Mikolov and Bengio (2013), On the Difficulty of Training Recurrent Neural Networks.
+
+    Examples
+    --------
+    >>> from grukit import GRURegressor
+    >>> from grukit.datasets import load_nile
+    >>> from grukit.inspection import gradient_flow
+    >>> volume = load_nile()["volume"]
+    >>> X, y = volume.to_frame()[:-1], volume.shift(-1)[:-1]
+    >>> model = GRURegressor(4, window=10, max_iter=2, random_state=0).fit(X, y)
+    >>> flow = gradient_flow(model, X, y)
+    >>> flow.index.name, len(flow), bool(flow.loc[9, 0] < flow.loc[0, 0])
+    ('distance', 10, True)
+    """
+    subject = Subject(model, X, context)
+    targets = _targets(subject, X, y)
+    n_layers, longest = len(subject.spec.hidden_layer_sizes), int(subject.sequences.lengths.max())
+    sums, counts = np.zeros((longest, n_layers)), np.zeros(longest)
+    for batch in subject.batches():
+        distance = (batch.lengths - 1 - np.arange(len(batch.x))[:, None])[batch.within]
+        counts += np.bincount(distance, minlength=longest)
+        for k, d_h in _state_gradients(subject, batch, targets):
+            norms = np.linalg.norm(d_h, axis=2)[batch.within]
+            sums[:, k] += np.bincount(distance, norms, minlength=longest)
+    return pd.DataFrame(
+        sums / counts[:, None],
+        index=pd.RangeIndex(longest, name="distance"),
+        columns=pd.RangeIndex(n_layers, name="layer"),
+    )
+
+
+def _targets(subject: Subject, X: Any, y: Any) -> np.ndarray:
+    """Targets on the scale of the network's outputs, in the order of the samples or, one a step, of the values' rows."""
+    model = subject.model
+    targets, form = read_targets(y, subject.sequences, X)
+    if (form.n_outputs, form.per_step) != (model._form.n_outputs, model._form.per_step):
+        raise ValueError(
+            f"y has {form.n_outputs} outputs{' a step' if form.per_step else ''}; the model was fitted with "
+            f"{model._form.n_outputs}{' a step' if model._form.per_step else ''}."
+        )
+    model._check_targets(targets)
+    if subject.table is not None:
+        targets = subject.table.from_user_order(targets)
+    return model._y_scaler.transform(targets, "float64")
+
+
+def _state_gradients(subject: Subject, batch: Batch, targets: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Gradient (T, B, H) of every sample's loss with respect to the states of each layer, from the top layer down."""
+    spec, parameters = subject.spec, subject.parameters
+    outputs, forward = network_forward(spec, parameters, batch.x, batch.lengths)
+    states = [cache.h for cache in forward.caches]
+    d_outputs = _loss_gradient(subject, batch, targets, outputs)
+    d_states = np.zeros_like(states[-1][1:])
+    if spec.per_step:
+        d_states += d_outputs @ spec.views(parameters)["head.weight"]
+    else:
+        last = batch.lengths - 1, np.arange(len(batch.samples))
+        d_states[last] = d_outputs @ spec.views(parameters)["head.weight"]
+    for k in reversed(range(len(states))):
+        below = states[k - 1][1:] if k > 0 else batch.x
+        d_h, d_below = _through_time(*_one_layer(spec, parameters, k), below, states[k], batch.lengths, d_states)
+        yield k, d_h
+        d_states = d_below
+
+
+def _loss_gradient(subject: Subject, batch: Batch, targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+    """Gradient of each sample's own mean loss with respect to the outputs, (B, K) or (T, B, K)."""
+    K, samples = subject.spec.n_outputs, batch.samples
+    if not subject.spec.per_step:
+        return _loss_derivative(subject.model, outputs, targets[samples]) / K
+    steps, sequences = np.nonzero(batch.within)
+    own = targets[subject.sequences.starts[samples[sequences]] + steps]
+    d_outputs = np.zeros_like(outputs)
+    slopes = _loss_derivative(subject.model, outputs[steps, sequences], own)
+    d_outputs[steps, sequences] = slopes / (K * batch.lengths[sequences, None])
+    return d_outputs
+
+
+def _loss_derivative(model: Any, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Derivative of the loss of each number of ``outputs``."""
+    # Imported here, so that importing this module does not import numba.
+    from grukit.kernels.scalar import loss_derivative
+
+    kind, parameter = LOSSES[model.loss], np.float64(model._loss_parameter())
+    # Scalars of NumPy's: with Python's own, the float32 constants of the kernels would round the result to float32.
+    slopes = [loss_derivative(kind, p, y, parameter) for p, y in zip(outputs.flat, targets.flat, strict=True)]
+    return np.reshape(slopes, outputs.shape)
+
+
+def _one_layer(spec: NetworkSpec, parameters: np.ndarray, k: int) -> tuple[NetworkSpec, np.ndarray]:
+    """Layer k as a network whose outputs are its states: an identity for its head."""
+    below, H = (spec.n_inputs, *spec.hidden_layer_sizes)[k : k + 2]
+    layer = replace(spec, n_inputs=below, hidden_layer_sizes=(H,), n_outputs=H, per_step=True)
+    own, alone = spec.views(parameters), np.zeros(layer.n_parameters)
+    for name, view in layer.views(alone).items():
+        if name == "head.weight":
+            np.fill_diagonal(view, 1.0)
+        elif name != "head.bias":
+            view[...] = own[name.replace("_l0", f"_l{k}")]
+    return layer, alone
+
+
+def _through_time(
+    layer: NetworkSpec,
+    parameters: np.ndarray,
+    x: np.ndarray,
+    h: np.ndarray,
+    lengths: np.ndarray,
+    d_states: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Back through one layer, a step at a time, so that the gradient at every state is seen and not only at the first.
+
+    Parameters
+    ----------
+    layer, parameters
+        A network whose outputs are its states.
+    x : ndarray of shape (T, B, D)
+        Inputs.
+    h : ndarray of shape (T + 1, B, H)
+        States, the initial ones first.
+    lengths : ndarray of shape (B,)
+        Steps of each sequence.
+    d_states : ndarray of shape (T, B, H)
+        Gradient that reaches each state from outside the layer.
+
+    Returns
+    -------
+    d_h : ndarray of shape (T, B, H)
+        Gradient that reaches each state in all.
+    d_x : ndarray of shape (T, B, D)
+    """
+    d_h, d_x = d_states.copy(), np.zeros_like(x)
+    for t in reversed(range(len(x))):
+        rows = np.flatnonzero(lengths > t)
+        _, step = network_forward(layer, parameters, x[t : t + 1, rows], initial=[h[t, rows]])
+        _, d_inputs, (d_before,) = network_backward(d_h[t : t + 1, rows], step)
+        d_x[t, rows] = d_inputs[0]
+        if t > 0:
+            d_h[t - 1, rows] += d_before
+    return d_h, d_x

@@ -1,0 +1,153 @@
+"""What a prediction depends on: its gradient, or its integrated gradient, with respect to each input and step."""
+
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from grukit.data import choose_rows, feature_columns, lag_index, sample_index, step_index
+from grukit.inspection._subject import Batch, Subject
+from grukit.model import network_backward, network_forward
+
+METHODS = ("gradient", "integrated")
+
+
+def saliency(
+    model: Any,
+    X: Any,
+    method: str = "gradient",
+    *,
+    rows: Any = None,
+    output: Any = None,
+    baseline: Any = None,
+    n_steps: int = 32,
+    context: Any = "auto",
+) -> pd.DataFrame:
+    """Gradient of predictions with respect to each input at each step that they see.
+
+    Parameters
+    ----------
+    model : GRURegressor
+        Fitted.
+    X : as in ``predict``
+        A table or sequences. With an output at every step, the prediction at a sequence's last step is explained; cut the
+        sequence to explain an earlier one.
+    method : {"gradient", "integrated"}, default="gradient"
+        "gradient": by how much the prediction changes with an input, in units of the prediction per unit of the input.
+        "integrated": the part of the prediction's difference from that of the baseline that is owed to the input, in units
+        of the prediction; the parts of one prediction sum to that difference (Sundararajan et al. 2017), up to the error
+        of the midpoint rule.
+    rows : label, slice, list or boolean mask, default=None
+        Rows of X, as in ``X.loc[rows]``, or numbers of sequences, whose predictions are explained; they still see the rows
+        before them. None: all.
+    output : label or int, default=None
+        Column of y whose prediction is explained, by its name, or its number where y was an array. None: the only one.
+    baseline : float, or array or Series of shape (n_features,), default=None
+        For "integrated": the input that stands for absence, in X's units, at every step. None: the means of the training
+        data where the model standardises, otherwise 0.
+    n_steps : int, default=32
+        For "integrated": steps of the midpoint rule, each of which costs one gradient.
+    context : "auto", None or table, default="auto"
+        History before the first rows of a table, as in ``predict``.
+
+    Returns
+    -------
+    DataFrame
+        Columns: the features. Rows, for a table: a MultiIndex of X's index and "lag", 0 for the row itself, 1 for the row
+        before it, up to ``window - 1`` or as far as history goes. So ``saliency(...).loc[label]`` is what one prediction
+        depends on, and ``.abs().groupby("lag").mean()`` tells how far back the model looks. For sequences: a MultiIndex of
+        sequence and step; DataFrames in a list keep their own index as the step.
+
+        A table of n rows gives n times ``window`` rows; take a part with ``rows``. Memory beyond the result is bounded.
+
+    Raises
+    ------
+    TypeError
+        Where ``model`` is no estimator of grukit.
+    sklearn.exceptions.NotFittedError
+        Where it was not fitted.
+    ValueError
+        For an X that ``predict`` would refuse, and for ``method``, ``rows``, ``output``, ``baseline`` or ``n_steps`` that
+        are not as above.
+
+    References
+    ----------
+    Simonyan, Vedaldi and Zisserman (2014), Deep Inside Convolutional Networks.
+    Sundararajan, Taly and Yan (2017), Axiomatic Attribution for Deep Networks, eq. 1.
+
+    Examples
+    --------
+    >>> from grukit import GRURegressor
+    >>> from grukit.datasets import load_nile
+    >>> from grukit.inspection import saliency
+    >>> X = load_nile()[["volume"]]
+    >>> model = GRURegressor(4, window=10, max_iter=20, random_state=0).fit(X[:-1], X["volume"].shift(-1)[:-1])
+    >>> parts = saliency(model, X, method="integrated", rows="1950")
+    >>> parts.index.names, len(parts)
+    (FrozenList(['year', 'lag']), 10)
+    """
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}; got {method!r}.")
+    if not isinstance(n_steps, Integral) or isinstance(n_steps, bool) or n_steps < 1:
+        raise ValueError(f"n_steps must be a positive integer; got {n_steps!r}.")
+    subject = Subject(model, X, context)
+    columns = feature_columns(X, subject.spec.n_inputs)
+    k, origin = model._form.number_of(output), _origin(model, baseline, columns)
+    samples, index = _samples(subject, X, rows)
+    values, at = np.empty((len(index), len(columns))), 0
+    for batch in subject.batches(samples):
+        if method == "gradient":
+            found = _gradient(subject, batch.x, batch.lengths, k) / model._x_scaler.scale
+        else:
+            found = _integrated(subject, batch, k, origin, int(n_steps))
+        sequences, places = np.nonzero(batch.within.T)
+        steps = places if subject.table is None else batch.lengths[sequences] - 1 - places  # a place is a lag
+        values[at : at + len(steps)] = found[steps, sequences]
+        at += len(steps)
+    return pd.DataFrame(values, index=index, columns=columns, copy=False)
+
+
+def _gradient(subject: Subject, x: np.ndarray, lengths: np.ndarray, k: int) -> np.ndarray:
+    """Gradient (T, B, D) of prediction k, in y's unit, with respect to standardised inputs x (T, B, D)."""
+    outputs, forward = network_forward(subject.spec, subject.parameters, x, lengths)
+    explained = (lengths - 1, np.arange(len(lengths)), k) if subject.spec.per_step else (slice(None), k)
+    d_outputs = np.zeros_like(outputs)
+    d_outputs[explained] = subject.model._y_scaler.derivative(outputs)[explained]
+    _, d_x, _ = network_backward(d_outputs, forward)
+    return d_x
+
+
+def _integrated(subject: Subject, batch: Batch, k: int, origin: np.ndarray, n_steps: int) -> np.ndarray:
+    """The way from the origin (D,) to x, times the mean gradient on it: the integral by the midpoint rule."""
+    way, total = batch.x - origin, np.zeros_like(batch.x)
+    for step in range(n_steps):
+        total += _gradient(subject, origin + (step + 0.5) / n_steps * way, batch.lengths, k)
+    return way * total / n_steps
+
+
+def _samples(subject: Subject, X: Any, rows: Any) -> tuple[np.ndarray, pd.MultiIndex]:
+    """Numbers of the samples that ``rows`` chooses, and the index of their steps or lags."""
+    index, starts, lengths = sample_index(X), subject.sequences.starts, subject.sequences.lengths
+    chosen = choose_rows(index, rows)
+    if subject.table is None:
+        steps = np.concatenate([starts[i] + np.arange(lengths[i]) for i in chosen])
+        return chosen, step_index(X)[steps]
+    samples = subject.table.to_user_order(np.arange(len(lengths)))[chosen]
+    return samples, lag_index(index[chosen], lengths[samples])
+
+
+def _origin(model: Any, baseline: Any, columns: pd.Index) -> np.ndarray:
+    """The baseline on the scale of the network's inputs, (D,)."""
+    if baseline is None:
+        return np.zeros(len(columns))
+    if isinstance(baseline, pd.Series):
+        if set(baseline.index) != set(columns):
+            raise ValueError(f"baseline has the index {list(baseline.index)}; it must be {list(columns)}.")
+        baseline = baseline[columns]
+    array = np.asarray(baseline, dtype=np.float64)
+    if array.shape not in ((), columns.shape):
+        raise ValueError(f"baseline must be a number or have the shape ({len(columns)},); its shape is {array.shape}.")
+    if not np.isfinite(array).all():
+        raise ValueError(f"baseline must be finite; got {baseline!r}.")
+    return model._x_scaler.transform(np.broadcast_to(array, (1, len(columns))), "float64")[0]

@@ -1,0 +1,156 @@
+"""Predictions beside what came true."""
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_is_fitted
+
+from grukit.data import check_same_index, sample_index, step_index
+from grukit.plotting._common import (
+    DASHED,
+    SOLID,
+    axes_or_new,
+    axis_of,
+    name_dates_briefly,
+    one_series,
+    require_matplotlib,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class ForecastDisplay:
+    """Predictions beside what came true, over time.
+
+    Parameters
+    ----------
+    truth : Series of shape (n,)
+        Its name is the label of the y axis. NaN where nothing is known.
+    predictions : Series of shape (n,)
+        On the same index. Its name is the line's label in the legend.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes, Figure
+        Where it was drawn.
+    truth_line_, prediction_line_ : matplotlib Line2D
+        The two lines.
+
+    Raises
+    ------
+    TypeError
+        Where either is not a Series.
+    ValueError
+        Where they have different indexes.
+    """
+
+    def __init__(self, truth: pd.Series, predictions: pd.Series):
+        for name, series in (("truth", truth), ("predictions", predictions)):
+            if not isinstance(series, pd.Series):
+                raise TypeError(f"{name} must be a pandas Series; got {type(series).__name__}.")
+        if not truth.index.equals(predictions.index):
+            raise ValueError(
+                f"truth and predictions have different indexes, of {len(truth)} and {len(predictions)} rows. "
+                "Align them first, for instance with truth.reindex(predictions.index)."
+            )
+        self.truth, self.predictions = truth, predictions
+
+    @classmethod
+    def from_estimator(
+        cls,
+        model: Any,
+        X: Any,
+        y: Any,
+        *,
+        output: Any = None,
+        series: Any = None,
+        context: Any = "auto",
+        unit: str | None = None,
+        ax: "Axes | None" = None,
+    ) -> Self:
+        """Predict X and draw the predictions beside y.
+
+        Parameters
+        ----------
+        model : GRURegressor
+            Fitted.
+        X, context
+            As in ``predict``.
+        y : as in ``fit``
+            What came true. Unlike there it may hold NaN.
+        output : label or int, default=None
+            Column of y, by its name, or its number where y is an array; None: the only one.
+        series : label or tuple, default=None
+            Series of a panel, or number of a sequence that has a target at every step; None: the only one.
+        unit : str, default=None
+            Unit of y, for labels.
+        ax : matplotlib Axes, default=None
+            Where to draw; None: the axes of a new figure.
+
+        Returns
+        -------
+        ForecastDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        sklearn.exceptions.NotFittedError
+            Where ``model`` was not fitted.
+        ValueError
+            For an X that ``predict`` refuses, a y that does not belong to it, or an ``output`` or ``series`` that is not
+            there.
+        """
+        require_matplotlib()
+        check_is_fitted(model)
+        check_same_index(X, y)
+        k = model._form.number_of(output)
+        per_step = model._form.per_step
+        truth, predictions = (
+            one_series(_column(values, k, X, per_step), series) for values in (y, model.predict(X, context=context))
+        )
+        name = None if model._form.names is None else model._form.names[k]
+        return cls(truth.rename(name), predictions.rename(type(model).__name__)).plot(ax, unit=unit)
+
+    def plot(self, ax: "Axes | None" = None, *, unit: str | None = None) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None: the axes of a new figure.
+        unit : str, default=None
+            Unit of both, for the labels.
+
+        Returns
+        -------
+        self
+        """
+        ax = axes_or_new(ax)
+        times, label = axis_of(self.truth.index)
+        name = "prediction" if self.predictions.name is None else str(self.predictions.name)
+        (self.truth_line_,) = ax.plot(times, self.truth, label="truth", **SOLID)
+        (self.prediction_line_,) = ax.plot(times, self.predictions, label=name, **DASHED)
+        quantity = "Value" if self.truth.name is None else str(self.truth.name)
+        error = (self.predictions - self.truth).abs().mean()
+        ax.set(
+            title=f"Mean absolute error {error:.3g}{'' if unit is None else f' {unit}'}",
+            xlabel=label,
+            ylabel=quantity if unit is None else f"{quantity} ({unit})",
+        )
+        name_dates_briefly(ax)
+        ax.margins(y=0.12)  # room for the legend
+        ax.legend(ncols=2)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _column(values: Any, k: int, X: Any, per_step: bool) -> pd.Series:
+    """Column k of targets or predictions, one a sample or one a step of X, on their index."""
+    index = step_index(X) if per_step else sample_index(X)
+    rows = np.concatenate([np.asarray(piece) for piece in values]) if per_step else np.asarray(values)
+    if len(rows) != len(index):
+        raise ValueError(f"y has {len(rows)} targets; X needs {len(index)}.")
+    return pd.Series(rows.reshape(len(rows), -1)[:, k], index=index)

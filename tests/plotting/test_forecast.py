@@ -1,0 +1,140 @@
+"""Forecasts carry exactly the data given, on every kind of index."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+from sklearn.exceptions import NotFittedError
+
+from grukit import GRURegressor
+from grukit.plotting import ForecastDisplay
+
+MONTHS = pd.date_range("2001-01", periods=5, freq="MS", name="month")
+TRUTH = pd.Series([20.0, 21.5, 23.0, np.nan, 19.0], index=MONTHS, name="temperature")
+PREDICTIONS = pd.Series([20.5, 21.0, 22.0, 21.0, 20.0], index=MONTHS, name="GRU")
+
+
+def test_it_carries_the_data_and_names_them(legend_of):
+    before = TRUTH.copy(), PREDICTIONS.copy()
+    display = ForecastDisplay(TRUTH, PREDICTIONS).plot(unit="degC")
+    for line, series in ((display.truth_line_, TRUTH), (display.prediction_line_, PREDICTIONS)):
+        np.testing.assert_array_equal(line.get_xdata(orig=True), MONTHS)
+        np.testing.assert_array_equal(line.get_ydata(), series)
+    ax = display.ax_
+    assert legend_of(ax) == ["truth", "GRU"] and display.figure_ is ax.figure
+    assert ax.get_xlabel() == "Month" and ax.get_ylabel() == "temperature (degC)"
+    assert ax.get_title() == "Mean absolute error 0.75 degC"  # (0.5 + 0.5 + 1 + 1) / 4
+    for series, old in zip((TRUTH, PREDICTIONS), before, strict=True):
+        pd.testing.assert_series_equal(series, old)
+
+
+def test_it_can_be_read_without_colour():
+    display = ForecastDisplay(TRUTH, PREDICTIONS).plot()
+    assert display.truth_line_.get_linestyle() == "-" and display.prediction_line_.get_linestyle() == "--"
+    assert display.prediction_line_.get_linewidth() > display.truth_line_.get_linewidth()
+
+
+def test_series_without_names_or_unit(legend_of):
+    ax = ForecastDisplay(pd.Series([1.0, 2.0]), pd.Series([1.5, 1.5])).plot().ax_
+    assert legend_of(ax) == ["truth", "prediction"]
+    assert (ax.get_title(), ax.get_xlabel(), ax.get_ylabel()) == ("Mean absolute error 0.5", "Row", "Value")
+
+
+@pytest.mark.parametrize(
+    ("index", "places", "label"),
+    [
+        (MONTHS.to_period("M"), MONTHS, "Month"),
+        (pd.timedelta_range("0s", periods=5, freq="min"), 60 * np.arange(5), "Time (s)"),
+        (pd.Index([1.0, 2.0, 4.0, 8.0, 16.0], name="depth"), [1, 2, 4, 8, 16], "Depth"),
+        (MONTHS.tz_localize("Europe/Berlin"), MONTHS.tz_localize("Europe/Berlin"), "Month"),
+    ],
+    ids=["periods", "durations", "numbers", "time zone"],
+)
+def test_kinds_of_index(index, places, label):
+    display = ForecastDisplay(TRUTH.set_axis(index), PREDICTIONS.set_axis(index)).plot()
+    assert list(display.truth_line_.get_xdata(orig=True)) == list(places)
+    assert display.ax_.get_xlabel() == label
+    display.figure_.draw_without_rendering()
+
+
+@pytest.mark.parametrize(
+    ("truth", "predictions", "error", "message"),
+    [
+        (TRUTH, PREDICTIONS.iloc[1:], ValueError, "different indexes, of 5 and 4 rows"),
+        (TRUTH, PREDICTIONS.shift(1, freq="MS"), ValueError, "different indexes"),
+        (TRUTH, PREDICTIONS.to_numpy(), TypeError, "predictions must be a pandas Series; got ndarray"),
+        (TRUTH.to_frame(), PREDICTIONS, TypeError, "truth must be a pandas Series; got DataFrame"),
+    ],
+)
+def test_what_is_wrong_is_named(truth, predictions, error, message):
+    with pytest.raises(error, match=message):
+        ForecastDisplay(truth, predictions)
+    assert plt.get_fignums() == []
+
+
+# -- from an estimator -------------------------------------------------------------------------------------------------
+
+
+def drawn(display):
+    return display.truth_line_.get_ydata(), display.prediction_line_.get_ydata()
+
+
+def test_of_a_table(model, waves, legend_of):
+    X, y = waves
+    display = ForecastDisplay.from_estimator(model, X, y.mask(y.index == y.index[3]), unit="m")
+    np.testing.assert_array_equal(drawn(display)[0], y.mask(y.index == y.index[3]))
+    np.testing.assert_array_equal(drawn(display)[1], model.predict(X))
+    assert display.ax_.get_ylabel() == "next (m)" and legend_of(display.ax_) == ["truth", "GRURegressor"]
+
+
+def test_of_a_frame_that_goes_on_it_sees_the_history(waves):
+    X, y = waves
+    model = GRURegressor(3, window=4, max_iter=3, random_state=0).fit(X[:30], y[:30])
+    np.testing.assert_array_equal(
+        drawn(ForecastDisplay.from_estimator(model, X[30:], y[30:]))[1], model.predict(X[30:])
+    )
+    alone = ForecastDisplay.from_estimator(model, X[30:], y[30:], context=None)
+    np.testing.assert_array_equal(drawn(alone)[1], model.predict(X[30:], context=None))
+
+
+@pytest.mark.parametrize("as_arrays", [False, True])
+def test_of_one_of_several_outputs(waves, as_arrays):
+    X, Y = (waves[0].to_numpy(),) * 2 if as_arrays else (waves[0],) * 2
+    model = GRURegressor(3, window=4, max_iter=2, random_state=0).fit(X, Y)
+    display = ForecastDisplay.from_estimator(model, X, Y, output=1 if as_arrays else "trend")
+    np.testing.assert_array_equal(drawn(display), [waves[0]["trend"], np.asarray(model.predict(X))[:, 1]])
+    assert display.ax_.get_ylabel() == ("Value" if as_arrays else "trend")
+    with pytest.raises(ValueError, match="output must be one of .*; got None"):
+        ForecastDisplay.from_estimator(model, X, Y)
+
+
+def test_of_one_series_of_a_panel(waves):
+    X, y = waves
+    panel, target = pd.concat({"u": X, "v": 2 * X}), pd.concat({"u": y, "v": -y})
+    model = GRURegressor(3, window=4, max_iter=2, random_state=0).fit(panel, target)
+    display = ForecastDisplay.from_estimator(model, panel, target, series="v")
+    np.testing.assert_array_equal(drawn(display), [-y, model.predict(panel)["v"]])
+    with pytest.raises(ValueError, match="series must name one of the 2 series, such as 'u'; got None"):
+        ForecastDisplay.from_estimator(model, panel, target)
+
+
+def test_of_a_sequence_with_a_target_at_every_step(waves):
+    X, y = waves
+    pieces, targets = [X[:10], X[10:25]], [y[:10], y[10:25]]
+    model = GRURegressor(3, max_iter=2, random_state=0).fit(pieces, targets)
+    display = ForecastDisplay.from_estimator(model, pieces, targets, series=1)
+    np.testing.assert_array_equal(drawn(display), [targets[1], model.predict(pieces)[1]])
+    assert list(display.truth_line_.get_xdata(orig=True)) == list(X.index[10:25])
+
+
+def test_wrong_targets(model, waves):
+    X, y = waves
+    with pytest.raises(ValueError, match="different indexes: at row 0"):
+        ForecastDisplay.from_estimator(model, X, y.set_axis(y.index + pd.Timedelta("1D")))
+    with pytest.raises(ValueError, match="y has 39 targets; X needs 40"):
+        ForecastDisplay.from_estimator(model, X, y.to_numpy()[1:])
+    with pytest.raises(ValueError, match="series='u' chooses one series of several"):
+        ForecastDisplay.from_estimator(model, X, y, series="u")
+    with pytest.raises(NotFittedError, match="not fitted"):
+        ForecastDisplay.from_estimator(GRURegressor(), X, y)
+    assert plt.get_fignums() == []
