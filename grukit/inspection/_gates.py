@@ -10,7 +10,10 @@ from grukit.inspection._subject import Batch, Subject
 from grukit.model import network_forward
 
 # Planes of the gates that a cell's forward pass leaves, by the gate's name. Legend: grukit.kernels.
-PLANES = {cell: {"reset": 0, "update": 1, "candidate": 3} for cell in ("gru", "gru_reset_before")}
+PLANES = {
+    **{cell: {"reset": 0, "update": 1, "candidate": 3} for cell in ("gru", "gru_reset_before")},
+    **{cell: {"reset": 0, "update": 1, "output": 2, "candidate": 4} for cell in ("dual_state", "dual_state_basic")},
+}
 
 
 def gates(model: Any, X: Any, context: Any = "auto") -> pd.DataFrame:
@@ -31,8 +34,10 @@ def gates(model: Any, X: Any, context: Any = "auto") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns: a MultiIndex of layer (0, 1, ...), gate ("reset", "update", "candidate", "state") and unit (0, 1, ...).
-        Reset and update gates lie in 0..1, candidates and states in -1..1.
+        Columns: a MultiIndex of layer (0, 1, ...), gate ("reset", "update", "candidate", "state"; the unit with two states
+        also has "output", and its state is h) and unit (0, 1, ...; of a bidirectional layer first those that read forward,
+        then those that read backward, both as they are at the row's step). Reset, update and output gates lie in 0..1,
+        candidates and states in -1..1.
 
         Rows: for a table, the index of X. A row has what the network computes at the last step of that row's own window,
         so that its states are those that its prediction is made from. Neighbouring rows belong to different windows, and
@@ -64,18 +69,21 @@ def gates(model: Any, X: Any, context: Any = "auto") -> pd.DataFrame:
     subject = Subject(model, X, context)
     spec, is_table = subject.spec, subject.table is not None
     planes = PLANES[spec.cell]
-    columns = _columns(spec.hidden_layer_sizes, [*planes, "state"])
+    columns = _columns(tuple(spec.n_directions * H for H in spec.hidden_layer_sizes), [*planes, "state"])
     index = sample_index(X) if is_table else step_index(X)
     values = np.empty((len(index), len(columns)))
     for batch in subject.batches():
         steps, sequences, rows = _taken(batch, subject)
         _, forward = network_forward(spec, subject.parameters, batch.x, batch.lengths)
-        at = 0
-        for cache in forward.caches:
-            for plane in [*(cache.gates[i] for i in planes.values()), cache.h[1:]]:
-                H = plane.shape[2]
-                values[rows, at : at + H] = plane[steps, sequences]
-                at += H
+        at, directions = 0, spec.n_directions
+        for first in range(0, len(forward.caches), directions):
+            both = forward.caches[first : first + directions]
+            for plane in [*planes.values(), None]:
+                for backward, cache in enumerate(both):
+                    shown = cache.h[1:] if plane is None else cache.gates[plane]
+                    own = batch.lengths[sequences] - 1 - steps if backward else steps  # its steps run from the end
+                    values[rows, at : at + shown.shape[2]] = shown[own, sequences]
+                    at += shown.shape[2]
     if subject.table is not None:
         values = subject.table.to_user_order(values)
     return pd.DataFrame(values, index=index, columns=columns, copy=False)

@@ -1,6 +1,5 @@
 """How much of the loss's gradient reaches the states, step by step back from the end."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +8,7 @@ import pandas as pd
 
 from grukit.data import read_targets
 from grukit.inspection._subject import Batch, Subject
-from grukit.model import NetworkSpec, network_backward, network_forward
+from grukit.model import network_backward, network_forward
 from grukit.train import LOSSES
 
 
@@ -44,7 +43,8 @@ def gradient_flow(model: Any, X: Any, y: Any, context: Any = "auto") -> pd.DataF
     sklearn.exceptions.NotFittedError
         Where it was not fitted.
     ValueError
-        For an X that ``predict`` would refuse, a y that does not belong to it, or one with other outputs than in ``fit``.
+        For a bidirectional model, an X that ``predict`` would refuse, a y that does not belong to it, or one with other
+        outputs than in ``fit``.
 
     References
     ----------
@@ -64,13 +64,15 @@ def gradient_flow(model: Any, X: Any, y: Any, context: Any = "auto") -> pd.DataF
     ('distance', 10, True)
     """
     subject = Subject(model, X, context)
+    if subject.spec.bidirectional:
+        raise ValueError("A bidirectional model reads to both ends; its states have no one distance from the end.")
     targets = _targets(subject, X, y)
     n_layers, longest = len(subject.spec.hidden_layer_sizes), int(subject.sequences.lengths.max())
     sums, counts = np.zeros((longest, n_layers)), np.zeros(longest)
     for batch in subject.batches():
         distance = (batch.lengths - 1 - np.arange(len(batch.x))[:, None])[batch.within]
         counts += np.bincount(distance, minlength=longest)
-        for k, d_h in _state_gradients(subject, batch, targets):
+        for k, d_h in enumerate(_state_gradients(subject, batch, targets)):
             norms = np.linalg.norm(d_h, axis=2)[batch.within]
             sums[:, k] += np.bincount(distance, norms, minlength=longest)
     return pd.DataFrame(
@@ -95,23 +97,19 @@ def _targets(subject: Subject, X: Any, y: Any) -> np.ndarray:
     return model._y_scaler.transform(targets, "float64")
 
 
-def _state_gradients(subject: Subject, batch: Batch, targets: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Gradient (T, B, H) of every sample's loss with respect to the states of each layer, from the top layer down."""
-    spec, parameters = subject.spec, subject.parameters
-    outputs, forward = network_forward(spec, parameters, batch.x, batch.lengths)
-    states = [cache.h for cache in forward.caches]
-    d_outputs = _loss_gradient(subject, batch, targets, outputs)
-    d_states = np.zeros_like(states[-1][1:])
-    if spec.per_step:
-        d_states += d_outputs @ spec.views(parameters)["head.weight"]
+def _state_gradients(subject: Subject, batch: Batch, targets: np.ndarray) -> list[np.ndarray]:
+    """Gradient (T, B, H) of every sample's loss with respect to the states of each layer, from the bottom up."""
+    # With an output at every step, the backward pass leaves all the gradient that reached each state in ``d_states``.
+    spec = replace(subject.spec, per_step=True)
+    outputs, forward = network_forward(spec, subject.parameters, batch.x, batch.lengths)
+    last = batch.lengths - 1, np.arange(len(batch.samples))
+    d_outputs = np.zeros_like(outputs)
+    if subject.spec.per_step:
+        d_outputs = _loss_gradient(subject, batch, targets, outputs)
     else:
-        last = batch.lengths - 1, np.arange(len(batch.samples))
-        d_states[last] = d_outputs @ spec.views(parameters)["head.weight"]
-    for k in reversed(range(len(states))):
-        below = states[k - 1][1:] if k > 0 else batch.x
-        d_h, d_below = _through_time(*_one_layer(spec, parameters, k), below, states[k], batch.lengths, d_states)
-        yield k, d_h
-        d_states = d_below
+        d_outputs[last] = _loss_gradient(subject, batch, targets, outputs[last])
+    network_backward(d_outputs, forward)
+    return [cache.d_states for cache in forward.caches]
 
 
 def _loss_gradient(subject: Subject, batch: Batch, targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
@@ -136,56 +134,3 @@ def _loss_derivative(model: Any, outputs: np.ndarray, targets: np.ndarray) -> np
     # Scalars of NumPy's: with Python's own, the float32 constants of the kernels would round the result to float32.
     slopes = [loss_derivative(kind, p, y, parameter) for p, y in zip(outputs.flat, targets.flat, strict=True)]
     return np.reshape(slopes, outputs.shape)
-
-
-def _one_layer(spec: NetworkSpec, parameters: np.ndarray, k: int) -> tuple[NetworkSpec, np.ndarray]:
-    """Layer k as a network whose outputs are its states: an identity for its head."""
-    below, H = (spec.n_inputs, *spec.hidden_layer_sizes)[k : k + 2]
-    layer = replace(spec, n_inputs=below, hidden_layer_sizes=(H,), n_outputs=H, per_step=True)
-    own, alone = spec.views(parameters), np.zeros(layer.n_parameters)
-    for name, view in layer.views(alone).items():
-        if name == "head.weight":
-            np.fill_diagonal(view, 1.0)
-        elif name != "head.bias":
-            view[...] = own[name.replace("_l0", f"_l{k}")]
-    return layer, alone
-
-
-def _through_time(
-    layer: NetworkSpec,
-    parameters: np.ndarray,
-    x: np.ndarray,
-    h: np.ndarray,
-    lengths: np.ndarray,
-    d_states: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Back through one layer, a step at a time, so that the gradient at every state is seen and not only at the first.
-
-    Parameters
-    ----------
-    layer, parameters
-        A network whose outputs are its states.
-    x : ndarray of shape (T, B, D)
-        Inputs.
-    h : ndarray of shape (T + 1, B, H)
-        States, the initial ones first.
-    lengths : ndarray of shape (B,)
-        Steps of each sequence.
-    d_states : ndarray of shape (T, B, H)
-        Gradient that reaches each state from outside the layer.
-
-    Returns
-    -------
-    d_h : ndarray of shape (T, B, H)
-        Gradient that reaches each state in all.
-    d_x : ndarray of shape (T, B, D)
-    """
-    d_h, d_x = d_states.copy(), np.zeros_like(x)
-    for t in reversed(range(len(x))):
-        rows = np.flatnonzero(lengths > t)
-        _, step = network_forward(layer, parameters, x[t : t + 1, rows], initial=[h[t, rows]])
-        _, d_inputs, (d_before,) = network_backward(d_h[t : t + 1, rows], step)
-        d_x[t, rows] = d_inputs[0]
-        if t > 0:
-            d_h[t - 1, rows] += d_before
-    return d_h, d_x

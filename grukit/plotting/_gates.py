@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TITLES = {"reset": "Reset gate", "update": "Update gate", "candidate": "Candidate", "state": "State"}
-FROM_ZERO = ("reset", "update")  # these lie in 0..1, the others in -1..1
+FROM_ZERO = ("reset", "update", "output")  # these lie in 0..1, the others in -1..1
 
 
 class GateDisplay:

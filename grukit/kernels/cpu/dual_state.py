@@ -89,7 +89,7 @@ def dual_state_backward(
 ) -> None:
     """Gradients of :func:`dual_state_forward`; ``cache.gates`` is overwritten, ``cache.h`` multiplied by the mask.
 
-    d_states   (T, B, H)               in   gradient that reaches each step's output
+    d_states   (T, B, H)               in   gradient that reaches each step's output;  out  all that reaches each h[t+1]
     cache      Cache                   in   as the forward pass left it, d_h and d_c of the last states
                                        out  d_h, d_c of the initial states
     d_x        (T, B, D) or (0, B, D)  out  gradient of x; empty: not wanted
@@ -136,6 +136,7 @@ def _output_backward(t: int, d_states: Any, damped: bool, cache: Any, d_gates: A
             r, z, o, k = gates[R, t, b, j], gates[Z, t, b, j], gates[OUT, t, b, j], gates[K, t, b, j]
             h_t, d_y = h[t + 1, b, j], d_states[t, b, j]
             d = d_h[b, j] + d_y * o + d_c[b, j] * r
+            d_states[t, b, j] = d
             d_gates[b, j] = d_c[b, j] * h_t
             d_gates[b, H + j] = -d_c[b, j] * c[t, b, j] - (d * k if damped else ZERO)
             d_gates[b, 2 * H + j] = d_y * h_t * (o - o * o)

@@ -104,6 +104,7 @@ def gru_backward(
     """Gradients of :func:`gru_forward`, the same steps in reverse; ``cache.gates`` is overwritten by the gate gradients.
 
     d_states   (T, B, H) or (0, B, H)  in   gradient that reaches each h[t+1] from outside; empty: only the last state's
+                                       out  all the gradient that reaches it
     x, weights, masked                 in   as in the forward pass
     cache      Cache                   in   as the forward pass left it; d_h of h[T]
                                        out  d_h of h[0]; gates: gradients of the pre-activations r, z, recurrent part of n, n;
@@ -148,6 +149,7 @@ def _gru_step_backward(d_states: Any, h_previous: Any, gates: Any, t: int, throu
         outside = d_states[t].reshape(size)
         for i in range(size):
             d[i] += outside[i]
+            outside[i] = d[i] + through[i]
     for i in range(size):
         d_i = d[i] + through[i]
         d_n = d_i * (ONE - z[i]) * (ONE - n[i] * n[i])

@@ -20,7 +20,7 @@ from grukit.kernels.cpu.recurrent import (
     times,
     times_each,
 )
-from grukit.kernels.scalar import ONE, ZERO, sigmoid, tanh
+from grukit.kernels.scalar import ONE, sigmoid, tanh
 
 
 @inlined
@@ -94,7 +94,10 @@ def gru_reset_before_backward(
     for t in range(T - 1, -1, -1):
         for b in range(B):
             for j in range(H):
-                d = d_h[b, j] + through[b, j] + (d_states[t, b, j] if d_states.shape[0] > 0 else ZERO)
+                d = d_h[b, j] + through[b, j]
+                if d_states.shape[0] > 0:
+                    d += d_states[t, b, j]
+                    d_states[t, b, j] = d
                 z, n = gates[Z, t, b, j], gates[N, t, b, j]
                 d_h[b, j] = d * z
                 gates[Z, t, b, j] = d * (previous[t, b, j] - n) * (z - z * z)
