@@ -114,8 +114,8 @@ def loss_derivative(kind: Any, p: Any, y: Any, parameter: Any) -> Any:
         return math.exp(p) - y
     if kind == LOG_LOSS:
         odds = math.exp(-abs(p))
-        tail = odds / (ONE + odds)
-        return (ONE - y) - tail if p > ZERO else tail - y
+        large, small = ONE / (ONE + odds), odds / (ONE + odds)
+        return (ONE - y) * large - y * small if p > ZERO else (ONE - y) * small - y * large
     # What is left is straight on each side of zero.
     if kind == QUANTILE:
         below, above = parameter, ONE - parameter

@@ -86,6 +86,39 @@ def check_loss_and_gradient(spec, data, loss):
         assert np.linalg.norm(view - difference) < 1e-6 * (np.linalg.norm(view) + np.linalg.norm(difference)), name
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("outputs", [[50.0, 0.0, -3.0], [0.0, 3e4, 0.0], [-1e4, -1e4, -1e4]])
+def test_the_cross_entropy_of_a_sure_answer_keeps_its_digits(outputs, dtype):
+    spec = NetworkSpec("gru", 2, (3,), 3)
+    parameters = np.zeros(spec.n_parameters, dtype)
+    spec.views(parameters)["head.bias"][...] = outputs  # every other weight is zero, so these are the outputs
+    exact = np.array(outputs, np.longdouble)
+    for target in range(3):
+        data = samples(K=3, dtype=dtype, loss="cross_entropy")
+        data.targets[:] = target
+        with Problem(KERNELS, spec, data, "cross_entropy", 0.0) as problem:
+            value, gradient = problem.loss_and_gradient(parameters)
+            gradient = spec.views(gradient)["head.bias"].copy()
+        parts = np.exp(exact - exact.max())
+        rest = np.delete(parts, target).sum()
+        away = exact.max() - exact[target]
+        loss = np.log1p(rest) if away == 0 else away + np.log(parts.sum())
+        expected = parts / parts.sum()
+        expected[target] = -rest / parts.sum()
+        np.testing.assert_allclose(value, loss, rtol=8 * np.finfo(dtype).eps, atol=1e-300)
+        np.testing.assert_allclose(gradient, expected, rtol=16 * np.finfo(dtype).eps, atol=1e-300)
+
+
+def test_the_cross_entropy_sees_nan():
+    spec = NetworkSpec("gru", 2, (3,), 3)
+    for k in range(3):
+        parameters = np.zeros(spec.n_parameters)
+        spec.views(parameters)["head.bias"][k] = np.nan
+        with Problem(KERNELS, spec, samples(K=3, loss="cross_entropy"), "cross_entropy", 0.0) as problem:
+            value, gradient = problem.loss_and_gradient(parameters)
+            assert np.isnan(value) and np.isnan(spec.views(gradient)["head.bias"]).all()
+
+
 @pytest.mark.parametrize("per_step", [False, True])
 def test_any_number_of_threads_gives_the_same_bits(per_step):
     data = samples(n=333, per_step=per_step, dtype="float32", longest=9)

@@ -120,7 +120,7 @@ def _cross_entropy(target: int, factor: Any, outputs: Any) -> Any:
         if outputs[k] > outputs[top]:
             top = k
     largest = outputs[top]
-    value = largest - outputs[target]
+    value = ZERO if target == top else largest - outputs[target]
     others = ZERO
     for k in range(outputs.size):
         outputs[k] = math.exp(outputs[k] - largest)
