@@ -5,6 +5,7 @@ from grukit.data.frames import Table, check_columns, check_finite, read_table
 from grukit.data.history import history_frame
 from grukit.data.labels import Classes, as_labels, read_labels
 from grukit.data.links import log_probability_of
+from grukit.data.probabilities import as_probabilities
 from grukit.data.samples import ALL_ALIKE, Samples, select_samples
 from grukit.data.scaling import Scaler
 from grukit.data.sequences import Sequences, independent_rows, is_sequences, read_sequences, windows
@@ -20,6 +21,7 @@ __all__ = [
     "Tail",
     "TargetForm",
     "as_labels",
+    "as_probabilities",
     "check_columns",
     "check_finite",
     "check_same_index",

@@ -40,7 +40,7 @@ class Classes:
         except TypeError as error:
             raise ValueError(f"y must hold labels that can be compared with each other: {error}.") from error
         if len(values) < 2:
-            raise ValueError(f"y holds one class only, {values[0]!r}; a classifier needs at least two.")
+            raise ValueError(f"y holds one class only, {values.tolist()[0]!r}; a classifier needs at least two.")
         return cls(values, False)
 
     @property
@@ -52,6 +52,11 @@ class Classes:
     def n_outputs(self) -> int:
         """Outputs of the network: one number decides between two classes."""
         return 1 if self.link == "binary" else len(self.values)
+
+    def form(self, labels: TargetForm) -> TargetForm:
+        """Form of the probabilities for labels of a form."""
+        names = None if labels.names is None else pd.Index(self.values)
+        return TargetForm(self.n_outputs, labels.per_step, False, names)
 
     def numbers(self, labels: np.ndarray) -> np.ndarray:
         """Number of the class of each label (n, 1), -1 where it is none of them; an indicator (n, K) stays what it is."""
@@ -70,7 +75,7 @@ class Classes:
         """
         numbers = self.numbers(labels)
         if numbers.min() < 0:
-            unknown = labels[int(np.argmin(numbers)), 0]
+            unknown = labels[int(np.argmin(numbers))].tolist()[0]
             raise ValueError(f"y holds the label {unknown!r}; the classes are {self.values.tolist()}.")
         return numbers.astype(np.float64)
 
@@ -130,7 +135,7 @@ def read_labels(y: Any, sequences: Sequences, X: Any) -> tuple[np.ndarray, Targe
         row, column = (int(i) for i in np.unravel_index(np.argmax(wrong), wrong.shape))
         raise ValueError(
             f"y has {form.n_outputs} columns, so each must be 0 or 1 for a label; row {row}, column {column} holds "
-            f"{labels[row, column]!r}."
+            f"{labels[row].tolist()[column]!r}."
         )
     return labels, form
 

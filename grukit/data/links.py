@@ -12,7 +12,7 @@ softmax     log probabilities up to a common number  probabilities of the classe
 """
 
 import numpy as np
-from scipy.special import expit, log_expit, log_softmax, softmax
+from scipy.special import expit, log_expit, softmax
 
 
 def mean_of(outputs: np.ndarray, link: str) -> np.ndarray:
@@ -26,7 +26,13 @@ def mean_of(outputs: np.ndarray, link: str) -> np.ndarray:
 
 def log_probability_of(outputs: np.ndarray, link: str) -> np.ndarray:
     """Logarithms of the probabilities that float64 outputs (..., K) stand for; exact where those round to 0 or 1."""
-    return log_expit(_both(outputs, link)) if link in ("logit", "binary") else log_softmax(outputs, axis=-1)
+    if link in ("logit", "binary"):
+        return log_expit(_both(outputs, link))
+    # With the largest out of the sum, a logarithm near zero keeps its digits, which scipy's log_softmax rounds away.
+    relative = outputs - outputs.max(axis=-1, keepdims=True)
+    others = np.exp(relative)
+    np.put_along_axis(others, np.argmax(outputs, axis=-1)[..., None], 0.0, axis=-1)
+    return relative - np.log1p(others.sum(axis=-1, keepdims=True))
 
 
 def _both(outputs: np.ndarray, link: str) -> np.ndarray:

@@ -3,7 +3,6 @@
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import pandas as pd
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags
@@ -15,6 +14,7 @@ from grukit.data import (
     Classes,
     TargetForm,
     as_labels,
+    as_probabilities,
     log_probability_of,
     read_labels,
     to_output,
@@ -333,11 +333,12 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
         Returns
         -------
         DataFrame or array of shape (n, n_classes)
-            Columns in the order of ``classes_``. A DataFrame on the index of X where X is one and y was a pandas object.
+            Columns in the order of ``classes_``. A DataFrame on the index of X where X is one and y was a pandas object;
+            scikit-learn's scorers may take its columns by position, ``[:, k]``.
             With a label at every step, a list gives a list, an array one array (n_sequences, n_steps, n_classes).
         """
         work = self._read_X(X, context)
-        return to_output(self._outputs(work), X, work.sequences, self._form)
+        return as_probabilities(to_output(self._outputs(work), X, work.sequences, self._form))
 
     def predict_log_proba(self, X: Any, context: Any = "auto") -> Any:
         """Logarithms of the probabilities, computed from the log odds, so exact where a probability rounds to 0 or 1.
@@ -390,8 +391,7 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
             raise ValueError(f"classes must be those of the first call, {self.classes_.tolist()}; got {classes!r}.")
         self._check_kind(labels)
         self._label_form = form
-        names = None if form.names is None else pd.Index(self.classes_)
-        return self._classes.encode(labels), TargetForm(self._classes.n_outputs, form.per_step, False, names)
+        return self._classes.encode(labels), self._classes.form(form)
 
     def _check_kind(self, labels: np.ndarray) -> None:
         n_labels = len(self.classes_) if self._classes.multilabel else 1
