@@ -243,19 +243,30 @@ def elementwise_loss(name, p, y, parameter=None):
         return np.where(y >= p, q * (y - p), (1 - q) * (p - y)), np.where(y >= p, -q, 1 - q)
     if name == "poisson":  # log link: the mean is exp(p)
         return np.exp(p) - y * p, np.exp(p) - y
+    if name == "log_loss":  # y is 0 or 1, or a share between them; p is the log odds of 1
+        return np.logaddexp(0.0, p) - y * p, sigmoid(p) - y
     raise ValueError(f"unknown loss {name!r}")
+
+
+def cross_entropy(p, y):
+    """Return -log of the softmax of p (..., K) at the class numbers y (..., 1), shape (..., 1), and its derivative by p."""
+    log_share = p - np.logaddexp.reduce(p, axis=-1, keepdims=True)
+    is_target = np.arange(p.shape[-1]) == y
+    return -np.sum(log_share, axis=-1, keepdims=True, where=is_target), np.exp(log_share) - is_target
 
 
 def loss(name, prediction, target, weights=None, parameter=None, lengths=None):
     """Average a loss -> (value, its gradient by the prediction).
 
-    `prediction` and `target` are (B, K), or (T, B, K) for one prediction per step. The mean is plain over
-    the K outputs and weighted by `weights` (B,) over the rows; per step, it goes over all steps
-    t < lengths[b] of all rows, each with its row's weight. `parameter` is the delta of "huber" and the q of
-    "quantile".
+    `prediction` and `target` are (B, K), or (T, B, K) for one prediction per step; the target of
+    "cross_entropy" has one column, the number of the class. The mean is plain over the K outputs (not of
+    "cross_entropy") and weighted by `weights` (B,) over the rows; per step, it goes over all steps
+    t < lengths[b] of all rows, each with its row's weight, or its own where `weights` is (T, B). `parameter`
+    is the delta of "huber" and the q of "quantile".
     """
     prediction, target = np.asarray(prediction, dtype=np.float64), np.asarray(target, dtype=np.float64)
     n_rows, n_outputs = prediction.shape[-2:]
+    n_outputs = 1 if name == "cross_entropy" else n_outputs
 
     share = np.ones(prediction.shape[:-1])  # of every row (B,), or of every step of every row (T, B)
     if weights is not None:
@@ -265,7 +276,10 @@ def loss(name, prediction, target, weights=None, parameter=None, lengths=None):
             share[lengths[b] :, b] = 0
     share = share[..., None] / (share.sum() * n_outputs)
 
-    value, slope = elementwise_loss(name, prediction, target, parameter)
+    if name == "cross_entropy":
+        value, slope = cross_entropy(prediction, target)
+    else:
+        value, slope = elementwise_loss(name, prediction, target, parameter)
     counted = share > 0  # what is not counted may even be NaN
     return np.where(counted, share * value, 0).sum(), np.where(counted, share * slope, 0)
 

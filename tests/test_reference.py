@@ -16,6 +16,8 @@ LOSSES = [
     ("huber", 0.7),
     ("quantile", 0.8),
     ("poisson", None),
+    ("log_loss", None),
+    ("cross_entropy", None),
 ]
 T, B, D, SIZES, K = 4, 3, 2, (3, 2), 2
 LENGTHS = np.array([2, 4, 1])
@@ -39,6 +41,13 @@ def make_problem(seed, per_step=False):
     return weights, x, initial, target
 
 
+def as_target_of(name, numbers):
+    """Numbers as they are, as zeros and ones, or in one column as numbers of classes."""
+    if name == "cross_entropy":
+        return np.argmax(numbers, axis=-1)[..., None]
+    return 1.0 * (numbers > 0) if name == "log_loss" else numbers
+
+
 def relative_error(a, b):
     """Return |a - b| / (|a| + |b|) in the Euclidean norm."""
     return np.linalg.norm(a - b) / (np.linalg.norm(a) + np.linalg.norm(b))
@@ -47,6 +56,7 @@ def relative_error(a, b):
 def assert_network_gradients(cell, seed, per_step, lengths, name, parameter=None, row_weights=None):
     """Compare a network's gradients by all weights, x and initial states with central differences."""
     weights, x, initial, target = make_problem(seed, per_step)
+    target = as_target_of(name, target)
 
     def value():
         outputs, _ = reference.network_forward(cell, weights, x, lengths, initial, per_step)
@@ -234,6 +244,7 @@ def test_network_gradients_of_losses(cell, name, parameter):
 def test_loss_gradients(name, parameter, row_weights, per_step):
     rng = np.random.default_rng(4)
     prediction, target = rng.normal(size=(2, *((T,) if per_step else ()), B, K))
+    target = as_target_of(name, target)
     arguments = {"weights": row_weights, "parameter": parameter, "lengths": LENGTHS}
 
     def value():
@@ -343,11 +354,13 @@ def test_torch_losses():
         ("absolute_error", None, functional.l1_loss(prediction, target)),
         ("huber", 0.7, functional.huber_loss(prediction, target, delta=0.7)),
         ("poisson", None, functional.poisson_nll_loss(prediction, target)),
+        ("log_loss", None, functional.binary_cross_entropy_with_logits(prediction, (target > 0).double())),
+        ("cross_entropy", None, functional.cross_entropy(prediction, target.argmax(dim=1))),
     ]
     for name, parameter, expected in pairs:
         (expected_gradient,) = torch.autograd.grad(expected, prediction)
         p = prediction.detach().numpy()
-        value, gradient = reference.loss(name, p, target.numpy(), parameter=parameter)
+        value, gradient = reference.loss(name, p, as_target_of(name, target.numpy()), parameter=parameter)
         assert value == pytest.approx(expected.item(), rel=1e-12)
         np.testing.assert_allclose(gradient, expected_gradient.numpy(), rtol=1e-12)
 

@@ -3,19 +3,26 @@
 from grukit.data.context import Tail, continuation, given_context, tail_of
 from grukit.data.frames import Table, check_columns, check_finite, read_table
 from grukit.data.history import history_frame
-from grukit.data.labels import choose_rows, feature_columns, lag_index, sample_index, step_index
-from grukit.data.samples import Samples, select_samples
+from grukit.data.indexes import choose_rows, feature_columns, lag_index, sample_index, step_index
+from grukit.data.labels import Classes, as_labels, read_labels
+from grukit.data.links import log_probability_of
+from grukit.data.probabilities import as_probabilities
+from grukit.data.samples import ALL_ALIKE, Samples, select_samples
 from grukit.data.scaling import Scaler
 from grukit.data.sequences import Sequences, independent_rows, is_sequences, read_sequences, windows
 from grukit.data.targets import TargetForm, check_same_index, read_targets, to_output
 
 __all__ = [
+    "ALL_ALIKE",
+    "Classes",
     "Samples",
     "Scaler",
     "Sequences",
     "Table",
     "Tail",
     "TargetForm",
+    "as_labels",
+    "as_probabilities",
     "check_columns",
     "check_finite",
     "check_same_index",
@@ -27,6 +34,8 @@ __all__ = [
     "independent_rows",
     "is_sequences",
     "lag_index",
+    "log_probability_of",
+    "read_labels",
     "read_sequences",
     "read_table",
     "read_targets",

@@ -71,7 +71,8 @@ def check_columns(X: Any, what: str = "X") -> None:
             )
 
 
-def _name_of_row(index: pd.Index | None, row: int) -> str:
+def name_of_row(index: pd.Index | None, row: int) -> str:
+    """Say which row is meant, by its label where there is one."""
     return f"row {row}" if index is None else f"{index[row]} (row {row})"
 
 
@@ -95,7 +96,7 @@ def check_finite(values: np.ndarray, what: str, columns: Any = None, index: pd.I
     name = column if columns is None else repr(list(columns)[column])
     others = int(bad.sum()) - 1
     raise ValueError(
-        f"{what} contains {kind} in column {name} at {_name_of_row(index, row)}"
+        f"{what} contains {kind} in column {name} at {name_of_row(index, row)}"
         f"{f', and {others} more entries that are NaN or infinite' if others else ''}. Fill or drop missing values first."
     )
 

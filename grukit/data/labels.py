@@ -1,80 +1,180 @@
-"""The index of numbers about X: an entry a sample, a step, or a lag."""
+"""Labels in, numbers of classes for the network, and labels out."""
 
+import warnings
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils.multiclass import check_classification_targets
 
-from grukit.data.sequences import is_sequences
-
-
-def sample_index(X: Any) -> pd.Index:
-    """One entry a sample: X's own index, or the numbers of an array's rows or of the sequences."""
-    if isinstance(X, pd.DataFrame):
-        return X.index
-    return pd.RangeIndex(len(X), name="sequence" if is_sequences(X) else "row")
+from grukit.data.frames import check_columns, name_of_row
+from grukit.data.sequences import Sequences, is_sequences
+from grukit.data.targets import TargetForm, is_list_of_tables, read_aligned
 
 
-def step_index(X: Any) -> pd.MultiIndex:
-    """One entry a step of every sequence, in their order.
+@dataclass(frozen=True)
+class Classes:
+    """The classes of labels, and how a network tells them.
+
+    Attributes
+    ----------
+    values : ndarray of shape (C,)
+        The labels, sorted; for several labels a sample, their names.
+    multilabel : bool
+        Any number of the C labels may hold at once.
+    """
+
+    values: np.ndarray
+    multilabel: bool
+
+    @classmethod
+    def found_in(cls, labels: np.ndarray, form: TargetForm) -> "Classes":
+        """Classes of labels (n, 1), or of an indicator (n, K)."""
+        K = labels.shape[1]
+        if K > 1:
+            return cls(np.arange(K) if form.names is None else np.asarray(form.names), True)
+        try:
+            values = np.sort(np.asarray(pd.unique(labels[:, 0]))).astype(labels.dtype)
+        except TypeError as error:
+            raise ValueError(f"y must hold labels that can be compared with each other: {error}.") from error
+        if len(values) < 2:
+            raise ValueError(f"y holds one class only, {values.tolist()[0]!r}; a classifier needs at least two.")
+        return cls(values, False)
+
+    @property
+    def link(self) -> str:
+        """What the outputs of the network are, see :mod:`grukit.data.links`."""
+        return "logit" if self.multilabel else "binary" if len(self.values) == 2 else "softmax"
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs of the network: one number decides between two classes."""
+        return 1 if self.link == "binary" else len(self.values)
+
+    def form(self, labels: TargetForm) -> TargetForm:
+        """Form of the probabilities for labels of a form."""
+        names = None if labels.names is None else pd.Index(self.values)
+        return TargetForm(self.n_outputs, labels.per_step, False, names)
+
+    def numbers(self, labels: np.ndarray) -> np.ndarray:
+        """Number of the class of each label (n, 1), -1 where it is none of them; an indicator (n, K) stays what it is."""
+        if self.multilabel:
+            return labels.astype(np.int64)
+        index = pd.Index(self.values, dtype=object if self.values.dtype.kind in "OSU" else None)
+        return index.get_indexer(labels[:, 0])[:, None]
+
+    def encode(self, labels: np.ndarray) -> np.ndarray:
+        """As :meth:`numbers`, float64.
+
+        Raises
+        ------
+        ValueError
+            Where a label is none of the classes.
+        """
+        numbers = self.numbers(labels)
+        if numbers.min() < 0:
+            unknown = labels[int(np.argmin(numbers))].tolist()[0]
+            raise ValueError(f"y holds the label {unknown!r}; the classes are {self.values.tolist()}.")
+        return numbers.astype(np.float64)
+
+    def choose(self, probabilities: np.ndarray) -> np.ndarray:
+        """Number of the most probable class (n, 1); of several labels (n, K), one where a label is more likely than not."""
+        if self.multilabel:
+            return (probabilities > 0.5).astype(np.int64)
+        return np.argmax(probabilities, axis=1)[:, None]
+
+    def decode(self, numbers: np.ndarray) -> np.ndarray:
+        """Labels of numbers; an indicator stays what it is."""
+        return numbers if self.multilabel else self.values[numbers]
+
+
+def read_labels(y: Any, sequences: Sequences, X: Any) -> tuple[np.ndarray, TargetForm]:
+    """Check and read labels.
 
     Parameters
     ----------
-    X : list of 2-D tables, 3-D array, or a table whose rows are univariate sequences
-        Sequences.
+    y : Series, DataFrame or array of shape (n,), labels; or of shape (n, K), zeros and ones
+        For a label at every step: a list of such with a row a step, an array (n, n_steps) beside sequences that all have
+        ``n_steps`` steps, or a 3-D array.
+    sequences : Sequences
+        What they are the labels of.
+    X : object
+        As the user gave it, for its index and its kind.
 
     Returns
     -------
-    MultiIndex
-        The sequence's label, then the step's: the own index of a DataFrame in a list, the columns of a table, otherwise
-        0, 1, ...
-    """
-    if isinstance(X, list | tuple):
-        own = [x.index if isinstance(x, pd.DataFrame) else pd.RangeIndex(len(x)) for x in X]
-        steps = own[0].append(own[1:])
-        return _with_level(sample_index(X), [len(index) for index in own], steps, "step")
-    steps = X.columns if isinstance(X, pd.DataFrame) else pd.RangeIndex(X.shape[1])
-    return _with_level(sample_index(X), len(steps), steps[np.tile(np.arange(len(steps)), len(X))], "step")
-
-
-def lag_index(index: pd.Index, lengths: np.ndarray) -> pd.MultiIndex:
-    """For each entry of ``index`` the lags 0, 1, ... up to its length; 0 is the row itself, 1 the row before it."""
-    lags = np.concatenate([np.arange(length) for length in lengths])
-    return _with_level(index, lengths, pd.Index(lags), "lag")
-
-
-def _with_level(index: pd.Index, repeats: Any, inner: pd.Index, name: str) -> pd.MultiIndex:
-    """Every entry of ``index`` as often as ``repeats`` says, and behind it the levels of ``inner``."""
-    outer = index.repeat(repeats)
-    arrays = [level_index.get_level_values(i) for level_index in (outer, inner) for i in range(level_index.nlevels)]
-    names = [name] if inner.nlevels == 1 and inner.name is None else list(inner.names)
-    return pd.MultiIndex.from_arrays(arrays, names=[*outer.names, *names])
-
-
-def feature_columns(X: Any, n_features: int) -> pd.Index:
-    """Names of the features: the columns of a frame, or of the frames of a list, otherwise 0, 1, ..."""
-    first = X[0] if isinstance(X, list | tuple) else X
-    if isinstance(first, pd.DataFrame) and first.shape[1] == n_features:
-        return first.columns
-    return pd.RangeIndex(n_features)
-
-
-def choose_rows(index: pd.Index, rows: Any) -> np.ndarray:
-    """Positions of the entries that ``.loc[rows]`` takes; all where ``rows`` is None.
+    labels : ndarray of shape (n, 1) or (n, K), or (N, 1) or (N, K) with a label at every step
+    form : TargetForm
 
     Raises
     ------
     ValueError
-        Where a label is not in the index, or nothing is chosen.
+        Where the index, the length or a value is wrong, a label is missing, or the values are no labels.
     """
-    positions = pd.Series(np.arange(len(index)), index=index)
-    if rows is None:
-        return positions.to_numpy()
-    entries = f"the {len(index)} entries of X's index, from {index[0]} to {index[-1]}"
+    per_step = sequences.exchangeable and is_list_of_tables(y) and (is_sequences(X) or isinstance(y, np.ndarray))
+    if not isinstance(y, pd.Series | pd.DataFrame) and not (per_step and isinstance(y, list | tuple)):
+        y = as_labels(y, "y")
+        per_step = per_step or (is_sequences(X) and y.ndim == 2 and bool((sequences.lengths == y.shape[1]).all()))
+    labels, form = read_aligned(y, sequences, X, as_labels, per_step)
+    form = replace(form, dtype=_dtype_of(y, labels))
+    if form.n_outputs == 1:
+        if labels.dtype.kind in "fiu":
+            check_classification_targets(labels[:, 0])
+        if not form.squeeze:
+            warnings.warn(
+                "A column-vector y was passed when a 1d array was expected. Please leave out the last axis of y, for "
+                "example using ravel().",
+                DataConversionWarning,
+                stacklevel=2,
+            )
+        return labels, replace(form, squeeze=True)
+    wrong = (labels != 0) & (labels != 1)
+    if wrong.any():
+        row, column = (int(i) for i in np.unravel_index(np.argmax(wrong), wrong.shape))
+        raise ValueError(
+            f"y has {form.n_outputs} columns, so each must be 0 or 1 for a label; row {row}, column {column} holds "
+            f"{labels[row].tolist()[column]!r}."
+        )
+    return labels, form
+
+
+def as_labels(y: Any, what: str) -> np.ndarray:
+    """Labels of one dtype from an array, Series or DataFrame; a DataFrame of several columns must hold numbers.
+
+    Raises
+    ------
+    ValueError
+        Where a label is missing, naming the row or timestamp, or y is no array of labels.
+    """
+    if isinstance(y, pd.DataFrame):
+        if y.shape[1] == 1:
+            return as_labels(y.iloc[:, 0], what)[:, None]
+        check_columns(y, what)
+        return y.to_numpy(dtype=np.float64, na_value=np.nan)
     try:
-        chosen = np.atleast_1d(np.asarray(positions.loc[rows]))
-    except (KeyError, IndexError, TypeError) as error:
-        raise ValueError(f"rows={rows!r} cannot be chosen among {entries}: {error}") from error
-    if len(chosen) == 0:
-        raise ValueError(f"rows={rows!r} chooses none of {entries}.")
-    return chosen
+        array = y.to_numpy() if isinstance(y, pd.Series) else np.asarray(y)
+    except ValueError as error:
+        raise ValueError(f"{what} must hold labels: {error}") from error
+    if array.dtype.kind == "c":
+        raise ValueError(f"{what} holds complex numbers. Complex data not supported.")
+    if array.dtype.kind != "O":
+        return array  # NaN in it is found with the other numbers that are not finite
+    missing = pd.isna(array)
+    if missing.any():
+        row = int(np.argmax(missing.reshape(len(array), -1).any(axis=1)))
+        index = y.index if isinstance(y, pd.Series) else None
+        raise ValueError(f"{what} contains NaN: the label at {name_of_row(index, row)} is missing.")
+    return pd.Series(array.ravel()).infer_objects().to_numpy().reshape(array.shape)
+
+
+def _dtype_of(y: Any, labels: np.ndarray) -> Any:
+    """Type that predicted labels get: that of the columns of y, or pandas' own, where there is one; else of the labels."""
+    tables = [t for t in (y if isinstance(y, list | tuple) else [y]) if isinstance(t, pd.Series | pd.DataFrame)]
+    dtypes = {dtype for t in tables for dtype in (t.dtypes if isinstance(t, pd.DataFrame) else [t.dtype])}
+    of_frame = labels.shape[1] > 1 and len(tables) > 0  # such labels were read as float64, whatever the columns are
+    if len(dtypes) == 1:
+        dtype = dtypes.pop()
+        return dtype if of_frame or not isinstance(dtype, np.dtype) else labels.dtype
+    return np.dtype(np.int64) if of_frame else labels.dtype

@@ -1,6 +1,6 @@
 """Training and validation samples: chosen, weighted, and what can be measured on them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -8,6 +8,8 @@ from grukit.data.fold import fold_duplicates
 from grukit.data.frames import Table
 from grukit.data.sequences import Sequences
 from grukit.data.split import split_in_time
+
+ALL_ALIKE = np.empty(0)  # no weights of single steps
 
 
 @dataclass(frozen=True)
@@ -23,17 +25,20 @@ class Samples:
         Positive.
     per_step : bool
         A target at every step.
+    step_weights : ndarray of shape (N,), or (0,) where all steps count alike
+        With a target at every step, what the weights of the samples are multiplied with there.
     """
 
     sequences: Sequences
     targets: np.ndarray
     weights: np.ndarray
     per_step: bool
+    step_weights: np.ndarray
 
     def take(self, chosen: np.ndarray, weights: np.ndarray) -> "Samples":
         """The chosen samples, with other weights."""
         targets = self.targets if self.per_step else self.targets[chosen]
-        return Samples(self.sequences.take(chosen), targets, weights, self.per_step)
+        return replace(self, sequences=self.sequences.take(chosen), targets=targets, weights=weights)
 
     def inputs_seen(self) -> tuple[np.ndarray, np.ndarray | None]:
         """Rows that the samples see, each once, and their weights; windows of a table leave rows unweighted."""
@@ -52,7 +57,7 @@ class Samples:
         if not self.per_step:
             return self.targets, self.weights
         rows, weights = self._steps()
-        return self.targets[rows], weights
+        return self.targets[rows], weights * self.step_weights[rows] if self.step_weights.size else weights
 
     def _steps(self) -> tuple[np.ndarray, np.ndarray]:
         """Row and weight of every step of every sample."""

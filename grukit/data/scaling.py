@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grukit.data.links import mean_of
+
 
 @dataclass(frozen=True)
 class Scaler:
@@ -13,8 +15,8 @@ class Scaler:
     ----------
     mean, scale : ndarray of shape (D,), float64
         Mean and standard deviation (population form); a constant column has the scale 1.
-    link : {"identity", "log"}
-        For targets: "log" where the network predicts the logarithm of their mean.
+    link : str
+        For targets: what the network predicts of them, see :mod:`grukit.data.links`.
     """
 
     mean: np.ndarray
@@ -50,10 +52,9 @@ class Scaler:
         return out
 
     def inverse(self, values: np.ndarray) -> np.ndarray:
-        """From the network's outputs (..., D) to the columns' own scale; float64."""
-        outputs = values * self.scale + self.mean
-        return np.exp(outputs) if self.link == "log" else outputs
+        """From the network's outputs (..., D) to the columns' own scale, or to probabilities; float64."""
+        return mean_of(values * self.scale + self.mean, self.link)
 
     def derivative(self, values: np.ndarray) -> np.ndarray:
-        """Derivative of :meth:`inverse` at the network's outputs (..., D); float64."""
+        """Derivative of :meth:`inverse` at the outputs (..., D); of log odds and logits, of themselves. Float64."""
         return self.inverse(values) * self.scale if self.link == "log" else np.full(values.shape, self.scale)

@@ -1,5 +1,6 @@
 """Targets in, predictions out, with the user's index and names."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,12 +25,15 @@ class TargetForm:
         The targets had no axis of outputs, so predictions have none.
     names : Index, list or None
         Columns of a DataFrame, name of a Series in a list; None for arrays, whose predictions are arrays.
+    dtype : dtype or None
+        Type of the labels, numpy's or pandas', which predicted labels get; None for numbers.
     """
 
     n_outputs: int
     per_step: bool
     squeeze: bool
     names: Any
+    dtype: Any = None
 
     def number_of(self, output: Any) -> int:
         """Position of an output by its name, or by its number where the targets had no names; None: the only one.
@@ -69,12 +73,17 @@ def read_targets(y: Any, sequences: Sequences, X: Any) -> tuple[np.ndarray, Targ
     ValueError
         Where the index, the length or a value is wrong.
     """
-    if sequences.exchangeable and _is_per_step(y):
-        return _read_steps(y, sequences, X)
-    check_columns(y, "y")
+    return read_aligned(y, sequences, X, _as_numbers, sequences.exchangeable and is_list_of_tables(y))
+
+
+def read_aligned(
+    y: Any, sequences: Sequences, X: Any, convert: Callable[[Any, str], np.ndarray], per_step: bool
+) -> tuple[np.ndarray, TargetForm]:
+    """Check that ``y`` is aligned with X and read it, as :func:`read_targets`, by a function of a table and its name."""
+    if per_step:
+        return _read_steps(y, sequences, X, convert)
+    array = convert(y, "y")
     check_same_index(X, y)
-    index = y.index if isinstance(y, pd.Series | pd.DataFrame) else None
-    array = _as_numbers(y, "y")
     if array.ndim not in (1, 2) or 0 in array.shape[1:]:
         raise ValueError(f"y must have the shape (n,) or (n, n_outputs); its shape is {array.shape}.")
     if len(array) != len(sequences):
@@ -83,7 +92,8 @@ def read_targets(y: Any, sequences: Sequences, X: Any) -> tuple[np.ndarray, Targ
         )
     matrix = array.reshape(len(array), -1)
     names = _names(y)
-    check_finite(matrix, "Input y", names, index)
+    if matrix.dtype.kind == "f":
+        check_finite(matrix, "Input y", names, y.index if isinstance(y, pd.Series | pd.DataFrame) else None)
     return matrix, TargetForm(matrix.shape[1], False, array.ndim == 1, names)
 
 
@@ -111,13 +121,16 @@ def check_same_index(X: Any, y: Any, name: str = "X", y_name: str = "y") -> None
     )
 
 
-def _is_per_step(y: Any) -> bool:
+def is_list_of_tables(y: Any) -> bool:
+    """Whether y is a 3-D array, or a list of arrays or pandas objects: one for each sequence."""
     if isinstance(y, (list, tuple)):
         return len(y) > 0 and all(isinstance(t, (np.ndarray, pd.Series, pd.DataFrame)) and t.ndim > 0 for t in y)
     return isinstance(y, np.ndarray) and y.ndim == 3
 
 
-def _read_steps(y: Any, sequences: Sequences, X: Any) -> tuple[np.ndarray, TargetForm]:
+def _read_steps(
+    y: Any, sequences: Sequences, X: Any, convert: Callable[[Any, str], np.ndarray]
+) -> tuple[np.ndarray, TargetForm]:
     if len(y) != len(sequences):
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: X has {len(sequences)}, y has {len(y)}."
@@ -125,8 +138,7 @@ def _read_steps(y: Any, sequences: Sequences, X: Any) -> tuple[np.ndarray, Targe
     matrices: list[np.ndarray] = []
     for i, t in enumerate(y):
         what = f"y[{i}]"
-        check_columns(t, what)
-        array = _as_numbers(t, what)
+        array = convert(t, what)
         if array.ndim > 2:
             raise ValueError(
                 f"{what} must have the shape (n_steps,) or (n_steps, n_outputs); its shape is {array.shape}."
@@ -138,7 +150,10 @@ def _read_steps(y: Any, sequences: Sequences, X: Any) -> tuple[np.ndarray, Targe
         matrix = array.reshape(len(array), -1)
         if matrices and matrix.shape[1] != matrices[0].shape[1]:
             raise ValueError(f"{what} has {matrix.shape[1]} outputs; y[0] has {matrices[0].shape[1]}.")
-        check_finite(matrix, what, None, t.index if isinstance(t, (pd.Series, pd.DataFrame)) else None)
+        if matrices and (matrix.dtype.kind in "OSU") != (matrices[0].dtype.kind in "OSU"):
+            raise ValueError(f"{what} holds {matrix.dtype} and y[0] holds {matrices[0].dtype}; give all of one kind.")
+        if matrix.dtype.kind == "f":
+            check_finite(matrix, what, None, t.index if isinstance(t, (pd.Series, pd.DataFrame)) else None)
         matrices.append(matrix)
     first = y[0]
     return np.concatenate(matrices), TargetForm(matrices[0].shape[1], True, np.ndim(first) == 1, _names(first))
@@ -151,6 +166,7 @@ def _names(y: Any) -> Any:
 
 
 def _as_numbers(y: Any, what: str) -> np.ndarray:
+    check_columns(y, what)
     array = np.asarray(y)
     if array.dtype.kind == "c":
         raise ValueError(f"{what} holds complex numbers. Complex data not supported.")
@@ -178,6 +194,8 @@ def to_output(outputs: np.ndarray, X: Any, sequences: Sequences, form: TargetFor
     form : TargetForm
         How the targets were written in ``fit``.
     """
+    if isinstance(form.dtype, np.dtype):
+        outputs = outputs.astype(form.dtype)
     if not form.per_step:
         return _shaped(outputs, X.index if isinstance(X, pd.DataFrame) else None, form)
     pieces = np.split(outputs, np.cumsum(sequences.lengths)[:-1])
@@ -194,5 +212,5 @@ def _shaped(outputs: np.ndarray, index: pd.Index | None, form: TargetForm) -> An
     if index is None or form.names is None:
         return outputs[:, 0] if form.squeeze else outputs
     if form.squeeze:
-        return pd.Series(outputs[:, 0], index=index, name=form.names[0])
-    return pd.DataFrame(outputs, index=index, columns=form.names)
+        return pd.Series(outputs[:, 0], index=index, name=form.names[0], dtype=form.dtype)
+    return pd.DataFrame(outputs, index=index, columns=form.names, dtype=form.dtype)

@@ -1,5 +1,6 @@
 """The scikit-learn face."""
 
+from grukit.estimators.classifier import GRUClassifier
 from grukit.estimators.regressor import GRURegressor
 
-__all__ = ["GRURegressor"]
+__all__ = ["GRUClassifier", "GRURegressor"]

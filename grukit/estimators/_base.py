@@ -1,61 +1,92 @@
 """What all estimators share: reading X, training, predicting. No maths."""
 
+from abc import ABCMeta, abstractmethod
 from copy import deepcopy
-from dataclasses import fields
-from numbers import Integral
-from typing import Any, Self
+from dataclasses import asdict, fields
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils import Tags, check_random_state
 
 from grukit.data import (
+    ALL_ALIKE,
     Samples,
     Scaler,
     TargetForm,
-    check_same_index,
     history_frame,
-    read_targets,
     select_samples,
     tail_of,
 )
 from grukit.engines import Engine, select_engine
+from grukit.estimators._constraints import check_lists
+from grukit.estimators._fitted import FittedNetwork
 from grukit.estimators._inputs import Work, read_X
+from grukit.estimators._weights import check_representable, read_weights
 from grukit.model import NetworkSpec, initialize
 from grukit.train import Problem, Progress, TrainingOptions, fit_lbfgs, fit_stochastic, predict
 
 AUTO_BATCH_SIZE = 64
 
 
-class RecurrentEstimator(BaseEstimator):
+class Objective(NamedTuple):
+    """What is minimised, and what the network's outputs stand for."""
+
+    loss: str  # a key of grukit.train.LOSSES
+    parameter: float
+    link: str  # see grukit.data.links
+
+
+class RecurrentEstimator(FittedNetwork, BaseEstimator, metaclass=ABCMeta):
     """Base of the estimators. A subclass has the parameters and says what targets and outputs mean."""
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, first: bool, **overrides: Any) -> Self:
+    @abstractmethod
+    def _read_y(self, y: Any, work: Work, X: Any, first: bool, classes: Any) -> tuple[np.ndarray, TargetForm]:
+        """Check ``y``; targets as the loss takes them, and the form of what :meth:`_outputs` gives.
+
+        ``classes`` are the labels that may come, or None.
+        """
+
+    @abstractmethod
+    def _objective(self) -> Objective:
+        """The loss for the targets that were read."""
+
+    @abstractmethod
+    def _initial_bias(self, targets: np.ndarray, weights: np.ndarray) -> Any:
+        """What is added to the head's bias (K,) at the start: the best constant prediction."""
+
+    def _weigh(
+        self, targets: np.ndarray, weights: np.ndarray, work: Work, per_step: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Weights of the samples (n,), and of single steps (N,) or none (0,), once the targets are known."""
+        return weights, ALL_ALIKE
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, first: bool, classes: Any = None, **overrides: Any) -> Self:
         """Train; ``first`` starts anew, ``overrides`` replace training options. A failed fit changes nothing."""
         before = self.__dict__.copy()
         try:
-            self._fit_or_raise(X, y, sample_weight, first, **overrides)
+            self._fit_or_raise(X, y, sample_weight, first, classes, **overrides)
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
         return self
 
-    def _fit_or_raise(self, X: Any, y: Any, sample_weight: Any, first: bool, **overrides: Any) -> None:
+    def _fit_or_raise(self, X: Any, y: Any, sample_weight: Any, first: bool, classes: Any, **overrides: Any) -> None:
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         going_on = bool(overrides) and not first
-        self._check_lists()
+        check_lists(self)
         engine = select_engine(self.device)
         work = read_X(self, X, reset=first, context="auto" if going_on else None)
-        targets, form = read_targets(y, work.sequences, X)
-        self._check_targets(targets)
-        weights = self._check_weights(sample_weight, X, work)
+        targets, form = self._read_y(y, work, X, first, classes)
+        weights = read_weights(sample_weight, X, work.sequences)
+        weights, step_weights = self._weigh(targets, weights, work, form.per_step)
+        check_representable(weights, self.dtype)
         if work.table is not None:
             targets, weights = work.table.from_user_order(targets), work.table.from_user_order(weights)
-        samples = Samples(work.sequences, targets, weights, form.per_step)
+        samples = Samples(work.sequences, targets, weights, form.per_step, step_weights)
         fraction = self.validation_fraction if self.early_stopping and not overrides else None
         training, validation = select_samples(samples, fraction, self._window, work.table, fold=self.shuffle)
         if first:
@@ -67,32 +98,6 @@ class RecurrentEstimator(BaseEstimator):
         if work.table is not None:
             self._tail = tail_of(work.table, self._window, work.context, self._tail if going_on else None)
 
-    def _check_lists(self) -> None:
-        """What scikit-learn's parameter constraints do not look into: the contents of lists."""
-        sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=object))
-        if sizes.ndim != 1 or not len(sizes) or not all(isinstance(size, Integral) and int(size) > 0 for size in sizes):
-            raise ValueError(
-                f"hidden_layer_sizes must be a positive integer, or one for each layer; got {self.hidden_layer_sizes!r}."
-            )
-        if isinstance(self.callbacks, list | tuple) and not all(callable(callback) for callback in self.callbacks):
-            raise ValueError(f"callbacks must be callables; got {self.callbacks!r}.")
-
-    def _check_weights(self, sample_weight: Any, X: Any, work: Work) -> np.ndarray:
-        if sample_weight is None:
-            return np.ones(len(work.sequences))
-        check_same_index(X, sample_weight, "X", "sample_weight")
-        starts = work.sequences.starts  # as many as there are samples
-        weights = _check_sample_weight(sample_weight, starts, dtype=np.float64, ensure_non_negative=True, copy=True)
-        with np.errstate(over="ignore"):
-            cast = weights.astype(self.dtype)
-        lost = (weights > 0) & ((cast == 0) | ~np.isfinite(cast))
-        if lost.any():
-            i = int(np.argmax(lost))
-            raise ValueError(
-                f"sample_weight[{i}] is {weights[i]:g}, which {self.dtype} cannot hold; scale the weights."
-            )
-        return weights
-
     def _network_spec(self, n_inputs: int, form: TargetForm) -> NetworkSpec:
         sizes = self.hidden_layer_sizes
         sizes = (int(sizes),) if np.ndim(sizes) == 0 else tuple(int(size) for size in sizes)
@@ -102,8 +107,8 @@ class RecurrentEstimator(BaseEstimator):
         """Scalers from the training samples alone, initial weights, an empty record."""
         inputs, input_weights = training.inputs_seen()
         targets, target_weights = training.targets_seen()
-        D, K = inputs.shape[1], targets.shape[1]
-        link, self._standardize = self._link_of_loss(), self.standardize
+        D, K = inputs.shape[1], self._form.n_outputs
+        link, self._standardize = self._objective().link, self.standardize
         scales_y = self.standardize and link == "identity"
         self._x_scaler = Scaler.fit(inputs, input_weights) if self.standardize else Scaler.identity(D)
         self._y_scaler = Scaler.fit(targets, target_weights) if scales_y else Scaler.identity(K, link)
@@ -122,16 +127,15 @@ class RecurrentEstimator(BaseEstimator):
                 f"y has {form.n_outputs} outputs{' a step' if form.per_step else ''}; the model was fitted with "
                 f"{self._form.n_outputs}{' a step' if self._form.per_step else ''}."
             )
-        wanted = self._network_spec(self._spec.n_inputs, form)
         before = {
-            "cell": self._spec.cell,
-            "hidden_layer_sizes": self._spec.hidden_layer_sizes,
+            **asdict(self._spec),
             "window": self._window,
             "dtype": self._parameters.dtype.name,
             "standardize": self._standardize,
             "link of the loss": self._y_scaler.link,
         }
-        now = [wanted.cell, wanted.hidden_layer_sizes, self.window, self.dtype, self.standardize, self._link_of_loss()]
+        wanted = asdict(self._network_spec(self._spec.n_inputs, form))
+        now = [*wanted.values(), self.window, self.dtype, self.standardize, self._objective().link]
         for (name, was), value in zip(before.items(), now, strict=True):
             if value != was:
                 raise ValueError(
@@ -144,12 +148,13 @@ class RecurrentEstimator(BaseEstimator):
         values = self._x_scaler.transform(training.sequences.values, self.dtype)
         n_samples = len(training.sequences)
         options = self._options(n_samples, n_before=len(self._records), **overrides)
+        objective = self._objective()
         problem = Problem(
             engine.kernels,
             self._spec,
             self._for_kernels(engine, values, training),
-            self.loss,
-            self._loss_parameter(),
+            objective.loss,
+            objective.parameter,
             None if validation is None else self._for_kernels(engine, values, validation),
             effective_n_jobs(self.n_jobs),
             n_samples if self.solver == "lbfgs" else options.batch_size,
@@ -170,8 +175,8 @@ class RecurrentEstimator(BaseEstimator):
 
     def _for_kernels(self, engine: Engine, values: np.ndarray, samples: Samples) -> Any:
         targets = self._y_scaler.transform(samples.targets, self.dtype)
-        taken = samples.sequences
-        return engine.kernels.Samples(values, targets, taken.starts, taken.lengths, samples.weights.astype(self.dtype))
+        taken, weights = samples.sequences, samples.weights.astype(self.dtype)
+        return engine.kernels.Samples(values, targets, taken.starts, taken.lengths, weights, samples.step_weights)
 
     def _options(self, n_samples: int, **overrides: Any) -> TrainingOptions:
         callbacks = self.callbacks
@@ -200,37 +205,22 @@ class RecurrentEstimator(BaseEstimator):
         self.device_, self.device_reason_ = engine.device, engine.reason
 
     def _outputs(self, work: Work) -> np.ndarray:
-        """Predictions for every sample, on the targets' own scale, in the order of the user's rows."""
+        """Predictions on the targets' own scale, or probabilities, in the order of the user's rows."""
+        return self._y_scaler.inverse(self._network_outputs(work))
+
+    def _network_outputs(self, work: Work) -> np.ndarray:
+        """What the network gives for every sample, or step, in the order of the user's rows; float64."""
         engine = select_engine(self.device)
         sequences = work.sequences
         values = self._x_scaler.transform(sequences.values, self._parameters.dtype.name)
         empty = np.empty((0, self._spec.n_outputs), values.dtype)
         samples = engine.kernels.Samples(values, empty, sequences.starts, sequences.lengths, empty[:, 0])
         outputs = predict(engine.kernels, self._spec, self._parameters, samples, effective_n_jobs(self.n_jobs))
-        outputs = self._y_scaler.inverse(outputs)
+        outputs = outputs.astype(np.float64)
         return outputs if work.table is None else work.table.to_user_order(outputs)
 
-    @property
-    def weights_(self) -> dict[str, np.ndarray]:
-        """Copies of the weights by name; see the class for names and shapes. Assign a dict to set them."""
-        check_is_fitted(self)
-        return {name: view.copy() for name, view in self._spec.views(self._parameters).items()}
-
-    @weights_.setter
-    def weights_(self, weights: dict[str, np.ndarray]) -> None:
-        check_is_fitted(self)
-        views = self._spec.views(self._parameters)
-        if set(weights) != set(views):
-            missing, unknown = sorted(set(views) - set(weights)), sorted(set(weights) - set(views))
-            raise ValueError(f"weights_ needs exactly the names {list(views)}; missing: {missing}, unknown: {unknown}.")
-        arrays = {name: np.asarray(weights[name], dtype=np.float64) for name in views}
-        for name, array in arrays.items():
-            if array.shape != views[name].shape:
-                raise ValueError(f"weights_[{name!r}] has the shape {array.shape}; it must be {views[name].shape}.")
-            with np.errstate(over="ignore"):
-                finite = np.isfinite(array.astype(self._parameters.dtype)).all()
-            if not finite:
-                raise ValueError(
-                    f"weights_[{name!r}] holds NaN or infinity, or a number too large for the model's dtype."
-                )
-        self._parameters = np.concatenate([array.ravel() for array in arrays.values()]).astype(self._parameters.dtype)
+    def __sklearn_tags__(self) -> Tags:
+        """Tags: 3-D input."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags

@@ -3,6 +3,7 @@
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from grukit.model import CELLS
@@ -46,3 +47,16 @@ COMMON_CONSTRAINTS: dict[str, list[Any]] = {
     "random_state": ["random_state"],
     "verbose": ["verbose"],
 }
+
+
+def check_lists(estimator: Any) -> None:
+    """Raise for what the constraints do not look into: the contents of lists."""
+    sizes = np.atleast_1d(np.asarray(estimator.hidden_layer_sizes, dtype=object))
+    if sizes.ndim != 1 or not len(sizes) or not all(isinstance(size, Integral) and int(size) > 0 for size in sizes):
+        raise ValueError(
+            "hidden_layer_sizes must be a positive integer, or one for each layer; got "
+            f"{estimator.hidden_layer_sizes!r}."
+        )
+    callbacks = estimator.callbacks
+    if isinstance(callbacks, list | tuple) and not all(callable(callback) for callback in callbacks):
+        raise ValueError(f"callbacks must be callables; got {callbacks!r}.")

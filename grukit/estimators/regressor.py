@@ -9,12 +9,11 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from grukit.data import check_same_index, to_output
-from grukit.estimators._base import RecurrentEstimator
+from grukit.data import TargetForm, check_same_index, read_targets, to_output
+from grukit.estimators._base import Objective, RecurrentEstimator
 from grukit.estimators._constraints import COMMON_CONSTRAINTS, POSITIVE, SHARE
-from grukit.estimators._inputs import read_X
-from grukit.estimators.service import Predictor, Stream
-from grukit.train import LOSSES
+from grukit.estimators._inputs import Work, read_X
+from grukit.train import REGRESSION_LOSSES
 
 
 class GRURegressor(RegressorMixin, RecurrentEstimator):
@@ -147,7 +146,7 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON_CONSTRAINTS,
-        "loss": [StrOptions(set(LOSSES))],
+        "loss": [StrOptions(set(REGRESSION_LOSSES))],
         "quantile": [SHARE],
         "delta": [POSITIVE],
     }
@@ -309,31 +308,6 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         work = read_X(self, X, reset=False, context=context)
         return to_output(self._outputs(work), X, work.sequences, self._form)
 
-    def predictor(self) -> Predictor:
-        """Return an object for predictions in a hurry: checks done once, a call takes microseconds.
-
-        Returns
-        -------
-        Predictor
-            Called with one window or a batch of them, arrays. It keeps the model as it is now.
-        """
-        return Predictor(self)
-
-    def stream(self, n_series: int = 1) -> Stream:
-        """Return an object that takes one time step at a time and keeps the state of one or many series.
-
-        Parameters
-        ----------
-        n_series : int, default=1
-            Series that advance together.
-
-        Returns
-        -------
-        Stream
-            Its history is every step since it began, not only the last ``window``. It keeps the model as it is now.
-        """
-        return Stream(self, n_series)
-
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Coefficient of determination R^2 of ``predict(X)``; with a target at every step, over all steps.
 
@@ -351,18 +325,18 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
             predictions = np.concatenate([np.asarray(piece) for piece in predictions])
         return r2_score(y, predictions, sample_weight=sample_weight)
 
-    def _check_targets(self, targets: np.ndarray) -> None:
+    def _read_y(self, y: Any, work: Work, X: Any, first: bool, classes: Any) -> tuple[np.ndarray, TargetForm]:
+        targets, form = read_targets(y, work.sequences, X)
         if self.loss == "poisson" and targets.min() < 0:
             raise ValueError(f"loss='poisson' needs y >= 0; the smallest value is {targets.min():g}.")
+        return targets, form
 
-    def _loss_parameter(self) -> float:
-        return {"huber": self.delta, "quantile": self.quantile}.get(self.loss, 0.0)
+    def _objective(self) -> Objective:
+        """The network predicts the target itself, standardised if asked for, or the logarithm of its mean."""
+        parameter = {"huber": self.delta, "quantile": self.quantile}.get(self.loss, 0.0)
+        return Objective(self.loss, parameter, "log" if self.loss == "poisson" else "identity")
 
-    def _link_of_loss(self) -> str:
-        """What the network predicts: the target itself, standardised if asked for, or the logarithm of its mean."""
-        return "log" if self.loss == "poisson" else "identity"
-
-    def _initial_bias(self, targets: np.ndarray, weights: np.ndarray | None) -> Any:
+    def _initial_bias(self, targets: np.ndarray, weights: np.ndarray) -> Any:
         """Start Poisson regression at the mean rate; standardised targets have the mean zero already."""
         if self._y_scaler.link != "log":
             return 0.0
@@ -372,5 +346,4 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         """Tags: multi-output, 3-D input."""
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
-        tags.input_tags.three_d_array = True
         return tags

@@ -68,7 +68,7 @@ class Predictor:
 
     Parameters
     ----------
-    model : GRURegressor
+    model : GRURegressor or GRUClassifier
         Fitted.
 
     Examples
@@ -98,7 +98,8 @@ class Predictor:
         -------
         float or ndarray
             One window: a float, or (n_outputs,) where y had an axis of outputs. A batch: (n_windows,) or
-            (n_windows, n_outputs). With an output at every step, an axis of steps before that of outputs.
+            (n_windows, n_outputs). With an output at every step, an axis of steps before that of outputs. Of a classifier,
+            the outputs are the probabilities of ``predict_proba``, (n_classes,) or (n_windows, n_classes).
 
         Raises
         ------
@@ -141,7 +142,7 @@ class Stream:
 
     Parameters
     ----------
-    model : GRURegressor
+    model : GRURegressor or GRUClassifier
         Fitted.
     n_series : int, default=1
         Series that advance together.
@@ -176,7 +177,8 @@ class Stream:
         -------
         float or ndarray
             The prediction after this step: a float, or (n_outputs,) where y had an axis of outputs; for a 2-D x
-            (n_series,) or (n_series, n_outputs).
+            (n_series,) or (n_series, n_outputs). Of a classifier, the probabilities of ``predict_proba``: (n_classes,) or
+            (n_series, n_classes).
 
         Raises
         ------

@@ -16,7 +16,7 @@ from numba.extending import overload, register_jitable
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 
 # Loss and solver numbers. Plain integers, because a kernel that takes functions as arguments never hits its cache.
-SQUARED_ERROR, ABSOLUTE_ERROR, HUBER, QUANTILE, POISSON = range(5)
+SQUARED_ERROR, ABSOLUTE_ERROR, HUBER, QUANTILE, POISSON, LOG_LOSS, CROSS_ENTROPY = range(7)
 SGD, ADAM, ADAMW, RMSPROP = range(4)
 
 # Exact in float32, so they take the type of whatever they meet.
@@ -77,6 +77,7 @@ def sigmoid(x: Any) -> Any:
 
 
 # --- losses: value and derivative with respect to the prediction p, side by side; y is the target ---------------------
+# Each is a loss of one number. CROSS_ENTROPY couples the numbers of a row, so it is a loop and lives with the loops.
 
 
 @register_jitable(fastmath=FASTMATH)
@@ -85,7 +86,7 @@ def loss_value(kind: Any, p: Any, y: Any, parameter: Any) -> Any:
 
     squared error (p - y)^2; absolute error |p - y|; Huber (1964) with delta = ``parameter``; pinball loss (Koenker and
     Bassett 1978) of the quantile ``parameter``; Poisson deviance up to a constant, exp(p) - y p, p being the logarithm
-    of the rate.
+    of the rate; log loss log(1 + exp(p)) - y p, p being the log odds of y = 1.
     """
     e = p - y
     if kind == SQUARED_ERROR:
@@ -96,6 +97,8 @@ def loss_value(kind: Any, p: Any, y: Any, parameter: Any) -> Any:
         return HALF * e * e if abs(e) <= parameter else parameter * (abs(e) - HALF * parameter)
     if kind == QUANTILE:
         return (ONE - parameter) * e if e > ZERO else -parameter * e
+    if kind == LOG_LOSS:  # no overflow, and where y is 0 or 1 no difference of nearly equal numbers
+        return ((ONE if p > ZERO else ZERO) - y) * p + math.log1p(math.exp(-abs(p)))
     return math.exp(p) - y * p
 
 
@@ -109,6 +112,10 @@ def loss_derivative(kind: Any, p: Any, y: Any, parameter: Any) -> Any:
         return e
     if kind == POISSON:
         return math.exp(p) - y
+    if kind == LOG_LOSS:
+        odds = math.exp(-abs(p))
+        large, small = ONE / (ONE + odds), odds / (ONE + odds)
+        return (ONE - y) * large - y * small if p > ZERO else (ONE - y) * small - y * large
     # What is left is straight on each side of zero.
     if kind == QUANTILE:
         below, above = parameter, ONE - parameter

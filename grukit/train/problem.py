@@ -7,8 +7,8 @@ import numpy as np
 
 from grukit.model import NetworkSpec
 
-LOSSES = {"squared_error": 0, "absolute_error": 1, "huber": 2, "quantile": 3, "poisson": 4}
-
+REGRESSION_LOSSES = {"squared_error": 0, "absolute_error": 1, "huber": 2, "quantile": 3, "poisson": 4}
+LOSSES = {**REGRESSION_LOSSES, "log_loss": 5, "cross_entropy": 6}
 
 PREDICTED_ROWS = 16  # sequences predicted together; a lone one takes as long as 16
 
@@ -100,8 +100,12 @@ class Problem:
     @property
     def total_weight(self) -> float:
         """Sum of the weights of all training outputs."""
-        weights, lengths = self.samples.weights, self.samples.lengths
-        return float(np.sum(weights * lengths if self.spec.per_step else weights, dtype=np.float64))
+        weights, first, last = self.samples.weights, self.samples.starts, self.samples.starts + self.samples.lengths
+        if self.spec.per_step:
+            step_weights = self.samples.step_weights
+            before = np.append(0.0, np.cumsum(step_weights)) if step_weights.size else np.arange(last.max() + 1)
+            weights = weights * (before[last] - before[first])
+        return float(np.sum(weights, dtype=np.float64))
 
     def loss_and_gradient(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
         """Weighted mean loss of all training samples and its gradient (n_parameters,), a view that the next call reuses."""

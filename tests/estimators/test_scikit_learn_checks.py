@@ -3,7 +3,7 @@
 import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
-from grukit import GRURegressor
+from grukit import GRUClassifier, GRURegressor
 
 NOT_EXCHANGEABLE = "The check reorders, drops or repeats rows; here rows are time steps, so the history changes."
 EXPECTED_FAILED_CHECKS = {
@@ -22,15 +22,17 @@ def names_with(results, status):
     return {result["check_name"] for result in results if result["status"] == status}
 
 
-def test_rows_as_sequences_pass_every_check():
-    results = check_estimator(GRURegressor(window=None), on_skip=None, on_fail=None)
+@pytest.mark.parametrize("estimator", [GRURegressor, GRUClassifier])
+def test_rows_as_sequences_pass_every_check(estimator):
+    results = check_estimator(estimator(window=None), on_skip=None, on_fail=None)
     assert {r["check_name"]: r["exception"] for r in results if r["status"] == "failed"} == {}
     assert names_with(results, "xfail") == set()
     assert set(EXPECTED_FAILED_CHECKS) <= names_with(results, "passed")
 
 
-def test_rows_as_time_steps_fail_exactly_the_checks_that_reorder_rows():
-    results = check_estimator(GRURegressor(), expected_failed_checks=EXPECTED_FAILED_CHECKS, on_skip=None, on_fail=None)
+@pytest.mark.parametrize("estimator", [GRURegressor, GRUClassifier])
+def test_rows_as_time_steps_fail_exactly_the_checks_that_reorder_rows(estimator):
+    results = check_estimator(estimator(), expected_failed_checks=EXPECTED_FAILED_CHECKS, on_skip=None, on_fail=None)
     assert {r["check_name"]: r["exception"] for r in results if r["status"] == "failed"} == {}
     assert names_with(results, "xfail") == set(EXPECTED_FAILED_CHECKS)
     assert not names_with(results, "passed") & set(EXPECTED_FAILED_CHECKS)

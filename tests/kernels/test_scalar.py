@@ -9,6 +9,8 @@ from grukit.kernels import scalar
 from grukit.kernels.scalar import FASTMATH, loss_derivative, loss_value, sigmoid, tanh
 from grukit.train import LOSSES
 
+OF_ONE_NUMBER = {name: kind for name, kind in LOSSES.items() if name != "cross_entropy"}
+
 
 @njit(fastmath=FASTMATH)
 def over(x, out, use_tanh):
@@ -48,6 +50,7 @@ def test_activations_keep_nan_and_saturate(dtype):
 
 @pytest.mark.parametrize(("name", "parameter"), [
     ("squared_error", 0.0), ("absolute_error", 0.0), ("huber", 0.7), ("quantile", 0.9), ("poisson", 0.0),
+    ("log_loss", 0.0),
 ])  # fmt: skip
 def test_losses(name, parameter):
     rng = np.random.default_rng(0)
@@ -62,7 +65,19 @@ def test_losses(name, parameter):
     np.testing.assert_allclose(((shifted - values) / 1e-6)[away], derivatives[away], atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", sorted(set(LOSSES.values())))
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_log_loss_of_a_sure_answer_keeps_its_digits(dtype):
+    p = np.array([-80, -40, -3, 0, 3, 40, 80], dtype)
+    for y, sign in ((0, 1), (1, -1)):
+        values, derivatives = np.empty_like(p), np.empty_like(p)
+        losses(LOSSES["log_loss"], p, np.full_like(p, y), np.array(0, dtype)[()], values, derivatives)
+        s = sign * p.astype(np.float64)
+        tolerance = 4 * np.finfo(dtype).eps
+        np.testing.assert_allclose(values, np.logaddexp(0, s), rtol=tolerance)
+        np.testing.assert_allclose(derivatives, sign * reference.sigmoid(s), rtol=tolerance)
+
+
+@pytest.mark.parametrize("kind", OF_ONE_NUMBER.values())
 def test_a_nan_prediction_has_a_nan_derivative(kind):
     values, derivatives = np.empty(1), np.empty(1)
     losses(kind, np.array([np.nan]), np.zeros(1), 0.5, values, derivatives)

@@ -6,20 +6,27 @@ import reference
 
 from grukit.engines import select_engine
 from grukit.model import CELLS, NetworkSpec, initialize, network_forward
-from grukit.train import Problem, predict
+from grukit.train import LOSSES, Problem, predict
 
 KERNELS = select_engine("cpu").kernels
-PARAMETERS = {"squared_error": 0.0, "absolute_error": 0.0, "huber": 0.8, "quantile": 0.7, "poisson": 0.0}
+PARAMETERS = {"huber": 0.8, "quantile": 0.7}
 
 
-def samples(n=7, D=2, K=2, per_step=False, dtype="float64", seed=0, longest=5):
+def targets_of(loss, shape, rng):
+    """Numbers, zeros and ones, or numbers of classes."""
+    if loss == "cross_entropy":
+        return rng.integers(shape[1], size=(shape[0], 1))
+    return rng.integers(2, size=shape) if loss == "log_loss" else rng.normal(size=shape)
+
+
+def samples(n=7, D=2, K=2, per_step=False, dtype="float64", seed=0, longest=5, loss="squared_error"):
     """Overlapping pieces of one table, of unequal lengths and weights."""
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(n * longest, D)).astype(dtype)
     lengths = rng.integers(1, longest + 1, n)
     # Per-step targets belong to the rows; those of different samples must not overlap.
     starts = np.cumsum(lengths) - lengths if per_step else rng.integers(0, len(values) - longest + 1, n)
-    targets = rng.normal(size=(len(values) if per_step else n, K)).astype(dtype)
+    targets = targets_of(loss, (len(values) if per_step else n, K), rng).astype(dtype)
     return KERNELS.Samples(values, targets, starts, lengths, rng.uniform(0.5, 2, n).astype(dtype))
 
 
@@ -35,27 +42,81 @@ def padded(data, per_step):
 
 
 @pytest.mark.parametrize("per_step", [False, True], ids=["last", "per-step"])
-@pytest.mark.parametrize("loss", PARAMETERS)
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("cell", ["gru", "gru_reset_before"])
 def test_loss_and_gradient(cell, loss, per_step):
-    data = samples(per_step=per_step)
-    spec = NetworkSpec(cell, 2, (3, 4), 2, per_step)
+    data = samples(per_step=per_step, loss=loss)
+    check_loss_and_gradient(NetworkSpec(cell, 2, (3, 4), 2, per_step), data, loss)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "log_loss", "cross_entropy"])
+def test_steps_may_have_weights_of_their_own(loss):
+    data = samples(K=3, per_step=True, loss=loss)
+    weights = np.random.default_rng(2).uniform(0, 2, len(data.values)).round(1)  # some of them zero
+    data = data._replace(step_weights=weights)
+    spec = NetworkSpec("gru", 2, (3,), 3, True)
+    check_loss_and_gradient(spec, data, loss)
+    with Problem(KERNELS, spec, data, loss, 0.0) as problem:
+        rows = [slice(first, first + n) for first, n in zip(data.starts, data.lengths, strict=True)]
+        total = sum(w * weights[row].sum() for w, row in zip(data.weights, rows, strict=True))
+        assert problem.total_weight == pytest.approx(total, rel=1e-14)
+
+
+def check_loss_and_gradient(spec, data, loss):
+    """Against the reference and central differences."""
+    cell, per_step, parameter = spec.cell, spec.per_step, PARAMETERS.get(loss, 0.0)
     parameters = np.random.default_rng(1).normal(0, 0.5, spec.n_parameters)
-    with Problem(KERNELS, spec, data, loss, PARAMETERS[loss]) as problem:
+    with Problem(KERNELS, spec, data, loss, parameter) as problem:
         value, gradient = problem.loss_and_gradient(parameters)
         gradient = gradient.copy()
         numeric = reference.central_difference(lambda: problem.loss_and_gradient(parameters)[0], parameters)
     x, lengths, y = padded(data, per_step)
     outputs, cache = reference.network_forward(cell, spec.views(parameters), x, lengths, None, per_step)
-    expected, d_outputs = reference.loss(
-        loss, outputs, y, data.weights, PARAMETERS[loss], lengths if per_step else None
-    )
+    weights = data.weights
+    if data.step_weights.size:
+        weights = np.ones(x.shape[:2]) * weights
+        for b, (start, length) in enumerate(zip(data.starts, lengths, strict=True)):
+            weights[:length, b] *= data.step_weights[start : start + length]
+    expected, d_outputs = reference.loss(loss, outputs, y, weights, parameter, lengths if per_step else None)
     gradients, _, _ = reference.network_backward(d_outputs, cache)
     np.testing.assert_allclose(value, expected, rtol=1e-12)
     for name, view in spec.views(gradient).items():
         np.testing.assert_allclose(view, gradients[name], rtol=1e-9, atol=1e-12, err_msg=name)
         difference = spec.views(numeric)[name]
         assert np.linalg.norm(view - difference) < 1e-6 * (np.linalg.norm(view) + np.linalg.norm(difference)), name
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("outputs", [[50.0, 0.0, -3.0], [0.0, 3e4, 0.0], [-1e4, -1e4, -1e4]])
+def test_the_cross_entropy_of_a_sure_answer_keeps_its_digits(outputs, dtype):
+    spec = NetworkSpec("gru", 2, (3,), 3)
+    parameters = np.zeros(spec.n_parameters, dtype)
+    spec.views(parameters)["head.bias"][...] = outputs  # every other weight is zero, so these are the outputs
+    exact = np.array(outputs, np.longdouble)
+    for target in range(3):
+        data = samples(K=3, dtype=dtype, loss="cross_entropy")
+        data.targets[:] = target
+        with Problem(KERNELS, spec, data, "cross_entropy", 0.0) as problem:
+            value, gradient = problem.loss_and_gradient(parameters)
+            gradient = spec.views(gradient)["head.bias"].copy()
+        parts = np.exp(exact - exact.max())
+        rest = np.delete(parts, target).sum()
+        away = exact.max() - exact[target]
+        loss = np.log1p(rest) if away == 0 else away + np.log(parts.sum())
+        expected = parts / parts.sum()
+        expected[target] = -rest / parts.sum()
+        np.testing.assert_allclose(value, loss, rtol=8 * np.finfo(dtype).eps, atol=1e-300)
+        np.testing.assert_allclose(gradient, expected, rtol=16 * np.finfo(dtype).eps, atol=1e-300)
+
+
+def test_the_cross_entropy_sees_nan():
+    spec = NetworkSpec("gru", 2, (3,), 3)
+    for k in range(3):
+        parameters = np.zeros(spec.n_parameters)
+        spec.views(parameters)["head.bias"][k] = np.nan
+        with Problem(KERNELS, spec, samples(K=3, loss="cross_entropy"), "cross_entropy", 0.0) as problem:
+            value, gradient = problem.loss_and_gradient(parameters)
+            assert np.isnan(value) and np.isnan(spec.views(gradient)["head.bias"]).all()
 
 
 @pytest.mark.parametrize("per_step", [False, True])

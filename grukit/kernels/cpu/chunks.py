@@ -5,6 +5,7 @@ its chunks in order, and the slots are summed in order. So a fit is bitwise the 
 thread waits inside the time loop.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from grukit.kernels.cpu._jit import inlined, inner, kernel
 from grukit.kernels.cpu.decay import last_seen
 from grukit.kernels.cpu.layout import UNITS, n_columns, work_size
 from grukit.kernels.cpu.network import initial_states, network_backward, network_forward
-from grukit.kernels.scalar import ZERO, loss_derivative, loss_value
+from grukit.kernels.scalar import CROSS_ENTROPY, ONE, ZERO, loss_derivative, loss_value
 
 N_SLOTS = 16  # partial gradients kept apart; more threads than this find nothing to do
 
@@ -22,14 +23,16 @@ class Samples(NamedTuple):
     """Sequences inside one table of rows; nothing is copied, windows overlap freely.
 
     Sample i is ``values[starts[i] : starts[i] + lengths[i]]``. Its target is ``targets[i]``, or, with an output at every
-    step, the same rows of ``targets`` as of ``values``.
+    step, the same rows of ``targets`` as of ``values``. The target of the cross entropy is the number of a class, in one
+    column. With an output at every step, a step's weight is the sample's times its own, where steps have weights.
     """
 
     values: np.ndarray  # (N, D)
-    targets: np.ndarray  # (n, K) or (N, K)
+    targets: np.ndarray  # (n, K) or (N, K); (n, 1) or (N, 1) for the cross entropy
     starts: np.ndarray  # (n,) int64
     lengths: np.ndarray  # (n,) int64, at least 1
     weights: np.ndarray  # (n,)
+    step_weights: np.ndarray = np.empty(0)  # (N,) float64, or (0,) where all steps count alike
 
 
 class Loss(NamedTuple):
@@ -100,11 +103,45 @@ def outputs_of_chunk(network: Any, parameters: Any, samples: Any, chunk: Any, wo
     return x, lengths, outputs, rest
 
 
+@inner
+def _weight_of(samples: Any, i: int, t: int) -> float:
+    """Weight of the output of sample i after its step t, where there is one at every step."""
+    weight = np.float64(samples.weights[i])
+    if samples.step_weights.size > 0:
+        weight *= samples.step_weights[samples.starts[i] + t]
+    return weight
+
+
+@inner
+def _cross_entropy(target: int, factor: Any, outputs: Any) -> Any:
+    """Cross entropy of the softmax of one row (K,), which is overwritten by its derivative times ``factor``.
+
+    The largest output is taken out of the sum, so that nothing overflows and a sure and right answer keeps its digits:
+    with m = max(o) the loss is (m - o_target) + log1p(sum of exp(o - m) over all others).
+    """
+    top = 0
+    for k in range(1, outputs.size):
+        if outputs[k] > outputs[top]:
+            top = k
+    largest = outputs[top]
+    value = ZERO if target == top else largest - outputs[target]
+    others = ZERO
+    for k in range(outputs.size):
+        outputs[k] = math.exp(outputs[k] - largest)
+        if k != top:
+            others += outputs[k]
+    share = factor / (ONE + others)
+    for k in range(outputs.size):
+        outputs[k] *= share
+    outputs[target] = -others * share if target == top else outputs[target] - factor
+    return value + math.log1p(others)
+
+
 @inlined
 def loss_of_chunk(network: Any, samples: Any, chunk: Any, loss: Any, scale: float, outputs: Any) -> float:
     """Weighted sum of the losses of a chunk; ``outputs`` is overwritten by its derivative times ``scale``.
 
-    The loss of one output vector is the mean over its K numbers.
+    The loss of one output vector is the mean over its K numbers, or the cross entropy of their softmax.
     """
     dtype = outputs.dtype.type
     K = outputs.shape[1]
@@ -116,7 +153,11 @@ def loss_of_chunk(network: Any, samples: Any, chunk: Any, loss: Any, scale: floa
             outputs[row] = ZERO
             continue
         target = samples.targets[samples.starts[i] + t] if network.per_step else samples.targets[i]
-        weight = samples.weights[i] / K
+        weight = _weight_of(samples, i, t) if network.per_step else np.float64(samples.weights[i])
+        if loss.kind == CROSS_ENTROPY:
+            total += weight * _cross_entropy(int(target[0]), dtype(weight * scale), outputs[row])
+            continue
+        weight /= K
         factor = dtype(weight * scale)
         for k in range(K):
             p = outputs[row, k]
@@ -130,7 +171,13 @@ def total_weight(network: Any, samples: Any, batch: Any) -> float:
     """Sum of the weights of all outputs of a batch."""
     total = 0.0
     for i in batch:
-        total += samples.weights[i] * (samples.lengths[i] if network.per_step else 1)
+        if not network.per_step:
+            total += samples.weights[i]
+        elif samples.step_weights.size == 0:
+            total += samples.weights[i] * samples.lengths[i]
+        else:
+            for t in range(samples.lengths[i]):
+                total += _weight_of(samples, i, t)
     return total
 
 

@@ -1,0 +1,67 @@
+"""Weights of samples and of classes."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import _check_sample_weight
+
+from grukit.data import Sequences, check_same_index
+
+
+def read_weights(sample_weight: Any, X: Any, sequences: Sequences) -> np.ndarray:
+    """Weights (n,) of the samples, float64, not negative; ones where none are given."""
+    if sample_weight is None:
+        return np.ones(len(sequences))
+    check_same_index(X, sample_weight, "X", "sample_weight")
+    starts = sequences.starts  # as many as there are samples
+    return _check_sample_weight(sample_weight, starts, dtype=np.float64, ensure_non_negative=True, copy=True)
+
+
+def check_representable(weights: np.ndarray, dtype: str) -> None:
+    """Raise where a weight is lost in the type of the network."""
+    with np.errstate(over="ignore"):
+        cast = weights.astype(dtype)
+    lost = (weights > 0) & ((cast == 0) | ~np.isfinite(cast))
+    if lost.any():
+        i = int(np.argmax(lost))
+        raise ValueError(f"sample_weight[{i}] is {weights[i]:g}, which {dtype} cannot hold; scale the weights.")
+
+
+def weights_of_classes(
+    class_weight: Any, classes: np.ndarray, numbers: np.ndarray, sample_weight: np.ndarray
+) -> np.ndarray:
+    """Weight of each class.
+
+    Parameters
+    ----------
+    class_weight : "balanced" or dict
+        "balanced": a class's weight times the weight of its samples is the same for all classes that occur, and as much in
+        sum as the samples weigh (scikit-learn's formula). A dict: weights by label; a class that is left out weighs 1.
+    classes : ndarray of shape (C,)
+        Labels.
+    numbers : ndarray of shape (n,)
+        Number of the class of each sample.
+    sample_weight : ndarray of shape (n,)
+        Weights of the samples.
+
+    Returns
+    -------
+    ndarray of shape (C,)
+
+    Raises
+    ------
+    ValueError
+        Where a weight is negative or not finite, or a class is left out while the dict names one that is not there.
+    """
+    if not isinstance(class_weight, dict):
+        totals = np.bincount(numbers, sample_weight, minlength=len(classes))
+        present = totals > 0
+        return np.divide(totals.sum(), present.sum() * totals, out=np.ones(len(classes)), where=present)
+    left_out = [label for label in classes.tolist() if label not in class_weight]
+    unknown = [label for label in class_weight if label not in set(classes.tolist())]
+    if left_out and unknown:  # most likely the same labels, written otherwise
+        raise ValueError(f"class_weight has {unknown}, which are no classes, and leaves out the classes {left_out}.")
+    weights = np.array([class_weight.get(label, 1.0) for label in classes.tolist()], dtype=np.float64)
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        raise ValueError(f"class_weight must hold finite numbers that are not negative; got {class_weight}.")
+    return weights
