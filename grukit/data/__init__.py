@@ -6,6 +6,7 @@ from grukit.data.history import history_frame
 from grukit.data.indexes import choose_rows, feature_columns, lag_index, sample_index, step_index
 from grukit.data.labels import Classes, as_labels, read_labels
 from grukit.data.links import log_probability_of
+from grukit.data.missing import encode_inputs, fit_inputs, sequences_with_time, time_since
 from grukit.data.probabilities import as_probabilities
 from grukit.data.samples import ALL_ALIKE, Samples, select_samples
 from grukit.data.scaling import Scaler
@@ -28,7 +29,9 @@ __all__ = [
     "check_same_index",
     "choose_rows",
     "continuation",
+    "encode_inputs",
     "feature_columns",
+    "fit_inputs",
     "given_context",
     "history_frame",
     "independent_rows",
@@ -41,8 +44,10 @@ __all__ = [
     "read_targets",
     "sample_index",
     "select_samples",
+    "sequences_with_time",
     "step_index",
     "tail_of",
+    "time_since",
     "to_output",
     "windows",
 ]

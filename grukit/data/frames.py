@@ -76,8 +76,10 @@ def name_of_row(index: pd.Index | None, row: int) -> str:
     return f"row {row}" if index is None else f"{index[row]} (row {row})"
 
 
-def check_finite(values: np.ndarray, what: str, columns: Any = None, index: pd.Index | None = None) -> None:
-    """Raise where a two-dimensional array holds NaN or infinity.
+def check_finite(
+    values: np.ndarray, what: str, columns: Any = None, index: pd.Index | None = None, allow_nan: bool = False
+) -> None:
+    """Raise where a two-dimensional array holds infinity or, unless it is allowed, NaN.
 
     Raises
     ------
@@ -88,16 +90,17 @@ def check_finite(values: np.ndarray, what: str, columns: Any = None, index: pd.I
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(values.sum(dtype=np.float64)):
             return
-    bad = ~np.isfinite(values)
+    bad = np.isinf(values) if allow_nan else ~np.isfinite(values)
     if not bad.any():
         return
     row, column = (int(i) for i in np.unravel_index(np.argmax(bad), bad.shape))
     kind = "NaN" if np.isnan(values[row, column]) else "inf (infinity)"
     name = column if columns is None else repr(list(columns)[column])
-    others = int(bad.sum()) - 1
+    others, what_else = int(bad.sum()) - 1, "infinite" if allow_nan else "NaN or infinite"
+    remedy = "" if allow_nan else " Fill or drop missing values first, or see the parameter 'missing'."
     raise ValueError(
         f"{what} contains {kind} in column {name} at {name_of_row(index, row)}"
-        f"{f', and {others} more entries that are NaN or infinite' if others else ''}. Fill or drop missing values first."
+        f"{f', and {others} more entries that are {what_else}' if others else ''}.{remedy}"
     )
 
 

@@ -30,14 +30,21 @@ class Scaler:
 
     @classmethod
     def fit(cls, values: np.ndarray, weights: np.ndarray | None = None) -> "Scaler":
-        """Measure the columns of ``values`` (n, D), each row counted ``weights`` (n,) times."""
+        """Measure the columns of ``values`` (n, D), each row counted ``weights`` (n,) times; missing values not at all."""
         mean, scale = np.empty(values.shape[1]), np.empty(values.shape[1])
         for d in range(values.shape[1]):  # a column at a time: no float64 copy of the whole table
             # Numbers below 1, by a power of two so that nothing is rounded: squares of huge or tiny ones stay in range.
-            power = np.frexp(np.abs(values[:, d]).max())[1]
-            column = np.ldexp(values[:, d].astype(np.float64), -power)
-            center = np.average(column, weights=weights)
-            variance = np.average((column - center) ** 2, weights=weights)
+            column, counts = values[:, d].astype(np.float64), weights
+            gone = np.isnan(column)
+            if gone.any():
+                column, counts = column[~gone], None if weights is None else weights[~gone]
+            if len(column) == 0:
+                mean[d], scale[d] = 0.0, 1.0
+                continue
+            power = np.frexp(np.abs(column).max())[1]
+            column = np.ldexp(column, -power)
+            center = np.average(column, weights=counts)
+            variance = np.average((column - center) ** 2, weights=counts)
             # Rounding makes the spread of a constant column a little more than nothing.
             constant = variance <= (8 * np.finfo(float).eps * abs(center)) ** 2
             mean[d] = np.ldexp(center, power)

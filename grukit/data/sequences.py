@@ -81,7 +81,7 @@ def is_sequences(X: Any) -> bool:
     return isinstance(X, np.ndarray) and X.ndim == 3
 
 
-def read_sequences(X: Any) -> tuple[Sequences, list[Any] | None]:
+def read_sequences(X: Any, allow_nan: bool = False) -> tuple[Sequences, list[Any] | None]:
     """Sequences from a 3-D array (n_sequences, n_steps, n_features) or a list of two-dimensional tables.
 
     Returns
@@ -115,7 +115,7 @@ def read_sequences(X: Any) -> tuple[Sequences, list[Any] | None]:
             raise ValueError(f"{what} is empty: its shape is {array.shape}; a sequence needs at least one step.")
         if array.shape[1] != np.shape(first)[1]:
             raise ValueError(f"{what} has {array.shape[1]} features; X[0] has {np.shape(first)[1]}.")
-        check_finite(array, what, columns, index)
+        check_finite(array, what, columns, index, allow_nan)
         arrays.append(array)
     lengths = np.array([len(array) for array in arrays])
     starts = np.cumsum(lengths) - lengths

@@ -51,7 +51,7 @@ class TargetForm:
         return names.index(output)
 
 
-def read_targets(y: Any, sequences: Sequences, X: Any) -> tuple[np.ndarray, TargetForm]:
+def read_targets(y: Any, sequences: Sequences, X: Any, allow_nan: bool = False) -> tuple[np.ndarray, TargetForm]:
     """Check and read ``y``.
 
     Parameters
@@ -62,6 +62,8 @@ def read_targets(y: Any, sequences: Sequences, X: Any) -> tuple[np.ndarray, Targ
         What they are the targets of.
     X : object
         As the user gave it, for its index.
+    allow_nan : bool, default=False
+        Whether targets may be missing.
 
     Returns
     -------
@@ -73,15 +75,20 @@ def read_targets(y: Any, sequences: Sequences, X: Any) -> tuple[np.ndarray, Targ
     ValueError
         Where the index, the length or a value is wrong.
     """
-    return read_aligned(y, sequences, X, _as_numbers, sequences.exchangeable and is_list_of_tables(y))
+    return read_aligned(y, sequences, X, _as_numbers, sequences.exchangeable and is_list_of_tables(y), allow_nan)
 
 
 def read_aligned(
-    y: Any, sequences: Sequences, X: Any, convert: Callable[[Any, str], np.ndarray], per_step: bool
+    y: Any,
+    sequences: Sequences,
+    X: Any,
+    convert: Callable[[Any, str], np.ndarray],
+    per_step: bool,
+    allow_nan: bool = False,
 ) -> tuple[np.ndarray, TargetForm]:
     """Check that ``y`` is aligned with X and read it, as :func:`read_targets`, by a function of a table and its name."""
     if per_step:
-        return _read_steps(y, sequences, X, convert)
+        return _read_steps(y, sequences, X, convert, allow_nan)
     array = convert(y, "y")
     check_same_index(X, y)
     if array.ndim not in (1, 2) or 0 in array.shape[1:]:
@@ -93,7 +100,8 @@ def read_aligned(
     matrix = array.reshape(len(array), -1)
     names = _names(y)
     if matrix.dtype.kind == "f":
-        check_finite(matrix, "Input y", names, y.index if isinstance(y, pd.Series | pd.DataFrame) else None)
+        index = y.index if isinstance(y, pd.Series | pd.DataFrame) else None
+        check_finite(matrix, "Input y", names, index, allow_nan)
     return matrix, TargetForm(matrix.shape[1], False, array.ndim == 1, names)
 
 
@@ -129,7 +137,7 @@ def is_list_of_tables(y: Any) -> bool:
 
 
 def _read_steps(
-    y: Any, sequences: Sequences, X: Any, convert: Callable[[Any, str], np.ndarray]
+    y: Any, sequences: Sequences, X: Any, convert: Callable[[Any, str], np.ndarray], allow_nan: bool
 ) -> tuple[np.ndarray, TargetForm]:
     if len(y) != len(sequences):
         raise ValueError(
@@ -153,7 +161,8 @@ def _read_steps(
         if matrices and (matrix.dtype.kind in "OSU") != (matrices[0].dtype.kind in "OSU"):
             raise ValueError(f"{what} holds {matrix.dtype} and y[0] holds {matrices[0].dtype}; give all of one kind.")
         if matrix.dtype.kind == "f":
-            check_finite(matrix, what, None, t.index if isinstance(t, (pd.Series, pd.DataFrame)) else None)
+            index = t.index if isinstance(t, (pd.Series, pd.DataFrame)) else None
+            check_finite(matrix, what, None, index, allow_nan)
         matrices.append(matrix)
     first = y[0]
     return np.concatenate(matrices), TargetForm(matrices[0].shape[1], True, np.ndim(first) == 1, _names(first))

@@ -2,7 +2,7 @@
 
 from abc import ABCMeta, abstractmethod
 from copy import deepcopy
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -15,12 +15,14 @@ from grukit.data import (
     Samples,
     Scaler,
     TargetForm,
+    encode_inputs,
+    fit_inputs,
     history_frame,
     select_samples,
     tail_of,
 )
 from grukit.engines import Engine, select_engine
-from grukit.estimators._constraints import check_lists
+from grukit.estimators._constraints import check_parameters
 from grukit.estimators._fitted import FittedNetwork
 from grukit.estimators._inputs import Work, read_X
 from grukit.estimators._weights import check_representable, read_weights
@@ -77,7 +79,7 @@ class RecurrentEstimator(FittedNetwork, BaseEstimator, metaclass=ABCMeta):
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         going_on = bool(overrides) and not first
-        check_lists(self)
+        check_parameters(self)
         engine = select_engine(self.device)
         work = read_X(self, X, reset=first, context="auto" if going_on else None)
         targets, form = self._read_y(y, work, X, first, classes)
@@ -98,22 +100,41 @@ class RecurrentEstimator(FittedNetwork, BaseEstimator, metaclass=ABCMeta):
         if work.table is not None:
             self._tail = tail_of(work.table, self._window, work.context, self._tail if going_on else None)
 
-    def _network_spec(self, n_inputs: int, form: TargetForm) -> NetworkSpec:
+    def _network_spec(self, n_features: int, form: TargetForm) -> NetworkSpec:
         sizes = self.hidden_layer_sizes
-        sizes = (int(sizes),) if np.ndim(sizes) == 0 else tuple(int(size) for size in sizes)
-        return NetworkSpec(self.cell, n_inputs, sizes, form.n_outputs, form.per_step)
+        return NetworkSpec(
+            cell=self.cell,
+            n_inputs=n_features if self.missing == "error" else 2 * n_features,
+            hidden_layer_sizes=(int(sizes),) if np.ndim(sizes) == 0 else tuple(int(size) for size in sizes),
+            n_outputs=form.n_outputs,
+            per_step=form.per_step,
+            bidirectional=bool(self.bidirectional),
+            learned_state=self.initial_state == "learned",
+            decay=self.missing == "decay",
+            dropout=float(self.dropout),
+            recurrent_dropout=float(self.recurrent_dropout),
+        )
+
+    @property
+    def _n_features(self) -> int:
+        """Features of a step; the time since the row before is none."""
+        return len(self._x_scaler.mean) - (self._missing == "decay")
+
+    def _encode(self, values: np.ndarray, dtype: str) -> np.ndarray:
+        """Values (N, .) of the samples as the kernels take them."""
+        return encode_inputs(values, self._x_scaler, self._missing, dtype)
 
     def _start(self, training: Samples) -> None:
         """Scalers from the training samples alone, initial weights, an empty record."""
         inputs, input_weights = training.inputs_seen()
         targets, target_weights = training.targets_seen()
-        D, K = inputs.shape[1], self._form.n_outputs
+        K = self._form.n_outputs
         link, self._standardize = self._objective().link, self.standardize
         scales_y = self.standardize and link == "identity"
-        self._x_scaler = Scaler.fit(inputs, input_weights) if self.standardize else Scaler.identity(D)
+        self._x_scaler = fit_inputs(inputs, input_weights, self.standardize, self._missing)
         self._y_scaler = Scaler.fit(targets, target_weights) if scales_y else Scaler.identity(K, link)
         self._random_state = check_random_state(self.random_state)
-        self._spec = self._network_spec(D, self._form)
+        self._spec = self._network_spec(self._n_features, self._form)
         self._parameters = initialize(self._spec, self.weight_init, self.dtype, self._random_state)
         self._spec.views(self._parameters)["head.bias"][...] += self._initial_bias(targets, target_weights)
         self._moments: dict[str, np.ndarray] = {}
@@ -127,25 +148,27 @@ class RecurrentEstimator(FittedNetwork, BaseEstimator, metaclass=ABCMeta):
                 f"y has {form.n_outputs} outputs{' a step' if form.per_step else ''}; the model was fitted with "
                 f"{self._form.n_outputs}{' a step' if self._form.per_step else ''}."
             )
+        wanted = self._network_spec(self._n_features, form)
+        was_thinned = replace(self._spec, dropout=wanted.dropout, recurrent_dropout=wanted.recurrent_dropout)
         before = {
-            **asdict(self._spec),
+            **asdict(was_thinned),  # dropout alone may change
             "window": self._window,
             "dtype": self._parameters.dtype.name,
             "standardize": self._standardize,
             "link of the loss": self._y_scaler.link,
         }
-        wanted = asdict(self._network_spec(self._spec.n_inputs, form))
-        now = [*wanted.values(), self.window, self.dtype, self.standardize, self._objective().link]
+        now = [*asdict(wanted).values(), self.window, self.dtype, self.standardize, self._objective().link]
         for (name, was), value in zip(before.items(), now, strict=True):
             if value != was:
                 raise ValueError(
                     f"Training goes on with a model whose {name} is {was!r}; now it is {value!r}. Start anew with fit and "
                     "warm_start=False."
                 )
+        self._spec = wanted
 
     def _train(self, engine: Engine, training: Samples, validation: Samples | None, **overrides: Any) -> None:
         """Train copies of the weights and moments, then keep them with the record."""
-        values = self._x_scaler.transform(training.sequences.values, self.dtype)
+        values = self._encode(training.sequences.values, self.dtype)
         n_samples = len(training.sequences)
         options = self._options(n_samples, n_before=len(self._records), **overrides)
         objective = self._objective()
@@ -212,7 +235,7 @@ class RecurrentEstimator(FittedNetwork, BaseEstimator, metaclass=ABCMeta):
         """What the network gives for every sample, or step, in the order of the user's rows; float64."""
         engine = select_engine(self.device)
         sequences = work.sequences
-        values = self._x_scaler.transform(sequences.values, self._parameters.dtype.name)
+        values = self._encode(sequences.values, self._parameters.dtype.name)
         empty = np.empty((0, self._spec.n_outputs), values.dtype)
         samples = engine.kernels.Samples(values, empty, sequences.starts, sequences.lengths, empty[:, 0])
         outputs = predict(engine.kernels, self._spec, self._parameters, samples, effective_n_jobs(self.n_jobs))
@@ -220,7 +243,8 @@ class RecurrentEstimator(FittedNetwork, BaseEstimator, metaclass=ABCMeta):
         return outputs if work.table is None else work.table.to_user_order(outputs)
 
     def __sklearn_tags__(self) -> Tags:
-        """Tags: 3-D input."""
+        """Tags: 3-D input, NaN where missing values are no error."""
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = self.missing != "error"
         return tags

@@ -19,6 +19,11 @@ COMMON_CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_layer_sizes": ["array-like", COUNT],
     "window": [COUNT, None],
     "cell": [StrOptions(set(CELLS))],
+    "bidirectional": ["boolean"],
+    "dropout": [DECAY],
+    "recurrent_dropout": [DECAY],
+    "initial_state": [StrOptions({"zeros", "learned"})],
+    "missing": [StrOptions({"error", "mask", "decay"})],
     "solver": [StrOptions({*SOLVERS, "lbfgs"})],
     "alpha": [AMOUNT],
     "batch_size": [StrOptions({"auto"}), COUNT],
@@ -49,8 +54,8 @@ COMMON_CONSTRAINTS: dict[str, list[Any]] = {
 }
 
 
-def check_lists(estimator: Any) -> None:
-    """Raise for what the constraints do not look into: the contents of lists."""
+def check_parameters(estimator: Any) -> None:
+    """Raise for what the constraints do not look into: the contents of lists, and parameters that exclude each other."""
     sizes = np.atleast_1d(np.asarray(estimator.hidden_layer_sizes, dtype=object))
     if sizes.ndim != 1 or not len(sizes) or not all(isinstance(size, Integral) and int(size) > 0 for size in sizes):
         raise ValueError(
@@ -60,3 +65,11 @@ def check_lists(estimator: Any) -> None:
     callbacks = estimator.callbacks
     if isinstance(callbacks, list | tuple) and not all(callable(callback) for callback in callbacks):
         raise ValueError(f"callbacks must be callables; got {callbacks!r}.")
+    if estimator.solver == "lbfgs" and (estimator.dropout > 0 or estimator.recurrent_dropout > 0):
+        raise ValueError("dropout and recurrent_dropout need a solver that trains in batches, not solver='lbfgs'.")
+    if estimator.missing == "decay" and estimator.bidirectional:
+        raise ValueError(
+            "missing='decay' counts the time since a value was last seen; bidirectional=True has no such time."
+        )
+    if estimator.missing == "decay" and estimator.cell not in ("gru", "gru_reset_before"):
+        raise ValueError(f"missing='decay' is for the cells 'gru' and 'gru_reset_before'; got cell={estimator.cell!r}.")

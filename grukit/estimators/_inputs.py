@@ -1,6 +1,6 @@
 """X as users give it, checked and cut into samples."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ from grukit.data import (
     is_sequences,
     read_sequences,
     read_table,
+    sequences_with_time,
+    time_since,
     windows,
 )
 
@@ -33,7 +35,7 @@ class Work:
 def read_X(estimator: Any, X: Any, reset: bool, context: Any = None) -> Work:
     """Check X and cut it into samples; ``context`` as in ``predict``. With ``reset``, what later calls must agree with."""
     if reset:
-        estimator._window = estimator.window
+        estimator._window, estimator._missing = estimator.window, estimator.missing
     kind = "sequences" if is_sequences(X) else "rows" if estimator._window is None else "table"
     if reset:
         estimator._input_kind = kind
@@ -45,15 +47,15 @@ def read_X(estimator: Any, X: Any, reset: bool, context: Any = None) -> Work:
     if kind != "table" and not (context is None or (isinstance(context, str) and context == "auto")):
         raise ValueError("context is for tables whose rows are time steps; sequences stand alone. Leave it out.")
     if kind == "sequences":
-        sequences, columns = read_sequences(X)
+        sequences, columns = read_sequences(X, estimator._missing != "error")
         _check_features(estimator, sequences.values.shape[1], columns, reset)
-        return Work(sequences, None, {})
+        return Work(_timed(estimator, sequences, X), None, {})
     check_columns(X)
     values = validate_data(estimator, X, dtype=(np.float64, np.float32), ensure_all_finite=False, reset=reset)
-    check_finite(values, "Input X", getattr(X, "columns", None), getattr(X, "index", None))
+    _check_values(estimator, values, X, "Input X")
     if kind == "rows":
-        return Work(independent_rows(np.ascontiguousarray(values)), None, {})
-    table = read_table(values, X)
+        return Work(_timed(estimator, independent_rows(np.ascontiguousarray(values)), X), None, {})
+    table = _read_table(estimator, values, X)
     before = _context_of(estimator, table, context)
     return Work(windows(table, estimator._window, before), table, before)
 
@@ -87,5 +89,24 @@ def _context_of(estimator: Any, table: Table, context: Any) -> dict[tuple[Any, .
         return continuation(estimator._tail, table)
     check_columns(context, "context")
     values = validate_data(estimator, context, dtype=(np.float64, np.float32), ensure_all_finite=False, reset=False)
-    check_finite(values, "context", getattr(context, "columns", None), getattr(context, "index", None))
-    return given_context(read_table(values, context), table, estimator._window)
+    _check_values(estimator, values, context, "context")
+    return given_context(_read_table(estimator, values, context), table, estimator._window)
+
+
+def _check_values(estimator: Any, values: np.ndarray, X: Any, what: str) -> None:
+    columns, index = getattr(X, "columns", None), getattr(X, "index", None)
+    check_finite(values, what, columns, index, allow_nan=estimator._missing != "error")
+
+
+def _read_table(estimator: Any, values: np.ndarray, X: Any) -> Table:
+    """The table, with the time since the row before as a last column where missing values decay."""
+    table = read_table(values, X)
+    if estimator._missing != "decay":
+        return table
+    series = [slice(*table.offsets[s : s + 2]) for s in range(len(table.keys))]
+    since = [time_since(None if table.times is None else table.times[s], s.stop - s.start) for s in series]
+    return replace(table, values=np.column_stack([table.values, np.concatenate(since)]))
+
+
+def _timed(estimator: Any, sequences: Sequences, X: Any) -> Sequences:
+    return sequences_with_time(sequences, X) if estimator._missing == "decay" else sequences

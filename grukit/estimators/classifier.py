@@ -43,9 +43,23 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
     window : int or None, default=32
         Rows of history (its own row included) that one prediction sees, when X is a 2-D table whose rows are consecutive
         time steps. None: each row of a 2-D X is one univariate sequence, independent of the others.
-    cell : {"gru", "gru_reset_before"}, default="gru"
+    cell : {"gru", "gru_reset_before", "dual_state", "dual_state_basic"}, default="gru"
         "gru": reset gate after the recurrent product, as in cuDNN, PyTorch and Keras. "gru_reset_before": before it, as in
-        Cho et al. (2014).
+        Cho et al. (2014). "dual_state", "dual_state_basic": a unit of grukit's own with a second state, kept to be compared
+        with the GRU; the equations are in ``grukit.kernels``.
+    bidirectional : bool, default=False
+        Every layer also reads each window or sequence from its end to its beginning, with as many units again.
+    dropout : float, default=0.0
+        Share of the inputs of every layer, the head's too, that training sets to zero, drawn for each step.
+    recurrent_dropout : float, default=0.0
+        Share of the state that training sets to zero where it enters the recurrent products, the same units at all steps of
+        a window or sequence (Gal and Ghahramani 2016).
+    initial_state : {"zeros", "learned"}, default="zeros"
+        State before the first step.
+    missing : {"error", "mask", "decay"}, default="error"
+        What NaN in X means. "mask": the training mean stands in, and a second input tells that the value is missing.
+        "decay": GRU-D (Che et al. 2018); the last value seen decays to the mean, and the state decays, at learned rates, with
+        the time since; the index tells the time. Not for streams, the other cells or both directions.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes by label, which the weights of the samples, or of single steps, are multiplied with; a class
         that is left out weighs 1. "balanced": n / (number of classes * n of the class), n counting all that ``fit`` is
@@ -168,6 +182,11 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
         *,
         window: int | None = 32,
         cell: str = "gru",
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        initial_state: str = "zeros",
+        missing: str = "error",
         class_weight: Any = None,
         solver: str = "adam",
         alpha: float = 0.0,
@@ -200,6 +219,11 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.window = window
         self.cell = cell
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.initial_state = initial_state
+        self.missing = missing
         self.class_weight = class_weight
         self.solver = solver
         self.alpha = alpha

@@ -9,7 +9,7 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from grukit.data import TargetForm, check_same_index, read_targets, to_output
+from grukit.data import ALL_ALIKE, Scaler, TargetForm, check_same_index, read_targets, to_output
 from grukit.estimators._base import Objective, RecurrentEstimator
 from grukit.estimators._constraints import COMMON_CONSTRAINTS, POSITIVE, SHARE
 from grukit.estimators._inputs import Work, read_X
@@ -29,9 +29,24 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
     window : int or None, default=32
         Rows of history (its own row included) that one prediction sees, when X is a 2-D table whose rows are consecutive
         time steps. None: each row of a 2-D X is one univariate sequence, independent of the others.
-    cell : {"gru", "gru_reset_before"}, default="gru"
+    cell : {"gru", "gru_reset_before", "dual_state", "dual_state_basic"}, default="gru"
         "gru": reset gate after the recurrent product, as in cuDNN, PyTorch and Keras. "gru_reset_before": before it, as in
-        Cho et al. (2014).
+        Cho et al. (2014). "dual_state", "dual_state_basic": a unit of grukit's own with a second state, kept to be compared
+        with the GRU; the equations are in ``grukit.kernels``.
+    bidirectional : bool, default=False
+        Every layer also reads each window or sequence from its end to its beginning, with as many units again.
+    dropout : float, default=0.0
+        Share of the inputs of every layer, the head's too, that training sets to zero, drawn for each step.
+    recurrent_dropout : float, default=0.0
+        Share of the state that training sets to zero where it enters the recurrent products, the same units at all steps of
+        a window or sequence (Gal and Ghahramani 2016).
+    initial_state : {"zeros", "learned"}, default="zeros"
+        State before the first step.
+    missing : {"error", "mask", "decay"}, default="error"
+        What NaN in X means. "mask": the training mean stands in, and a second input tells that the value is missing.
+        "decay": GRU-D (Che et al. 2018); the last value seen decays to the mean, and the state decays, at learned rates, with
+        the time since; the index tells the time. Not for streams, the other cells or both directions. With both, a
+        missing y is left out of the loss.
     loss : {"squared_error", "absolute_error", "huber", "quantile", "poisson"}, default="squared_error"
         What is minimised, a mean over samples and outputs: (p - y)^2; abs(p - y); Huber's loss; the pinball loss of
         ``quantile``; exp(p) - y p, where predictions are exp(p) and y must not be negative.
@@ -157,6 +172,11 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         *,
         window: int | None = 32,
         cell: str = "gru",
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        initial_state: str = "zeros",
+        missing: str = "error",
         loss: str = "squared_error",
         quantile: float = 0.5,
         delta: float = 1.0,
@@ -191,6 +211,11 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.window = window
         self.cell = cell
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.initial_state = initial_state
+        self.missing = missing
         self.loss = loss
         self.quantile = quantile
         self.delta = delta
@@ -326,10 +351,21 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         return r2_score(y, predictions, sample_weight=sample_weight)
 
     def _read_y(self, y: Any, work: Work, X: Any, first: bool, classes: Any) -> tuple[np.ndarray, TargetForm]:
-        targets, form = read_targets(y, work.sequences, X)
-        if self.loss == "poisson" and targets.min() < 0:
-            raise ValueError(f"loss='poisson' needs y >= 0; the smallest value is {targets.min():g}.")
+        targets, form = read_targets(y, work.sequences, X, allow_nan=self.missing != "error")
+        if self.loss == "poisson" and (targets < 0).any():
+            raise ValueError(f"loss='poisson' needs y >= 0; the smallest value is {np.nanmin(targets):g}.")
         return targets, form
+
+    def _weigh(
+        self, targets: np.ndarray, weights: np.ndarray, work: Work, per_step: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """A sample, or a step, whose targets are all missing has no weight; it remains in the history of others."""
+        seen = ~np.isnan(targets).all(axis=1)
+        if seen.all():
+            return weights, ALL_ALIKE
+        if not per_step:
+            return weights * seen, ALL_ALIKE
+        return weights * np.logical_or.reduceat(seen, work.sequences.starts), seen.astype(np.float64)
 
     def _objective(self) -> Objective:
         """The network predicts the target itself, standardised if asked for, or the logarithm of its mean."""
@@ -340,7 +376,7 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         """Start Poisson regression at the mean rate; standardised targets have the mean zero already."""
         if self._y_scaler.link != "log":
             return 0.0
-        return np.log(np.maximum(np.average(targets, axis=0, weights=weights), 1e-6))
+        return np.log(np.maximum(Scaler.fit(targets, weights).mean, 1e-6))
 
     def __sklearn_tags__(self) -> Tags:
         """Tags: multi-output, 3-D input."""

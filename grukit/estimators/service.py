@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from grukit.data import encode_inputs
 from grukit.engines import select_engine
-from grukit.train import PREDICTED_ROWS
+from grukit.train import predict
 
 
 class _Server:
@@ -17,41 +18,49 @@ class _Server:
 
     def __init__(self, model: Any, rows: int):
         check_is_fitted(model)
+        if model._spec.decay:
+            raise ValueError("With missing='decay' a prediction depends on the index; use predict(X).")
         self.rows, self.spec, self.squeeze = rows, model._spec, model._form.squeeze
-        self._x_scaler, self._y_scaler = model._x_scaler, model._y_scaler
+        self.missing, self.n_features = model._missing, model._n_features
+        self.x_scaler, self.y_scaler = model._x_scaler, model._y_scaler
         self._pack(model._parameters)
 
     def _pack(self, parameters: np.ndarray) -> None:
         self.parameters = parameters.copy()
-        self._kernels = kernels = select_engine("cpu").kernels
+        self.kernels = kernels = select_engine("cpu").kernels
         self._network = self.spec.for_kernels(kernels)
         packed = kernels.aligned_empty(parameters.shape, parameters.dtype)
         kernels.pack_network(self._network, self.parameters, self.rows, packed)
-        self._served = kernels.Served(packed, self._x_scaler.mean, self._x_scaler.scale)
-        self.states_size = kernels.states_size(self._network, self.rows)
+        self._served = kernels.Served(packed, self.x_scaler.mean, self.x_scaler.scale, self.missing == "mask")
+        self._begin = np.empty(kernels.states_size(self._network, self.rows), parameters.dtype)
+        kernels.begin_states(self._network, packed, self.rows, self._begin)
+        self._own = threading.local()  # each thread's workspace, which takes as long to get as a small network to run
+
+    def _work(self, T: int) -> np.ndarray:
+        if getattr(self._own, "steps", 0) < T:
+            size = self.kernels.serve_work_size(self._network, T, self.rows)
+            self._own.work, self._own.steps = self.kernels.aligned_empty(size, self.parameters.dtype), T
+        return self._own.work
 
     def _threads(self) -> AbstractContextManager[Any]:
         # A product of one row uses no BLAS, so there is nothing to keep to one thread.
-        return nullcontext() if self.rows == 1 else self._kernels.single_threaded_blas()
+        return nullcontext() if self.rows == 1 else self.kernels.single_threaded_blas()
 
     def run(self, x: np.ndarray, states: np.ndarray) -> np.ndarray:
         """Take the steps of x (T, rows, D), float64, from ``states`` on; predictions (T or 1, rows, K), float64."""
-        dtype = self.parameters.dtype
-        outputs = np.empty((len(x) if self.spec.per_step else 1, self.rows, self.spec.n_outputs), dtype)
-        work = self._kernels.aligned_empty(self._kernels.serve_work_size(self._network, len(x), self.rows), dtype)
+        outputs = np.empty((len(x) if self.spec.per_step else 1, self.rows, self.spec.n_outputs), self._begin.dtype)
+        work = self._work(len(x))
         with self._threads():
-            self._kernels.serve_windows(self._network, self._served, x, states, work, outputs)
-        return self._y_scaler.inverse(outputs)
+            self.kernels.serve_windows(self._network, self._served, x, states, work, outputs)
+        return self.y_scaler.inverse(outputs)
 
     def new_states(self) -> np.ndarray:
         """States of all layers where every sequence begins, flat."""
-        states = np.empty(self.states_size, self.parameters.dtype)
-        self._kernels.begin_states(self._network, self._served.packed, self.rows, states)
-        return states
+        return self._begin.copy()
 
     def __getstate__(self) -> dict[str, Any]:
         """What pickles anywhere; kernels and packed weights are made anew."""
-        kept = ("rows", "spec", "squeeze", "_x_scaler", "_y_scaler", "parameters")
+        kept = ("rows", "spec", "squeeze", "missing", "n_features", "x_scaler", "y_scaler", "parameters")
         return {name: self.__dict__[name] for name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -83,7 +92,7 @@ class Predictor:
     """
 
     def __init__(self, model: Any):
-        self._one, self._many = _Server(model, 1), _Server(model, PREDICTED_ROWS)
+        self._one = _Server(model, 1)
 
     def __call__(self, x: Any) -> Any:
         """Predict.
@@ -107,7 +116,7 @@ class Predictor:
             Where the shape is wrong.
         """
         x = np.asarray(x, dtype=np.float64)
-        n_features = self._one.spec.n_inputs
+        n_features = self._one.n_features
         if x.ndim not in (2, 3) or x.shape[-1] != n_features or 0 in x.shape:
             raise ValueError(
                 f"A window has the shape (n_steps, {n_features}), a batch (n_windows, n_steps, {n_features}); got {x.shape}."
@@ -115,13 +124,16 @@ class Predictor:
         if x.ndim == 2:
             outputs = self._one.run(np.ascontiguousarray(x)[:, None, :], self._one.new_states())[:, 0]
             return self._shaped(outputs)
-        pieces = [self._piece(x[i : i + PREDICTED_ROWS]) for i in range(0, len(x), PREDICTED_ROWS)]
-        return self._shaped(np.concatenate(pieces, axis=1).swapaxes(0, 1))
+        return self._shaped(self._batch(x))
 
-    def _piece(self, x: np.ndarray) -> np.ndarray:
-        padded = np.zeros((x.shape[1], PREDICTED_ROWS, x.shape[2]))
-        padded[:, : len(x)] = x.swapaxes(0, 1)
-        return self._many.run(padded, self._many.new_states())[:, : len(x)]
+    def _batch(self, x: np.ndarray) -> np.ndarray:
+        """Predictions (n, T or 1, K) of windows (n, T, D)."""
+        server, (n, T, D) = self._one, x.shape
+        values = encode_inputs(x.reshape(n * T, D), server.x_scaler, server.missing, server.parameters.dtype.name)
+        empty = np.empty((0, server.spec.n_outputs), values.dtype)
+        samples = server.kernels.Samples(values, empty, np.arange(n) * T, np.full(n, T), empty[:, 0])
+        outputs = predict(server.kernels, server.spec, server.parameters, samples)
+        return server.y_scaler.inverse(outputs.astype(np.float64)).reshape(n, T if server.spec.per_step else 1, -1)
 
     def _shaped(self, outputs: np.ndarray) -> Any:
         """Outputs (..., T or 1, K) without the axes that the targets did not have."""
@@ -162,6 +174,8 @@ class Stream:
         if not isinstance(n_series, Integral) or n_series < 1:
             raise ValueError(f"n_series must be a positive integer; got {n_series!r}.")
         self._server = _Server(model, int(n_series))
+        if self._server.spec.bidirectional:
+            raise ValueError("A bidirectional model reads a window from both ends, so it cannot go on step by step.")
         self._lock = threading.Lock()
         self.reset()
 
@@ -186,10 +200,10 @@ class Stream:
             Where the shape is wrong or a number is not finite; the state is then as before.
         """
         x = np.asarray(x, dtype=np.float64)
-        rows, D = self._server.rows, self._server.spec.n_inputs
+        rows, D = self._server.rows, self._server.n_features
         if x.shape != (rows, D) and not (rows == 1 and x.shape == (D,)):
             raise ValueError(f"A step of {rows} series has the shape ({rows}, {D}); got {x.shape}.")
-        if not np.isfinite(x).all():
+        if not (np.isfinite(x) | (np.isnan(x) if self._server.missing == "mask" else False)).all():
             raise ValueError(f"A step must hold finite numbers; got {x.tolist()}.")
         with self._lock:
             outputs = self._server.run(np.ascontiguousarray(x).reshape(1, rows, D), self._states)[0]
@@ -205,16 +219,25 @@ class Stream:
             self.n_steps = 0
 
     @property
+    def _shapes(self) -> list[tuple[int, ...]]:
+        rows, sizes = self._server.rows, self._server.spec.hidden_layer_sizes
+        carried = len(self._states) // (rows * sum(sizes))
+        return [(rows, H) if carried == 1 else (carried, rows, H) for H in sizes]
+
+    @property
     def state(self) -> list[np.ndarray]:
-        """Copies of the states, one array (n_series, units) a layer. Assign such a list to go on from it."""
-        sizes = self._server.spec.hidden_layer_sizes
+        """Copies of the states, one array (n_series, units) a layer. Assign such a list to go on from it.
+
+        Of the unit with two states (3, n_series, units): h, c and the output.
+        """
         with self._lock:
-            pieces = np.split(self._states.copy(), np.cumsum([self._server.rows * H for H in sizes])[:-1])
-        return [piece.reshape(self._server.rows, H) for piece, H in zip(pieces, sizes, strict=True)]
+            shapes = self._shapes
+            pieces = np.split(self._states.copy(), np.cumsum([np.prod(shape) for shape in shapes])[:-1])
+        return [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)]
 
     @state.setter
     def state(self, state: list[np.ndarray]) -> None:
-        shapes = [(self._server.rows, H) for H in self._server.spec.hidden_layer_sizes]
+        shapes = self._shapes
         arrays = [np.asarray(layer, dtype=self._states.dtype) for layer in state]
         if [array.shape for array in arrays] != shapes:
             raise ValueError(f"The state has arrays of the shapes {shapes}; got {[array.shape for array in arrays]}.")

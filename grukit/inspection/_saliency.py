@@ -92,13 +92,13 @@ def saliency(
     if not isinstance(n_steps, Integral) or isinstance(n_steps, bool) or n_steps < 1:
         raise ValueError(f"n_steps must be a positive integer; got {n_steps!r}.")
     subject = Subject(model, X, context)
-    columns = feature_columns(X, subject.spec.n_inputs)
+    columns = feature_columns(X, model._n_features)
     k, origin = model._form.number_of(output), _origin(model, baseline, columns)
     samples, index = _samples(subject, X, rows)
     values, at = np.empty((len(index), len(columns))), 0
     for batch in subject.batches(samples):
         if method == "gradient":
-            found = _gradient(subject, batch.x, batch.lengths, k) / model._x_scaler.scale
+            found = _gradient(subject, batch.x, batch.lengths, k) / model._x_scaler.scale[: len(columns)]
         else:
             found = _integrated(subject, batch, k, origin, int(n_steps))
         sequences, places = np.nonzero(batch.within.T)
@@ -109,21 +109,23 @@ def saliency(
 
 
 def _gradient(subject: Subject, x: np.ndarray, lengths: np.ndarray, k: int) -> np.ndarray:
-    """Gradient (T, B, D) of prediction k, in y's unit, with respect to standardised inputs x (T, B, D)."""
+    """Gradient (T, B, D) of prediction k, in y's unit, with respect to the D standardised features in x (T, B, .)."""
     outputs, forward = network_forward(subject.spec, subject.parameters, x, lengths)
     explained = (lengths - 1, np.arange(len(lengths)), k) if subject.spec.per_step else (slice(None), k)
     d_outputs = np.zeros_like(outputs)
     d_outputs[explained] = subject.model._y_scaler.derivative(outputs)[explained]
     _, d_x, _ = network_backward(d_outputs, forward)
-    return d_x
+    return d_x[:, :, : subject.model._n_features]
 
 
 def _integrated(subject: Subject, batch: Batch, k: int, origin: np.ndarray, n_steps: int) -> np.ndarray:
     """The way from the origin (D,) to x, times the mean gradient on it: the integral by the midpoint rule."""
-    way, total = batch.x - origin, np.zeros_like(batch.x)
+    way = np.zeros_like(batch.x)
+    way[:, :, : len(origin)] = batch.x[:, :, : len(origin)] - origin
+    total = np.zeros_like(way[:, :, : len(origin)])
     for step in range(n_steps):
-        total += _gradient(subject, origin + (step + 0.5) / n_steps * way, batch.lengths, k)
-    return way * total / n_steps
+        total += _gradient(subject, batch.x - (1 - (step + 0.5) / n_steps) * way, batch.lengths, k)
+    return way[:, :, : len(origin)] * total / n_steps
 
 
 def _samples(subject: Subject, X: Any, rows: Any) -> tuple[np.ndarray, pd.MultiIndex]:
@@ -150,4 +152,5 @@ def _origin(model: Any, baseline: Any, columns: pd.Index) -> np.ndarray:
         raise ValueError(f"baseline must be a number or have the shape ({len(columns)},); its shape is {array.shape}.")
     if not np.isfinite(array).all():
         raise ValueError(f"baseline must be finite; got {baseline!r}.")
-    return model._x_scaler.transform(np.broadcast_to(array, (1, len(columns))), "float64")[0]
+    scaler = model._x_scaler
+    return (np.broadcast_to(array, columns.shape) - scaler.mean[: len(columns)]) / scaler.scale[: len(columns)]

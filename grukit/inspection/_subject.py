@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from grukit.engines import select_engine
 from grukit.estimators._base import RecurrentEstimator
 from grukit.estimators._inputs import read_X
 
@@ -57,16 +58,19 @@ class Subject:
         self.model, self.spec = model, model._spec
         self.parameters = model._parameters.astype(np.float64)
         self.sequences, self.table = work.sequences, work.table
-        self.values = model._x_scaler.transform(work.sequences.values, "float64")
+        values, none = model._encode(work.sequences.values, "float64"), np.empty((0, 1))
+        self._kernels = select_engine("cpu").kernels
+        self._samples = self._kernels.Samples(values, none, work.sequences.starts, work.sequences.lengths, none[:, 0])
 
     def batches(self, samples: np.ndarray | None = None) -> Iterator[Batch]:
         """The chosen samples, all where None, in their order."""
         starts, lengths = self.sequences.starts, self.sequences.lengths
         samples = np.arange(len(starts)) if samples is None else samples
-        a_step = 2 * self.spec.n_inputs + 6 * sum(self.spec.hidden_layer_sizes)  # x and d_x; h, four planes, d_states
+        a_step = 2 * self.spec.n_columns + 6 * sum(self.spec.hidden_layer_sizes)  # x and d_x; h, four planes, d_states
         size = max(1, BATCH_NUMBERS // (int(lengths[samples].max()) * a_step))
         for first in range(0, len(samples), size):
             some = samples[first : first + size]
-            steps = np.arange(lengths[some].max())[:, None]
-            # Beyond its end a sequence has its last row again, which is never used.
-            yield Batch(some, self.values[starts[some] + np.minimum(steps, lengths[some] - 1)], lengths[some])
+            x = np.empty((lengths[some].max(), len(some), self.spec.n_columns))
+            steps = np.empty(len(some), np.int64)
+            self._kernels.gather(self.spec.for_kernels(self._kernels), self._samples, some, x, steps)
+            yield Batch(some, x, steps)

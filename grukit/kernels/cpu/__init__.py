@@ -6,6 +6,7 @@ from grukit.kernels.cpu.chunks import (
     Samples,
     Storage,
     chunk_work_size,
+    gather,
 )
 from grukit.kernels.cpu.epoch import Batches, train_batches
 from grukit.kernels.cpu.inference import begin_states, pack_network, predict_chunks, predict_work_size, states_size
@@ -33,6 +34,7 @@ __all__ = [
     "aligned_empty",
     "begin_states",
     "chunk_work_size",
+    "gather",
     "idle_optimizer",
     "initial_states",
     "layer_cache",

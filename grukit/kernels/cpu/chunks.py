@@ -59,7 +59,7 @@ def chunk_work_size(network: Any, T: int, rows: int) -> int:
     return T * rows * n_columns(network) + n_outputs * layers[-1, UNITS] + work_size(network, T, rows)
 
 
-@inner
+@kernel
 def gather(network: Any, samples: Any, chunk: Any, x: Any, lengths: Any) -> None:
     """Copy sequences out of the table, time first; what lies beyond a row's end is zero and never used.
 
@@ -161,6 +161,9 @@ def loss_of_chunk(network: Any, samples: Any, chunk: Any, loss: Any, scale: floa
         factor = dtype(weight * scale)
         for k in range(K):
             p = outputs[row, k]
+            if np.isnan(target[k]):  # missing: counts as met
+                outputs[row, k] = ZERO
+                continue
             total += weight * loss_value(loss.kind, p, target[k], parameter)
             outputs[row, k] = factor * loss_derivative(loss.kind, p, target[k], parameter)
     return total

@@ -1,0 +1,70 @@
+"""Missing inputs: an error, flagged to the network, or told as they were last seen; and the time between rows."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from grukit.data.scaling import Scaler
+from grukit.data.sequences import Sequences
+
+
+def time_since(times: pd.Index | None, n: int) -> np.ndarray:
+    """Time from the row before to each of n rows, NaN for the first: in the unit of the index, or 1 where it has none."""
+    since = np.full(n, np.nan)
+    if isinstance(times, pd.DatetimeIndex | pd.TimedeltaIndex | pd.PeriodIndex):
+        since[1:] = np.diff(times.asi8)
+    elif times is not None and pd.api.types.is_any_real_numeric_dtype(times):
+        since[1:] = np.diff(times.to_numpy(dtype=np.float64))
+    else:
+        since[1:] = 1.0
+    return since
+
+
+def sequences_with_time(sequences: Sequences, X: Any) -> Sequences:
+    """Sequences with the time since the row before as a last column; DataFrames in a list have it in their index."""
+    since = []
+    for i, n in enumerate(sequences.lengths):
+        own = X[i] if isinstance(X, list | tuple) else None
+        since.append(time_since(own.index if isinstance(own, pd.DataFrame) else None, n))
+    values = np.column_stack([sequences.values, np.concatenate(since)])
+    return Sequences(values, sequences.starts, sequences.lengths, sequences.exchangeable)
+
+
+def fit_inputs(values: np.ndarray, weights: np.ndarray | None, standardize: bool, missing: str) -> Scaler:
+    """Measure the inputs (n, D), or (n, D + 1) with the time since the row before, whose scale is its median.
+
+    Where values may be missing, inputs are centred also if they are not standardised, so that zero is the mean.
+    """
+    D = values.shape[1] - (missing == "decay")
+    features = Scaler.identity(D)
+    if standardize or missing != "error":
+        features = Scaler.fit(values[:, :D], weights)
+    if not standardize:
+        features = Scaler(features.mean, np.ones(D))
+    if missing != "decay":
+        return features
+    since = values[:, D][np.isfinite(values[:, D])]
+    typical = float(np.median(since)) if len(since) else 1.0
+    return Scaler(np.append(features.mean, 0.0), np.append(features.scale, typical))
+
+
+def encode_inputs(values: np.ndarray, scaler: Scaler, missing: str, dtype: str) -> np.ndarray:
+    """What the network's kernels are given for values (n, D) or (n, D + 1), see :func:`fit_inputs`.
+
+    Returns
+    -------
+    ndarray
+        "error": (n, D), standardised. "mask": (n, 2D), the mean where a value is missing, then one where it is and zero
+        elsewhere. "decay": (n, D + 1), NaN where a value is missing, then the time since the row before in typical steps,
+        one where it is not known.
+    """
+    scaled = scaler.transform(values, dtype)
+    if missing == "mask":
+        gone = np.isnan(scaled)
+        scaled[gone] = 0.0
+        return np.concatenate([scaled, gone.astype(dtype)], axis=1)
+    if missing == "decay":
+        since = scaled[:, -1]
+        since[np.isnan(since)] = 1.0
+    return scaled
