@@ -55,7 +55,7 @@ class Classes:
 
     def form(self, labels: TargetForm) -> TargetForm:
         """Form of the probabilities for labels of a form."""
-        names = None if labels.names is None else pd.Index(self.values)
+        names = labels.names if self.multilabel or labels.names is None else pd.Index(self.values)
         return TargetForm(self.n_outputs, labels.per_step, False, names)
 
     def numbers(self, labels: np.ndarray) -> np.ndarray:
@@ -159,7 +159,7 @@ def as_labels(y: Any, what: str) -> np.ndarray:
         raise ValueError(f"{what} must hold labels: {error}") from error
     if array.dtype.kind == "c":
         raise ValueError(f"{what} holds complex numbers. Complex data not supported.")
-    if array.dtype.kind != "O":
+    if array.dtype.kind not in "OMm":
         return array  # NaN in it is found with the other numbers that are not finite
     missing = pd.isna(array)
     if missing.any():

@@ -407,8 +407,10 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
 
     def _read_y(self, y: Any, work: Work, X: Any, first: bool, classes: Any) -> tuple[np.ndarray, TargetForm]:
         labels, form = read_labels(y, work.sequences, X)
+        if classes is not None and form.n_outputs > 1:
+            raise ValueError("classes is for one label a sample; several are as many as y has columns.")
         if first:
-            known = labels if classes is None or form.n_outputs > 1 else as_labels(classes, "classes").reshape(-1, 1)
+            known = labels if classes is None else as_labels(classes, "classes").reshape(-1, 1)
             self._classes = Classes.found_in(known, form)
             self.classes_ = self._classes.values
         elif classes is not None and not np.array_equal(np.unique(as_labels(classes, "classes")), self.classes_):

@@ -96,11 +96,11 @@ def test_arrays_give_arrays(data):
 
 def test_several_labels(data):
     X, _ = data
-    Y = pd.DataFrame({"high": X["a"] > 1, "low": X["a"] < -1, "b": X["b"] > 0}, X.index)
+    Y = pd.DataFrame({"high": X["a"] > 1, "low": X["a"] < -1, "b": X["b"] > 0}, X.index).rename_axis(columns="label")
     model = tiny(max_iter=30).fit(X, Y)
     assert model.classes_.tolist() == ["high", "low", "b"]
     probabilities, prediction = model.predict_proba(X), model.predict(X)
-    assert list(probabilities.columns) == list(Y.columns)
+    pd.testing.assert_index_equal(probabilities.columns, Y.columns)
     pd.testing.assert_frame_equal(prediction, probabilities > 0.5)
     assert prediction.to_numpy().any() and not prediction.to_numpy().all()
     array = tiny(max_iter=30).fit(X.to_numpy(), Y.to_numpy().astype("int16"))
@@ -394,6 +394,8 @@ def test_scikit_learns_tools(data):
         (lambda y: y.map({0: "a", 1: None}).to_numpy(), r"y contains NaN: the label at row \d+ is missing"),
         (lambda y: y.map({0: "a", 1: 1}), "labels that can be compared"),
         (lambda y: np.stack([y, 2 * y], axis=1), r"y has 2 columns.*row \d+, column 1 holds .*2"),
+        (lambda y: np.stack([y, y], axis=1).astype(str), "y has 2 columns, so each must be 0 or 1"),
+        (lambda y: pd.Series(y.index, y.index).shift(), r"label at 2024-01-01 00:00:00 \(row 0\) is missing"),
         (lambda y: pd.DataFrame({"p": y, "q": "text"}), "y: column 'q' has dtype"),
         (lambda y: y[:-1], "X has 60, y has 59"),
         (lambda y: y.shift(freq="h"), "different indexes: at row 0"),
@@ -445,6 +447,8 @@ def test_what_does_not_go_together(data, sequences):
     X, y = data
     with pytest.raises(ValueError, match="class_weight is for one label a sample"):
         tiny(class_weight="balanced").fit(X, np.stack([y, ~y], axis=1))
+    with pytest.raises(ValueError, match="classes is for one label a sample"):
+        tiny().partial_fit(X, np.stack([y, ~y], axis=1), classes=[0, 1])
     for use in (tiny().predict, tiny().predict_proba, tiny().predict_log_proba):
         with pytest.raises(NotFittedError):
             use(X)

@@ -118,6 +118,8 @@ def _cross_entropy(target: int, factor: Any, outputs: Any) -> Any:
 
     The largest output is taken out of the sum, so that nothing overflows and a sure and right answer keeps its digits:
     with m = max(o) the loss is (m - o_target) + log1p(sum of exp(o - m) over all others).
+
+    outputs  (K,)  in and out
     """
     top = 0
     for k in range(1, outputs.size):
