@@ -10,14 +10,12 @@ from grukit.data.sequences import Sequences
 
 
 def time_since(times: pd.Index | None, n: int) -> np.ndarray:
-    """Time from the row before to each of n rows, NaN for the first: in the unit of the index, or 1 where it has none."""
+    """Time from the row before to each of n rows, in the index's unit; NaN where it is not known: of the first, of arrays."""
     since = np.full(n, np.nan)
     if isinstance(times, pd.DatetimeIndex | pd.TimedeltaIndex | pd.PeriodIndex):
         since[1:] = np.diff(times.asi8)
     elif times is not None and pd.api.types.is_any_real_numeric_dtype(times):
         since[1:] = np.diff(times.to_numpy(dtype=np.float64))
-    else:
-        since[1:] = 1.0
     return since
 
 

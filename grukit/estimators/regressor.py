@@ -45,8 +45,7 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
     missing : {"error", "mask", "decay"}, default="error"
         What NaN in X means. "mask": the training mean stands in, and a second input tells that the value is missing.
         "decay": GRU-D (Che et al. 2018); the last value seen decays to the mean, and the state decays, at learned rates, with
-        the time since; the index tells the time. Not for streams, the other cells or both directions. With both, a
-        missing y is left out of the loss.
+        the time since; the index tells the time. Not for streams, the other cells or both directions.
     loss : {"squared_error", "absolute_error", "huber", "quantile", "poisson"}, default="squared_error"
         What is minimised, a mean over samples and outputs: (p - y)^2; abs(p - y); Huber's loss; the pinball loss of
         ``quantile``; exp(p) - y p, where predictions are exp(p) and y must not be negative.
@@ -258,7 +257,8 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
             of a panel. Or sequences. With ``window=None``, each row of a table is a univariate sequence.
         y : Series, DataFrame or array, of shape (n,) or (n, n_outputs)
             One target a row of the table, or a sequence. For sequences also a target at every step: a 3-D array, or a list
-            of arrays of shape (n_steps,) or (n_steps, n_outputs).
+            of arrays of shape (n_steps,) or (n_steps, n_outputs). With ``missing`` "mask" or "decay", a target that is NaN
+            is left out of the loss.
         sample_weight : array of shape (n,), default=None
             Weights, not negative. A row of weight zero is no target but remains in the history of others.
 

@@ -24,7 +24,7 @@ def gates(model: Any, X: Any, context: Any = "auto") -> pd.DataFrame:
 
     Parameters
     ----------
-    model : GRURegressor
+    model : GRURegressor or GRUClassifier
         Fitted.
     X : as in ``predict``
         A table or sequences.

@@ -1,12 +1,13 @@
 """How much of the loss's gradient reaches the states, step by step back from the end."""
 
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 
-from grukit.data import read_targets
 from grukit.inspection._subject import Batch, Subject
 from grukit.model import network_backward, network_forward
 from grukit.train import LOSSES
@@ -21,7 +22,7 @@ def gradient_flow(model: Any, X: Any, y: Any, context: Any = "auto") -> pd.DataF
 
     Parameters
     ----------
-    model : GRURegressor
+    model : GRURegressor or GRUClassifier
         Fitted.
     X, y : as in ``fit``
         Samples and their targets.
@@ -83,15 +84,14 @@ def gradient_flow(model: Any, X: Any, y: Any, context: Any = "auto") -> pd.DataF
 
 
 def _targets(subject: Subject, X: Any, y: Any) -> np.ndarray:
-    """Targets on the scale of the network's outputs, in the order of the samples or, one a step, of the values' rows."""
-    model = subject.model
-    targets, form = read_targets(y, subject.sequences, X)
+    """Targets as the loss takes them, in the order of the samples or, one a step, of the values' rows."""
+    model = copy(subject.model)  # reading labels leaves a note of their form
+    targets, form = model._read_y(y, subject.work, X, False, None)
     if (form.n_outputs, form.per_step) != (model._form.n_outputs, model._form.per_step):
         raise ValueError(
             f"y has {form.n_outputs} outputs{' a step' if form.per_step else ''}; the model was fitted with "
             f"{model._form.n_outputs}{' a step' if model._form.per_step else ''}."
         )
-    model._check_targets(targets)
     if subject.table is not None:
         targets = subject.table.from_user_order(targets)
     return model._y_scaler.transform(targets, "float64")
@@ -114,23 +114,26 @@ def _state_gradients(subject: Subject, batch: Batch, targets: np.ndarray) -> lis
 
 def _loss_gradient(subject: Subject, batch: Batch, targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
     """Gradient of each sample's own mean loss with respect to the outputs, (B, K) or (T, B, K)."""
-    K, samples = subject.spec.n_outputs, batch.samples
+    samples = batch.samples
     if not subject.spec.per_step:
-        return _loss_derivative(subject.model, outputs, targets[samples]) / K
+        return _loss_derivative(subject.model, outputs, targets[samples])
     steps, sequences = np.nonzero(batch.within)
     own = targets[subject.sequences.starts[samples[sequences]] + steps]
     d_outputs = np.zeros_like(outputs)
     slopes = _loss_derivative(subject.model, outputs[steps, sequences], own)
-    d_outputs[steps, sequences] = slopes / (K * batch.lengths[sequences, None])
+    d_outputs[steps, sequences] = slopes / batch.lengths[sequences, None]
     return d_outputs
 
 
 def _loss_derivative(model: Any, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Derivative of the loss of each number of ``outputs``."""
+    """Derivative of the loss of each row of outputs (n, K); missing targets have none."""
     # Imported here, so that importing this module does not import numba.
     from grukit.kernels.scalar import loss_derivative
 
-    kind, parameter = LOSSES[model.loss], np.float64(model._loss_parameter())
+    objective = model._objective()
+    if objective.loss == "cross_entropy":
+        return softmax(outputs, axis=1) - (np.arange(outputs.shape[1]) == targets)
+    kind, parameter = LOSSES[objective.loss], np.float64(objective.parameter)
     # Scalars of NumPy's: with Python's own, the float32 constants of the kernels would round the result to float32.
     slopes = [loss_derivative(kind, p, y, parameter) for p, y in zip(outputs.flat, targets.flat, strict=True)]
-    return np.reshape(slopes, outputs.shape)
+    return np.where(np.isnan(targets), 0.0, np.reshape(slopes, outputs.shape)) / outputs.shape[1]

@@ -28,8 +28,9 @@ def saliency(
 
     Parameters
     ----------
-    model : GRURegressor
-        Fitted.
+    model : GRURegressor or GRUClassifier
+        Fitted. Of a classifier the log odds are explained: of the second of two classes, or of a label; with more classes,
+        the output of a class under the softmax.
     X : as in ``predict``
         A table or sequences. With an output at every step, the prediction at a sequence's last step is explained; cut the
         sequence to explain an earlier one.

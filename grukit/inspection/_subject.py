@@ -57,7 +57,7 @@ class Subject:
         work = read_X(model, X, reset=False, context=context)
         self.model, self.spec = model, model._spec
         self.parameters = model._parameters.astype(np.float64)
-        self.sequences, self.table = work.sequences, work.table
+        self.work, self.sequences, self.table = work, work.sequences, work.table
         values, none = model._encode(work.sequences.values, "float64"), np.empty((0, 1))
         self._kernels = select_engine("cpu").kernels
         self._samples = self._kernels.Samples(values, none, work.sequences.starts, work.sequences.lengths, none[:, 0])

@@ -49,7 +49,7 @@ def initialize(spec: NetworkSpec, method: str, dtype: str, random_state: np.rand
         hidden = units.get(f"l{suffix}", spec.shapes["head.weight"][1])
         if kind == "initial":
             continue
-        if kind.startswith("decay"):
+        if name.startswith("decay."):
             # A decay that begins at zero would stay there: the gradient of max(0, a) is zero.
             view[...] = random_state.uniform(0.0, DECAY_BOUND, view.shape) if "weight" in name else 0.0
             continue

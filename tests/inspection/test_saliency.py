@@ -8,7 +8,6 @@ from sklearn.exceptions import NotFittedError
 
 from grukit import GRURegressor
 from grukit.inspection import _subject, saliency
-from grukit.model import CELLS
 
 RNG = np.random.default_rng(0)
 DAYS = pd.date_range("2024-01-01", periods=7, freq="D", name="day")
@@ -46,7 +45,7 @@ def test_rows_of_a_table_agree_with_central_differences(changes, fitted):
         assert np.abs(found.loc[DAYS[i]] - expected).max(axis=None) < 1e-6 * np.abs(expected).max()
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", ["gru", "gru_reset_before"])
 def test_sequences_agree_with_central_differences(cell, fitted):
     model = fitted(SEQUENCES, np.arange(3.0), cell=cell)
     found = saliency(model, SEQUENCES)

@@ -4,6 +4,7 @@ from typing import Any
 
 from numba.extending import overload
 
+from grukit.kernels.cpu._jit import apart
 from grukit.kernels.cpu.dual_state import (
     Y,
     dual_state_backward,
@@ -30,9 +31,11 @@ def layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, 
 @overload(layer_forward)
 def _layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> Any:
     def gru(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> None:
+        apart()
         forward(x, weights, lengths, network.dropout.recurrent > 0, cache, rows, scratch)
 
     def dual_state(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> None:
+        apart()
         dual_state_forward(x, weights, network.damped, cache, rows, scratch)
 
     if network.instance_class is DualState:
@@ -55,12 +58,14 @@ def _layer_backward(
     def gru(
         network: Any, d_states: Any, x: Any, weights: Any, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
     ) -> None:
+        apart()
         masked = network.dropout.recurrent > 0
         backward(d_states, x, weights, masked, cache, rows, scratch, d_x, d_weights)
 
     def dual_state(
         network: Any, d_states: Any, x: Any, weights: Any, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
     ) -> None:
+        apart()
         dual_state_backward(d_states, x, weights, network.damped, cache, rows, scratch, d_x, d_weights)
 
     if network.instance_class is DualState:
@@ -157,11 +162,13 @@ def _layer_steps(
     network: Any, x: Any, lengths: Any, weights: Any, decay: Any, states: Any, outputs: Any, work: Any
 ) -> Any:
     def gru(network: Any, x: Any, lengths: Any, weights: Any, decay: Any, states: Any, outputs: Any, work: Any) -> None:
+        apart()
         steps(x, lengths, weights, decay, states[0], outputs, work)
 
     def dual_state(
         network: Any, x: Any, lengths: Any, weights: Any, decay: Any, states: Any, outputs: Any, work: Any
     ) -> None:
+        apart()
         dual_state_steps(x, lengths, weights, network.damped, states, outputs, work)
 
     if network.instance_class is DualState:

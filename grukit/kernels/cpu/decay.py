@@ -124,9 +124,9 @@ def last_seen(values: Any, start: int, n_steps: int, b: int, x: Any) -> None:
 
     values  (N, n + 1)  in   NaN where missing; the last column is the time since the row before
     """
-    n = x.shape[2] // 3
+    n, zero = x.shape[2] // 3, x.dtype.type(0)
     for k in range(n):
-        last, since, seen = ZERO * x[0, b, k], ZERO * x[0, b, k], True
+        last, since, seen = zero, zero, True
         for t in range(x.shape[0]):
             if t >= n_steps:
                 x[t, b, k] = x[t, b, n + k] = x[t, b, 2 * n + k] = ZERO

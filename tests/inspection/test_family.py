@@ -1,0 +1,92 @@
+"""Looking inside models with other cells, both directions, missing values, and classifiers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import reference
+
+from grukit import GRUClassifier, GRURegressor
+from grukit.inspection import gates, gradient_flow, saliency
+
+RNG = np.random.default_rng(0)
+SEQUENCES = [RNG.normal(5, 2, (4, 2)), RNG.normal(5, 2, (2, 2)), RNG.normal(5, 2, (3, 2))]
+GAPS = [np.where(RNG.random(x.shape) < 0.3, np.nan, x) for x in SEQUENCES]
+SETTINGS = {
+    "hidden_layer_sizes": (3, 2),
+    "max_iter": 3,
+    "learning_rate_init": 0.05,
+    "dtype": "float64",
+    "random_state": 0,
+}
+
+
+def log_odds(model, x):
+    ((low, high),) = model.predict_log_proba([x])
+    return high - low
+
+
+@pytest.mark.parametrize("changes", [
+    {"cell": "dual_state"}, {"bidirectional": True}, {"missing": "mask"}, {"missing": "decay"}, {"classifier": True},
+], ids=str)  # fmt: skip
+def test_saliency_agrees_with_central_differences_of_predictions(changes):
+    X = GAPS if "missing" in changes else SEQUENCES
+    if changes.get("classifier"):
+        model, predict = GRUClassifier(**SETTINGS).fit(X, ["a", "b", "b"]), log_odds
+    else:
+        model = GRURegressor(**SETTINGS, **changes).fit(X, [1.0, 2.0, 4.0])
+
+        def predict(model, x):
+            return model.predict([x])[0]
+
+    found = saliency(model, X)
+    for i, sequence in enumerate(X):
+        x = sequence.copy()
+        expected = reference.central_difference(lambda x=x: predict(model, x), x, step=1e-5)
+        seen = ~np.isnan(sequence)
+        np.testing.assert_allclose(found.loc[i].to_numpy()[seen], expected[seen], rtol=1e-6, atol=1e-9)
+
+
+def test_outputs_follow_from_the_gates():
+    """Of the unit with two states output o h, of both directions the joined states, at every step."""
+    y = [RNG.normal(size=len(x)) for x in SEQUENCES]
+    for changes in ({"cell": "dual_state"}, {"bidirectional": True}):
+        model = GRURegressor(**SETTINGS, **changes).fit(SEQUENCES, y)
+        inside = gates(model, SEQUENCES)
+        state = inside[1, "state"] * (inside[1, "output"] if "cell" in changes else 1.0)
+        weights = model.weights_
+        outputs = state.to_numpy() @ weights["head.weight"][0] + weights["head.bias"]
+        expected = np.concatenate(model.predict(SEQUENCES))
+        np.testing.assert_allclose(model._y_scaler.inverse(outputs[:, None])[:, 0], expected, rtol=1e-12)
+
+
+def test_gradient_flow_of_the_unit_with_two_states_begins_at_the_output_gate():
+    model = GRURegressor(**{**SETTINGS, "hidden_layer_sizes": 3}, cell="dual_state").fit(SEQUENCES, [1.0, 2.0, 4.0])
+    flow = gradient_flow(model, SEQUENCES, [1.0, 2.0, 4.0])
+    inside = gates(model, SEQUENCES)
+    norms = []
+    for i, target in enumerate([1.0, 2.0, 4.0]):
+        error = (model.predict(SEQUENCES)[i] - target) / model._y_scaler.scale[0]
+        gate = inside[0, "output"].loc[i].iloc[-1]
+        norms.append(np.linalg.norm(2 * error * model.weights_["head.weight"][0] * gate))
+    np.testing.assert_allclose(flow.loc[0, 0], np.mean(norms), rtol=1e-10)
+
+
+@pytest.mark.parametrize("labels", [["a", "b", "a"], ["a", "b", "c"], pd.DataFrame([[0, 1], [1, 1], [0, 0]])], ids=len)
+def test_gradient_flow_of_a_classifier_begins_at_the_error_of_its_probabilities(labels):
+    model = GRUClassifier(**{**SETTINGS, "hidden_layer_sizes": 3}).fit(SEQUENCES, labels)
+    form = model._label_form
+    flow = gradient_flow(model, SEQUENCES, labels)
+    assert model._label_form is form
+    wanted = np.eye(3)[:, [0, 1, 2]] if len(set(np.ravel(labels))) == 3 else np.asarray(labels)
+    found = np.asarray(model.predict_proba(SEQUENCES))
+    if wanted.ndim == 1:
+        wanted, found = (wanted == "b")[:, None], found[:, 1:]
+    slopes = (found - wanted) / (2 if isinstance(labels, pd.DataFrame) else 1)
+    expected = np.linalg.norm(slopes @ model.weights_["head.weight"], axis=1).mean()
+    np.testing.assert_allclose(flow.loc[0, 0], expected, rtol=1e-10)
+
+
+def test_a_bidirectional_model_has_no_one_end():
+    model = GRURegressor(**SETTINGS, bidirectional=True).fit(SEQUENCES, [1.0, 2.0, 4.0])
+    with pytest.raises(ValueError, match="no one distance from the end"):
+        gradient_flow(model, SEQUENCES, [1.0, 2.0, 4.0])
