@@ -51,6 +51,7 @@ class _Stepper:
             penalized=problem.spec.penalized(parameters.dtype),
             **state,
         )
+        problem.session.begin(self.optimizer)
         self.rate_scale = 1.0  # reduced by a plateau or by a step that was not finite
         self.failures = 0  # in a row
         self.any_failure = False
@@ -72,16 +73,7 @@ class _Stepper:
             first = batches.done[0]
             stop_at = min(n_batches, first + self._span)
             began = time.perf_counter()
-            self.problem.team.run(
-                self.problem.kernels.train_batches,
-                stop_at,
-                self.problem.network,
-                self.problem.samples,
-                batches,
-                self.problem.loss,
-                self.optimizer,
-                self.problem.storage,
-            )
+            self.problem.session.train(batches, stop_at)
             # The batch that is taken again after an undone step says nothing: only the one after it sees a new step.
             self._finished_since += int(batches.done[0] - first)
             if self._finished_since > 1:
@@ -103,7 +95,7 @@ class _Stepper:
 
     def _undo(self, where: str, rates: np.ndarray) -> None:
         """Take back the step that led to a loss or gradient that is not finite, and halve the learning rate."""
-        self.optimizer.parameters[:] = self.optimizer.previous
+        self.problem.session.undo()
         self.any_failure = True
         self.failures += 1
         self._finished_since = 0
@@ -172,6 +164,7 @@ def fit_stochastic(
         warnings.warn(progress.stop_reason, ConvergenceWarning, stacklevel=2)
         ended_well = False
     finally:
+        problem.session.end()
         progress.close()
     if not progress.records:  # not one epoch was finished: the record then holds the weights as they are
         validation = None if problem.validation is None else problem.validation_loss(parameters)

@@ -66,7 +66,7 @@ def test_any_number_of_threads_gives_the_same_bits(per_step):
     results = []
     for n_threads in (1, 2, 3):
         with Problem(KERNELS, spec, data, "squared_error", 0.0, data, n_threads, batch_size=333) as problem:
-            assert problem.team.n_threads == n_threads
+            assert problem.session.team.n_threads == n_threads
             value, gradient = problem.loss_and_gradient(parameters)
             results.append((value, gradient.tobytes(), problem.validation_loss(parameters)))
             outputs = predict(KERNELS, spec, parameters, data, n_threads)
@@ -79,7 +79,7 @@ def test_any_number_of_threads_gives_the_same_bits(per_step):
 
 def test_no_more_threads_than_chunks():
     with Problem(KERNELS, NetworkSpec("gru", 2, (3,), 2), samples(), "squared_error", 0.0, None, 8, 64) as problem:
-        assert problem.team.n_threads == 2
+        assert problem.session.team.n_threads == 2
 
 
 @pytest.mark.parametrize("sizes", [(5,), (32,), (64,), (150,)])

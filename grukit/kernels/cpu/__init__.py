@@ -20,6 +20,7 @@ from grukit.kernels.cpu.network import (
 )
 from grukit.kernels.cpu.optimizer import Optimizer, idle_optimizer, update
 from grukit.kernels.cpu.service import Served, serve_windows
+from grukit.kernels.cpu.session import Session, predict
 from grukit.kernels.cpu.team import Team, single_threaded_blas
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Optimizer",
     "Samples",
     "Served",
+    "Session",
     "Storage",
     "Team",
     "aligned_empty",
@@ -41,6 +43,7 @@ __all__ = [
     "network_backward",
     "network_forward",
     "pack_network",
+    "predict",
     "predict_chunks",
     "serve_windows",
     "single_threaded_blas",
