@@ -48,7 +48,7 @@ class RecurrentEstimator(BaseEstimator):
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         going_on = bool(overrides) and not first
         self._check_lists()
-        engine = select_engine(self.device)
+        select_engine(self.device)  # says what is missing before any work
         work = read_X(self, X, reset=first, context="auto" if going_on else None)
         targets, form = read_targets(y, work.sequences, X)
         self._check_targets(targets)
@@ -63,7 +63,7 @@ class RecurrentEstimator(BaseEstimator):
             self._start(training)
         self._check_unchanged(form)
         self._form = form
-        self._train(engine, training, validation, **overrides)
+        self._train(training, validation, **overrides)
         if work.table is not None:
             self._tail = tail_of(work.table, self._window, work.context, self._tail if going_on else None)
 
@@ -139,11 +139,13 @@ class RecurrentEstimator(BaseEstimator):
                     "warm_start=False."
                 )
 
-    def _train(self, engine: Engine, training: Samples, validation: Samples | None, **overrides: Any) -> None:
+    def _train(self, training: Samples, validation: Samples | None, **overrides: Any) -> None:
         """Train copies of the weights and moments, then keep them with the record."""
         values = self._x_scaler.transform(training.sequences.values, self.dtype)
         n_samples = len(training.sequences)
         options = self._options(n_samples, n_before=len(self._records), **overrides)
+        taken = n_samples if self.solver == "lbfgs" else options.batch_size
+        engine = select_engine(self.device, self._spec, taken * int(training.sequences.lengths.max()))
         problem = Problem(
             engine.kernels,
             self._spec,
@@ -152,7 +154,7 @@ class RecurrentEstimator(BaseEstimator):
             self._loss_parameter(),
             None if validation is None else self._for_kernels(engine, values, validation),
             effective_n_jobs(self.n_jobs),
-            n_samples if self.solver == "lbfgs" else options.batch_size,
+            taken,
         )
         parameters = self._parameters.copy()
         # Another solver's moments mean something else.
@@ -201,8 +203,8 @@ class RecurrentEstimator(BaseEstimator):
 
     def _outputs(self, work: Work) -> np.ndarray:
         """Predictions for every sample, on the targets' own scale, in the order of the user's rows."""
-        engine = select_engine(self.device)
         sequences = work.sequences
+        engine = select_engine(self.device, self._spec, int(sequences.lengths.sum()) // 3, required=False)
         values = self._x_scaler.transform(sequences.values, self._parameters.dtype.name)
         empty = np.empty((0, self._spec.n_outputs), values.dtype)
         samples = engine.kernels.Samples(values, empty, sequences.starts, sequences.lengths, empty[:, 0])
