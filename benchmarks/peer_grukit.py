@@ -55,6 +55,7 @@ class Grukit:
 
     def __enter__(self) -> "Grukit":
         self.problem.__enter__()
+        self.problem.session.begin(self.optimizer)
         return self
 
     def __exit__(self, *error) -> None:
@@ -71,17 +72,7 @@ class Grukit:
             done=np.zeros(1, np.int64),
             update=True,
         )
-        problem = self.problem
-        problem.team.run(
-            KERNELS.train_batches,
-            n,
-            problem.network,
-            problem.samples,
-            taken,
-            problem.loss,
-            self.optimizer,
-            problem.storage,
-        )
+        self.problem.session.train(taken, n)
         return taken.records[:, 0] / taken.records[:, 1]
 
 

@@ -1,6 +1,7 @@
 """The rules that hold the rooms together: which way imports run, what importing costs, where anything prints."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,8 @@ ALLOWED = {
     "data": {"data"},
     "train": {"train", "model"},
     "model": {"model", "engines"},
-    "engines": {"kernels", "kernels.cpu"},
+    "engines": {"kernels", "kernels.cpu", "kernels.cuda"},
+    "kernels.cuda": {"kernels", "kernels.cuda", "kernels.cpu", "kernels.scalar"},  # of the CPU's, the records
     "kernels.cpu": {"kernels.cpu", "kernels.scalar"},
     "kernels.scalar": set(),
     "kernels": set(),
@@ -31,7 +33,7 @@ ALLOWED = {
 ONLY_IN = {
     # Inspection, like plotting, comes after the fact: its results are frames on the indexes that ``data`` makes.
     "pandas": {"data", "datasets", "demo", "inspection", "plotting"},
-    "numba": {"kernels.scalar", "kernels.cpu", "cli"},
+    "numba": {"kernels.scalar", "kernels.cpu", "kernels.cuda", "cli"},
 }
 
 
@@ -82,6 +84,12 @@ def test_importing_compiles_nothing_and_brings_in_nothing_optional():
         "assert not optional, optional\n"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_numba_cuda_is_imported_in_one_module():
+    pattern = r"^\s*(from numba import .*\bcuda\b|(from|import) numba\.cuda)"
+    users = [path for path in MODULES if re.search(pattern, path.read_text(), flags=re.MULTILINE)]
+    assert users == [PACKAGE / "kernels" / "cuda" / "_cuda.py"]
 
 
 def test_only_the_command_line_prints():

@@ -21,7 +21,7 @@ from grukit.data import (
     select_samples,
     tail_of,
 )
-from grukit.engines import Engine, select_engine
+from grukit.engines import CUDA_LOSSES, Engine, select_engine
 from grukit.estimators._constraints import check_parameters
 from grukit.estimators._fitted import FittedNetwork
 from grukit.estimators._inputs import Work, read_X
@@ -80,7 +80,7 @@ class RecurrentEstimator(FittedNetwork, BaseEstimator, metaclass=ABCMeta):
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         going_on = bool(overrides) and not first
         check_parameters(self)
-        engine = select_engine(self.device)
+        select_engine(self.device)  # says what is missing before any work
         work = read_X(self, X, reset=first, context="auto" if going_on else None)
         targets, form = self._read_y(y, work, X, first, classes)
         weights = read_weights(sample_weight, X, work.sequences)
@@ -96,7 +96,7 @@ class RecurrentEstimator(FittedNetwork, BaseEstimator, metaclass=ABCMeta):
             self._start(training)
         self._check_unchanged(form)
         self._form = form
-        self._train(engine, training, validation, **overrides)
+        self._train(training, validation, **overrides)
         if work.table is not None:
             self._tail = tail_of(work.table, self._window, work.context, self._tail if going_on else None)
 
@@ -166,12 +166,14 @@ class RecurrentEstimator(FittedNetwork, BaseEstimator, metaclass=ABCMeta):
                 )
         self._spec = wanted
 
-    def _train(self, engine: Engine, training: Samples, validation: Samples | None, **overrides: Any) -> None:
+    def _train(self, training: Samples, validation: Samples | None, **overrides: Any) -> None:
         """Train copies of the weights and moments, then keep them with the record."""
         values = self._encode(training.sequences.values, self.dtype)
         n_samples = len(training.sequences)
         options = self._options(n_samples, n_before=len(self._records), **overrides)
         objective = self._objective()
+        taken = n_samples if self.solver == "lbfgs" else options.batch_size
+        engine = self._engine(training, taken)
         problem = Problem(
             engine.kernels,
             self._spec,
@@ -180,7 +182,7 @@ class RecurrentEstimator(FittedNetwork, BaseEstimator, metaclass=ABCMeta):
             objective.parameter,
             None if validation is None else self._for_kernels(engine, values, validation),
             effective_n_jobs(self.n_jobs),
-            n_samples if self.solver == "lbfgs" else options.batch_size,
+            taken,
         )
         parameters = self._parameters.copy()
         # Another solver's moments mean something else.
@@ -195,6 +197,15 @@ class RecurrentEstimator(FittedNetwork, BaseEstimator, metaclass=ABCMeta):
         self._parameters, self._random_state = parameters, random_state
         self._moments, self._moments_of = moments, self.solver
         self._keep(progress, engine)
+
+    def _engine(self, training: Samples, taken: int) -> Engine:
+        """The engine for training that takes so many samples at once."""
+        lacks = ""
+        if self._objective().loss not in CUDA_LOSSES:
+            lacks = "the GPU's kernels have no log loss"
+        elif training.step_weights.size or np.isnan(training.targets).any():
+            lacks = "the GPU's kernels know no missing targets"
+        return select_engine(self.device, self._spec, taken * int(training.sequences.lengths.max()), lacks=lacks)
 
     def _for_kernels(self, engine: Engine, values: np.ndarray, samples: Samples) -> Any:
         targets = self._y_scaler.transform(samples.targets, self.dtype)
@@ -233,8 +244,8 @@ class RecurrentEstimator(FittedNetwork, BaseEstimator, metaclass=ABCMeta):
 
     def _network_outputs(self, work: Work) -> np.ndarray:
         """What the network gives for every sample, or step, in the order of the user's rows; float64."""
-        engine = select_engine(self.device)
         sequences = work.sequences
+        engine = select_engine(self.device, self._spec, int(sequences.lengths.sum()) // 3, required=False)
         values = self._encode(sequences.values, self._parameters.dtype.name)
         empty = np.empty((0, self._spec.n_outputs), values.dtype)
         samples = engine.kernels.Samples(values, empty, sequences.starts, sequences.lengths, empty[:, 0])

@@ -98,7 +98,7 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
     warm_start : bool, default=False
         Go on from the weights, moments and scaling of the last fit.
     device : {"auto", "cpu", "cuda"}, default="auto"
-        Where to compute. This version has kernels for the CPU only.
+        Where to compute. "auto" takes an NVIDIA GPU where there is one and the batches are large enough to pay.
     dtype : {"float32", "float64"}, default="float32"
         Type of weights and computations.
     n_jobs : int or None, default=None
@@ -139,7 +139,7 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
     n_parameters_ : int
         Numbers in ``weights_``.
     device_ : str
-        "cpu".
+        "cpu" or "cuda".
     device_reason_ : str
         Why, a sentence.
 
@@ -271,7 +271,7 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         ValueError
             For bad input, naming the parameter, column, row or timestamp.
         RuntimeError
-            For ``device="cuda"``.
+            For ``device="cuda"`` without a GPU, its package or enough of its memory.
         """
         return self._fit(X, y, sample_weight, first=not (self.warm_start and hasattr(self, "_parameters")))
 

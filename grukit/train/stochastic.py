@@ -2,7 +2,6 @@
 
 import time
 import warnings
-from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -52,13 +51,14 @@ class _Stepper:
             penalized=problem.spec.penalized(parameters.dtype),
             **state,
         )
+        problem.session.begin(self.optimizer)
         self.rate_scale = 1.0  # reduced by a plateau or by a step that was not finite
         self.failures = 0  # in a row
         self.any_failure = False
         self._finished_since = 0  # batches since the last failure
         self._span = 1
 
-    def epoch(self, number: int, network: Any, order: np.ndarray, rates: np.ndarray) -> tuple[float, float]:
+    def epoch(self, number: int, seed: int, order: np.ndarray, rates: np.ndarray) -> tuple[float, float]:
         """Train on every batch once; returns the mean loss and the mean gradient norm of the batches."""
         n_batches = len(rates)
         batches = self.problem.kernels.Batches(
@@ -68,21 +68,13 @@ class _Stepper:
             records=np.zeros((n_batches, 3)),
             done=np.zeros(1, dtype=np.int64),
             update=True,
+            seed=seed,
         )
         while batches.done[0] < n_batches:
             first = batches.done[0]
             stop_at = min(n_batches, first + self._span)
             began = time.perf_counter()
-            self.problem.team.run(
-                self.problem.kernels.train_batches,
-                stop_at,
-                network,
-                self.problem.samples,
-                batches,
-                self.problem.loss,
-                self.optimizer,
-                self.problem.storage,
-            )
+            self.problem.session.train(batches, stop_at)
             # The batch that is taken again after an undone step says nothing: only the one after it sees a new step.
             self._finished_since += int(batches.done[0] - first)
             if self._finished_since > 1:
@@ -104,7 +96,7 @@ class _Stepper:
 
     def _undo(self, where: str, rates: np.ndarray) -> None:
         """Take back the step that led to a loss or gradient that is not finite, and halve the learning rate."""
-        self.optimizer.parameters[:] = self.optimizer.previous
+        self.problem.session.undo()
         self.any_failure = True
         self.failures += 1
         self._finished_since = 0
@@ -173,6 +165,7 @@ def fit_stochastic(
         warnings.warn(progress.stop_reason, ConvergenceWarning, stacklevel=2)
         ended_well = False
     finally:
+        problem.session.end()
         progress.close()
     if not progress.records:  # not one epoch was finished: the record then holds the weights as they are
         validation = None if problem.validation is None else problem.validation_loss(parameters)
@@ -191,8 +184,8 @@ def _run_epoch(stepper: _Stepper, progress: Progress, epoch: int, random_state: 
     rates = rates_of_epoch(
         options.learning_rate, options.learning_rate_init * stepper.rate_scale, epoch, options.max_iter, n_batches
     )
-    network = problem.training_network(random_state)
-    loss, norm = stepper.epoch(options.n_before + epoch + 1, network, order, rates)
+    seed = int(random_state.randint(2**31)) if problem.spec.thinned else 0
+    loss, norm = stepper.epoch(options.n_before + epoch + 1, seed, order, rates)
     parameters = stepper.optimizer.parameters
     validation = None if problem.validation is None else problem.validation_loss(parameters)
     progress.record(parameters, loss, validation, norm, float(rates[-1]))

@@ -127,7 +127,7 @@ def test_any_number_of_threads_gives_the_same_bits(per_step):
     results = []
     for n_threads in (1, 2, 3):
         with Problem(KERNELS, spec, data, "squared_error", 0.0, data, n_threads, batch_size=333) as problem:
-            assert problem.team.n_threads == n_threads
+            assert problem.session.team.n_threads == n_threads
             value, gradient = problem.loss_and_gradient(parameters)
             results.append((value, gradient.tobytes(), problem.validation_loss(parameters)))
             outputs = predict(KERNELS, spec, parameters, data, n_threads)
@@ -140,7 +140,7 @@ def test_any_number_of_threads_gives_the_same_bits(per_step):
 
 def test_no_more_threads_than_chunks():
     with Problem(KERNELS, NetworkSpec("gru", 2, (3,), 2), samples(), "squared_error", 0.0, None, 8, 64) as problem:
-        assert problem.team.n_threads == 2
+        assert problem.session.team.n_threads == 2
 
 
 @pytest.mark.parametrize("sizes", [(5,), (32,), (64,), (150,)])
@@ -183,13 +183,11 @@ def gradients_with_dropout(data, chosen, n_threads=1):
     spec = NetworkSpec("gru", 2, (20,), 2, bidirectional=True, **THINNED)
     parameters = initialize(spec, "uniform", data.values.dtype.name, np.random.RandomState(0))
     with Problem(KERNELS, spec, data, "squared_error", 0.0, None, n_threads, batch_size=len(chosen)) as problem:
-        problem.network = problem.training_network(np.random.RandomState(5))
-        batches = KERNELS.Batches(chosen, len(chosen), np.zeros(1), np.zeros((1, 3)), np.zeros(1, np.int64), False)
-        problem.team.run(
-            KERNELS.train_batches, 1, problem.network, data, batches, problem.loss,
-            KERNELS.idle_optimizer(parameters), problem.storage,
-        )  # fmt: skip
-        return problem.storage.slots[0] * batches.records[0, 1], problem.storage.slots[0].tobytes()
+        batches = KERNELS.Batches(chosen, len(chosen), np.zeros(1), np.zeros((1, 3)), np.zeros(1, np.int64), False, 5)
+        session = problem.session
+        session.begin(KERNELS.idle_optimizer(parameters))
+        session.train(batches, 1)
+        return session.storage.slots[0] * batches.records[0, 1], session.storage.slots[0].tobytes()
 
 
 def test_dropout_depends_neither_on_threads_nor_on_the_batch():

@@ -16,6 +16,7 @@ from grukit.kernels.cpu.network import initial_states
 from grukit.kernels.cpu.optimizer import Optimizer, idle_optimizer, update
 from grukit.kernels.cpu.passes import network_backward, network_forward
 from grukit.kernels.cpu.service import Served, serve_windows, serve_work_size
+from grukit.kernels.cpu.session import Session, predict
 from grukit.kernels.cpu.team import Team, single_threaded_blas
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Optimizer",
     "Samples",
     "Served",
+    "Session",
     "Storage",
     "Team",
     "aligned_empty",
@@ -41,6 +43,7 @@ __all__ = [
     "network_backward",
     "network_forward",
     "pack_network",
+    "predict",
     "predict_chunks",
     "predict_work_size",
     "serve_windows",

@@ -20,6 +20,7 @@ class Batches(NamedTuple):
     records: np.ndarray  # (m, 3) float64: sum of the losses, sum of their weights, norm of the gradient
     done: np.ndarray  # (1,) int64, batches finished so far
     update: bool  # whether to train, or only to sum up losses and gradients, which then stay in ``slots[0]``
+    seed: int = 0  # of dropout; the session puts it into the network
 
 
 @kernel

@@ -1,0 +1,172 @@
+"""The gated recurrent unit, reset gate after the recurrent product: all steps in one launch, for up to 128 units.
+
+A block takes its sequences through all steps; the recurrent weights stay in registers, the states in shared memory.
+Equations and legend: :mod:`grukit.kernels`. ``gates`` is (T, B, 4, H) here, the planes of a row in the order r, z, n, q,
+so that what enters with the inputs (r, z, n) is one product.
+"""
+
+from typing import Any
+
+from grukit.kernels.cuda._cuda import cuda, float32, uint32, uint64
+from grukit.kernels.cuda.activations import activations
+from grukit.kernels.cuda.registers import LARGEST, ROWS, SLICES, register_functions
+from grukit.kernels.scalar import ONE, ZERO
+
+
+def gru_forward(units: int) -> Any:
+    """Make the forward kernel for up to ``units`` units; blocks of units x SLICES[units] threads."""
+    slices = SLICES[units]
+    each = units // slices
+    plane = ROWS * units
+    size, n_biases = 2 * plane, 3 * units
+    load, _, dot_3, gathered = register_functions(units)
+    sigmoid, tanh = activations("float32")
+
+    def kernel(T, B, H, rows, w_hh, b_hh, lengths, h, gates):  # type: ignore[no-untyped-def]
+        """All steps of ``rows`` sequences a block.
+
+        w_hh     (3H, H)        in   blocks r, z, n
+        b_hh     (3H,)          in
+        lengths  (B,)           in   steps of each row, 0..T; a row keeps its state beyond its end
+        h        (T+1, B, H)    in   h[0], the initial state;  out  h[1:]
+        gates    (T, B, 4, H)   in   W_i x + b_i of r, z, n;   out  r, z, n, q = W_hn h' + b_hn
+        """
+        states = cuda.shared.array(size, float32, alignment=16)  # two planes, the states before and after a step
+        biases = cuda.shared.array(n_biases, float32)  # not in registers: with 128 units there are none left
+        w_r = cuda.local.array(each, float32)
+        w_z = cuda.local.array(each, float32)
+        w_n = cuda.local.array(each, float32)
+        j = uint32(cuda.threadIdx.x // slices)
+        s = uint32(cuda.threadIdx.x % slices)
+        load(w_hh, H, uint32(1), j, s, H, w_r, w_z, w_n)
+        first = uint32(cuda.blockIdx.x * rows)
+        mine = uint32(min(rows, B - first))
+        own = j < H and s == 0  # one slice of each unit does its gates
+        if own:
+            biases[j], biases[uint32(units + j)] = b_hh[j], b_hh[uint32(H + j)]
+            biases[uint32(2 * units + j)] = b_hh[uint32(2 * H + j)]
+        for b in range(mine):
+            if s == 0:
+                states[uint32(b * units + j)] = h[uint32((first + b) * H + j)] if own else ZERO
+                states[uint32(plane + b * units + j)] = ZERO
+        at = uint32(first * 4 * H + j)
+        x_r, x_z, x_n = ZERO, ZERO, ZERO
+        if own:
+            x_r, x_z, x_n = gates[at], gates[uint32(at + H)], gates[uint32(at + 2 * H)]
+        cuda.syncthreads()
+        for t in range(T):
+            now = uint32((t & 1) * plane)
+            then = uint32(plane - now)
+            for b in range(mine):
+                a_r, a_z, a_n = x_r, x_z, x_n
+                at = uint32((t * B + first + b) * 4 * H + j)
+                # What the next row or step needs is fetched before the product, which hides the wait.
+                ahead = uint32(at + 4 * H) if b + 1 < mine else uint32(((t + 1) * B + first) * 4 * H + j)
+                if own and (b + 1 < mine or t + 1 < T):
+                    x_r, x_z, x_n = gates[ahead], gates[uint32(ahead + H)], gates[uint32(ahead + 2 * H)]
+                r, z, q = dot_3(w_r, w_z, w_n, states, uint64(uint32(now + b * units + 4 * s)))
+                r, z, q = gathered(r), gathered(z), gathered(q)
+                if own:
+                    before = states[uint32(now + b * units + j)]
+                    r = sigmoid(a_r + biases[j] + r)
+                    z = sigmoid(a_z + biases[uint32(units + j)] + z)
+                    q += biases[uint32(2 * units + j)]
+                    n = tanh(a_n + r * q)
+                    if t >= lengths[uint32(first + b)]:  # z = 1 and r = n = q = 0 make its gradients vanish
+                        r, z, n, q = ZERO, ONE, ZERO, ZERO
+                    after = n + z * (before - n)
+                    gates[at] = r
+                    gates[uint32(at + H)] = z
+                    gates[uint32(at + 2 * H)] = n
+                    gates[uint32(at + 3 * H)] = q
+                    states[uint32(then + b * units + j)] = after
+                    h[uint32(((t + 1) * B + first + b) * H + j)] = after
+            cuda.syncthreads()
+
+    return kernel
+
+
+@cuda.jit(device=True, inline="always")
+def fetch(place: Any, j: Any, H: Any, own: Any, skipped: Any, gates: Any, h: Any, d_outside: Any) -> Any:
+    """What the backward step of unit j needs of one row and step: r, z, n, q, the state before, the gradient from outside."""
+    r, z, n, q, before, d = ZERO, ZERO, ZERO, ZERO, ZERO, ZERO
+    if own:
+        at, state = uint32(place * 4 * H + j), uint32(place * H + j)
+        r, z, n, q = gates[at], gates[uint32(at + H)], gates[uint32(at + 2 * H)], gates[uint32(at + 3 * H)]
+        before = h[state]
+        if state >= skipped:
+            d = d_outside[uint32(state - skipped)]
+    return r, z, n, q, before, d
+
+
+def gru_backward(units: int) -> Any:
+    """Make the backward kernel for up to ``units`` units; blocks of units x SLICES[units] threads."""
+    slices = SLICES[units]
+    each = units // slices
+    row = 3 * units  # gradients of r, z and q of one sequence
+    plane = ROWS * row
+    size, carried = 2 * plane, ROWS * units
+    ahead = units < LARGEST  # there, no registers are left to fetch ahead into
+    load, dot, _, gathered = register_functions(units)
+
+    def kernel(T, B, H, rows, w_hh, d_outside, h, gates):  # type: ignore[no-untyped-def]
+        """Gradients of all steps, the last first.
+
+        w_hh       (3H, H)               in
+        d_outside  (T, B, H), (1, B, H)  in   gradient that reaches each h[t+1], or only the last, from outside
+        h          (T+1, B, H)           in
+        gates      (T, B, 4, H)          in   r, z, n, q;  out  gradients of the pre-activations of r, z, n, and of q
+        """
+        d_gates = cuda.shared.array(size, float32, alignment=16)  # two planes, so that one barrier a step will do
+        d_h = cuda.shared.array(carried, float32)
+        w_r = cuda.local.array(each, float32)
+        w_z = cuda.local.array(each, float32)
+        w_n = cuda.local.array(each, float32)
+        j = uint32(cuda.threadIdx.x // slices)
+        s = uint32(cuda.threadIdx.x % slices)
+        load(w_hh, uint32(1), H, j, s, H, w_r, w_z, w_n)
+        B, H = uint32(B), uint32(H)
+        first = uint32(cuda.blockIdx.x * rows)
+        mine = uint32(min(uint32(rows), uint32(B - first)))
+        own = j < H and s == 0
+        for i in range(cuda.threadIdx.x, size, units * slices):
+            d_gates[uint32(i)] = ZERO
+        for i in range(cuda.threadIdx.x, carried, units * slices):
+            d_h[uint32(i)] = ZERO
+        cuda.syncthreads()
+        skipped = uint32(T * B * H - d_outside.size)  # numbers before the first step that hears from outside
+        t = uint32(T)
+        place = uint32((t - 1) * B + first)
+        coming = fetch(place, j, H, own, skipped, gates, h, d_outside)
+        while t > 0:
+            t = uint32(t - 1)
+            now = uint32((t & 1) * plane)
+            for b in range(mine):
+                place = uint32(t * B + first + b)
+                if not ahead:
+                    coming = fetch(place, j, H, own, skipped, gates, h, d_outside)
+                r, z, n, q, before, d = coming
+                if ahead and (b + 1 < mine or t > 0):  # the wait is hidden by what is done until then
+                    then = uint32(place + 1) if b + 1 < mine else uint32((t - 1) * B + first)
+                    coming = fetch(then, j, H, own, skipped, gates, h, d_outside)
+                if own:
+                    to, at = uint32(now + b * row + j), uint32(place * 4 * H + j)
+                    d += d_h[uint32(b * units + j)]
+                    d_n = d * (ONE - z) * (ONE - n * n)
+                    d_z = d * (before - n) * (z - z * z)
+                    d_r = d_n * q * (r - r * r)
+                    d_q = d_n * r
+                    d_h[uint32(b * units + j)] = d * z
+                    gates[at], gates[uint32(at + H)] = d_r, d_z
+                    gates[uint32(at + 2 * H)], gates[uint32(at + 3 * H)] = d_n, d_q
+                    d_gates[to], d_gates[uint32(to + units)], d_gates[uint32(to + 2 * units)] = d_r, d_z, d_q
+            cuda.syncthreads()
+            for b in range(mine):
+                base = uint64(uint32(now + b * row + 4 * s))
+                d = dot(ZERO, w_r, d_gates, base, 0)
+                d = dot(d, w_z, d_gates, base, units)
+                d = gathered(dot(d, w_n, d_gates, base, 2 * units))
+                if own:
+                    d_h[uint32(b * units + j)] += d
+
+    return kernel

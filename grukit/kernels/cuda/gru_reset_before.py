@@ -1,0 +1,145 @@
+"""The gated recurrent unit, reset gate before the recurrent product: all steps in one launch, for up to 128 units.
+
+As :mod:`grukit.kernels.cuda.gru`, but each step has two halves, because the candidate's product takes r h'. The plane q
+of ``gates`` holds r h'.
+"""
+
+from typing import Any
+
+from grukit.kernels.cuda._cuda import cuda, float32, uint32, uint64
+from grukit.kernels.cuda.activations import activations
+from grukit.kernels.cuda.registers import ROWS, SLICES, register_functions
+from grukit.kernels.scalar import ONE, ZERO
+
+
+def gru_reset_before_forward(units: int) -> Any:
+    """Make the forward kernel for up to ``units`` units; blocks of units x SLICES[units] threads."""
+    slices = SLICES[units]
+    each, plane = units // slices, ROWS * units
+    load, dot, _, gathered = register_functions(units)
+    sigmoid, tanh = activations("float32")
+
+    def kernel(T, B, H, rows, w_hh, b_hh, lengths, h, gates):  # type: ignore[no-untyped-def]
+        """All steps of ``rows`` sequences a block.
+
+        w_hh     (3H, H)        in   blocks r, z, n
+        b_hh     (3H,)          in
+        lengths  (B,)           in   steps of each row, 0..T; a row keeps its state beyond its end
+        h        (T+1, B, H)    in   h[0], the initial state;  out  h[1:]
+        gates    (T, B, 4, H)   in   W_i x + b_i of r, z, n;   out  r, z, n, q = r h'
+        """
+        states = cuda.shared.array(plane, float32, alignment=16)
+        resets = cuda.shared.array(plane, float32, alignment=16)  # r h'
+        w_r = cuda.local.array(each, float32)
+        w_z = cuda.local.array(each, float32)
+        w_n = cuda.local.array(each, float32)
+        j, s = uint32(cuda.threadIdx.x // slices), uint32(cuda.threadIdx.x % slices)
+        B, H = uint32(B), uint32(H)
+        load(w_hh, H, uint32(1), j, s, H, w_r, w_z, w_n)
+        first = uint32(cuda.blockIdx.x * rows)
+        mine = uint32(min(uint32(rows), uint32(B - first)))
+        own = j < H and s == 0  # one slice of each unit does its gates
+        for b in range(mine):
+            if s == 0:
+                states[uint32(b * units + j)] = h[uint32((first + b) * H + j)] if own else ZERO
+                resets[uint32(b * units + j)] = ZERO
+        cuda.syncthreads()
+        for t in range(T):
+            for b in range(mine):
+                base = uint64(uint32(b * units + 4 * s))
+                r = gathered(dot(ZERO, w_r, states, base, 0))
+                z = gathered(dot(ZERO, w_z, states, base, 0))
+                if own:
+                    at = uint32((t * B + first + b) * 4 * H + j)
+                    r = sigmoid(gates[at] + b_hh[j] + r)
+                    z = sigmoid(gates[uint32(at + H)] + b_hh[uint32(H + j)] + z)
+                    q = r * states[uint32(b * units + j)]
+                    if t >= lengths[uint32(first + b)]:  # z = 1 and r = n = q = 0 make its gradients vanish
+                        r, z, q = ZERO, ONE, ZERO
+                    gates[at], gates[uint32(at + H)], gates[uint32(at + 3 * H)] = r, z, q
+                    resets[uint32(b * units + j)] = q
+            cuda.syncthreads()
+            for b in range(mine):
+                n = gathered(dot(ZERO, w_n, resets, uint64(uint32(b * units + 4 * s)), 0))
+                if own:
+                    at = uint32((t * B + first + b) * 4 * H + j)
+                    before = states[uint32(b * units + j)]
+                    n = tanh(gates[uint32(at + 2 * H)] + b_hh[uint32(2 * H + j)] + n)
+                    if t >= lengths[uint32(first + b)]:
+                        n = ZERO
+                    after = n + gates[uint32(at + H)] * (before - n)
+                    gates[uint32(at + 2 * H)] = n
+                    states[uint32(b * units + j)] = after
+                    h[uint32(((t + 1) * B + first + b) * H + j)] = after
+            cuda.syncthreads()
+
+    return kernel
+
+
+def gru_reset_before_backward(units: int) -> Any:
+    """Make the backward kernel for up to ``units`` units; blocks of units x SLICES[units] threads."""
+    slices = SLICES[units]
+    each, row = units // slices, 3 * units  # gradients of r, z and n of one sequence
+    size, carried = ROWS * row, ROWS * units
+    load, dot, _, gathered = register_functions(units)
+
+    def kernel(T, B, H, rows, w_hh, d_outside, h, gates):  # type: ignore[no-untyped-def]
+        """Gradients of all steps, the last first.
+
+        w_hh       (3H, H)               in
+        d_outside  (T, B, H), (1, B, H)  in   gradient that reaches each h[t+1], or only the last, from outside
+        h          (T+1, B, H)           in
+        gates      (T, B, 4, H)          in   r, z, n, q = r h';  out  gradients of the pre-activations r, z, n; q stays
+        """
+        d_gates = cuda.shared.array(size, float32, alignment=16)
+        d_h = cuda.shared.array(carried, float32)
+        w_r = cuda.local.array(each, float32)
+        w_z = cuda.local.array(each, float32)
+        w_n = cuda.local.array(each, float32)
+        j, s = uint32(cuda.threadIdx.x // slices), uint32(cuda.threadIdx.x % slices)
+        B, H = uint32(B), uint32(H)
+        load(w_hh, uint32(1), H, j, s, H, w_r, w_z, w_n)
+        first = uint32(cuda.blockIdx.x * rows)
+        mine = uint32(min(uint32(rows), uint32(B - first)))
+        own = j < H and s == 0
+        for b in range(ROWS):
+            if s == 0:
+                to = uint32(b * row + j)
+                d_gates[to], d_gates[uint32(to + units)], d_gates[uint32(to + 2 * units)] = ZERO, ZERO, ZERO
+                d_h[uint32(b * units + j)] = ZERO
+        skipped = uint32(T * B * H - d_outside.size)  # numbers before the first step that hears from outside
+        t = uint32(T)
+        while t > 0:
+            t = uint32(t - 1)
+            for b in range(mine):
+                if own:
+                    to, state = uint32(b * row + j), uint32((t * B + first + b) * H + j)
+                    at = uint32((t * B + first + b) * 4 * H + j)
+                    z, n = gates[uint32(at + H)], gates[uint32(at + 2 * H)]
+                    d = d_h[uint32(b * units + j)]
+                    if state >= skipped:
+                        d += d_outside[uint32(state - skipped)]
+                    d_n = d * (ONE - z) * (ONE - n * n)
+                    d_z = d * (h[state] - n) * (z - z * z)
+                    d_h[uint32(b * units + j)] = d * z
+                    gates[uint32(at + H)], gates[uint32(at + 2 * H)] = d_z, d_n
+                    d_gates[uint32(to + units)], d_gates[uint32(to + 2 * units)] = d_z, d_n
+            cuda.syncthreads()
+            for b in range(mine):
+                d_reset = gathered(dot(ZERO, w_n, d_gates, uint64(uint32(b * row + 4 * s)), 2 * units))
+                if own:
+                    at = uint32((t * B + first + b) * 4 * H + j)
+                    r = gates[at]
+                    d_r = d_reset * h[uint32((t * B + first + b) * H + j)] * (r - r * r)
+                    d_h[uint32(b * units + j)] += d_reset * r
+                    gates[at] = d_r
+                    d_gates[uint32(b * row + j)] = d_r
+            cuda.syncthreads()
+            for b in range(mine):
+                base = uint64(uint32(b * row + 4 * s))
+                d = gathered(dot(dot(ZERO, w_r, d_gates, base, 0), w_z, d_gates, base, units))
+                if own:
+                    d_h[uint32(b * units + j)] += d
+            cuda.syncthreads()
+
+    return kernel
