@@ -20,6 +20,7 @@ from grukit.kernels.cuda import (  # noqa: E402
     cublas,
     inference,
     layers,
+    network,
     optimizer,
     products,
     registers,
@@ -31,6 +32,7 @@ from grukit.train import SOLVERS, Problem, predict  # noqa: E402
 activations.math = simulator.Float64Math()
 batches.BLOCKS = optimizer.BLOCKS = 2  # of the sums over blocks; the simulator starts every thread of every block
 layers.RESIDENT = 1  # so that a block gets several sequences
+network.ROWS_OF_A_SLOT = 4  # so that weight gradients come in several slots
 PARAMETERS = {"squared_error": 0.0, "absolute_error": 0.0, "huber": 0.8, "quantile": 0.7, "poisson": 0.0}
 
 
@@ -104,6 +106,13 @@ def test_layers_of_more_units_than_registers_hold(cell, monkeypatch):
     monkeypatch.setattr(layers, "LARGEST", 3)  # 128, for the simulator's sake
     spec = NetworkSpec(cell, 2, (4, 3), 2)
     check_gradient(spec, np.random.default_rng(1).normal(0, 0.5, spec.n_parameters).astype("float32"), samples(3))
+
+
+@pytest.mark.parametrize("cell", ["gru", "gru_reset_before"])
+def test_one_sequence_of_one_step(cell):
+    spec = NetworkSpec(cell, 2, (3,), 2)
+    parameters = np.random.default_rng(1).normal(0, 0.5, spec.n_parameters).astype("float32")
+    check_gradient(spec, parameters, samples(1, longest=1))
 
 
 def test_four_slices(monkeypatch):
