@@ -13,13 +13,26 @@ simulator.install()
 import grukit.kernels.cuda as engine  # noqa: E402
 from grukit import GRURegressor, engines  # noqa: E402
 from grukit.kernels import cpu  # noqa: E402
-from grukit.kernels.cuda import activations, batches, cublas, inference, layers, optimizer, products, registers, session  # noqa: E402
+from grukit.kernels.cuda import (  # noqa: E402
+    _cuda,
+    activations,
+    batches,
+    cublas,
+    inference,
+    layers,
+    network,
+    optimizer,
+    products,
+    registers,
+    session,
+)
 from grukit.model import NetworkSpec  # noqa: E402
 from grukit.train import SOLVERS, Problem, predict  # noqa: E402
 
 activations.math = simulator.Float64Math()
 batches.BLOCKS = optimizer.BLOCKS = 2  # of the sums over blocks; the simulator starts every thread of every block
 layers.RESIDENT = 1  # so that a block gets several sequences
+network.ROWS_OF_A_SLOT = 4  # so that weight gradients come in several slots
 PARAMETERS = {"squared_error": 0.0, "absolute_error": 0.0, "huber": 0.8, "quantile": 0.7, "poisson": 0.0}
 
 
@@ -79,23 +92,38 @@ def test_loss_gradient_and_outputs(cell, sizes, per_step, dtype, loss):
         np.testing.assert_allclose(mine, outputs[:length, b] if per_step else outputs[b], rtol=scale, atol=scale)
 
 
+def check_gradient(spec, parameters, data):
+    """Loss and gradient in float32 against the reference."""
+    _, value, gradient = expected(spec, parameters, data, "squared_error")
+    with Problem(engine, spec, data, "squared_error", 0.0, batch_size=len(data.starts)) as problem:
+        ours, d_parameters = problem.loss_and_gradient(parameters)
+    np.testing.assert_allclose(ours, value, rtol=1e-6)
+    np.testing.assert_allclose(d_parameters, gradient, atol=1e-6 * np.abs(gradient).max())
+
+
+@pytest.mark.parametrize("cell", ["gru", "gru_reset_before"])
+def test_layers_of_more_units_than_registers_hold(cell, monkeypatch):
+    monkeypatch.setattr(layers, "LARGEST", 3)  # 128, for the simulator's sake
+    spec = NetworkSpec(cell, 2, (4, 3), 2)
+    check_gradient(spec, np.random.default_rng(1).normal(0, 0.5, spec.n_parameters).astype("float32"), samples(3))
+
+
+@pytest.mark.parametrize("cell", ["gru", "gru_reset_before"])
+def test_one_sequence_of_one_step(cell):
+    spec = NetworkSpec(cell, 2, (3,), 2)
+    parameters = np.random.default_rng(1).normal(0, 0.5, spec.n_parameters).astype("float32")
+    check_gradient(spec, parameters, samples(1, longest=1))
+
+
 def test_four_slices(monkeypatch):
     """96 and 128 units have four slices; a small size stands in for them, for the simulator's sake."""
     monkeypatch.setattr(registers, "SLICES", {16: 4})
     monkeypatch.setattr("grukit.kernels.cuda.gru.SLICES", {16: 4})
     monkeypatch.setattr("grukit.kernels.cuda.layers.SLICES", {16: 4})
-    from grukit.kernels.cuda import _cuda
-
     _cuda.compiled.cache_clear()
-    data, spec = samples(3), NetworkSpec("gru", 2, (13,), 1)
-    data = data._replace(targets=data.targets[:, :1])
-    parameters = np.random.default_rng(1).normal(0, 0.5, spec.n_parameters).astype("float32")
-    _, value, gradient = expected(spec, parameters, data, "squared_error")
-    with Problem(engine, spec, data, "squared_error", 0.0, batch_size=3) as problem:
-        ours, d_parameters = problem.loss_and_gradient(parameters)
+    spec = NetworkSpec("gru", 2, (13,), 2)
+    check_gradient(spec, np.random.default_rng(1).normal(0, 0.5, spec.n_parameters).astype("float32"), samples(3))
     _cuda.compiled.cache_clear()
-    np.testing.assert_allclose(ours, value, rtol=1e-6)
-    np.testing.assert_allclose(d_parameters, gradient, atol=1e-6 * np.abs(gradient).max())
 
 
 @pytest.mark.parametrize("per_step", [False, True])

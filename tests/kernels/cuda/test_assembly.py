@@ -1,5 +1,6 @@
 """Every kernel that is shipped, compiled to PTX and assembled by ptxas: it takes no GPU, and it shows what does not fit."""
 
+import re
 import subprocess
 import tempfile
 from types import SimpleNamespace
@@ -8,15 +9,18 @@ import pytest
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 pathfinder = pytest.importorskip("cuda.pathfinder")
-try:
-    PTXAS = pathfinder.find_nvidia_binary_utility("ptxas")
-except Exception:  # the package is there, the tool is not: its way of saying so differs between versions
-    PTXAS = None
-pytest.importorskip("cuda.bindings.nvvm", reason="no NVVM")
-if PTXAS is None:
-    pytest.skip("ptxas is not installed: pip install nvidia-cuda-nvcc", allow_module_level=True)
 
-import re  # noqa: E402
+
+def found(library):
+    try:
+        return pathfinder.load_nvidia_dynamic_lib(library)
+    except pathfinder.DynamicLibNotFoundError:
+        return None
+
+
+PTXAS = pathfinder.find_nvidia_binary_utility("ptxas")
+if not (PTXAS and found("nvvm") and found("nvrtc")):
+    pytest.skip('ptxas, NVVM or NVRTC is not there: pip install ".[test-cuda]"', allow_module_level=True)
 
 from numba import cuda, types  # noqa: E402
 from variants import variants  # noqa: E402
