@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import softmax
+from scipy.special import expit, softmax
 
 from grukit.inspection._subject import Batch, Subject
 from grukit.model import network_backward, network_forward
@@ -133,6 +133,8 @@ def _loss_derivative(model: Any, outputs: np.ndarray, targets: np.ndarray) -> np
     objective = model._objective()
     if objective.loss == "cross_entropy":
         return softmax(outputs, axis=1) - (np.arange(outputs.shape[1]) == targets)
+    if objective.loss == "log_loss":
+        return (expit(outputs) - targets) / outputs.shape[1]
     kind, parameter = LOSSES[objective.loss], np.float64(objective.parameter)
     # Scalars of NumPy's: with Python's own, the float32 constants of the kernels would round the result to float32.
     slopes = [loss_derivative(kind, p, y, parameter) for p, y in zip(outputs.flat, targets.flat, strict=True)]

@@ -58,7 +58,7 @@ def saliency(
         Columns: the features. Rows, for a table: a MultiIndex of X's index and "lag", 0 for the row itself, 1 for the row
         before it, up to ``window - 1`` or as far as history goes. So ``saliency(...).loc[label]`` is what one prediction
         depends on, and ``.abs().groupby("lag").mean()`` tells how far back the model looks. For sequences: a MultiIndex of
-        sequence and step; DataFrames in a list keep their own index as the step.
+        sequence and step; DataFrames in a list keep their own index as the step. NaN where a value is missing.
 
         A table of n rows gives n times ``window`` rows; take a part with ``rows``. Memory beyond the result is bounded.
 
@@ -93,6 +93,8 @@ def saliency(
     if not isinstance(n_steps, Integral) or isinstance(n_steps, bool) or n_steps < 1:
         raise ValueError(f"n_steps must be a positive integer; got {n_steps!r}.")
     subject = Subject(model, X, context)
+    if subject.spec.decay and method == "integrated":
+        raise ValueError("method='integrated' is not for missing='decay', whose values are told at many steps.")
     columns = feature_columns(X, model._n_features)
     k, origin = model._form.number_of(output), _origin(model, baseline, columns)
     samples, index = _samples(subject, X, rows)
@@ -116,7 +118,19 @@ def _gradient(subject: Subject, x: np.ndarray, lengths: np.ndarray, k: int) -> n
     d_outputs = np.zeros_like(outputs)
     d_outputs[explained] = subject.model._y_scaler.derivative(outputs)[explained]
     _, d_x, _ = network_backward(d_outputs, forward)
-    return d_x[:, :, : subject.model._n_features]
+    d_x, missing = d_x[:, :, : subject.model._n_features], _missing(subject, x)
+    if subject.spec.decay:  # a value is told again at every step until the next one is seen
+        for t in range(len(x) - 1, 0, -1):
+            d_x[t - 1] += np.where(missing[t], d_x[t], 0.0)
+    return np.where(missing, np.nan, d_x)
+
+
+def _missing(subject: Subject, x: np.ndarray) -> np.ndarray:
+    """Where the values of the D features in x (T, B, .) are missing."""
+    D = subject.model._n_features
+    if subject.spec.decay:
+        return x[:, :, D : 2 * D] == 0
+    return x[:, :, D:] == 1 if x.shape[2] == 2 * D else np.zeros(x.shape, dtype=bool)
 
 
 def _integrated(subject: Subject, batch: Batch, k: int, origin: np.ndarray, n_steps: int) -> np.ndarray:
