@@ -155,8 +155,8 @@ class TorchTask:
     n_outputs: int
 
 
-def fit_torch(kind: str, recipe: Recipe, task: TorchTask, seed: int) -> Any:
-    """Train by ``recipe``; returns the network of the best epoch, in evaluation mode."""
+def fit_torch(kind: str, recipe: Recipe, task: TorchTask, seed: int, start: Callable[[Any], None] | None = None) -> Any:
+    """Train by ``recipe``; returns the network of the best epoch, in evaluation mode. ``start`` may change initial weights."""
     import torch
 
     from grukit.train.schedules import rates_of_epoch
@@ -165,6 +165,8 @@ def fit_torch(kind: str, recipe: Recipe, task: TorchTask, seed: int) -> Any:
     D, K = task.X.shape[2], task.n_outputs
     units = recipe.units if kind == "gru" else lstm_units(recipe.units, D, K)
     network = torch_network(kind, units, D, K, recipe.dropout)
+    if start is not None:
+        start(network)
     optimizer = torch.optim.Adam(network.parameters(), lr=recipe.rate)
     n_training = len(task.X) - math.ceil(recipe.validation * len(task.X))
     n_batches = -(-n_training // recipe.batch_size)
