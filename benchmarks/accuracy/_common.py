@@ -68,13 +68,14 @@ class Result:
         return [f"{self.parameters:,}", format(self.median, form), f"{low} to {high}", seconds]
 
 
-def arguments(doc: str) -> argparse.ArgumentParser:
-    """The options that all scripts take."""
+def arguments(doc: str, peers: bool = True) -> argparse.ArgumentParser:
+    """The options that all scripts take, or all but cells.py."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3, help="each seed draws data, initial weights and order anew")
     parser.add_argument("--quick", action="store_true", help="a small budget: does it run, not how good is it")
     parser.add_argument("--write", action="store_true", help="save the result to benchmarks/results")
-    parser.add_argument("--peers", action="store_true", help="PyTorch's GRU and LSTM too, trained the same way")
+    if peers:
+        parser.add_argument("--peers", action="store_true", help="PyTorch's GRU and LSTM too, trained the same way")
     parser.add_argument("--device", default="auto", help="grukit's engine")
     return parser
 
@@ -88,7 +89,8 @@ def over_seeds(name: str, seeds: int, run: Callable[[int], tuple[float, int, dic
         result.seconds.append(time.perf_counter() - began)
         result.scores.append(score)
         result.notes.append(notes)
-        print(f"   {name}, seed {seed}: {score:.4g} ({result.seconds[-1]:.0f} s) {notes or ''}", flush=True)
+        said = ", ".join(f"{key} {value:.4g}" for key, value in notes.items() if not isinstance(value, list))
+        print(f"   {name}, seed {seed}: {score:.4g} ({result.seconds[-1]:.0f} s) {said}", flush=True)
     return result
 
 

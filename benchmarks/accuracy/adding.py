@@ -10,6 +10,7 @@ With ``--peers``, a second table: PyTorch's GRU and an LSTM of as many parameter
 fewer sequences and epochs, since PyTorch takes several times as long. They start from the same kind of initial weights.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +33,7 @@ RECIPE = Recipe(units=32, epochs=20, batch_size=64, rate=0.005, schedule="one_cy
 PEERS_EPOCHS, PEERS_SEQUENCES = 20, 10_000
 # Bai, Kolter and Koltun (2018), arXiv:1803.01271, Table 1: T = 600, at most 70,000 parameters.
 PUBLISHED = {600: {"GRU, published": 5.3e-5, "LSTM, published": 0.164, "TCN, published": 5.8e-5}}
+Look = Callable[[Any, Any, Any], dict[str, Any]]
 NAIVE = 1 / 6  # the variance of the sum of two uniform numbers
 
 
@@ -43,8 +45,10 @@ def data(n_sequences: int, n_steps: int, seed: int) -> tuple[Any, Any, Any, Any]
     return X, y, *make_adding_problem(1000, n_steps, random_state=1_000_000 + seed)
 
 
-def run_grukit(recipe: Recipe, n_sequences: int, n_steps: int, seed: int, **options: Any) -> tuple[float, int, dict]:
-    """Test error of ``GRURegressor``."""
+def run_grukit(
+    recipe: Recipe, n_sequences: int, n_steps: int, seed: int, look: Look | None = None, **options: Any
+) -> tuple[float, int, dict]:
+    """Test error of ``GRURegressor``; ``look(model, X_test, y_test)`` may add notes."""
     from sklearn.metrics import mean_squared_error
 
     from grukit import GRURegressor
@@ -53,6 +57,8 @@ def run_grukit(recipe: Recipe, n_sequences: int, n_steps: int, seed: int, **opti
     model = GRURegressor(**recipe.for_grukit(), random_state=seed, **options).fit(X, y)
     validation = min(model.validation_curve_) * float(y[: -int(recipe.validation * len(y))].var())
     notes = {"best epoch": model.best_iter_, "validation": validation}
+    if look is not None:
+        notes |= look(model, X_test, y_test)
     return float(mean_squared_error(y_test, model.predict(X_test))), model.n_parameters_, notes
 
 

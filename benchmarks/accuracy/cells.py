@@ -2,9 +2,12 @@
 
     python benchmarks/accuracy/cells.py [--tasks adding-50 adding-200 copy-50] [--cells gru ...] [--seeds 3] [--write]
 
-The adding problem on a fifth of the sequences of adding.py, and copy memory as in copy_memory.py on a quarter of them.
+The adding problem on a fifth of the sequences of adding.py, and copy memory as in copy_memory.py on a quarter of them. For the
+adding problem also the gradient flow, before and after training: the norm of dLoss/dh so many steps before the end, divided
+by the norm at the end, on 50 test sequences of seed 0.
 """
 
+import argparse
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +19,7 @@ from _timing import limit
 CELLS = ["gru", "gru_reset_before", "dual_state", "dual_state_basic"]
 TASKS = ["adding-50", "adding-200", "copy-50"]
 SEQUENCES = {"adding": 10_000, "copy": 5_000}
+RECALLED = "symbols recalled", ".1%", ["chance", "", "12.5%"]
 SIZES = {"adding": (2, 1, False), "copy": (10, 9, True)}  # inputs, outputs, an output at every step
 
 
@@ -33,41 +37,75 @@ def with_units(recipe: Recipe, cell: str, task: str) -> Recipe:
     return replace(recipe, units=units)
 
 
-def compare(task: str, cells: list[str], seeds: int, quick: bool, device: str) -> dict[str, Result]:
-    """The result of each cell on a task such as "adding-200"."""
+def flow(model: Any, X: Any, y: Any) -> dict[str, list[float]]:
+    """Gradient norms by distance from the end, as a share of the norm at the end."""
+    from grukit.inspection import gradient_flow
+
+    norms = gradient_flow(model, X[:50], y[:50])[0]
+    return {"flow": (norms / norms[0]).tolist()}
+
+
+def flow_at_start(recipe: Recipe, n_steps: int, cell: str) -> list[float]:
+    """The same of the initial weights of seed 0, which a fit with no learning rate to speak of leaves as they are."""
+    from grukit import GRURegressor
+
+    X, y, X_test, y_test = adding.data(1000, n_steps, 0)
+    model = GRURegressor(recipe.units, cell=cell, max_iter=1, learning_rate_init=1e-12, random_state=0).fit(X, y)
+    return flow(model, X_test, y_test)["flow"]
+
+
+def flow_table(task: str, starts: dict[str, list[float]], results: dict[str, Result]) -> str:
+    """Gradient flow of the cells at a few distances."""
+    n_steps = int(task.split("-")[1])
+    distances = [n_steps // 20, n_steps // 4, n_steps // 2, n_steps - 1]
+    rows = []
+    for name, result in results.items():
+        for when, norms in (("initial", starts[name]), ("trained", result.notes[0]["flow"])):
+            rows.append([name, when, *(f"{norms[distance]:.2g}" for distance in distances)])
+    return table(
+        [f"{task}: gradient, relative", "weights", *(f"{distance} steps back" for distance in distances)], rows
+    )
+
+
+def compare(task: str, cells: list[str], args: argparse.Namespace) -> tuple[dict[str, Result], dict[str, list[float]]]:
+    """The result of each cell on a task such as "adding-200", and the gradient flow of its initial weights."""
     kind, steps = task.split("-")
-    module: Any = {"adding": adding, "copy": copy_memory}[kind]
-    recipe, n_sequences = replace(module.RECIPE, units=32), SEQUENCES[kind]
-    if quick:
+    recipe, n_sequences = replace({"adding": adding, "copy": copy_memory}[kind].RECIPE, units=32), SEQUENCES[kind]
+    if args.quick:
         recipe, n_sequences = replace(recipe, epochs=2), 2_000
-    results = {}
+    results, starts = {}, {}
     for cell in cells:
         own = with_units(recipe, cell, kind)
-        results[f"{cell}, {own.units} units"] = over_seeds(
+        name, options = f"{cell}, {own.units} units", {"cell": cell, "device": args.device}
+        run: Any = copy_memory.run_grukit
+        if kind == "adding":
+            run, options["look"] = adding.run_grukit, flow
+            starts[name] = flow_at_start(own, int(steps), cell)
+        results[name] = over_seeds(
             f"{task}, {cell}",
-            seeds,
-            lambda seed, own=own, cell=cell: module.run_grukit(
-                own, n_sequences, int(steps), seed, cell=cell, device=device
-            ),
+            args.seeds,
+            lambda seed, run=run, own=own, o=options: run(own, n_sequences, int(steps), seed, **o),
         )
-    return results
+    return results, starts
 
 
 def main() -> None:
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, peers=False)
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
     parser.add_argument("--cells", nargs="+", default=CELLS)
     args = parser.parse_args()
     described = machine()
     limit(1)
-    tables, results = [], {}
+    tables, content = [], {"machine": described, "results": {}, "initial gradient flow": {}}
     for task in args.tasks:
-        results[task] = compare(task, args.cells, args.seeds, args.quick, args.device)
-        score, form = ("test MSE", ".2g") if task.startswith("adding") else ("symbols recalled", ".1%")
+        results, starts = compare(task, args.cells, args)
+        content["results"][task], content["initial gradient flow"][task] = results, starts
+        adds = task.startswith("adding")
+        score, form, naive = ("test MSE", ".2g", ["always 1", "", "0.17"]) if adds else RECALLED
         header = [task, "parameters", f"{score}, median", "range", "seconds of a run"]
-        naive = ["always 1", "", "0.17", "", ""] if task.startswith("adding") else ["chance", "", "12.5%", "", ""]
-        tables.append(table(header, [naive, *([name, *r.cells(form)] for name, r in results[task].items())]))
-    content = {"machine": described, "results": results}
+        tables.append(table(header, [[*naive, "", ""], *([name, *r.cells(form)] for name, r in results.items())]))
+        if adds:
+            tables.append(flow_table(task, starts, results))
     save("cells", "\n\n".join(tables) + f"\n\n{args.seeds} seed(s), one thread.", content, args.write)
 
 
