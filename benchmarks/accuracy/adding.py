@@ -14,19 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from _common import (
-    Recipe,
-    Result,
-    TorchTask,
-    arguments,
-    fit_torch,
-    machine,
-    n_parameters,
-    over_seeds,
-    save,
-    table,
-    torch_outputs,
-)
+from _common import Recipe, Result, arguments, machine, over_seeds, save, table
 from _timing import limit
 
 RECIPE = Recipe(units=32, epochs=20, batch_size=64, rate=0.005, schedule="one_cycle", validation=0.04)
@@ -65,6 +53,7 @@ def run_grukit(
 def run_torch(kind: str, recipe: Recipe, n_sequences: int, n_steps: int, seed: int) -> tuple[float, int, dict]:
     """Test error of PyTorch's GRU or LSTM, on data standardised as the estimator does it."""
     import torch
+    from _torch import TorchTask, fit_torch, n_parameters, torch_outputs
 
     X, y, X_test, y_test = data(n_sequences, n_steps, seed)
     mean, deviation = X.mean(axis=(0, 1)), X.std(axis=(0, 1))

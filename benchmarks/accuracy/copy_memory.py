@@ -17,18 +17,7 @@ from dataclasses import replace
 from math import log
 from typing import Any
 
-from _common import (
-    Recipe,
-    TorchTask,
-    arguments,
-    fit_torch,
-    machine,
-    n_parameters,
-    over_seeds,
-    save,
-    table,
-    torch_outputs,
-)
+from _common import Recipe, arguments, machine, over_seeds, save, table
 from _timing import limit
 
 RECIPE = Recipe(units=128, epochs=25, batch_size=64, rate=0.005, schedule="one_cycle", validation=0.05)
@@ -97,6 +86,7 @@ def run_torch(
 ) -> tuple[float, int, dict]:
     """Share recalled by PyTorch's GRU or LSTM, on inputs standardised as the estimator does it."""
     import torch
+    from _torch import TorchTask, fit_torch, n_parameters, torch_outputs
 
     X, y, X_test, y_test = data(n_sequences, n_steps, seed)
     mean, deviation = X.mean(axis=(0, 1)), X.std(axis=(0, 1))

@@ -4,28 +4,20 @@
 
 The file has 229 songs to train on, 76 to select the epoch by and 77 to test on. The score is the negative log-likelihood of a
 frame, the sum over 88 independent Bernoulli variables, in nats: the total over all predicted frames of the test songs (all
-but the first of each) divided by their number. ``--transpose 3`` adds to the training songs those moved by up to 3 half-tones
-(augmentation, which the published nets went without); its row says so.
+but the first of each) divided by their number. One GRU layer of 200 units, fed with zeros and ones as they are. What makes the
+difference on so few songs is recurrent dropout. With ``--peers``, PyTorch's GRU and an LSTM of as many parameters by the same
+recipe.
 """
 
 from dataclasses import replace
 from typing import Any
 
-from _common import (
-    Recipe,
-    TorchTask,
-    arguments,
-    fit_torch,
-    machine,
-    n_parameters,
-    over_seeds,
-    save,
-    table,
-    torch_outputs,
-)
+from _common import Recipe, arguments, machine, over_seeds, save, table
 from _timing import limit
 
-RECIPE = Recipe(units=200, epochs=60, batch_size=16, rate=0.005, schedule="cosine", validation=0.0, dropout=0.5)
+RECIPE = Recipe(
+    units=200, epochs=60, batch_size=16, rate=0.005, schedule="cosine", validation=0.0, recurrent_dropout=0.7
+)
 PUBLISHED = {
     "GRU, Chung et al. (2014)": 8.54,
     "LSTM, Bai et al. (2018)": 8.45,
@@ -83,15 +75,16 @@ def run_grukit(recipe: Recipe, split: dict[str, list[Any]], seed: int, **options
 
     X, y = frames(split["train"] + split["valid"])
     X_test, y_test = frames(split["test"])
-    model = GRUClassifier(**recipe.for_grukit(), random_state=seed, **options).fit(X, y)
+    model = GRUClassifier(**recipe.for_grukit(), standardize=False, random_state=seed, **options).fit(X, y)
     X_valid, y_valid = frames(split["valid"])
     notes = {"best epoch": model.best_iter_, "validation": nats(model.predict_proba(X_valid), y_valid)}
     return nats(model.predict_proba(X_test), y_test), model.n_parameters_, notes
 
 
 def run_torch(kind: str, recipe: Recipe, split: dict[str, list[Any]], seed: int) -> tuple[float, int, dict]:
-    """Test figure of PyTorch's GRU or LSTM. Its recurrent layers have no recurrent dropout."""
+    """Test figure of PyTorch's GRU or LSTM."""
     import torch
+    from _torch import TorchTask, fit_torch, n_parameters, torch_outputs
     from torch.nn.utils.rnn import pad_sequence
 
     def tensors(songs: list[Any]) -> tuple[Any, Any]:
