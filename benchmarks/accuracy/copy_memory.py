@@ -77,7 +77,10 @@ def run_grukit(
         model = with_chrono_biases(model, X[:1000], y[:1000], seed)
     model.fit(X, y)
     right = np.take_along_axis(model.predict_proba(X_test), np.searchsorted(model.classes_, y_test)[..., None], axis=2)
-    notes = {"best epoch": model.best_iter_, "test loss, nats a step": float(-np.log(right).mean())}
+    notes = {
+        "best epoch": model.best_iter_ - model.n_iter_ + recipe.epochs,
+        "test loss, nats a step": float(-np.log(right).mean()),
+    }
     return recalled(model.predict(X_test), y_test), model.n_parameters_, notes
 
 
