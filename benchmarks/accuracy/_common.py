@@ -89,10 +89,8 @@ def over_seeds(name: str, seeds: int, run: Callable[[int], tuple[float, int, dic
         result.scores.append(score)
         result.notes.append(notes)
         said = ", ".join(f"{key} {value:.4g}" for key, value in notes.items() if not isinstance(value, list))
-        print(
-            f"   {name}, seed {seed}: {score:.4g} ({result.seconds[-1]:.0f} s, {result.processor_seconds[-1]:.0f} s at work) {said}",
-            flush=True,
-        )
+        took = f"{result.seconds[-1]:.0f} s, {result.processor_seconds[-1]:.0f} s at work"
+        print(f"   {name}, seed {seed}: {score:.4g} ({took}) {said}", flush=True)
     return result
 
 
