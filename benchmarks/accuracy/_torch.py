@@ -27,8 +27,9 @@ def lstm_units(gru_units: int, n_inputs: int, n_outputs: int) -> int:
 class Network(torch.nn.Module):
     """One layer and a linear head with grukit's default initial weights; the LSTM's forget gates begin open, bias 1.
 
-    Dropout falls on the layer's inputs, recurrent dropout on the states that enter the recurrent products; one mask for all
-    steps of a sequence. PyTorch's layers have no recurrent dropout: training with it runs a step at a time.
+    Dropout falls on the inputs of the layer and of the head; recurrent dropout on the states that enter the recurrent
+    products, one mask for all steps of a sequence. PyTorch's layers have no such option: training with it runs a step at a
+    time.
     """
 
     def __init__(self, kind: str, units: int, n_inputs: int, n_outputs: int, recipe: Recipe):
@@ -49,11 +50,10 @@ class Network(torch.nn.Module):
 
     def forward(self, x: Any) -> Any:
         """Outputs (B, T, K)."""
-        if self.training and self.recipe.dropout:
-            x = x * functional.dropout(torch.ones(len(x), 1, x.shape[2]), self.recipe.dropout)
-        if self.training and self.recipe.recurrent_dropout:
-            return self.head(self._with_recurrent_dropout(x))
-        return self.head(self.layer(x)[0])
+        x = functional.dropout(x, self.recipe.dropout, self.training)
+        thinned = self.training and self.recipe.recurrent_dropout > 0
+        states = self._with_recurrent_dropout(x) if thinned else self.layer(x)[0]
+        return self.head(functional.dropout(states, self.recipe.dropout, self.training))
 
     def _with_recurrent_dropout(self, x: Any) -> Any:
         layer, h = self.layer, torch.zeros(len(x), self.units)

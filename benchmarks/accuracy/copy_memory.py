@@ -57,8 +57,9 @@ def with_chrono_biases(model: Any, X: Any, y: Any, seed: int) -> Any:
     )  # makes the net, moves nothing
     weights, units = model.weights_, options["hidden_layer_sizes"]
     keep = chrono_biases(units, X.shape[1], seed)
-    # The second block belongs to the update gate z. The GRU keeps a share z of its state, the dual-state cells 1 - z.
-    weights["bias_ih_l0"][units : 2 * units] = -keep if options["cell"].startswith("dual") else keep
+    # The second block belongs to the update gate z. The GRU keeps a share z of its state, the unit with two states 1 - z.
+    name, sign = ("bias_l0", -1) if options["cell"].startswith("dual") else ("bias_ih_l0", 1)
+    weights[name][units : 2 * units] = sign * keep
     model.weights_ = weights
     return model.set_params(**options | {"warm_start": True})
 
