@@ -78,8 +78,8 @@ def rows_of_table(results: dict[int, dict[str, Result]]) -> list[list[str]]:
     for n_steps, by_name in results.items():
         rows.append([str(n_steps), "always 1, the mean", "", f"{NAIVE:.3f}", "", ""])
         for name, error in PUBLISHED.get(n_steps, {}).items():
-            rows.append([str(n_steps), name, "up to 70,000", f"{error:.2g}", "", ""])
-        rows += [[str(n_steps), name, *result.cells(".2g")] for name, result in by_name.items()]
+            rows.append([str(n_steps), name, "up to 70,000", f"{error:.3g}", "", ""])
+        rows += [[str(n_steps), name, *result.cells(".1e")] for name, result in by_name.items()]
     return rows
 
 

@@ -101,7 +101,7 @@ def main() -> None:
         results, starts = compare(task, args.cells, args)
         content["results"][task], content["initial gradient flow"][task] = results, starts
         adds = task.startswith("adding")
-        score, form, naive = ("test MSE", ".2g", ["always 1", "", "0.17"]) if adds else RECALLED
+        score, form, naive = ("test MSE", ".1e", ["always 1", "", "0.17"]) if adds else RECALLED
         header = [task, "parameters", f"{score}, median", "range", "seconds of a run"]
         tables.append(table(header, [[*naive, "", ""], *([name, *r.cells(form)] for name, r in results.items())]))
         if adds:
