@@ -2,7 +2,7 @@
 
     python benchmarks/accuracy/cells.py [--tasks adding-50 adding-200 copy-50] [--cells gru ...] [--seeds 3] [--write]
 
-The adding problem on a fifth of the sequences of adding.py, and copy memory as in copy_memory.py on a quarter of them. For the
+The adding problem on a fifth of the sequences of adding.py, and copy memory as in copy_memory.py on a third of them. For the
 adding problem also the gradient flow, before and after training: the norm of dLoss/dh so many steps before the end, divided
 by the norm at the end, on 50 test sequences of seed 0.
 """
@@ -18,7 +18,7 @@ from _timing import limit
 
 CELLS = ["gru", "gru_reset_before", "dual_state", "dual_state_basic"]
 TASKS = ["adding-50", "adding-200", "copy-50"]
-SEQUENCES = {"adding": 10_000, "copy": 5_000}
+SEQUENCES = {"adding": 10_000, "copy": 10_000}
 RECALLED = "symbols recalled", ".1%", ["chance", "", "12.5%"]
 SIZES = {"adding": (2, 1, False), "copy": (10, 9, True)}  # inputs, outputs, an output at every step
 
