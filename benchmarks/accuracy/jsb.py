@@ -138,7 +138,8 @@ def main() -> None:
     }
     naive = {"each key by its frequency": marginals(split), "each key by its last frame": markov(split)}
     rows = [[name, "", f"{figure:.2f}", "", ""] for name, figure in naive.items()]
-    rows += [[name, "up to 300,000", f"{figure:.2f}", "", ""] for name, figure in PUBLISHED.items()]
+    for name, figure in PUBLISHED.items():
+        rows.append([name, "up to 300,000" if "Bai" in name else "", f"{figure:.2f}", "", ""])
     rows += [[name, *result.cells(".3f")] for name, result in results.items()]
     header = ["JSB Chorales", "parameters", "nats a frame, test, median", "range", "seconds of a run"]
     note = f"{recipe.epochs} epochs, {args.seeds} seed(s), one thread. The epoch is selected on the validation songs."
