@@ -53,9 +53,30 @@ def main() -> None:
         mean, decay = result["results"]["mean"], result["results"]["decay"]
         naive = f"{statistics.median(mean['scores']):.4f} (mean)"
         rows.append(line("40 % removed, unexplained variance, GRU-D", naive, "", decay, ".4f"))
-    header = ["task", "naive", "published", "grukit, median", "range over seeds", "parameters"]
+    text = table(["task", "naive", "published", "grukit, median", "range over seeds", "parameters"], rows)
     note = "Published: Bai, Kolter and Koltun (2018), Table 1. One thread. "
-    report("accuracy", f"{table(header, rows)}\n\n{note}{'; '.join(sorted(machines))}.", args.write)
+    report("accuracy", f"{text}\n\n{note}{'; '.join(sorted(machines))}.", args.write)
+    if result := saved("cells"):
+        report("cells", cells_table(result), args.write)
+
+
+def cells_table(result: dict[str, Any]) -> str:
+    """The cells side by side, all of about as many parameters."""
+    tasks = {
+        "adding-50": ("adding, T = 50, MSE", ".1e"),
+        "adding-200": ("adding, T = 200, MSE", ".1e"),
+        "copy-50": ("copy, T = 50, recalled", ".0%"),
+    }
+    names = {key.split(",")[0]: None for task in tasks for key in result["results"][task]}
+    rows = []
+    for name in names:
+        row = [f"`{name}`"]
+        for task, (_, form) in tasks.items():
+            own = find(result["results"][task], f"{name},")
+            row.append(format(statistics.median(own["scores"]), form))
+        rows.append(row)
+    header = ["cell, about 3,500 parameters, small budget", *(title for title, _ in tasks.values())]
+    return f"{table(header, rows)}\n\nMedians of 3 seeds. {result['machine']}."
 
 
 def find(results: Any, *words: str) -> dict[str, Any]:

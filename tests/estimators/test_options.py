@@ -52,7 +52,9 @@ def test_a_bidirectional_prediction_agrees_with_two_passes(cell):
 def test_one_batch_can_be_learnt_by_heart():
     settings = {**SMALL, "hidden_layer_sizes": 16, "max_iter": 300, "learning_rate_init": 0.02}
     for cell in ("dual_state", "gru"):
-        model = GRURegressor(**settings, cell=cell, bidirectional=True, initial_state="learned").fit(X[:16], Y[:16])
+        # float64, which other tests compile too: this cell takes 20 s
+        model = GRURegressor(**settings, cell=cell, bidirectional=True, initial_state="learned", dtype="float64")
+        model.fit(X[:16], Y[:16])
         assert model.loss_ < 0.01 * model.loss_curve_[0], cell
 
 
@@ -86,12 +88,11 @@ def test_streams_need_one_direction_and_predictors_no_index():
             serve()
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_stream_of_the_unit_with_two_states(dtype):
-    model = GRURegressor(**SMALL, cell="dual_state", initial_state="learned", dtype=dtype).fit(X, Y)
+def test_a_stream_of_the_unit_with_two_states():
+    model = GRURegressor(**SMALL, cell="dual_state", initial_state="learned", dtype="float64").fit(X, Y)
     expected, stream = model.predict(X[:6]), model.stream()
     for i, row in enumerate(X[:3].to_numpy()):
-        np.testing.assert_allclose(stream.step(row), expected.iloc[i], rtol=1e-5 if dtype == "float32" else 1e-12)
+        np.testing.assert_allclose(stream.step(row), expected.iloc[i], rtol=1e-12)
     state = stream.state
     assert state[0].shape == (3, 1, 5)
     there = model.stream()

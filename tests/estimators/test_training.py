@@ -415,7 +415,15 @@ def test_ctrl_c_keeps_the_best_weights_and_says_so(tiny, hourly, early_stopping)
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_real_ctrl_c_is_heard_at_any_moment(tiny, hourly, n_jobs):
-    X = hourly(400)
+    # A shell that runs the tests in the background tells them to ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        interrupt_fits(tiny, hourly(400), n_jobs)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def interrupt_fits(tiny, X, n_jobs):
     for seconds in (0.01, 0.03, 0.05):
         interrupt = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
 

@@ -5,7 +5,7 @@ import pytest
 import reference
 
 from grukit.engines import select_engine
-from grukit.model import CELLS, NetworkSpec, initialize, network_forward
+from grukit.model import NetworkSpec, initialize, network_forward
 from grukit.train import LOSSES, Problem, predict
 
 KERNELS = select_engine("cpu").kernels
@@ -157,11 +157,12 @@ def test_a_prediction_has_the_same_bits_alone_and_in_company(sizes):
     np.testing.assert_array_equal(predict(KERNELS, spec, parameters, moved), everything[shuffled])
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("per_step", [False, True])
 @pytest.mark.parametrize("options", [{}, {"bidirectional": True, "learned_state": True}], ids=["plain", "options"])
-@pytest.mark.parametrize("cell", [cell for cell in CELLS if cell != "dual_state_basic"])
-def test_predictions_agree_with_the_forward_pass(cell, options, per_step, dtype):
+@pytest.mark.parametrize(("cell", "dtype"), [
+    ("gru", "float32"), ("gru", "float64"), ("gru_reset_before", "float64"), ("dual_state", "float64"),
+])  # fmt: skip
+def test_predictions_agree_with_the_forward_pass(cell, dtype, options, per_step):
     """Two loops of their own: the forward pass keeps what the backward pass needs, prediction keeps nothing."""
     data = samples(n=40, per_step=per_step, dtype=dtype)
     spec = NetworkSpec(cell, 2, (3, 4), 2, per_step, **options)

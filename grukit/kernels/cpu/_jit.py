@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from numba import njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
 
 from grukit.kernels.scalar import FASTMATH
 
@@ -45,6 +47,32 @@ def _apart(_typing: Any) -> Any:
 
 # Called in a function, it keeps LLVM from pasting it into its callers: for what is called in many places and takes no time.
 apart: Any = intrinsic(_apart)
+
+
+def _view(_typing: Any, source: Any, _at: Any, shape: Any) -> Any:
+    if not (isinstance(source, types.Array) and source.layout == "C"):
+        return None  # numba's word for no such signature
+    viewed = types.Array(source.dtype, len(shape), "C")
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        array, at, shape = arguments
+        data = builder.gep(context.make_array(source)(context, builder, array).data, [at])
+        itemsize = context.get_constant(types.intp, context.get_abi_sizeof(context.get_value_type(source.dtype)))
+        lengths = cgutils.unpack_tuple(builder, shape)
+        strides = [itemsize]
+        for length in reversed(lengths[1:]):
+            strides.insert(0, builder.mul(strides[0], length))
+        out = context.make_array(viewed)(context, builder)
+        populate_array(out, data=data, shape=lengths, strides=strides, itemsize=itemsize, meminfo=None)
+        return out._getvalue()
+
+    return viewed(source, types.intp, types.UniTuple(types.intp, len(shape))), generate
+
+
+# ``view(source, at, shape)``: the numbers of a C-contiguous array from number ``at`` on, as an array of another shape. Where
+# slicing and reshaping do the same, they check, count references and take LLVM many times as long. Nothing is checked, and
+# the source must outlive the view.
+view: Any = intrinsic(_view)
 
 
 def _key_by_sources(cache: Any) -> None:

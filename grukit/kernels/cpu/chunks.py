@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import inlined, inner, kernel
+from grukit.kernels.cpu._jit import inlined, inner, kernel, view
 from grukit.kernels.cpu.decay import last_seen
 from grukit.kernels.cpu.layout import UNITS, n_columns, work_size
 from grukit.kernels.cpu.network import initial_states, network_backward, network_forward
@@ -94,8 +94,8 @@ def outputs_of_chunk(network: Any, parameters: Any, samples: Any, chunk: Any, wo
     D, K = n_columns(network), network.layers[-1, UNITS]
     n_outputs = T * B if network.per_step else B
     lengths = np.empty(B, np.int64)
-    x = work[: T * B * D].reshape(T, B, D)
-    outputs = work[x.size : x.size + n_outputs * K].reshape(n_outputs, K)
+    x = view(work, 0, (T, B, D))
+    outputs = view(work, x.size, (n_outputs, K))
     rest = work[x.size + n_outputs * K :]
     gather(network, samples, chunk, x, lengths)
     initial_states(network, parameters, rest, T, B)
@@ -205,7 +205,7 @@ def gradients_of_batch(
     n_slots = count_slots(batch.size, loss.rows)
     scale = 1.0 / total_weight(network, samples, batch)
     work = storage.work[thread]
-    nowhere = work[:0].reshape(0, 1, 1)
+    nowhere = view(work, 0, (0, 1, 1))
     for slot in range(thread, n_slots, team):
         total = 0.0
         if storage.slots.shape[0] > 0:

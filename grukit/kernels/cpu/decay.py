@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import inner
+from grukit.kernels.cpu._jit import inner, view
 from grukit.kernels.cpu.layout import DECAY, INPUTS, UNITS
 from grukit.kernels.scalar import ONE, ZERO
 
@@ -37,7 +37,7 @@ def decay_weights(network: Any, parameters: Any) -> Any:
     return Decay(
         parameters[at : at + n],
         parameters[at + n : state],
-        parameters[state : state + H * n].reshape(H, n),
+        view(parameters, state, (H, n)),
         parameters[state + H * n : state + H * n + H],
     )
 

@@ -6,7 +6,7 @@ step wait for one another.
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import inlined, inner
+from grukit.kernels.cpu._jit import inlined, inner, view
 from grukit.kernels.cpu.products import (
     add,
     add_outer_products,
@@ -47,15 +47,15 @@ def dual_state_forward(x: Any, weights: Any, damped: bool, cache: Any, rows: Any
         scratch[5 * H * H : H * (5 * H + 3 * D)],
         scratch[H * (5 * H + 3 * D) :],
     )
-    entered, part = rest[: B * H].reshape(B, H), rest[B * H :]
+    entered, part = view(rest, 0, (B, H)), rest[B * H :]
     for block in range(5):
         pack(weights.w_hh[block * H : (block + 1) * H].T, width, packed[block * H * H : (block + 1) * H * H])
     pack(weights.w_ih.T, H, packed_ih)
     for gate in range(3):
-        own = packed_ih[gate * D * H : (gate + 1) * D * H].reshape(D, H)
+        own = view(packed_ih, gate * D * H, (D, H))
         bias = weights.b_ih[gate * H : (gate + 1) * H]
-        affine(x.reshape(T * B, D), own, bias, gates[gate].reshape(T * B, H))
-    products = rows[: 3 * B * H].reshape(3, B, H)
+        affine(view(x, 0, (T * B, D)), own, bias, view(gates, gate * T * B * H, (T * B, H)))
+    products = view(rows, 0, (3, B, H))
     b_c, b_h = weights.b_ih[3 * H : 4 * H], weights.b_ih[4 * H :]
     for t in range(T):
         times(h[t], mask, entered)
@@ -102,7 +102,7 @@ def dual_state_backward(
     pack(weights.w_hh[: 3 * H], width_3, packed[: 3 * H * H])
     pack(weights.w_hh[3 * H : 4 * H], width, packed[3 * H * H : 4 * H * H])
     pack(weights.w_hh[4 * H :], width, packed[4 * H * H :])
-    d_gates, d_product, part = rows[: 3 * B * H].reshape(B, 3 * H), rest[: B * H].reshape(B, H), rest[B * H :]
+    d_gates, d_product, part = view(rows, 0, (B, 3 * H)), view(rest, 0, (B, H)), rest[B * H :]
     for t in range(T - 1, -1, -1):
         _output_backward(t, d_states, damped, cache, d_gates)
         product_packed(gates[K, t], packed[4 * H * H :], width, part, d_product)
@@ -119,10 +119,10 @@ def dual_state_backward(
     planes, h = (R, Z, OUT, U, K), cache.h[:T]
     for block, entered in ((0, h), (1, h), (2, h), (3, gates[A]), (4, gates[G])):
         own = slice(block * H, (block + 1) * H)
-        d_plane = gates[planes[block]].reshape(T * B, H)
+        d_plane = view(gates, planes[block] * T * B * H, (T * B, H))
         row_sums(d_plane, part[:H])
         add(part[:H], d_weights.b_ih[own])
-        add_outer_products(d_plane, entered.reshape(T * B, H), scratch, d_weights.w_hh[own])
+        add_outer_products(d_plane, view(entered, 0, (T * B, H)), scratch, d_weights.w_hh[own])
     input_gradients(x, (R, Z, OUT), weights, gates, scratch, d_x, d_weights)
 
 
@@ -201,9 +201,9 @@ def dual_state_steps(x: Any, lengths: Any, weights: Any, damped: bool, states: A
     H = h.shape[1]
     size = B * H
     together = steps_together(T, 3 * size)
-    projected, rest = work[: together * 3 * size].reshape(together, B, 3 * H), work[together * 3 * size :]
-    gates, rest = rest[: 3 * size].reshape(B, 3 * H), rest[3 * size :]
-    entered, rows = rest[:size].reshape(B, H), rest[size : 2 * size].reshape(B, H)
+    projected, rest = view(work, 0, (together, B, 3 * H)), work[together * 3 * size :]
+    gates, rest = view(rest, 0, (B, 3 * H)), rest[3 * size :]
+    entered, rows = view(rest, 0, (B, H)), view(rest, size, (B, H))
     part = rest[2 * size :]
     w_gates, w_c, w_h = weights.w_hh[: 3 * H * H], weights.w_hh[3 * H * H : 4 * H * H], weights.w_hh[4 * H * H :]
     width_3, width = step_width(B, H, 3 * H, w_gates), step_width(B, H, H, w_c)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import inlined, inner
+from grukit.kernels.cpu._jit import inlined, inner, view
 from grukit.kernels.cpu.products import clear, copy, multiply, pack, panel_width, product_packed, step_width
 from grukit.kernels.cpu.recurrent import (
     PROJECTED,
@@ -41,14 +41,14 @@ def gru_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, ro
     size = B * H
     width = panel_width(B, H, H)
     packed, packed_ih, rest = scratch[: 3 * H * H], scratch[3 * H * H : 3 * H * (H + D)], scratch[3 * H * (H + D) :]
-    q_bias, thinned, part = rest[:size], rest[size : 2 * size].reshape(B, H), rest[2 * size :]
+    q_bias, thinned, part = rest[:size], view(rest, size, (B, H)), rest[2 * size :]
     for gate in range(3):
         pack(weights.w_hh[gate * H : (gate + 1) * H].T, width, packed[gate * H * H : (gate + 1) * H * H])
     pack(weights.w_ih.T, H, packed_ih)
     for i in range(size):
         q_bias[i] = weights.b_hh[2 * H + i % H]
     biases = joint_biases(weights, 2)
-    products = rows[: 3 * size].reshape(3, B, H)
+    products = view(rows, 0, (3, B, H))
     shortest = lengths.min()
     together = max(1, PROJECTED // (4 * size))
     for t in range(T):
@@ -64,9 +64,9 @@ def gru_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, ro
             times(previous, cache.mask, entered)
         for gate in range(3):
             product_packed(entered, packed[gate * H * H : (gate + 1) * H * H], width, part, products[gate])
-        flat = gates.reshape(4, T, size)
+        flat = view(gates, 0, (4, T, size))
         _gru_step_forward(
-            rows[: 3 * size].reshape(3, size), q_bias, previous.reshape(size), flat, t, h[t + 1].reshape(size)
+            view(rows, 0, (3, size)), q_bias, view(previous, 0, (size,)), flat, t, view(h, (t + 1) * size, (size,))
         )
         if t >= shortest:
             for b in range(B):
@@ -120,19 +120,19 @@ def gru_backward(
     packed, through, part = scratch[: 3 * H * H], scratch[3 * H * H : 3 * H * H + B * H], scratch[3 * H * H + B * H :]
     pack(weights.w_hh, width, packed)
     previous = decay[1] if decay.shape[0] > 0 else h[:T]
-    clear(through.reshape(B, H))
-    d, side = d_h.reshape(B * H), rows[: 3 * B * H].reshape(B, 3 * H)
+    clear(view(through, 0, (B, H)))
+    d, side = view(d_h, 0, (B * H,)), view(rows, 0, (B, 3 * H))
     for t in range(T - 1, -1, -1):
-        _gru_step_backward(d_states, previous[t].reshape(B * H), gates.reshape(4, T, B * H), t, through, d)
+        _gru_step_backward(d_states, view(previous, t * B * H, (B * H,)), view(gates, 0, (4, T, B * H)), t, through, d)
         for gate, plane in ((0, R), (1, Z), (2, Q)):
             for b in range(B):
                 for j in range(H):
                     side[b, gate * H + j] = gates[plane, t, b, j]
-        product_packed(side, packed, width, part, through.reshape(B, H))
+        product_packed(side, packed, width, part, view(through, 0, (B, H)))
         if masked:
-            times(through.reshape(B, H), mask, through.reshape(B, H))
+            times(view(through, 0, (B, H)), mask, view(through, 0, (B, H)))
         if decay.shape[0] > 0:
-            decay_step_backward(h[t], decay[0, t], d_h, through.reshape(B, H))
+            decay_step_backward(h[t], decay[0, t], d_h, view(through, 0, (B, H)))
     for i in range(B * H):
         d[i] += through[i]
     if masked:
@@ -146,7 +146,7 @@ def _gru_step_backward(d_states: Any, h_previous: Any, gates: Any, t: int, throu
     r, z, q, n = gates[R, t], gates[Z, t], gates[Q, t], gates[N, t]
     size = d.size
     if d_states.shape[0] > 0:
-        outside = d_states[t].reshape(size)
+        outside = view(d_states, t * size, (size,))
         for i in range(size):
             d[i] += outside[i]
             outside[i] = d[i] + through[i]
@@ -183,8 +183,8 @@ def gru_steps(x: Any, lengths: Any, weights: Any, decay: Any, h: Any, outputs: A
     T, B, _ = x.shape
     H = h.shape[1]
     together = steps_together(T, 3 * B * H)
-    projected, rest = work[: together * 3 * B * H].reshape(together, B, 3 * H), work[together * 3 * B * H :]
-    rows, part = rest[: 3 * B * H].reshape(B, 3 * H), rest[3 * B * H :]
+    projected, rest = view(work, 0, (together, B, 3 * H)), work[together * 3 * B * H :]
+    rows, part = view(rest, 0, (B, 3 * H)), rest[3 * B * H :]
     width = step_width(B, H, 3 * H, weights.w_hh)
     for t in range(T):
         if t % together == 0:

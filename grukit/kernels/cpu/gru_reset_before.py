@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import inlined, inner
+from grukit.kernels.cpu._jit import inlined, inner, view
 from grukit.kernels.cpu.products import clear, copy, multiply, pack, panel_width, product_packed, step_width
 from grukit.kernels.cpu.recurrent import (
     PROJECTED,
@@ -36,12 +36,12 @@ def gru_reset_before_forward(
     T, B, H = gates.shape[1:]
     biases = joint_biases(weights, 3)
     size = B * H
-    rows_rz, rows_n = rows[: 2 * size].reshape(B, 2 * H), rows[2 * size : 3 * size].reshape(B, H)
+    rows_rz, rows_n = view(rows, 0, (B, 2 * H)), view(rows, 2 * size, (B, H))
     D = x.shape[2]
     width_rz, width_n = panel_width(B, H, 2 * H), panel_width(B, H, H)
     packed_rz, packed_n = scratch[: 2 * H * H], scratch[2 * H * H : 3 * H * H]
     packed_ih, rest = scratch[3 * H * H : 3 * H * (H + D)], scratch[3 * H * (H + D) :]
-    thinned, part = rest[:size].reshape(B, H), rest[size:]
+    thinned, part = view(rest, 0, (B, H)), rest[size:]
     pack(weights.w_ih.T, H, packed_ih)
     together = max(1, PROJECTED // (4 * size))
     pack(weights.w_hh[: 2 * H].T, width_rz, packed_rz)
@@ -86,8 +86,8 @@ def gru_reset_before_backward(
     packed_rz, packed_n = scratch[: 2 * H * H], scratch[2 * H * H : 3 * H * H]
     pack(weights.w_hh[: 2 * H], width_rz, packed_rz)
     pack(weights.w_hh[2 * H :], width_n, packed_n)
-    rows_rz, d_reset = rows[: 2 * B * H].reshape(B, 2 * H), rows[2 * B * H : 3 * B * H].reshape(B, H)
-    through = scratch[3 * H * H : 3 * H * H + B * H].reshape(B, H)
+    rows_rz, d_reset = view(rows, 0, (B, 2 * H)), view(rows, 2 * B * H, (B, H))
+    through = view(scratch, 3 * H * H, (B, H))
     part = scratch[3 * H * H + B * H :]
     previous = decay[1] if decay.shape[0] > 0 else h[:T]
     clear(through)
@@ -139,9 +139,9 @@ def gru_reset_before_steps(x: Any, lengths: Any, weights: Any, decay: Any, h: An
     H = h.shape[1]
     size = B * H
     together = steps_together(T, 3 * size)
-    projected, rest = work[: together * 3 * size].reshape(together, B, 3 * H), work[together * 3 * size :]
-    rows, reset = rest[: 2 * size].reshape(B, 2 * H), rest[2 * size : 3 * size].reshape(B, H)
-    rows_n, part = rest[3 * size : 4 * size].reshape(B, H), rest[4 * size :]
+    projected, rest = view(work, 0, (together, B, 3 * H)), work[together * 3 * size :]
+    rows, reset = view(rest, 0, (B, 2 * H)), view(rest, 2 * size, (B, H))
+    rows_n, part = view(rest, 3 * size, (B, H)), rest[4 * size :]
     w_rz, w_n = weights.w_hh[: 2 * H * H], weights.w_hh[2 * H * H :]
     width_rz, width_n = step_width(B, H, 2 * H, w_rz), step_width(B, H, H, w_n)
     for t in range(T):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import inlined, inner, kernel
+from grukit.kernels.cpu._jit import inlined, inner, kernel, view
 from grukit.kernels.cpu.cells import layer_steps, pack_recurrent
 from grukit.kernels.cpu.chunks import gather
 from grukit.kernels.cpu.decay import decay_forward
@@ -139,26 +139,26 @@ def network_steps(network: Any, packed: Any, x: Any, lengths: Any, states: Any, 
     n_layers = (layers.shape[0] - 1) // directions
     size = _handed_size(network, T, B)
     rest = work[2 * size :]
-    below, decay, at = x, rest[:0].reshape(0, B, layers[0, UNITS]), 0
+    below, decay, at = x, view(rest, 0, (0, B, layers[0, UNITS])), 0
     if network.decay:
         D, H = layers[0, INPUTS], layers[0, UNITS]
-        below, rest = rest[: T * B * D].reshape(T, B, D), rest[T * B * D :]
-        decay, rest = rest[: T * B * H].reshape(T, B, H), rest[T * B * H :]
+        below, rest = view(rest, 0, (T, B, D)), rest[T * B * D :]
+        decay, rest = view(rest, 0, (T, B, H)), rest[T * B * H :]
         decay_forward(network, packed, x, lengths, below, decay)
     for index in range(n_layers):
         whole = network.per_step or index < n_layers - 1
         H = layers[directions * index, UNITS]
         steps = T if whole else 1
         start = size * (index % 2)
-        out = work[start : start + steps * B * directions * H].reshape(steps, B, directions * H)
+        out = view(work, start, (steps, B, directions * H))
         for direction in range(directions):
-            own = states[at : at + n_states * B * H].reshape(n_states, B, H)
+            own = view(states, at, (n_states, B, H))
             at += n_states * B * H
             source, written, scratch = below, out, rest
             if network.bidirectional:
-                written, scratch = rest[: T * B * H].reshape(T, B, H), rest[T * B * H :]
+                written, scratch = view(rest, 0, (T, B, H)), rest[T * B * H :]
             if direction:
-                source, scratch = scratch[: below.size].reshape(below.shape), scratch[below.size :]
+                source, scratch = view(scratch, 0, below.shape), scratch[below.size :]
                 turn(below, lengths, source)
             weights = _packed_layer(network, packed, directions * index + direction)
             layer_steps(network, source, lengths, weights, decay, own, written if whole else written[:0], scratch)
@@ -193,11 +193,11 @@ def predict_chunks(
         for b in range(size):
             chunk[b] = first + b
             T = max(T, samples.lengths[first + b])
-        x, inner_rest = rest[: T * rows * D].reshape(T, rows, D), rest[T * rows * D :]
+        x, inner_rest = view(rest, 0, (T, rows, D)), rest[T * rows * D :]
         gather(network, samples, chunk[:size], x, lengths)
         begin_states(network, packed, rows, states)
         read = network_steps(network, packed, x, lengths, states, inner_rest[rows * K :])
-        out = inner_rest[: rows * K].reshape(rows, K)
+        out = view(inner_rest, 0, (rows, K))
         for t in range(read.shape[0]):
             linear_forward(read[t], weight, bias, out)
             for b in range(size):

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba.extending import overload
 
-from grukit.kernels.cpu._jit import apart, inner, kernel
+from grukit.kernels.cpu._jit import apart, inner, kernel, view
 
 # Columns of the layer table: a row for each direction of each layer, then the head. The head has inputs, outputs, the
 # offset of its weight (W_IH) and of its bias (B_IH). -1: there is no such parameter; a cell with one bias has no B_HH, H_0
@@ -124,8 +124,8 @@ def layer_weights(network: Any, parameters: Any, layer: Any) -> Any:
     """Named views of one direction of a layer in the flat vector (of parameters or of their gradients)."""
     apart()
     D, H, blocks = layer[INPUTS], layer[UNITS], cell_storage(network).blocks
-    w_ih = parameters[layer[W_IH] : layer[W_IH] + 3 * H * D].reshape(3 * H, D)
-    w_hh = parameters[layer[W_HH] : layer[W_HH] + blocks * H * H].reshape(blocks * H, H)
+    w_ih = view(parameters, layer[W_IH], (3 * H, D))
+    w_hh = view(parameters, layer[W_HH], (blocks * H, H))
     b_ih = parameters[layer[B_IH] : layer[B_IH] + blocks * H]
     b_hh = parameters[layer[B_HH] : layer[B_HH] + (3 * H if blocks == 3 else 0)]
     return Weights(w_ih, w_hh, b_ih, b_hh)
@@ -136,7 +136,7 @@ def head_weights(parameters: Any, head: Any) -> Any:
     """The head's weight (K, H) and bias (K,), views of the flat vector."""
     apart()
     H, K = head[INPUTS], head[UNITS]
-    weight = parameters[head[W_IH] : head[W_IH] + K * H].reshape(K, H)
+    weight = view(parameters, head[W_IH], (K, H))
     return weight, parameters[head[B_IH] : head[B_IH] + K]
 
 
@@ -201,21 +201,21 @@ def layer_cache(network: Any, work: Any, row: int, T: int, B: int) -> Any:
     cell = cell_storage(network)
     n = B * H
     memory = cell.memory * (T + 1) * n
-    h = work[at : at + (T + 1) * n].reshape(T + 1, B, H)
+    h = view(work, at, (T + 1, B, H))
     at += (T + 1) * n
-    c = work[at : at + memory].reshape(cell.memory * (T + 1), B, H)
+    c = view(work, at, (cell.memory * (T + 1), B, H))
     at += memory
-    gates = work[at : at + cell.planes * T * n].reshape(cell.planes, T, B, H)
+    gates = view(work, at, (cell.planes, T, B, H))
     at += cell.planes * T * n
-    d_states = work[at : at + T * n].reshape(T, B, H)
+    d_states = view(work, at, (T, B, H))
     at += T * n
-    d_h = work[at : at + n].reshape(B, H)
-    d_c = work[at + n : at + n + cell.memory * n].reshape(cell.memory * B, H)
+    d_h = view(work, at, (B, H))
+    d_c = view(work, at + n, (cell.memory * B, H))
     at += n + cell.memory * n
-    mask = work[at : at + n].reshape(B, H)
+    mask = view(work, at, (B, H))
     at += n
     planes = _decay_planes(network, row)
-    return Cache(h, c, gates, d_states, d_h, d_c, mask, work[at : at + planes * T * n].reshape(planes, T, B, H))
+    return Cache(h, c, gates, d_states, d_h, d_c, mask, view(work, at, (planes, T, B, H)))
 
 
 @inner
@@ -236,7 +236,7 @@ def handed(network: Any, work: Any, index: int, T: int, B: int) -> Any:
     layers = network.layers
     at = _caches_size(network, layers.shape[0] - 1, T, B) + _handed_size(network, index, T, B)
     units = layers[(index + 1) * n_directions(network), INPUTS]
-    return work[at : at + T * B * units].reshape(T, B, units)
+    return view(work, at, (T, B, units))
 
 
 @inner
@@ -249,7 +249,7 @@ def decayed_inputs(network: Any, work: Any, T: int, B: int) -> Any:
     """What the first layer hears where missing values decay, (T, B, D)."""
     n_rows = network.layers.shape[0] - 1
     at = _caches_size(network, n_rows, T, B) + _handed_size(network, n_rows // n_directions(network), T, B)
-    return work[at : at + _decayed_size(network, T, B)].reshape(T, B, network.layers[0, INPUTS])
+    return view(work, at, (T, B, network.layers[0, INPUTS]))
 
 
 @inner

@@ -7,7 +7,7 @@ or read at each row's own end does it read a copy, ``handed``.
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import apart, inlined, inner, kernel
+from grukit.kernels.cpu._jit import apart, inlined, inner, kernel, view
 from grukit.kernels.cpu.cells import final_output, final_output_backward, layer_backward, layer_forward, layer_output
 from grukit.kernels.cpu.decay import decay_backward, decay_forward
 from grukit.kernels.cpu.directions import add_turned, join, part, turn
@@ -80,7 +80,7 @@ def network_forward(network: Any, parameters: Any, x: Any, lengths: Any, samples
             cache = layer_cache(network, work, row, T, B)
             source = below
             if direction:
-                source = shared.turned[: below.size].reshape(below.shape)
+                source = view(shared.turned, 0, below.shape)
                 turn(below, lengths, source)
             draw_mask(network, row, samples, cache.mask)
             weights = layer_weights(network, parameters, network.layers[row])
@@ -88,7 +88,7 @@ def network_forward(network: Any, parameters: Any, x: Any, lengths: Any, samples
         below = _hand_up(network, work, index, lengths, T, B)
     weight, bias = head_weights(parameters, network.layers[-1])
     drop_inputs(network, n_layers, samples, below)
-    linear_forward(below.reshape(outputs.shape[0], below.shape[2]), weight, bias, outputs)
+    linear_forward(view(below, 0, (outputs.shape[0], below.shape[2])), weight, bias, outputs)
 
 
 @inner
@@ -141,14 +141,14 @@ def network_backward(
         cache = layer_cache(network, work, row, T, B)
         clear(cache.d_h)
         clear(cache.d_c)
-    flat = top.reshape(d_outputs.shape[0], top.shape[2])
-    linear_backward(d_outputs, flat, weight, d_top.reshape(flat.shape), d_weight, d_bias)
+    flat = view(top, 0, (d_outputs.shape[0], top.shape[2]))
+    linear_backward(d_outputs, flat, weight, view(d_top, 0, flat.shape), d_weight, d_bias)
     drop_inputs(network, n_layers, samples, d_top)
     for index in range(n_layers - 1, -1, -1):
         below, d_below = x, d_x
         if network.decay and index == 0:
             below = decayed_inputs(network, work, T, B)
-            d_below = shared.d_handed[: below.size].reshape(below.shape)
+            d_below = view(shared.d_handed, 0, below.shape)
         if index > 0:
             below = _handed_up(network, work, index - 1, T, B)
             d_below = _gradient_of_handed(network, shared, work, index - 1, T, B)
@@ -158,9 +158,9 @@ def network_backward(
             cache = layer_cache(network, work, row, T, B)
             source, d_source = below, d_below
             if direction:
-                source = shared.turned[: below.size].reshape(below.shape)
+                source = view(shared.turned, 0, below.shape)
                 turn(below, lengths, source)
-                d_source = shared.d_turned[: d_below.size].reshape(d_below.shape)
+                d_source = view(shared.d_turned, 0, d_below.shape)
             # The top layer of a network with one output a sequence may hear from its last state alone.
             last_only = not network.per_step and index == n_layers - 1 and cache.c.shape[0] == 0
             d_states = cache.d_states[:0] if last_only else cache.d_states
@@ -173,7 +173,7 @@ def network_backward(
                 _initial_states_backward(cache, network.layers[row, H_0], d_parameters)
         drop_inputs(network, index, samples, d_below)
     if network.decay:
-        d_inputs = shared.d_handed[: T * B * network.layers[0, INPUTS]].reshape(T, B, network.layers[0, INPUTS])
+        d_inputs = view(shared.d_handed, 0, (T, B, network.layers[0, INPUTS]))
         d_state = layer_cache(network, work, 0, T, B).decay[0]
         decay_backward(network, parameters, x, lengths, d_inputs, d_state, d_x, d_parameters)
 
@@ -202,9 +202,9 @@ def _gradient_of_handed(network: Any, shared: Any, work: Any, index: int, T: int
     if hands_copies(network):
         units = network.layers[directions * (index + 1), INPUTS]
         steps = T if whole else 1
-        return shared.d_handed[: steps * B * units].reshape(steps, B, units)
+        return view(shared.d_handed, 0, (steps, B, units))
     cache = layer_cache(network, work, index, T, B)
-    return cache.d_states if whole else cache.d_h.reshape(1, B, cache.d_h.shape[1])
+    return cache.d_states if whole else view(cache.d_h, 0, (1, B, cache.d_h.shape[1]))
 
 
 @inner

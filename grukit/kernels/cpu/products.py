@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import inner
+from grukit.kernels.cpu._jit import inner, view
 from grukit.kernels.scalar import ZERO
 
 SMALL_PRODUCT = 1_000_000
@@ -62,7 +62,7 @@ def affine(a: Any, b: Any, bias: Any, out: Any) -> None:
 def add_product(a: Any, b: Any, scratch: Any, out: Any) -> None:
     """Add a (m, k) b (k, n) to out (m, n); m n of ``scratch`` are used."""
     m, n = out.shape
-    added = scratch[: m * n].reshape(m, n)
+    added = view(scratch, 0, (m, n))
     product(a, b, added)
     for i in range(m):
         for j in range(n):
@@ -73,7 +73,7 @@ def add_product(a: Any, b: Any, scratch: Any, out: Any) -> None:
 def add_outer_products(a: Any, b: Any, scratch: Any, out: Any) -> None:
     """Add a^T b to out (m, n): the outer products of the rows of a (k, m) and b (k, n), summed. Uses m n of ``scratch``."""
     m, n = out.shape
-    added = scratch[: m * n].reshape(m, n)
+    added = view(scratch, 0, (m, n))
     step = _piece(a.shape[0], m * n)
     for start in range(0, a.shape[0], step):
         np.dot(a[start : start + step].T, b[start : start + step], added)
@@ -136,7 +136,7 @@ def pack(factor: Any, width: int, packed: Any) -> None:
     k, n = factor.shape
     for left in range(0, n, width):
         w = min(width, n - left)
-        panel = packed[k * left : k * (left + w)].reshape(k, w)
+        panel = view(packed, k * left, (k, w))
         for i in range(k):
             for j in range(w):
                 panel[i, j] = factor[i, left + j]
@@ -148,12 +148,12 @@ def product_packed(a: Any, packed: Any, width: int, part: Any, out: Any) -> None
     m, k = a.shape
     n = out.shape[1]
     if width == n:
-        np.dot(a, packed[: k * n].reshape(k, n), out)
+        np.dot(a, view(packed, 0, (k, n)), out)
         return
     for left in range(0, n, width):
         w = min(width, n - left)
-        columns = part[: m * w].reshape(m, w)
-        np.dot(a, packed[k * left : k * (left + w)].reshape(k, w), columns)
+        columns = view(part, 0, (m, w))
+        np.dot(a, view(packed, k * left, (k, w)), columns)
         for i in range(m):
             for j in range(w):
                 out[i, left + j] = columns[i, j]
@@ -184,7 +184,7 @@ def step_width(rows: int, k: int, n: int, like: Any) -> int:
 def multiply(a: Any, packed: Any, width: int, part: Any, out: Any) -> None:
     """Write a (m, k) times a factor (k, n), packed with :func:`step_width`, into out (m, n)."""
     if _own_product(a.shape[0], packed):
-        _multiply_rows(a, packed.reshape(a.shape[1], out.shape[1]), out)
+        _multiply_rows(a, view(packed, 0, (a.shape[1], out.shape[1])), out)
     else:
         product_packed(a, packed, width, part, out)
 

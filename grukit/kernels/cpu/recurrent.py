@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import inlined, inner
+from grukit.kernels.cpu._jit import inlined, inner, view
 from grukit.kernels.cpu.products import (
     add,
     add_outer_products,
@@ -34,10 +34,10 @@ def project_inputs(x: Any, packed: Any, biases: Any, first: int, last: int, gate
     _, B, D = x.shape
     H = gates.shape[3]
     n = (last - first) * B
-    rows = x[first:last].reshape(n, D)
+    rows = view(x, first * B * D, (n, D))
     for gate, plane in ((0, R), (1, Z), (2, N)):
-        w_t = packed[gate * D * H : (gate + 1) * D * H].reshape(D, H)
-        affine(rows, w_t, biases[gate], gates[plane, first:last].reshape(n, H))
+        w_t = view(packed, gate * D * H, (D, H))
+        affine(rows, w_t, biases[gate], view(gates, (plane * gates.shape[1] + first) * B * H, (n, H)))
 
 
 @inner
@@ -137,11 +137,11 @@ def layer_gradients(
     sums = np.empty(H, gates.dtype)
     for gate, plane in ((0, R), (1, Z), (2, N)):
         own = slice(gate * H, (gate + 1) * H)
-        d_recurrent, taken = gates[plane].reshape(T * B, H), h_previous.reshape(T * B, H)
+        d_recurrent, taken = view(gates, plane * T * B * H, (T * B, H)), view(h_previous, 0, (T * B, H))
         row_sums(d_recurrent, sums)
         add(sums, d_weights.b_ih[own])
         if gate == 2:
-            d_recurrent, taken = gates[recurrent].reshape(T * B, H), entered.reshape(T * B, H)
+            d_recurrent, taken = view(gates, recurrent * T * B * H, (T * B, H)), view(entered, 0, (T * B, H))
             row_sums(d_recurrent, sums)
         add(sums, d_weights.b_hh[own])
         add_outer_products(d_recurrent, taken, scratch, d_weights.w_hh[own])
@@ -153,12 +153,12 @@ def input_gradients(x: Any, planes: Any, weights: Any, gates: Any, scratch: Any,
     """Gradients of the input weights and, where wanted, d_x, from the gradients of three gates in ``planes`` of ``gates``."""
     T, B, D = x.shape
     H = gates.shape[3]
-    inputs = x.reshape(T * B, D)
+    inputs = view(x, 0, (T * B, D))
     for gate in range(3):
         own = slice(gate * H, (gate + 1) * H)
-        d_input = gates[planes[gate]].reshape(T * B, H)
+        d_input = view(gates, planes[gate] * T * B * H, (T * B, H))
         add_outer_products(d_input, inputs, scratch, d_weights.w_ih[own])
         if d_x.shape[0] > 0 and gate == 0:
-            product(d_input, weights.w_ih[own], d_x.reshape(T * B, D))
+            product(d_input, weights.w_ih[own], view(d_x, 0, (T * B, D)))
         elif d_x.shape[0] > 0:
-            add_product(d_input, weights.w_ih[own], scratch, d_x.reshape(T * B, D))
+            add_product(d_input, weights.w_ih[own], scratch, view(d_x, 0, (T * B, D)))

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from grukit.kernels.cpu._jit import kernel
+from grukit.kernels.cpu._jit import kernel, view
 from grukit.kernels.cpu.inference import inference_work_size, network_steps
 from grukit.kernels.cpu.layout import INPUTS, head_weights
 from grukit.kernels.cpu.linear import linear_forward
@@ -47,7 +47,7 @@ def serve_windows(network: Any, served: Any, x: Any, states: Any, work: Any, out
     """
     T, B, _ = x.shape
     D = network.layers[0, INPUTS]
-    inputs, rest = work[: T * B * D].reshape(T, B, D), work[T * B * D :]
+    inputs, rest = view(work, 0, (T, B, D)), work[T * B * D :]
     lengths = np.full(B, T)
     _standardize(x, served.mean, served.scale, served.flagged, inputs)
     read = network_steps(network, served.packed, inputs, lengths, states, rest)
