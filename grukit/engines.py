@@ -45,7 +45,6 @@ def select_engine(device: str, spec: Any = None, n_steps: int = 0, required: boo
         has no backward pass, a third of them. "auto" takes the GPU where they, times the network's weights, are enough.
     required : bool, default=True
         Whether "cuda" must be had. False, for predictions of a fitted model, which open anywhere: the CPU where it cannot.
-
     lacks : str, default=""
         What else the GPU's kernels have not, if anything.
 

@@ -6,7 +6,7 @@ from grukit.data.history import history_frame
 from grukit.data.indexes import choose_rows, feature_columns, lag_index, sample_index, step_index
 from grukit.data.labels import Classes, as_labels, read_labels
 from grukit.data.links import log_probability_of
-from grukit.data.missing import encode_inputs, fit_inputs, sequences_with_time, time_since
+from grukit.data.missing import encode_inputs, fit_inputs, sequences_with_time, time_between, time_kind, time_since
 from grukit.data.probabilities import as_probabilities
 from grukit.data.samples import ALL_ALIKE, Samples, select_samples
 from grukit.data.scaling import Scaler
@@ -47,6 +47,8 @@ __all__ = [
     "sequences_with_time",
     "step_index",
     "tail_of",
+    "time_between",
+    "time_kind",
     "time_since",
     "to_output",
     "windows",

@@ -95,11 +95,15 @@ def select_samples(
         training, held_out = split_in_time(len(everything), validation_fraction, window, table)
         held_out = held_out[samples.weights[held_out] > 0]
         if len(held_out) == 0:
-            raise ValueError("sample_weight is zero for every validation sample; at least one must be positive.")
+            raise ValueError(
+                "No validation sample has a target and a positive weight: sample_weight is zero, or y missing, for all."
+            )
         validation = samples.take(held_out, samples.weights[held_out])
     training = training[samples.weights[training] > 0]
     if len(training) == 0:
-        raise ValueError("sample_weight is zero for every training sample; at least one must be positive.")
+        raise ValueError(
+            "No training sample has a target and a positive weight: sample_weight is zero, or y missing, for all."
+        )
     chosen = samples.take(training, samples.weights[training])
     if fold and samples.sequences.exchangeable:
         chosen = chosen.take(*fold_duplicates(chosen.sequences, chosen.targets, samples.per_step, chosen.weights))

@@ -44,6 +44,7 @@ class TargetForm:
             Where there is no such output, or None leaves a choice.
         """
         names = range(self.n_outputs) if self.names is None else list(self.names)
+        names = names[len(names) - self.n_outputs :]  # one output decides between two classes, for the second
         if output is None and self.n_outputs == 1:
             return 0
         if output is None or output not in names:

@@ -18,6 +18,8 @@ from grukit.data import (
     read_sequences,
     read_table,
     sequences_with_time,
+    time_between,
+    time_kind,
     time_since,
     windows,
 )
@@ -35,7 +37,7 @@ class Work:
 def read_X(estimator: Any, X: Any, reset: bool, context: Any = None) -> Work:
     """Check X and cut it into samples; ``context`` as in ``predict``. With ``reset``, what later calls must agree with."""
     if reset:
-        estimator._window, estimator._missing = estimator.window, estimator.missing
+        estimator._window, estimator._missing, estimator._time_kind = estimator.window, estimator.missing, None
     kind = "sequences" if is_sequences(X) else "rows" if estimator._window is None else "table"
     if reset:
         estimator._input_kind = kind
@@ -49,13 +51,13 @@ def read_X(estimator: Any, X: Any, reset: bool, context: Any = None) -> Work:
     if kind == "sequences":
         sequences, columns = read_sequences(X, estimator._missing != "error")
         _check_features(estimator, sequences.values.shape[1], columns, reset)
-        return Work(_timed(estimator, sequences, X), None, {})
+        return Work(_timed(estimator, sequences, X, reset), None, {})
     check_columns(X)
     values = validate_data(estimator, X, dtype=(np.float64, np.float32), ensure_all_finite=False, reset=reset)
     _check_values(estimator, values, X, "Input X")
     if kind == "rows":
-        return Work(_timed(estimator, independent_rows(np.ascontiguousarray(values)), X), None, {})
-    table = _read_table(estimator, values, X)
+        return Work(_timed(estimator, independent_rows(np.ascontiguousarray(values)), X, reset), None, {})
+    table = _read_table(estimator, values, X, reset)
     before = _context_of(estimator, table, context)
     return Work(windows(table, estimator._window, before), table, before)
 
@@ -86,11 +88,21 @@ def _context_of(estimator: Any, table: Table, context: Any) -> dict[tuple[Any, .
     if isinstance(context, str):
         if context != "auto":
             raise ValueError(f"context must be 'auto', None, or a table of earlier rows; got {context!r}.")
-        return continuation(estimator._tail, table)
-    check_columns(context, "context")
-    values = validate_data(estimator, context, dtype=(np.float64, np.float32), ensure_all_finite=False, reset=False)
-    _check_values(estimator, values, context, "context")
-    return given_context(_read_table(estimator, values, context), table, estimator._window)
+        rows = continuation(estimator._tail, table)
+        last = {key: estimator._tail.times[key][0] for key in rows}
+    else:
+        check_columns(context, "context")
+        values = validate_data(estimator, context, dtype=(np.float64, np.float32), ensure_all_finite=False, reset=False)
+        _check_values(estimator, values, context, "context")
+        history = _read_table(estimator, values, context)
+        rows = given_context(history, table, estimator._window)
+        ends = zip(history.keys, history.offsets[1:], strict=True)
+        last = {} if history.times is None else {key: history.times[end - 1] for key, end in ends if key in rows}
+    if estimator._missing == "decay" and table.times is not None:
+        for key, time in last.items():
+            start = table.offsets[table.keys.index(key)]
+            table.values[start, -1] = time_between(time, table.times[start])
+    return rows
 
 
 def _check_values(estimator: Any, values: np.ndarray, X: Any, what: str) -> None:
@@ -98,15 +110,32 @@ def _check_values(estimator: Any, values: np.ndarray, X: Any, what: str) -> None
     check_finite(values, what, columns, index, allow_nan=estimator._missing != "error")
 
 
-def _read_table(estimator: Any, values: np.ndarray, X: Any) -> Table:
+def _read_table(estimator: Any, values: np.ndarray, X: Any, reset: bool = False) -> Table:
     """The table, with the time since the row before as a last column where missing values decay."""
     table = read_table(values, X)
     if estimator._missing != "decay":
         return table
+    _check_time_kind(estimator, [table.times], reset)
     series = [slice(*table.offsets[s : s + 2]) for s in range(len(table.keys))]
     since = [time_since(None if table.times is None else table.times[s], s.stop - s.start) for s in series]
     return replace(table, values=np.column_stack([table.values, np.concatenate(since)]))
 
 
-def _timed(estimator: Any, sequences: Sequences, X: Any) -> Sequences:
-    return sequences_with_time(sequences, X) if estimator._missing == "decay" else sequences
+def _timed(estimator: Any, sequences: Sequences, X: Any, reset: bool) -> Sequences:
+    if estimator._missing != "decay":
+        return sequences
+    _check_time_kind(estimator, [getattr(x, "index", None) for x in X] if isinstance(X, list | tuple) else [], reset)
+    return sequences_with_time(sequences, X)
+
+
+def _check_time_kind(estimator: Any, indexes: list[Any], reset: bool) -> None:
+    """Raise where an index counts in another kind of number than that of ``fit``."""
+    for kind in {time_kind(index) for index in indexes} - {None}:
+        if reset and estimator._time_kind is None:
+            estimator._time_kind = kind
+        if kind != estimator._time_kind:
+            before = "told no time" if estimator._time_kind is None else f"told a {estimator._time_kind}"
+            raise ValueError(
+                f"With missing='decay' the index tells how long ago a value was seen. In fit it {before}; "
+                f"here it tells a {kind}."
+            )

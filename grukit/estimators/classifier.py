@@ -59,7 +59,7 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
     missing : {"error", "mask", "decay"}, default="error"
         What NaN in X means. "mask": the training mean stands in, and a second input tells that the value is missing.
         "decay": GRU-D (Che et al. 2018); the last value seen decays to the mean, and the state decays, at learned rates, with
-        the time since; the index tells the time. Not for streams, the other cells or both directions.
+        the time since; the index tells the time. Not for predictors, streams, the other cells or both directions.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes by label, which the weights of the samples, or of single steps, are multiplied with; a class
         that is left out weighs 1. "balanced": n / (number of classes * n of the class), n counting all that ``fit`` is
@@ -108,7 +108,8 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
     warm_start : bool, default=False
         Go on from the weights, moments and scaling of the last fit.
     device : {"auto", "cpu", "cuda"}, default="auto"
-        Where to compute. This version has kernels for the CPU only.
+        Where to compute. "auto" takes an NVIDIA GPU where there is one and the batches are large enough to pay. Its kernels
+        are for the GRU cells, the losses of regression, and none of the options above but ``missing="mask"``.
     dtype : {"float32", "float64"}, default="float32"
         Type of weights and computations.
     n_jobs : int or None, default=None
@@ -117,7 +118,7 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
         Each is called after every epoch with its record, a dict with the keys of ``history_``; one that returns True stops
         training.
     random_state : int, RandomState instance or None, default=None
-        Initial weights and order of the samples.
+        Initial weights, order of the samples, dropout.
     verbose : bool or int, default=False
         Show a progress bar.
 
@@ -147,7 +148,7 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
     weights_ : dict of ndarray
         Copies of the weights, under the names and layouts of ``torch.nn.GRU.state_dict()``: ``weight_ih_l{k}`` (3H, D),
         ``weight_hh_l{k}`` (3H, H), ``bias_ih_l{k}``, ``bias_hh_l{k}`` (3H,), blocks r, z, n; ``head.weight`` (K, H),
-        ``head.bias`` (K,). They act on standardised data and give log odds. Assigning a dict checks and sets them.
+        ``head.bias`` (K,). Both directions, other cells and options add names, see ``grukit.model.NetworkSpec.shapes``. They act on standardised data and give log odds. Assigning a dict checks and sets them.
     n_parameters_ : int
         Numbers in ``weights_``.
     device_ : str

@@ -45,7 +45,7 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
     missing : {"error", "mask", "decay"}, default="error"
         What NaN in X means. "mask": the training mean stands in, and a second input tells that the value is missing.
         "decay": GRU-D (Che et al. 2018); the last value seen decays to the mean, and the state decays, at learned rates, with
-        the time since; the index tells the time. Not for streams, the other cells or both directions.
+        the time since; the index tells the time. Not for predictors, streams, the other cells or both directions.
     loss : {"squared_error", "absolute_error", "huber", "quantile", "poisson"}, default="squared_error"
         What is minimised, a mean over samples and outputs: (p - y)^2; abs(p - y); Huber's loss; the pinball loss of
         ``quantile``; exp(p) - y p, where predictions are exp(p) and y must not be negative.
@@ -98,7 +98,8 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
     warm_start : bool, default=False
         Go on from the weights, moments and scaling of the last fit.
     device : {"auto", "cpu", "cuda"}, default="auto"
-        Where to compute. "auto" takes an NVIDIA GPU where there is one and the batches are large enough to pay.
+        Where to compute. "auto" takes an NVIDIA GPU where there is one and the batches are large enough to pay. Its kernels
+        are for the GRU cells, the losses of regression, and none of the options above but ``missing="mask"``.
     dtype : {"float32", "float64"}, default="float32"
         Type of weights and computations.
     n_jobs : int or None, default=None
@@ -107,7 +108,7 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         Each is called after every epoch with its record, a dict with the keys of ``history_``; one that returns True stops
         training.
     random_state : int, RandomState instance or None, default=None
-        Initial weights and order of the samples.
+        Initial weights, order of the samples, dropout.
     verbose : bool or int, default=False
         Show a progress bar.
 
@@ -135,7 +136,7 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
     weights_ : dict of ndarray
         Copies of the weights, under the names and layouts of ``torch.nn.GRU.state_dict()``: ``weight_ih_l{k}`` (3H, D),
         ``weight_hh_l{k}`` (3H, H), ``bias_ih_l{k}``, ``bias_hh_l{k}`` (3H,), blocks r, z, n; ``head.weight`` (K, H),
-        ``head.bias`` (K,). They act on standardised data. Assigning a dict checks and sets them.
+        ``head.bias`` (K,). Both directions, other cells and options add names, see ``grukit.model.NetworkSpec.shapes``. They act on standardised data. Assigning a dict checks and sets them.
     n_parameters_ : int
         Numbers in ``weights_``.
     device_ : str
@@ -336,6 +337,8 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Coefficient of determination R^2 of ``predict(X)``; with a target at every step, over all steps.
 
+        Rows, or steps, with a missing target are left out where ``missing`` allows them.
+
         Parameters
         ----------
         X, y, sample_weight
@@ -348,10 +351,15 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
             sample_weight = None if sample_weight is None else np.repeat(sample_weight, lengths)
             y = np.concatenate([np.asarray(piece) for piece in y])
             predictions = np.concatenate([np.asarray(piece) for piece in predictions])
+        y, predictions = np.asarray(y, dtype=np.float64), np.asarray(predictions)
+        seen = ~np.isnan(y.reshape(len(y), -1)).any(axis=1)
+        if self._missing != "error" and not seen.all():
+            y, predictions = y[seen], predictions[seen]
+            sample_weight = None if sample_weight is None else np.asarray(sample_weight)[seen]
         return r2_score(y, predictions, sample_weight=sample_weight)
 
     def _read_y(self, y: Any, work: Work, X: Any, first: bool, classes: Any) -> tuple[np.ndarray, TargetForm]:
-        targets, form = read_targets(y, work.sequences, X, allow_nan=self.missing != "error")
+        targets, form = read_targets(y, work.sequences, X, allow_nan=self._missing != "error")
         if self.loss == "poisson" and (targets < 0).any():
             raise ValueError(f"loss='poisson' needs y >= 0; the smallest value is {np.nanmin(targets):g}.")
         return targets, form

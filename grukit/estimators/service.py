@@ -31,7 +31,8 @@ class _Server:
         self._network = self.spec.for_kernels(kernels)
         packed = kernels.aligned_empty(parameters.shape, parameters.dtype)
         kernels.pack_network(self._network, self.parameters, self.rows, packed)
-        self._served = kernels.Served(packed, self.x_scaler.mean, self.x_scaler.scale, self.missing == "mask")
+        mean, scale = (np.require(a, requirements=["C", "W"]) for a in (self.x_scaler.mean, self.x_scaler.scale))
+        self._served = kernels.Served(packed, mean, scale, self.missing == "mask")
         self._begin = np.empty(kernels.states_size(self._network, self.rows), parameters.dtype)
         kernels.begin_states(self._network, packed, self.rows, self._begin)
         self._own = threading.local()  # each thread's workspace, which takes as long to get as a small network to run
@@ -73,7 +74,8 @@ class Predictor:
     """Predictions of windows, without the checks of ``predict``: a call takes microseconds.
 
     Made by ``model.predictor()``; later changes of the model do not reach it. It may be used from several threads at once,
-    and releases the GIL while it computes. NaN in a window gives NaN.
+    and releases the GIL while it computes. NaN gives NaN, unless the model has
+    ``missing="mask"``.
 
     Parameters
     ----------
@@ -185,7 +187,8 @@ class Stream:
         Parameters
         ----------
         x : array of shape (n_features,), or (n_series, n_features)
-            The step's features, in the units that the model was fitted with. NaN is an error: it would stay in the state.
+            The step's features, in the units that the model was fitted with. NaN is an error, unless the model has
+            ``missing="mask"``: it would stay in the state.
 
         Returns
         -------

@@ -35,7 +35,8 @@ def gradient_flow(model: Any, X: Any, y: Any, context: Any = "auto") -> pd.DataF
         Index "distance": 0 is the state after a sample's last step, 1 the one before it. Columns "layer": 0, 1, ... Values:
         the Euclidean norm, over the units, of the gradient of a sample's own loss (the mean over its outputs, and over its
         steps where there is a target at every step), mean over the samples that are long enough. The loss is the one that
-        training sees: of standardised targets if ``standardize``. States have no unit.
+        training sees, without weights: of standardised targets if ``standardize``. Samples without a target are left out.
+        States have no unit.
 
     Raises
     ------
@@ -70,7 +71,7 @@ def gradient_flow(model: Any, X: Any, y: Any, context: Any = "auto") -> pd.DataF
     targets = _targets(subject, X, y)
     n_layers, longest = len(subject.spec.hidden_layer_sizes), int(subject.sequences.lengths.max())
     sums, counts = np.zeros((longest, n_layers)), np.zeros(longest)
-    for batch in subject.batches():
+    for batch in subject.batches(_with_targets(subject, targets)):
         distance = (batch.lengths - 1 - np.arange(len(batch.x))[:, None])[batch.within]
         counts += np.bincount(distance, minlength=longest)
         for k, d_h in enumerate(_state_gradients(subject, batch, targets)):
@@ -121,8 +122,18 @@ def _loss_gradient(subject: Subject, batch: Batch, targets: np.ndarray, outputs:
     own = targets[subject.sequences.starts[samples[sequences]] + steps]
     d_outputs = np.zeros_like(outputs)
     slopes = _loss_derivative(subject.model, outputs[steps, sequences], own)
-    d_outputs[steps, sequences] = slopes / batch.lengths[sequences, None]
+    seen = ~np.isnan(own).all(axis=1)
+    n_seen = np.bincount(sequences, seen, minlength=len(samples))
+    d_outputs[steps, sequences] = slopes / n_seen[sequences, None]
     return d_outputs
+
+
+def _with_targets(subject: Subject, targets: np.ndarray) -> np.ndarray:
+    """Numbers of the samples that have any target."""
+    seen = ~np.isnan(targets).all(axis=1)
+    if subject.spec.per_step:
+        seen = np.logical_or.reduceat(seen, subject.sequences.starts)
+    return np.flatnonzero(seen)
 
 
 def _loss_derivative(model: Any, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -138,4 +149,5 @@ def _loss_derivative(model: Any, outputs: np.ndarray, targets: np.ndarray) -> np
     kind, parameter = LOSSES[objective.loss], np.float64(objective.parameter)
     # Scalars of NumPy's: with Python's own, the float32 constants of the kernels would round the result to float32.
     slopes = [loss_derivative(kind, p, y, parameter) for p, y in zip(outputs.flat, targets.flat, strict=True)]
-    return np.where(np.isnan(targets), 0.0, np.reshape(slopes, outputs.shape)) / outputs.shape[1]
+    seen = ~np.isnan(targets)
+    return np.where(seen, np.reshape(slopes, outputs.shape), 0.0) / np.maximum(seen.sum(axis=1, keepdims=True), 1)

@@ -43,7 +43,8 @@ def saliency(
         Rows of X, as in ``X.loc[rows]``, or numbers of sequences, whose predictions are explained; they still see the rows
         before them. None: all.
     output : label or int, default=None
-        Column of y whose prediction is explained, by its name, or its number where y was an array. None: the only one.
+        Column of y, or class, whose output is explained, by its name, or its number where y was an array; of two classes
+        the second. None: the only one.
     baseline : float, or array or Series of shape (n_features,), default=None
         For "integrated": the input that stands for absence, in X's units, at every step. None: the means of the training
         data where the model standardises, otherwise 0.
@@ -136,7 +137,7 @@ def _missing(subject: Subject, x: np.ndarray) -> np.ndarray:
 def _integrated(subject: Subject, batch: Batch, k: int, origin: np.ndarray, n_steps: int) -> np.ndarray:
     """The way from the origin (D,) to x, times the mean gradient on it: the integral by the midpoint rule."""
     way = np.zeros_like(batch.x)
-    way[:, :, : len(origin)] = batch.x[:, :, : len(origin)] - origin
+    way[:, :, : len(origin)] = np.where(_missing(subject, batch.x), 0.0, batch.x[:, :, : len(origin)] - origin)
     total = np.zeros_like(way[:, :, : len(origin)])
     for step in range(n_steps):
         total += _gradient(subject, batch.x - (1 - (step + 0.5) / n_steps) * way, batch.lengths, k)

@@ -66,6 +66,11 @@ class NetworkSpec:
     recurrent_dropout: float = 0.0
     decay: bool = False
 
+    def __post_init__(self) -> None:
+        """Raise for what the kernels do not have."""
+        if self.decay and (self.bidirectional or CELLS[self.cell].n_states > 1 or self.n_inputs % 2):
+            raise ValueError("decay needs a GRU in one direction, and two inputs a feature.")
+
     @property
     def n_columns(self) -> int:
         """Numbers a step that the network is given: n_inputs, or, of half as many features, three each."""
@@ -173,7 +178,8 @@ class NetworkSpec:
             bidirectional=self.bidirectional,
             decay=self.decay,
             dropout=dropout,
-            layers=self.layer_table,
+            # A table that joblib maps from a file is read-only, which Numba would compile everything for anew.
+            layers=np.require(self.layer_table, requirements=["C", "W"]),
             **cell.options,
         )
 

@@ -6,6 +6,7 @@ import pytest
 import reference
 
 from grukit import GRUClassifier, GRURegressor
+from grukit.model import NetworkSpec
 
 RNG = np.random.default_rng(0)
 HOURS = pd.date_range("2024-01-01", periods=60, freq="h")
@@ -178,7 +179,7 @@ def test_decay_agrees_with_the_reference_on_an_irregular_index(kind):
         "hours": pd.DatetimeIndex(HOURS[0] + pd.to_timedelta(places, unit="h"), tz="Europe/Berlin"),
         "days": pd.to_timedelta(places, unit="D"),
         "numbers": pd.Index(places * 0.5),
-        "periods": pd.PeriodIndex.from_ordinals(places, freq="M"),
+        "periods": pd.PeriodIndex.from_ordinals(places, freq="h"),
     }[kind]
     y = pd.Series(Y.to_numpy(), index=gaps.index)
     model = GRURegressor(**SMALL, missing="decay", dtype="float64").fit(gaps, y)
@@ -236,8 +237,73 @@ def test_what_is_missing_must_be_asked_for():
         GRURegressor(**SMALL).fit(X, Y.mask(Y > 5))
 
 
-def test_a_column_that_is_never_seen_changes_nothing():
-    empty = X.assign(c=np.nan)
-    model = GRURegressor(**SMALL, missing="mask").fit(empty, Y)
-    assert np.isfinite(model.predict(empty)).all()
-    np.testing.assert_array_equal(model.predict(empty), model.predict(empty.assign(c=np.nan)))
+def test_a_column_without_any_value_is_an_error():
+    for missing in ("mask", "decay"):
+        with pytest.raises(ValueError, match="X: column 'c' has no value in the training part"):
+            GRURegressor(**SMALL, missing=missing).fit(X.assign(c=np.nan), Y)
+    with pytest.raises(ValueError, match="y: column 'z' has no value"):
+        GRURegressor(**SMALL, missing="mask").fit(X, pd.DataFrame({"y": Y, "z": np.nan}))
+    with pytest.raises(ValueError, match="No training sample has a target"):
+        GRURegressor(**SMALL, missing="mask").fit(X, Y * np.nan)
+
+
+def test_the_unit_of_the_index_makes_no_difference():
+    gaps = with_gaps(X)
+    model = GRURegressor(**SMALL, missing="decay", dtype="float64").fit(gaps, Y)
+    expected = model.predict(gaps, context=None)
+    for index in (HOURS.as_unit("s"), HOURS.as_unit("ms"), HOURS.to_period("h"), HOURS - HOURS[0]):
+        found = model.predict(gaps.set_axis(index), context=None)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+    with pytest.raises(ValueError, match="In fit it told a time; here it tells a number"):
+        model.predict(gaps.reset_index(drop=True), context=None)
+    with pytest.raises(ValueError, match="In fit it told no time; here it tells a time"):
+        GRURegressor(**SMALL, missing="decay").fit(gaps.to_numpy(), Y.to_numpy()).predict([gaps])
+
+
+def test_the_time_between_history_and_the_first_row_counts():
+    gaps = with_gaps(X)
+    model = GRURegressor(**SMALL, missing="decay", dtype="float64").fit(gaps, Y)
+    history, later = gaps[:30], gaps[40:]  # ten hours without a row between them
+    expected = model.predict(pd.concat([history, later]), context=None)[30:]
+    np.testing.assert_allclose(model.predict(later, context=history), expected, rtol=1e-12)
+
+
+def test_missing_targets_have_no_say_in_the_score():
+    gone = np.arange(60) % 3 == 0
+    model = GRURegressor(**SMALL, missing="mask").fit(X, Y.mask(gone))
+    assert model.score(X, Y.mask(gone)) == pytest.approx(model.score(X, Y, sample_weight=~gone), rel=1e-9)
+    frames, targets = [X[:5], X[5:12]], [Y[:5].to_numpy(), Y[5:12].mask(gone[5:12]).to_numpy()]
+    model = GRURegressor(**SMALL, missing="mask").fit(frames, targets)
+    assert np.isfinite(model.score(frames, targets))
+
+
+def test_a_partly_missing_target_counts_by_what_is_seen():
+    """The loss of a row is the mean over the numbers that are there."""
+    two = pd.DataFrame({"y": Y, "z": Y})
+    half = two.mask(np.arange(60)[:, None] % 2 == np.array([[0, 2]]))  # y of every other row
+    settings = {
+        **SMALL,
+        "max_iter": 1,
+        "learning_rate_init": 1e-12,
+        "standardize": False,
+        "missing": "mask",
+        "batch_size": 60,
+    }
+    losses = [GRURegressor(**settings).fit(X, y) for y in (two, half)]
+    each = [((m.predict(X) - two) ** 2).to_numpy() for m in losses]
+    assert losses[0].loss_ == pytest.approx(each[0].mean(), rel=1e-5)
+    seen = half.notna().to_numpy()
+    assert losses[1].loss_ == pytest.approx((np.where(seen, each[1], 0).sum(1) / seen.sum(1)).mean(), rel=1e-5)
+
+
+def test_networks_that_the_kernels_do_not_have():
+    for changes in ({"bidirectional": True}, {"cell": "dual_state"}, {"n_inputs": 3}):
+        with pytest.raises(ValueError, match="decay needs a GRU in one direction"):
+            NetworkSpec(
+                **{"cell": "gru", "n_inputs": 4, "hidden_layer_sizes": (2,), "n_outputs": 1, "decay": True, **changes}
+            )
+
+
+def test_a_new_stream_of_the_unit_with_two_states_begins_at_zero():
+    model = GRURegressor(**SMALL, cell="dual_state", dtype="float64").fit(X, Y)
+    assert not any(layer.any() for _ in range(20) for layer in model.stream(5).state)

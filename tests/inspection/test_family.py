@@ -90,3 +90,30 @@ def test_a_bidirectional_model_has_no_one_end():
     model = GRURegressor(**SETTINGS, bidirectional=True).fit(SEQUENCES, [1.0, 2.0, 4.0])
     with pytest.raises(ValueError, match="no one distance from the end"):
         gradient_flow(model, SEQUENCES, [1.0, 2.0, 4.0])
+
+
+def test_integrated_parts_add_up_where_values_are_missing():
+    model = GRURegressor(**SETTINGS, missing="mask").fit(GAPS, [1.0, 2.0, 4.0])
+    parts = saliency(model, GAPS, method="integrated", baseline=2.0, n_steps=400)
+    for i, x in enumerate(GAPS):
+        baseline = np.where(np.isnan(x), np.nan, 2.0)
+        difference = model.predict([x])[0] - model.predict([baseline])[0]
+        assert parts.loc[i].sum().sum() == pytest.approx(difference, rel=1e-4)
+        np.testing.assert_array_equal(np.isnan(parts.loc[i]), np.isnan(x))
+
+
+def test_the_class_that_is_explained():
+    frames = [pd.DataFrame(x, columns=["a", "b"]) for x in SEQUENCES]
+    model = GRUClassifier(**SETTINGS).fit(frames, pd.Series(["no", "yes", "yes"]))
+    pd.testing.assert_frame_equal(saliency(model, frames, output="yes"), saliency(model, frames))
+    with pytest.raises(ValueError, match=r"output must be one of \['yes'\]; got 'no'"):
+        saliency(model, frames, output="no")
+
+
+def test_gradient_flow_leaves_out_what_has_no_target():
+    y = [np.array([1.0, np.nan, 2.0, np.nan]), np.full(2, np.nan), np.array([0.0, 1.0, 2.0])]
+    model = GRURegressor(**SETTINGS, missing="mask").fit(SEQUENCES, y)
+    alone = [gradient_flow(model, [SEQUENCES[i]], [y[i]]) for i in (0, 2)]
+    both = gradient_flow(model, SEQUENCES, y)
+    np.testing.assert_allclose(both[:3], (alone[0][:3] + alone[1]) / 2, rtol=1e-12)
+    np.testing.assert_allclose(both[3:], alone[0][3:], rtol=1e-12)

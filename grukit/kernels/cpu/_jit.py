@@ -95,7 +95,8 @@ def kernel(function: Callable[..., Any]) -> Any:
     options: dict[str, Any] = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
     try:
         compiled = njit(cache=True, **options)(function)
-        _key_by_sources(compiled._cache)
+        if hasattr(compiled, "_cache"):  # not with NUMBA_DISABLE_JIT
+            _key_by_sources(compiled._cache)
         return compiled
     except RuntimeError as error:
         if "no locator available" not in str(error):

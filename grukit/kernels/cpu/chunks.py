@@ -143,7 +143,8 @@ def _cross_entropy(target: int, factor: Any, outputs: Any) -> Any:
 def loss_of_chunk(network: Any, samples: Any, chunk: Any, loss: Any, scale: float, outputs: Any) -> float:
     """Weighted sum of the losses of a chunk; ``outputs`` is overwritten by its derivative times ``scale``.
 
-    The loss of one output vector is the mean over its K numbers, or the cross entropy of their softmax.
+    The loss of one output vector is the mean over those of its K numbers whose targets are not missing, or the cross
+    entropy of their softmax.
     """
     dtype = outputs.dtype.type
     K = outputs.shape[1]
@@ -159,11 +160,14 @@ def loss_of_chunk(network: Any, samples: Any, chunk: Any, loss: Any, scale: floa
         if loss.kind == CROSS_ENTROPY:
             total += weight * _cross_entropy(int(target[0]), dtype(weight * scale), outputs[row])
             continue
-        weight /= K
+        seen = 0
+        for k in range(K):
+            seen += 0 if np.isnan(target[k]) else 1
+        weight /= max(seen, 1)
         factor = dtype(weight * scale)
         for k in range(K):
             p = outputs[row, k]
-            if np.isnan(target[k]):  # missing: counts as met
+            if np.isnan(target[k]):
                 outputs[row, k] = ZERO
                 continue
             total += weight * loss_value(loss.kind, p, target[k], parameter)

@@ -85,15 +85,16 @@ def states_size(network: Any, rows: int) -> int:
 def begin_states(network: Any, packed: Any, rows: int, states: Any) -> None:
     """Write the states before the first step, learned or zero, into states (states_size,)."""
     at = 0
-    memory = cell_storage(network).memory
+    cell = cell_storage(network)
     for row in range(network.layers.shape[0] - 1):
         H, learned = network.layers[row, UNITS], network.layers[row, H_0]
-        for state in range(1 + memory):
+        for state in range(cell.states):
+            begins = learned >= 0 and state <= cell.memory  # the third state of the unit with two is its output
             for b in range(rows):
                 for j in range(H):
-                    value = packed[learned + state * H + j] if learned >= 0 else ZERO
+                    value = packed[learned + state * H + j] if begins else ZERO
                     states[at + (state * rows + b) * H + j] = value
-        at += cell_storage(network).states * rows * H
+        at += cell.states * rows * H
 
 
 @inner

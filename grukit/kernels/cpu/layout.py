@@ -194,7 +194,7 @@ def _caches_size(network: Any, n_rows: int, T: int, B: int) -> int:
 
 @kernel
 def layer_cache(network: Any, work: Any, row: int, T: int, B: int) -> Any:
-    """The views of row ``row`` of the layer table in a chunk's workspace."""
+    """The views of row ``row`` of the layer table in a chunk's workspace; from Python, see ``Pass.caches``."""
     apart()
     at = _caches_size(network, row, T, B)
     H = network.layers[row, UNITS]
