@@ -136,7 +136,8 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
     weights_ : dict of ndarray
         Copies of the weights, under the names and layouts of ``torch.nn.GRU.state_dict()``: ``weight_ih_l{k}`` (3H, D),
         ``weight_hh_l{k}`` (3H, H), ``bias_ih_l{k}``, ``bias_hh_l{k}`` (3H,), blocks r, z, n; ``head.weight`` (K, H),
-        ``head.bias`` (K,). Both directions, other cells and options add names, see ``grukit.model.NetworkSpec.shapes``. They act on standardised data. Assigning a dict checks and sets them.
+        ``head.bias`` (K,). Both directions, other cells and options have further names, see
+        ``grukit.model.NetworkSpec.shapes``. They act on standardised data. Assigning a dict checks and sets them.
     n_parameters_ : int
         Numbers in ``weights_``.
     device_ : str
