@@ -144,8 +144,9 @@ class RecurrentEstimator(FittedNetwork, BaseEstimator, metaclass=ABCMeta):
 
     def _check_seen(self, inputs: np.ndarray, targets: np.ndarray) -> None:
         """Raise where a column of X or of y has no value at all to learn from."""
-        names = getattr(self, "feature_names_in_", range(inputs.shape[1]))
-        for what, values, columns in (("X", inputs[:, : len(names)], names), ("y", targets, self._form.names)):
+        D, names = inputs.shape[1] - (self._missing == "decay"), getattr(self, "feature_names_in_", None)
+        names = names if names is not None and len(names) == D else None
+        for what, values, columns in (("X", inputs[:, :D], names), ("y", targets, self._form.names)):
             empty = np.isnan(values).all(axis=0)
             if empty.any():
                 column = int(np.argmax(empty))

@@ -433,7 +433,7 @@ def test_labels_at_every_step_are_checked(sequences, make, words):
         ({0: 1.0, "1": 2.0}, r"class_weight has \['1'\], which are no classes, and leaves out the classes \[1\]"),
         ({0: -1.0, 1: 2.0}, "finite numbers that are not negative"),
         ({0: np.nan, 1: 2.0}, "finite numbers that are not negative"),
-        ({0: 0.0, 1: 0.0}, "zero for every training sample"),
+        ({0: 0.0, 1: 0.0}, "No training sample has a target and a positive weight"),
         ("even", "The 'class_weight' parameter of GRUClassifier must be"),
     ],
 )

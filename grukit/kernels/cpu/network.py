@@ -1,6 +1,6 @@
 """The whole network on one chunk of sequences: stacked recurrent layers and a linear head, forward and backward.
 
-All storage of a chunk is cut from one flat workspace (:mod:`grukit.kernels.cpu.layout`); nothing is allocated in the loops.
+All storage of a chunk is cut from one flat workspace (:mod:`grukit.kernels.cpu.workspace`); nothing is allocated in the loops.
 A layer reads the states of the one below where they lie. Only where they are joined from two directions, thinned by dropout
 or read at each row's own end does it read a copy, ``handed``.
 """
@@ -15,17 +15,19 @@ from grukit.kernels.cpu.dropout import draw_mask, drop_inputs
 from grukit.kernels.cpu.layout import (
     H_0,
     INPUTS,
-    decayed_inputs,
-    handed,
-    hands_copies,
     head_weights,
-    layer_cache,
     layer_weights,
     n_directions,
-    shared_buffers,
 )
 from grukit.kernels.cpu.linear import linear_backward, linear_forward
 from grukit.kernels.cpu.products import clear
+from grukit.kernels.cpu.workspace import (
+    decayed_inputs,
+    handed,
+    hands_copies,
+    layer_cache,
+    shared_buffers,
+)
 from grukit.kernels.scalar import ZERO
 
 
