@@ -83,7 +83,7 @@ def face(kernels):
         "Batches",
         "Optimizer",
         "Samples",
-        *(CELLS[cell] for cell in engines.CUDA_CELLS),
+        *(CELLS[cell].network for cell in engines.CUDA_CELLS),
     ):
         thing = getattr(kernels, name)
         found[name] = str(inspect.signature(thing))

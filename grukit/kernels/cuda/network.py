@@ -103,7 +103,7 @@ class NetworkLaunches:
         return w_ih, w_hh, p[table[B_IH] : table[B_IH] + 3 * H], p[table[B_HH] : table[B_HH] + 3 * H]
 
     def _head(self) -> tuple[Any, Any]:
-        H, K, weight, _, bias, _ = (int(number) for number in self.table[-1])
+        H, K, weight, _, bias = (int(number) for number in self.table[-1, :5])
         return self.parameters[weight : weight + K * H].reshape(K, H), self.parameters[bias : bias + K]
 
     def _forward(self) -> list[Any]:
