@@ -257,7 +257,8 @@ def test_the_unit_of_the_index_makes_no_difference():
     with pytest.raises(ValueError, match="In fit it told a time; here it tells a number"):
         model.predict(gaps.reset_index(drop=True), context=None)
     with pytest.raises(ValueError, match="In fit it told no time; here it tells a time"):
-        GRURegressor(**SMALL, missing="decay").fit(gaps.to_numpy(), Y.to_numpy()).predict(gaps)
+        words = [f"row {i:02d}" for i in range(60)]
+        GRURegressor(**SMALL, missing="decay").fit(gaps.set_axis(words), Y.set_axis(words)).predict(gaps)
 
 
 def test_the_time_between_history_and_the_first_row_counts():
