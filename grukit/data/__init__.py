@@ -6,7 +6,15 @@ from grukit.data.history import history_frame
 from grukit.data.indexes import choose_rows, feature_columns, lag_index, sample_index, step_index
 from grukit.data.labels import Classes, as_labels, read_labels
 from grukit.data.links import log_probability_of
-from grukit.data.missing import encode_inputs, fit_inputs, sequences_with_time, time_between, time_kind, time_since
+from grukit.data.missing import (
+    check_any_seen,
+    encode_inputs,
+    fit_inputs,
+    sequences_with_time,
+    time_between,
+    time_kind,
+    time_since,
+)
 from grukit.data.probabilities import as_probabilities
 from grukit.data.samples import ALL_ALIKE, Samples, select_samples
 from grukit.data.scaling import Scaler
@@ -24,6 +32,7 @@ __all__ = [
     "TargetForm",
     "as_labels",
     "as_probabilities",
+    "check_any_seen",
     "check_columns",
     "check_finite",
     "check_same_index",

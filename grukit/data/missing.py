@@ -45,6 +45,22 @@ def sequences_with_time(sequences: Sequences, X: Any) -> Sequences:
     return Sequences(values, sequences.starts, sequences.lengths, sequences.exchangeable)
 
 
+def check_any_seen(values: np.ndarray, what: str, columns: Any) -> None:
+    """Raise where a column of values (n, D) has not one value to learn from.
+
+    Raises
+    ------
+    ValueError
+        Naming the column, by its number where ``columns`` are not its names.
+    """
+    empty = np.isnan(values).all(axis=0)
+    if empty.any():
+        column = int(np.argmax(empty))
+        named = columns is not None and len(columns) == values.shape[1]
+        name = list(columns)[column] if named else column
+        raise ValueError(f"{what}: column {name!r} has no value in the training part. Leave it out.")
+
+
 def fit_inputs(values: np.ndarray, weights: np.ndarray | None, standardize: bool, missing: str) -> Scaler:
     """Measure the inputs (n, D), or (n, D + 1) with the time since the row before, whose scale is its median.
 

@@ -15,6 +15,7 @@ from grukit.data import (
     Samples,
     Scaler,
     TargetForm,
+    check_any_seen,
     encode_inputs,
     fit_inputs,
     history_frame,
@@ -128,7 +129,9 @@ class RecurrentEstimator(FittedNetwork, BaseEstimator, metaclass=ABCMeta):
         """Scalers from the training samples alone, initial weights, an empty record."""
         inputs, input_weights = training.inputs_seen()
         targets, target_weights = training.targets_seen()
-        self._check_seen(inputs, targets)
+        names = getattr(self, "feature_names_in_", None)
+        check_any_seen(inputs[:, :-1] if self._missing == "decay" else inputs, "X", names)
+        check_any_seen(targets, "y", self._form.names)
         K = self._form.n_outputs
         link, self._standardize = self._objective().link, self.standardize
         scales_y = self.standardize and link == "identity"
@@ -141,17 +144,6 @@ class RecurrentEstimator(FittedNetwork, BaseEstimator, metaclass=ABCMeta):
         self._moments: dict[str, np.ndarray] = {}
         self._moments_of = self.solver
         self._records: list[dict[str, Any]] = []
-
-    def _check_seen(self, inputs: np.ndarray, targets: np.ndarray) -> None:
-        """Raise where a column of X or of y has no value at all to learn from."""
-        D, names = inputs.shape[1] - (self._missing == "decay"), getattr(self, "feature_names_in_", None)
-        names = names if names is not None and len(names) == D else None
-        for what, values, columns in (("X", inputs[:, :D], names), ("y", targets, self._form.names)):
-            empty = np.isnan(values).all(axis=0)
-            if empty.any():
-                column = int(np.argmax(empty))
-                name = column if columns is None else list(columns)[column]
-                raise ValueError(f"{what}: column {name!r} has no value in the training part. Leave it out.")
 
     def _check_unchanged(self, form: TargetForm) -> None:
         """Where training goes on, the network must be the one that was started."""

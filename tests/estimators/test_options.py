@@ -256,9 +256,10 @@ def test_the_unit_of_the_index_makes_no_difference():
         np.testing.assert_allclose(found, expected, rtol=1e-12)
     with pytest.raises(ValueError, match="In fit it told a time; here it tells a number"):
         model.predict(gaps.reset_index(drop=True), context=None)
+    words = [f"row {i:02d}" for i in range(60)]
+    model = GRURegressor(**SMALL, missing="decay").fit(gaps.set_axis(words), Y.set_axis(words))
     with pytest.raises(ValueError, match="In fit it told no time; here it tells a time"):
-        words = [f"row {i:02d}" for i in range(60)]
-        GRURegressor(**SMALL, missing="decay").fit(gaps.set_axis(words), Y.set_axis(words)).predict(gaps)
+        model.predict(gaps)
 
 
 def test_the_time_between_history_and_the_first_row_counts():

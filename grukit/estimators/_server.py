@@ -1,0 +1,67 @@
+"""A fitted network that serves: packed once, with what every call needs."""
+
+import threading
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from grukit.engines import select_engine
+
+
+class Server:
+    """A fitted network packed for steps of ``rows`` sequences."""
+
+    def __init__(self, model: Any, rows: int):
+        check_is_fitted(model)
+        if model._spec.decay:
+            raise ValueError("With missing='decay' a prediction depends on the index; use predict(X).")
+        self.rows, self.spec, self.squeeze = rows, model._spec, model._form.squeeze
+        self.missing, self.n_features = model._missing, model._n_features
+        self.x_scaler, self.y_scaler = model._x_scaler, model._y_scaler
+        self._pack(model._parameters)
+
+    def _pack(self, parameters: np.ndarray) -> None:
+        self.parameters = parameters.copy()
+        self.kernels = kernels = select_engine("cpu").kernels
+        self._network = self.spec.for_kernels(kernels)
+        packed = kernels.aligned_empty(parameters.shape, parameters.dtype)
+        kernels.pack_network(self._network, self.parameters, self.rows, packed)
+        mean, scale = (np.require(a, requirements=["C", "W"]) for a in (self.x_scaler.mean, self.x_scaler.scale))
+        self._served = kernels.Served(packed, mean, scale, self.missing == "mask")
+        self._begin = np.empty(kernels.states_size(self._network, self.rows), parameters.dtype)
+        kernels.begin_states(self._network, packed, self.rows, self._begin)
+        self._own = threading.local()  # each thread's workspace, which takes as long to get as a small network to run
+
+    def _work(self, T: int) -> np.ndarray:
+        if getattr(self._own, "steps", 0) < T:
+            size = self.kernels.serve_work_size(self._network, T, self.rows)
+            self._own.work, self._own.steps = self.kernels.aligned_empty(size, self.parameters.dtype), T
+        return self._own.work
+
+    def _threads(self) -> AbstractContextManager[Any]:
+        # A product of one row uses no BLAS, so there is nothing to keep to one thread.
+        return nullcontext() if self.rows == 1 else self.kernels.single_threaded_blas()
+
+    def run(self, x: np.ndarray, states: np.ndarray) -> np.ndarray:
+        """Take the steps of x (T, rows, D), float64, from ``states`` on; predictions (T or 1, rows, K), float64."""
+        outputs = np.empty((len(x) if self.spec.per_step else 1, self.rows, self.spec.n_outputs), self._begin.dtype)
+        work = self._work(len(x))
+        with self._threads():
+            self.kernels.serve_windows(self._network, self._served, x, states, work, outputs)
+        return self.y_scaler.inverse(outputs)
+
+    def new_states(self) -> np.ndarray:
+        """States of all layers where every sequence begins, flat."""
+        return self._begin.copy()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickles anywhere; kernels and packed weights are made anew."""
+        kept = ("rows", "spec", "squeeze", "missing", "n_features", "x_scaler", "y_scaler", "parameters")
+        return {name: self.__dict__[name] for name in kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Pack again."""
+        self.__dict__.update(state)
+        self._pack(state["parameters"])
