@@ -3,6 +3,7 @@
 import ctypes
 import os
 from dataclasses import fields
+from functools import cache
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -99,6 +100,7 @@ def missing_in_cuda(spec: Any) -> str:
     return ""
 
 
+@cache  # looking in vain for the driver's library takes 0.1 ms, as long as a prediction
 def _count_gpus() -> int:
     """GPUs that the CUDA driver shows to this process; none where there is no driver or it fails."""
     try:
