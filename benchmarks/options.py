@@ -34,10 +34,9 @@ def steps_of(sizes: tuple[int, int, int, int], options: dict):
 
     kernels, (B, T, D, H), rng = select_engine("cpu").kernels, sizes, np.random.default_rng(0)
     n = 1024
-    spec = replace(NetworkSpec("gru", D, (H,), 1), **options)
+    spec = replace(NetworkSpec("gru", 2 * D if options.get("decay") else D, (H,), 1), **options)
     values = rng.normal(size=(n + T, D)).astype("float32")
     if spec.decay:
-        spec = replace(spec, n_inputs=2 * D)
         values[rng.random(values.shape) < 0.4] = np.nan
         values = np.column_stack([values, np.ones(len(values), "float32")])
     samples = kernels.Samples(
