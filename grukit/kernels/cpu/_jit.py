@@ -2,7 +2,8 @@
 
 Numba compiles and optimises every function on its own and then again inside each caller. Only what Python calls is cached
 and has a Python entry (``kernel``); the loops have none (``inner``); and what only puts loops in order is pasted into its
-caller before types are inferred (``inlined``). That halves the time to compile, to 14 s of one 2.6 GHz core.
+caller before types are inferred (``inlined``). That halves the time to compile, to 23 s of one 2.6 GHz core.
+A helper that is called in many places is kept whole (``apart``), and workspaces are cut by ``view``, a fifth of the time.
 """
 
 import warnings
