@@ -14,7 +14,7 @@ class Cache(NamedTuple):
     h: np.ndarray  # (T+1, B, H)
     c: np.ndarray  # (T+1, B, H), or (0, B, H) without a second state
     gates: np.ndarray  # (planes, T, B, H)
-    d_states: np.ndarray  # (T, B, H) gradient that reaches the output of each step from outside
+    d_states: np.ndarray  # (T, B, H) gradient that reaches the output of each step from outside; in the end, in all
     d_h: np.ndarray  # (B, H) gradient of the last state, in the end of the initial one
     d_c: np.ndarray  # (B, H) or (0, H), the same of c
     mask: np.ndarray  # (B, H) recurrent dropout: 0 or 1 / (1 - rate)
