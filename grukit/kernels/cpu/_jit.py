@@ -38,7 +38,7 @@ OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": FASTMATH, "error_model": "
 PART: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True, "pipeline_class": PartCompiler}
 inner = njit(**PART)
 # For functions that are chosen by the types of their arguments.
-overloaded = partial(overload, jit_options=PART)
+overloaded: Any = partial(overload, jit_options=PART)  # type: ignore[arg-type]
 
 
 def _apart(_typing: Any) -> Any:

@@ -26,7 +26,7 @@ class _Codegen:
         """Nothing to set."""
 
 
-class _Part(JITCodeLibrary):  # type: ignore[misc]
+class _Part(JITCodeLibrary):
     """The code of a function to be taken in by its callers."""
 
     @property
@@ -48,7 +48,7 @@ class _Part(JITCodeLibrary):  # type: ignore[misc]
 
 
 @register_pass(mutates_CFG=False, analysis_only=True)
-class _OwnLibrary(LoweringPass):  # type: ignore[misc]
+class _OwnLibrary(LoweringPass):
     """Has the code written into a :class:`_Part`."""
 
     _name = "grukit_own_library"
@@ -61,7 +61,7 @@ class _OwnLibrary(LoweringPass):  # type: ignore[misc]
         return False
 
 
-class PartCompiler(CompilerBase):  # type: ignore[misc]
+class PartCompiler(CompilerBase):
     """A ``pipeline_class`` of ``njit``: Numba's own, into a :class:`_Part`."""
 
     def define_pipelines(self) -> list[Any]:
