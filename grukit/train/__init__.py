@@ -2,14 +2,13 @@
 
 from grukit.train.lbfgs import fit_lbfgs
 from grukit.train.options import TrainingOptions
-from grukit.train.problem import LOSSES, PREDICTED_ROWS, REGRESSION_LOSSES, Problem, predict
+from grukit.train.problem import LOSSES, REGRESSION_LOSSES, Problem, predict
 from grukit.train.progress import Progress
 from grukit.train.schedules import SCHEDULES
 from grukit.train.stochastic import SOLVERS, fit_stochastic
 
 __all__ = [
     "LOSSES",
-    "PREDICTED_ROWS",
     "REGRESSION_LOSSES",
     "SCHEDULES",
     "SOLVERS",

@@ -10,8 +10,6 @@ from grukit.model import NetworkSpec
 REGRESSION_LOSSES = {"squared_error": 0, "absolute_error": 1, "huber": 2, "quantile": 3, "poisson": 4}
 LOSSES = {**REGRESSION_LOSSES, "log_loss": 5, "cross_entropy": 6}
 
-PREDICTED_ROWS = 16  # sequences predicted together; a lone one takes as long as 16
-
 
 class Problem:
     """Samples, a network and a loss; a context manager that owns an engine's session: its memory, its threads.
@@ -95,4 +93,4 @@ def predict(
     """Outputs of all samples, shape (n, K), or (N, K) with one for every row of ``samples.values``."""
     # A model that joblib shares between processes is read-only, which Numba would compile for anew.
     parameters = np.require(parameters, requirements=["C", "W"])
-    return kernels.predict(spec.for_kernels(kernels), parameters, samples, PREDICTED_ROWS, n_threads)
+    return kernels.predict(spec.for_kernels(kernels), parameters, samples, n_threads)

@@ -10,11 +10,11 @@ from grukit.kernels.cpu.dual_state import (
     dual_state_pack,
     dual_state_steps,
 )
-from grukit.kernels.cpu.gru import gru_backward, gru_forward, gru_pack, gru_steps
+from grukit.kernels.cpu.gru import gru_backward, gru_forward, gru_lane_steps, gru_pack, gru_steps
 from grukit.kernels.cpu.gru_reset_before import (
     gru_reset_before_backward,
     gru_reset_before_forward,
-    gru_reset_before_pack,
+    gru_reset_before_lane_steps,
     gru_reset_before_steps,
 )
 from grukit.kernels.cpu.layout import GRU, DualState, GRUResetBefore, masks_states
@@ -134,13 +134,13 @@ def _final_output_backward(network: Any, d_out: Any, lengths: Any, left: int, ca
 
 
 def pack_recurrent(network: Any, w_hh: Any, rows: int, packed: Any) -> None:
-    """Pack the recurrent weights (G H, H) for steps of ``rows`` sequences."""
+    """Pack the recurrent weights (G H, H) for steps of ``rows`` sequences, 0: in lanes."""
     raise NotImplementedError("kernels only")
 
 
 @overloaded(pack_recurrent)
 def _pack_recurrent(network: Any, w_hh: Any, rows: int, packed: Any) -> Any:
-    pack = {GRU: gru_pack, GRUResetBefore: gru_reset_before_pack, DualState: dual_state_pack}[network.instance_class]
+    pack = {GRU: gru_pack, GRUResetBefore: gru_pack, DualState: dual_state_pack}[network.instance_class]
 
     def run(network: Any, w_hh: Any, rows: int, packed: Any) -> None:
         pack(w_hh, rows, packed)
@@ -173,3 +173,19 @@ def _layer_steps(
         return dual_state
     steps = {GRU: gru_steps, GRUResetBefore: gru_reset_before_steps}[network.instance_class]
     return gru
+
+
+def layer_lane_steps(network: Any, x: Any, lengths: Any, weights: Any, h: Any, outputs: Any, work: Any) -> None:
+    """All steps of a layer at inference, the rows in lanes; of a network without options."""
+    raise NotImplementedError("kernels only")
+
+
+@overloaded(layer_lane_steps)
+def _layer_lane_steps(network: Any, x: Any, lengths: Any, weights: Any, h: Any, outputs: Any, work: Any) -> Any:
+    steps = {GRU: gru_lane_steps, GRUResetBefore: gru_reset_before_lane_steps}[network.instance_class]
+
+    def run(network: Any, x: Any, lengths: Any, weights: Any, h: Any, outputs: Any, work: Any) -> None:
+        apart()
+        steps(x, lengths, weights, h, outputs, work)
+
+    return run

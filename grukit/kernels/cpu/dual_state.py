@@ -8,11 +8,12 @@ from typing import Any
 
 from grukit.kernels.cpu._jit import inner, view
 from grukit.kernels.cpu.products import (
+    accumulate,
     add,
     add_outer_products,
     affine,
     copy,
-    multiply,
+    fill,
     pack,
     panel_width,
     product_packed,
@@ -202,7 +203,6 @@ def dual_state_steps(x: Any, lengths: Any, weights: Any, damped: bool, states: A
     size = B * H
     together = steps_together(T, 3 * size)
     projected, rest = view(work, 0, (together, B, 3 * H)), work[together * 3 * size :]
-    gates, rest = view(rest, 0, (B, 3 * H)), rest[3 * size :]
     entered, rows = view(rest, 0, (B, H)), view(rest, size, (B, H))
     part = rest[2 * size :]
     w_gates, w_c, w_h = weights.w_hh[: 3 * H * H], weights.w_hh[3 * H * H : 4 * H * H], weights.w_hh[4 * H * H :]
@@ -210,22 +210,24 @@ def dual_state_steps(x: Any, lengths: Any, weights: Any, damped: bool, states: A
     for t in range(T):
         if t % together == 0:
             project_steps(x, t, min(t + together, T), weights, part, projected)
-        multiply(h, w_gates, width_3, part, gates)
+        gates = projected[t % together]
+        accumulate(h, w_gates, 3 * H, width_3, part, gates)
         for b in range(B):
             for j in range(3 * H):
-                gates[b, j] = sigmoid(projected[t % together, b, j] + gates[b, j])
+                gates[b, j] = sigmoid(gates[b, j])
             for j in range(H):
                 entered[b, j] = c[b, j] * gates[b, j]
-        multiply(entered, w_c, width, part, rows)
+        fill(weights.b_ih[3 * H : 4 * H], rows)
+        accumulate(entered, w_c, H, width, part, rows)
         for b in range(B):
             for j in range(H):
-                u = tanh(rows[b, j] + weights.b_ih[3 * H + j])
-                entered[b, j] = gates[b, j] * h[b, j] + gates[b, H + j] * u
-        multiply(entered, w_h, width, part, rows)
+                entered[b, j] = gates[b, j] * h[b, j] + gates[b, H + j] * tanh(rows[b, j])
+        fill(weights.b_ih[4 * H :], rows)
+        accumulate(entered, w_h, H, width, part, rows)
         for b in range(B):
             if t < lengths[b]:
                 for j in range(H):
-                    k, z = tanh(rows[b, j] + weights.b_ih[4 * H + j]), gates[b, H + j]
+                    k, z = tanh(rows[b, j]), gates[b, H + j]
                     h[b, j] = k - z * k if damped else k
                     c[b, j] = (ONE - z) * c[b, j] + gates[b, j] * h[b, j]
                     y[b, j] = gates[b, 2 * H + j] * h[b, j]

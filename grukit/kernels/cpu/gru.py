@@ -3,7 +3,7 @@
 from typing import Any
 
 from grukit.kernels.cpu._jit import inner, view
-from grukit.kernels.cpu.products import clear, copy, multiply, pack, panel_width, product_packed, step_width
+from grukit.kernels.cpu.products import accumulate, clear, copy, fill, pack, panel_width, product_packed, step_width
 from grukit.kernels.cpu.recurrent import (
     PROJECTED,
     N,
@@ -16,6 +16,7 @@ from grukit.kernels.cpu.recurrent import (
     decayed_state_backward,
     decayed_states,
     joint_biases,
+    keep_ended,
     layer_gradients,
     mask_states,
     masked_gradient,
@@ -25,6 +26,7 @@ from grukit.kernels.cpu.recurrent import (
     shortest,
     steps_together,
 )
+from grukit.kernels.cpu.vectors import add_product_in_lanes, affine_in_lanes
 from grukit.kernels.scalar import ONE, sigmoid, tanh
 
 
@@ -161,8 +163,10 @@ def _gru_step_backward(d_states: Any, h_previous: Any, gates: Any, t: int, throu
 
 @inner
 def gru_pack(w_hh: Any, rows: int, packed: Any) -> None:
-    """Pack the recurrent weights (3H, H) for :func:`gru_steps` of ``rows`` sequences; packed (3H H,) out."""
-    pack(w_hh.T, step_width(rows, w_hh.shape[1], w_hh.shape[0], packed), packed)
+    """Pack the recurrent weights (3H, H) for steps of ``rows`` sequences, 0: in lanes. r and z together, n apart."""
+    H = w_hh.shape[1]
+    pack(w_hh[: 2 * H].T, step_width(rows, H, 2 * H, packed), packed[: 2 * H * H])
+    pack(w_hh[2 * H :].T, step_width(rows, H, H, packed), packed[2 * H * H :])
 
 
 @inner
@@ -181,26 +185,56 @@ def gru_steps(x: Any, lengths: Any, weights: Any, decay: Any, h: Any, outputs: A
     H = h.shape[1]
     together = steps_together(T, 3 * B * H)
     projected, rest = view(work, 0, (together, B, 3 * H)), work[together * 3 * B * H :]
-    rows, part = view(rest, 0, (B, 3 * H)), rest[3 * B * H :]
-    width = step_width(B, H, 3 * H, weights.w_hh)
+    candidates, part = view(rest, 0, (B, H)), rest[B * H :]
+    w_rz, w_n = weights.w_hh[: 2 * H * H], weights.w_hh[2 * H * H :]
+    width_rz, width_n = step_width(B, H, 2 * H, w_rz), step_width(B, H, H, w_n)
     for t in range(T):
         if t % together == 0:
             project_steps(x, t, min(t + together, T), weights, part, projected)
         decay_in_place(decay, t, h)
-        multiply(h, weights.w_hh, width, part, rows)
+        gates = projected[t % together]
+        accumulate(h, w_rz, 2 * H, width_rz, part, gates)
+        fill(weights.b_hh[2 * H :], candidates)
+        accumulate(h, w_n, H, width_n, part, candidates)
         for b in range(B):
             if t < lengths[b]:
-                _gru_step(projected[t % together, b], rows[b], weights.b_hh, h[b])
+                _gru_step(gates[b], candidates[b], h[b])
         if outputs.shape[0] > 0:
             copy(h, outputs[t])
 
 
 @inner
-def _gru_step(projected: Any, products: Any, b_hh: Any, h: Any) -> None:
-    """The gates of one row: projected W_i x + b (3H,) and products W_h h (3H,) in, h (H,) in and out."""
-    H = h.size
-    for j in range(H):
-        r = sigmoid(projected[j] + products[j])
-        z = sigmoid(projected[H + j] + products[H + j])
-        n = tanh(projected[2 * H + j] + r * (products[2 * H + j] + b_hh[2 * H + j]))
-        h[j] = n + z * (h[j] - n)
+def gru_lane_steps(x: Any, lengths: Any, weights: Any, h: Any, outputs: Any, work: Any) -> None:
+    """As :func:`gru_steps`, the rows in lanes: x (T, D, LANES), h (H, LANES), outputs (T, H, LANES) or (0, H, LANES)."""
+    T, _, L = x.shape
+    H = h.shape[0]
+    size = H * L
+    gates, candidates, before = view(work, 0, (3 * H, L)), view(work, 3 * size, (H, L)), view(work, 4 * size, (H, L))
+    w_rz, w_n = weights.w_hh[: 2 * H * H], weights.w_hh[2 * H * H :]
+    fewest = shortest(lengths)
+    for t in range(T):
+        affine_in_lanes(weights.w_ih, weights.b_ih, x[t], gates)
+        add_product_in_lanes(w_rz, h, gates[: 2 * H])
+        affine_in_lanes(w_n, weights.b_hh[2 * H :], h, candidates)
+        if t >= fewest:
+            copy(h, before)
+        _gru_step(view(gates, 0, (3 * size,)), view(candidates, 0, (size,)), view(h, 0, (size,)))
+        if t >= fewest:
+            keep_ended(before, lengths, t, h)
+        if outputs.shape[0] > 0:
+            copy(h, outputs[t])
+
+
+@inner
+def _gru_step(gates: Any, candidates: Any, h: Any) -> None:
+    """The gates of one row, or of rows in lanes, flat: h (n,) in and out.
+
+    gates       (3n,)  in   W_i x + b of r, z and n, and of r and z W_h h, too
+    candidates  (n,)   in   W_hn h + b_hn
+    """
+    n = h.size
+    for j in range(n):
+        r = sigmoid(gates[j])
+        z = sigmoid(gates[n + j])
+        candidate = tanh(gates[2 * n + j] + r * candidates[j])
+        h[j] = candidate + z * (h[j] - candidate)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from grukit.kernels.cpu._jit import inner, view
-from grukit.kernels.cpu.products import clear, copy, multiply, pack, panel_width, product_packed, step_width
+from grukit.kernels.cpu.products import accumulate, clear, copy, fill, pack, panel_width, product_packed, step_width
 from grukit.kernels.cpu.recurrent import (
     PROJECTED,
     N,
@@ -16,14 +16,17 @@ from grukit.kernels.cpu.recurrent import (
     decayed_state_backward,
     decayed_states,
     joint_biases,
+    keep_ended,
     layer_gradients,
     mask_states,
     masked_gradient,
     masked_state,
     project_inputs,
     project_steps,
+    shortest,
     steps_together,
 )
+from grukit.kernels.cpu.vectors import add_product_in_lanes, affine_in_lanes
 from grukit.kernels.scalar import ONE, sigmoid, tanh
 
 
@@ -120,52 +123,69 @@ def gru_reset_before_backward(
 
 
 @inner
-def gru_reset_before_pack(w_hh: Any, rows: int, packed: Any) -> None:
-    """As :func:`gru_pack`: the gates r and z together, the candidate apart."""
-    H = w_hh.shape[1]
-    pack(w_hh[: 2 * H].T, step_width(rows, H, 2 * H, packed), packed[: 2 * H * H])
-    pack(w_hh[2 * H :].T, step_width(rows, H, H, packed), packed[2 * H * H :])
-
-
-@inner
 def gru_reset_before_steps(x: Any, lengths: Any, weights: Any, decay: Any, h: Any, outputs: Any, work: Any) -> None:
-    """As :func:`gru_steps`, reset gate before the recurrent product."""
+    """As :func:`gru_steps`, reset gate before the recurrent product; the weights are packed alike."""
     T, B, _ = x.shape
     H = h.shape[1]
     size = B * H
     together = steps_together(T, 3 * size)
     projected, rest = view(work, 0, (together, B, 3 * H)), work[together * 3 * size :]
-    rows, reset = view(rest, 0, (B, 2 * H)), view(rest, 2 * size, (B, H))
-    rows_n, part = view(rest, 3 * size, (B, H)), rest[4 * size :]
+    reset, candidates, part = view(rest, 0, (B, H)), view(rest, size, (B, H)), rest[2 * size :]
     w_rz, w_n = weights.w_hh[: 2 * H * H], weights.w_hh[2 * H * H :]
     width_rz, width_n = step_width(B, H, 2 * H, w_rz), step_width(B, H, H, w_n)
     for t in range(T):
         if t % together == 0:
             project_steps(x, t, min(t + together, T), weights, part, projected)
         decay_in_place(decay, t, h)
-        multiply(h, w_rz, width_rz, part, rows)
+        gates = projected[t % together]
+        accumulate(h, w_rz, 2 * H, width_rz, part, gates)
         for b in range(B):
-            _reset(projected[t % together, b], rows[b], h[b], reset[b])
-        multiply(reset, w_n, width_n, part, rows_n)
+            _reset(gates[b], h[b], reset[b])
+        fill(weights.b_hh[2 * H :], candidates)
+        accumulate(reset, w_n, H, width_n, part, candidates)
         for b in range(B):
             if t < lengths[b]:
-                _update(projected[t % together, b], rows[b], rows_n[b], weights.b_hh, h[b])
+                _update(gates[b], candidates[b], h[b])
         if outputs.shape[0] > 0:
             copy(h, outputs[t])
 
 
 @inner
-def _reset(projected: Any, products: Any, h: Any, reset: Any) -> None:
-    """Write r h' of one row (H,) into ``reset``."""
-    for j in range(h.size):
-        reset[j] = sigmoid(projected[j] + products[j]) * h[j]
+def gru_reset_before_lane_steps(x: Any, lengths: Any, weights: Any, h: Any, outputs: Any, work: Any) -> None:
+    """As :func:`gru_lane_steps`, reset gate before the recurrent product."""
+    T, _, L = x.shape
+    H = h.shape[0]
+    size = H * L
+    gates, candidates, before = view(work, 0, (3 * H, L)), view(work, 3 * size, (H, L)), view(work, 4 * size, (H, L))
+    reset = view(work, 5 * size, (H, L))
+    w_rz, w_n = weights.w_hh[: 2 * H * H], weights.w_hh[2 * H * H :]
+    fewest = shortest(lengths)
+    for t in range(T):
+        affine_in_lanes(weights.w_ih, weights.b_ih, x[t], gates)
+        add_product_in_lanes(w_rz, h, gates[: 2 * H])
+        _reset(view(gates, 0, (3 * size,)), view(h, 0, (size,)), view(reset, 0, (size,)))
+        affine_in_lanes(w_n, weights.b_hh[2 * H :], reset, candidates)
+        if t >= fewest:
+            copy(h, before)
+        _update(view(gates, 0, (3 * size,)), view(candidates, 0, (size,)), view(h, 0, (size,)))
+        if t >= fewest:
+            keep_ended(before, lengths, t, h)
+        if outputs.shape[0] > 0:
+            copy(h, outputs[t])
 
 
 @inner
-def _update(projected: Any, products: Any, product_n: Any, b_hh: Any, h: Any) -> None:
-    """The rest of a step of one row; h (H,) in and out."""
-    H = h.size
-    for j in range(H):
-        z = sigmoid(projected[H + j] + products[H + j])
-        n = tanh(projected[2 * H + j] + product_n[j] + b_hh[2 * H + j])
-        h[j] = n + z * (h[j] - n)
+def _reset(gates: Any, h: Any, reset: Any) -> None:
+    """Write r h' of one row, or of rows in lanes, flat (n,), into ``reset``; gates (3n,)."""
+    for j in range(h.size):
+        reset[j] = sigmoid(gates[j]) * h[j]
+
+
+@inner
+def _update(gates: Any, candidates: Any, h: Any) -> None:
+    """The rest of the step; candidates W_hn (r h') + b_hn (n,) in, h (n,) in and out."""
+    n = h.size
+    for j in range(n):
+        z = sigmoid(gates[n + j])
+        candidate = tanh(gates[2 * n + j] + candidates[j])
+        h[j] = candidate + z * (h[j] - candidate)

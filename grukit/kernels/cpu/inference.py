@@ -45,12 +45,12 @@ class Packed(NamedTuple):
 
 @kernel
 def pack_network(network: Any, parameters: Any, rows: int, packed: Any) -> None:
-    """Pack the weights for steps of ``rows`` sequences; parameters (P,) in, packed (P,) out."""
+    """Pack the weights for steps of ``rows`` sequences, 0: in lanes; parameters (P,) in, packed (P,) out."""
     for i in range(parameters.size):
         packed[i] = parameters[i]
     for row in range(network.layers.shape[0] - 1):
         weights = layer_weights(network, parameters, network.layers[row])
-        own = _packed_layer(network, packed, row)
+        own = packed_layer(network, packed, row)
         n, D = weights.w_ih.shape
         pack(weights.w_ih.T, step_width(rows, D, n, packed), own.w_ih)
         pack_recurrent(network, weights.w_hh, rows, own.w_hh)
@@ -60,7 +60,7 @@ def pack_network(network: Any, parameters: Any, rows: int, packed: Any) -> None:
 
 
 @inner
-def _packed_layer(network: Any, packed: Any, row: int) -> Any:
+def packed_layer(network: Any, packed: Any, row: int) -> Any:
     """The views of row ``row`` of the layer table in the packed parameters."""
     layer, blocks = network.layers[row], cell_storage(network).blocks
     D, H = layer[INPUTS], layer[UNITS]
@@ -219,7 +219,7 @@ def network_steps(network: Any, packed: Any, x: Any, lengths: Any, states: Any, 
             at += n_states * B * H
             written, scratch = _own_states(options, out, (T, B, H), rest)
             source, scratch = _in_direction(options, direction, below, lengths, scratch)
-            weights = _packed_layer(network, packed, directions * index + direction)
+            weights = packed_layer(network, packed, directions * index + direction)
             layer_steps(network, source, lengths, weights, decay, own, written if whole else written[:0], scratch)
             if whole:
                 _join(options, written, lengths, direction, out)

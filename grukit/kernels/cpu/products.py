@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from grukit.kernels.cpu._jit import inner, view
+from grukit.kernels.cpu.vectors import BLOCK, add_product_of_row
 from grukit.kernels.scalar import ZERO
 
 SMALL_PRODUCT = 1_000_000
@@ -159,49 +160,53 @@ def product_packed(a: Any, packed: Any, width: int, part: Any, out: Any) -> None
                 out[i, left + j] = columns[i, j]
 
 
-# --- the same at inference -------------------------------------------------------------------------------------------
+# --- at inference ----------------------------------------------------------------------------------------------------
 
-FEWEST_BLAS_ROWS = 8  # fewer are multiplied by a loop of our own
+FEWEST_BLAS_ROWS = 8  # fewer are multiplied row by row
 
 
 @inner
-def _own_product(rows: int, like: Any) -> bool:
-    """Whether to multiply by a loop of our own: for few rows, and in float64.
+def _row_by_row(rows: int, like: Any) -> bool:
+    """Whether to multiply row by row: few rows, and in float64.
 
-    In float64 the exact tanh takes most of the time anyway, and a loop of which every sum runs in the same order gives a
-    row the same bits alone, in a batch and in a stream.
+    In float64 the exact tanh takes most of the time anyway, and a row then has the same bits alone, in a batch and in a
+    stream, for every sum runs in the same order.
     """
     return rows < FEWEST_BLAS_ROWS or like.itemsize == 8
 
 
 @inner
 def step_width(rows: int, k: int, n: int, like: Any) -> int:
-    """Columns of a panel of a packed factor (k, n) that :func:`multiply` takes; ``like`` is an array of its type."""
-    return n if _own_product(rows, like) else panel_width(rows, k, n)
+    """Columns of a panel of a packed factor (k, n) that :func:`accumulate` takes; ``like`` is an array of its type.
+
+    ``rows`` 0: for :func:`grukit.kernels.cpu.vectors.add_product_in_lanes`.
+    """
+    if rows == 0:
+        return BLOCK
+    return n if _row_by_row(rows, like) else panel_width(rows, k, n)
 
 
 @inner
-def multiply(a: Any, packed: Any, width: int, part: Any, out: Any) -> None:
-    """Write a (m, k) times a factor (k, n), packed with :func:`step_width`, into out (m, n)."""
-    if _own_product(a.shape[0], packed):
-        _multiply_rows(a, view(packed, 0, (a.shape[1], out.shape[1])), out)
-    else:
-        product_packed(a, packed, width, part, out)
+def fill(bias: Any, out: Any) -> None:
+    """Write the bias (n,) into every row of out (m, n)."""
+    for i in range(out.shape[0]):
+        for j in range(bias.size):
+            out[i, j] = bias[j]
 
 
 @inner
-def _multiply_rows(a: Any, b: Any, out: Any) -> None:
-    """Row by row, four rows of b at a time, so that ``out`` is loaded and stored a quarter as often."""
+def accumulate(a: Any, packed: Any, n: int, width: int, part: Any, out: Any) -> None:
+    """Add a (m, k) times a factor (k, n), packed with :func:`step_width`, to the first n columns of out (m, .)."""
     m, k = a.shape
-    n = b.shape[1]
-    whole = k // 4 * 4
-    for row in range(m):
-        for j in range(n):
-            out[row, j] = ZERO
-        for i in range(0, whole, 4):
-            a0, a1, a2, a3 = a[row, i], a[row, i + 1], a[row, i + 2], a[row, i + 3]
-            for j in range(n):
-                out[row, j] += a0 * b[i, j] + a1 * b[i + 1, j] + a2 * b[i + 2, j] + a3 * b[i + 3, j]
-        for i in range(whole, k):
-            for j in range(n):
-                out[row, j] += a[row, i] * b[i, j]
+    if _row_by_row(m, packed):
+        factor = view(packed, 0, (k, n))
+        for row in range(m):
+            add_product_of_row(a[row], factor, out[row])
+        return
+    for left in range(0, n, width):
+        w = min(width, n - left)
+        columns = view(part, 0, (m, w))
+        np.dot(a, view(packed, k * left, (k, w)), columns)
+        for i in range(m):
+            for j in range(w):
+                out[i, left + j] += columns[i, j]

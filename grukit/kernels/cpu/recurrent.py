@@ -4,11 +4,12 @@ from typing import Any
 
 from grukit.kernels.cpu._jit import inner, view
 from grukit.kernels.cpu.products import (
+    accumulate,
     add,
     add_outer_products,
     add_product,
     affine,
-    multiply,
+    fill,
     product,
     row_sums,
     step_width,
@@ -54,11 +55,8 @@ def project_steps(x: Any, first: int, last: int, weights: Any, part: Any, projec
     N = projected.shape[2]
     width = step_width(B, D, N, weights.w_ih)
     for t in range(first, last):
-        rows = projected[t - first]
-        multiply(x[t], weights.w_ih, width, part, rows)
-        for b in range(B):
-            for j in range(N):
-                rows[b, j] += weights.b_ih[j]
+        fill(weights.b_ih[:N], projected[t - first])
+        accumulate(x[t], weights.w_ih, N, width, part, projected[t - first])
 
 
 @inner
@@ -155,6 +153,15 @@ def joint_biases(weights: Any, n_joint: int, biases: Any) -> None:
         for j in range(H):
             i = gate * H + j
             biases[gate, j] = weights.b_ih[i] + weights.b_hh[i] if gate < n_joint else weights.b_ih[i]
+
+
+@inner
+def keep_ended(before: Any, lengths: Any, t: int, h: Any) -> None:
+    """Give the lanes of rows that have no step t their state (H, LANES) before it back."""
+    for b in range(lengths.size):
+        if t >= lengths[b]:
+            for j in range(h.shape[0]):
+                h[j, b] = before[j, b]
 
 
 @inner

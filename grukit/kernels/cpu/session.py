@@ -8,10 +8,12 @@ import numpy as np
 from grukit.kernels.cpu.chunks import N_SLOTS, Loss, Storage, chunk_work_size
 from grukit.kernels.cpu.epoch import Batches, train_batches
 from grukit.kernels.cpu.inference import pack_network, predict_chunks, predict_work_size
+from grukit.kernels.cpu.lanes import predict_lanes, predict_lanes_work_size
 from grukit.kernels.cpu.layout import B_IH, UNITS, Dropout
 from grukit.kernels.cpu.memory import aligned_empty
 from grukit.kernels.cpu.optimizer import Optimizer, idle_optimizer
 from grukit.kernels.cpu.team import Team
+from grukit.kernels.cpu.vectors import LANES
 
 
 def chunk_rows(network: Any) -> int:
@@ -143,18 +145,26 @@ class Session:
         self.team.run(train_batches, stop_at, network, samples, batches, self.loss, optimizer, storage)
 
 
-def predict(network: Any, parameters: np.ndarray, samples: Any, rows: int, n_threads: int) -> np.ndarray:
+def predict(network: Any, parameters: np.ndarray, samples: Any, n_threads: int) -> np.ndarray:
     """Outputs of all samples, shape (n, K), or (N, K) with one for every row of ``samples.values``.
 
-    ``rows`` sequences are taken together; a chunk that is not full is padded.
+    ``LANES`` sequences are taken together; a chunk that is not full is padded.
     """
     n_outputs = len(samples.values) if network.per_step else len(samples.starts)
     outputs = np.empty((n_outputs, int(network.layers[-1, UNITS])), parameters.dtype)
-    n_threads = max(1, min(n_threads, len(samples.starts) // rows))
+    n_threads = max(1, min(n_threads, len(samples.starts) // LANES))
     packed = aligned_empty(parameters.shape, parameters.dtype)
-    pack_network(network, parameters, rows, packed)
     longest = int(samples.lengths.max(initial=1))
-    work = aligned_empty((n_threads, predict_work_size(network, longest, rows)), parameters.dtype)
+    if network.options is None:
+        pack_network(network, parameters, 0, packed)
+        size = predict_lanes_work_size(network, longest)
+    else:
+        pack_network(network, parameters, LANES, packed)
+        size = predict_work_size(network, longest, LANES)
+    work = aligned_empty((n_threads, size), parameters.dtype)
     with Team(n_threads) as team:
-        team.run(predict_chunks, network, packed, samples, rows, outputs, work)
+        if network.options is None:
+            team.run(predict_lanes, network, packed, samples, outputs, work)
+        else:
+            team.run(predict_chunks, network, packed, samples, LANES, outputs, work)
     return outputs

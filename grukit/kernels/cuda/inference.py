@@ -11,10 +11,10 @@ from grukit.kernels.cuda.network import UNITS, NetworkLaunches
 from grukit.kernels.cuda.samples import MOST_ROWS, gather, upload
 
 
-def predict(network: Any, parameters: np.ndarray, samples: Any, rows: int, n_threads: int) -> np.ndarray:
+def predict(network: Any, parameters: np.ndarray, samples: Any, n_threads: int) -> np.ndarray:
     """Outputs of all samples, shape (n, K), or (N, K) with one for every row of ``samples.values``.
 
-    As many sequences are taken together as there are, up to ``MOST_ROWS``; ``rows`` and ``n_threads`` are the CPU's.
+    As many sequences are taken together as there are, up to ``MOST_ROWS``; ``n_threads`` is the CPU's.
     """
     n, T, K = len(samples.starts), int(samples.lengths.max()), int(network.layers[-1, UNITS])
     B = min(n, MOST_ROWS)
