@@ -5,7 +5,7 @@ from grukit.data.frames import Table, check_columns, check_finite, read_table
 from grukit.data.history import history_frame
 from grukit.data.indexes import choose_rows, feature_columns, lag_index, sample_index, step_index
 from grukit.data.labels import Classes, as_labels, read_labels
-from grukit.data.links import log_probability_of
+from grukit.data.links import log_probability_of, mean_of
 from grukit.data.missing import (
     check_any_seen,
     encode_inputs,
@@ -47,6 +47,7 @@ __all__ = [
     "is_sequences",
     "lag_index",
     "log_probability_of",
+    "mean_of",
     "read_labels",
     "read_sequences",
     "read_table",

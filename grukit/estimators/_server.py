@@ -1,12 +1,12 @@
 """A fitted network that serves: packed once, with what every call needs."""
 
 import threading
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from grukit.data import mean_of
 from grukit.engines import select_engine
 
 
@@ -18,6 +18,7 @@ class Server:
         if model._spec.decay:
             raise ValueError("With missing='decay' a prediction depends on the index; use predict(X).")
         self.rows, self.spec, self.squeeze = rows, model._spec, model._form.squeeze
+        self.single = self.squeeze and not self.spec.per_step  # one number a window
         self.missing, self.n_features = model._missing, model._n_features
         self.x_scaler, self.y_scaler = model._x_scaler, model._y_scaler
         self._pack(model._parameters)
@@ -28,8 +29,10 @@ class Server:
         self._network = self.spec.for_kernels(kernels)
         packed = kernels.aligned_empty(parameters.shape, parameters.dtype)
         kernels.pack_network(self._network, self.parameters, self.rows, packed)
-        mean, scale = (np.require(a, requirements=["C", "W"]) for a in (self.x_scaler.mean, self.x_scaler.scale))
-        self._served = kernels.Served(packed, mean, scale, self.missing == "mask")
+        scalers = (self.x_scaler.mean, self.x_scaler.scale, self.y_scaler.mean, self.y_scaler.scale)
+        writable = (np.require(each, requirements=["C", "W"]) for each in scalers)
+        self._served = kernels.Served(packed, *writable, self.missing == "mask")
+        self._serve = kernels.ready_to_serve(self._network, self._served)
         self._begin = np.empty(kernels.states_size(self._network, self.rows), parameters.dtype)
         kernels.begin_states(self._network, packed, self.rows, self._begin)
         self._own = threading.local()  # each thread's workspace, which takes as long to get as a small network to run
@@ -40,17 +43,16 @@ class Server:
             self._own.work, self._own.steps = self.kernels.aligned_empty(size, self.parameters.dtype), T
         return self._own.work
 
-    def _threads(self) -> AbstractContextManager[Any]:
-        # A product of one row uses no BLAS, so there is nothing to keep to one thread.
-        return nullcontext() if self.rows == 1 else self.kernels.single_threaded_blas()
-
     def run(self, x: np.ndarray, states: np.ndarray) -> np.ndarray:
-        """Take the steps of x (T, rows, D), float64, from ``states`` on; predictions (T or 1, rows, K), float64."""
-        outputs = np.empty((len(x) if self.spec.per_step else 1, self.rows, self.spec.n_outputs), self._begin.dtype)
-        work = self._work(len(x))
-        with self._threads():
-            self.kernels.serve_windows(self._network, self._served, x, states, work, outputs)
-        return self.y_scaler.inverse(outputs)
+        """Take the steps of x (T, rows, D), float64 and C-contiguous, from ``states`` on; predictions (T or 1, rows, K)."""
+        outputs = np.empty((len(x) if self.spec.per_step else 1, self.rows, self.spec.n_outputs))
+        arguments = (self._network, self._served, x, states, self._work(len(x)), outputs)
+        if self.rows == 1:  # a product of one row uses no BLAS, so there is nothing to keep to one thread
+            self._serve(*arguments)
+        else:
+            with self.kernels.single_threaded_blas():
+                self._serve(*arguments)
+        return mean_of(outputs, self.y_scaler.link)
 
     def new_states(self) -> np.ndarray:
         """States of all layers where every sequence begins, flat."""
@@ -58,7 +60,7 @@ class Server:
 
     def __getstate__(self) -> dict[str, Any]:
         """What pickles anywhere; kernels and packed weights are made anew."""
-        kept = ("rows", "spec", "squeeze", "missing", "n_features", "x_scaler", "y_scaler", "parameters")
+        kept = ("rows", "spec", "squeeze", "single", "missing", "n_features", "x_scaler", "y_scaler", "parameters")
         return {name: self.__dict__[name] for name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -58,15 +58,15 @@ class Predictor:
         ValueError
             Where the shape is wrong.
         """
-        x = np.asarray(x, dtype=np.float64)
+        x = np.asarray(x, dtype=np.float64, order="C")
         n_features = self._one.n_features
         if x.ndim not in (2, 3) or x.shape[-1] != n_features or 0 in x.shape:
             raise ValueError(
                 f"A window has the shape (n_steps, {n_features}), a batch (n_windows, n_steps, {n_features}); got {x.shape}."
             )
         if x.ndim == 2:
-            outputs = self._one.run(np.ascontiguousarray(x)[:, None, :], self._one.new_states())[:, 0]
-            return self._shaped(outputs)
+            outputs = self._one.run(x[:, None], self._one.new_states())
+            return outputs.item() if self._one.single else self._shaped(outputs[:, 0])
         return self._shaped(self._batch(x))
 
     def _batch(self, x: np.ndarray) -> np.ndarray:
@@ -84,7 +84,7 @@ class Predictor:
             outputs = outputs[..., 0, :]
         if not self._one.squeeze:
             return outputs
-        return outputs[..., 0] if outputs.ndim > 1 else float(outputs[0])
+        return outputs[..., 0]
 
 
 class Stream:

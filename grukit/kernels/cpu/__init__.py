@@ -16,7 +16,7 @@ from grukit.kernels.cpu.passes import (
     states_size,
     work_size,
 )
-from grukit.kernels.cpu.service import Served, serve_windows, serve_work_size
+from grukit.kernels.cpu.service import Served, ready_to_serve, serve_work_size
 from grukit.kernels.cpu.session import Session, predict
 from grukit.kernels.cpu.team import Team, single_threaded_blas
 
@@ -48,7 +48,7 @@ __all__ = [
     "predict",
     "predict_chunks",
     "predict_work_size",
-    "serve_windows",
+    "ready_to_serve",
     "serve_work_size",
     "single_threaded_blas",
     "states_size",

@@ -1,28 +1,29 @@
 """What a predictor and a stream call: one compiled call for windows of raw numbers, or for one step of a stream."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
-from grukit.kernels.cpu._jit import kernel, view
+from grukit.kernels.cpu._jit import exact, kernel, ready, view
 from grukit.kernels.cpu.inference import inference_work_size, network_steps
-from grukit.kernels.cpu.layout import INPUTS, head_weights
+from grukit.kernels.cpu.layout import INPUTS, UNITS, head_weights
 from grukit.kernels.cpu.linear import linear_forward
 from grukit.kernels.scalar import ONE, ZERO
 
 
 class Served(NamedTuple):
-    """A fitted network, packed for a number of rows, and how its inputs are scaled."""
+    """A fitted network, packed for a number of rows, and how its inputs and outputs are scaled."""
 
     packed: np.ndarray  # (P,)
-    mean: np.ndarray  # (D,) float64
-    scale: np.ndarray  # (D,) float64
+    x_mean: np.ndarray  # (D,) float64
+    x_scale: np.ndarray  # (D,) float64
+    y_mean: np.ndarray  # (K,) float64
+    y_scale: np.ndarray  # (K,) float64
     flagged: bool  # a missing value is the mean, and an input of its own tells that it is missing
 
 
-# Without fastmath: the standardised inputs must have the bits that NumPy gives them in ``predict``.
-@njit(nogil=True, error_model="numpy")
+@exact
 def _standardize(x: Any, mean: Any, scale: Any, flagged: bool, out: Any) -> None:
     D = x.shape[2]
     for t in range(x.shape[0]):
@@ -35,6 +36,13 @@ def _standardize(x: Any, mean: Any, scale: Any, flagged: bool, out: Any) -> None
                     out[t, b, d] = ZERO if gone else out[t, b, d]
 
 
+@exact
+def _own_scale(outputs: Any, mean: Any, scale: Any, out: Any) -> None:
+    for b in range(out.shape[0]):
+        for k in range(out.shape[1]):
+            out[b, k] = outputs[b, k] * scale[k] + mean[k]
+
+
 @kernel
 def serve_windows(network: Any, served: Any, x: Any, states: Any, work: Any, outputs: Any) -> None:
     """Take all steps of x from the given states on.
@@ -42,21 +50,30 @@ def serve_windows(network: Any, served: Any, x: Any, states: Any, work: Any, out
     x        (T, B, D)           in          float64, as users have it
     states   (states_size,)      in and out
     work     (serve_work_size,)  scratch
-    outputs  (1, B, K)           out         after the last step, or
+    outputs  (1, B, K)           out         float64, on the targets' own scale, after the last step, or
              (T, B, K)           out         after every step
     """
     T, B, _ = x.shape
-    D = network.layers[0, INPUTS]
-    inputs, rest = view(work, 0, (T, B, D)), work[T * B * D :]
+    D, K = network.layers[0, INPUTS], network.layers[-1, UNITS]
+    inputs, out, rest = view(work, 0, (T, B, D)), view(work, T * B * D, (B, K)), work[T * B * D + B * K :]
     lengths = np.full(B, T)
-    _standardize(x, served.mean, served.scale, served.flagged, inputs)
+    _standardize(x, served.x_mean, served.x_scale, served.flagged, inputs)
     read = network_steps(network, served.packed, inputs, lengths, states, rest)
     weight, bias = head_weights(served.packed, network.layers[-1])
     for t in range(outputs.shape[0]):
-        linear_forward(read[t], weight, bias, outputs[t])
+        linear_forward(read[t], weight, bias, out)
+        _own_scale(out, served.y_mean, served.y_scale, outputs[t])
 
 
 @kernel
 def serve_work_size(network: Any, T: int, rows: int) -> int:
     """Numbers in the workspace of :func:`serve_windows`."""
-    return T * rows * network.layers[0, INPUTS] + inference_work_size(network, T, rows)
+    layers = network.layers
+    return rows * (T * layers[0, INPUTS] + layers[-1, UNITS]) + inference_work_size(network, T, rows)
+
+
+def ready_to_serve(network: Any, served: Served) -> Callable[..., None]:
+    """:func:`serve_windows` for this network and these arrays: to be called with arrays of the same types, C-contiguous."""
+    numbers = served.packed[:0]
+    x = np.empty((0, 0, 0))
+    return ready(serve_windows, network, served, x, numbers, numbers, x)
