@@ -16,7 +16,7 @@ GPU_PAYS = 5e7
 # All that the GPU's kernels know of a network. Whatever else a specification says must be as if it were not there.
 CUDA_CELLS = ("gru", "gru_reset_before")
 CUDA_LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "poisson")
-CUDA_FIELDS = ("cell", "n_inputs", "hidden_layer_sizes", "n_outputs", "per_step")
+CUDA_FIELDS = ("cell", "n_inputs", "hidden_layer_sizes", "n_outputs", "per_step", "dropout", "recurrent_dropout")
 
 NO_GPU = "no NVIDIA GPU with its driver was found"
 NO_PACKAGE = (

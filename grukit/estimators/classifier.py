@@ -109,7 +109,7 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
         Go on from the weights, moments and scaling of the last fit.
     device : {"auto", "cpu", "cuda"}, default="auto"
         Where to compute. "auto" takes an NVIDIA GPU where there is one and the batches are large enough to pay. Its kernels
-        are for the GRU cells, the losses of regression, and none of the options above but ``missing="mask"``.
+        are for the GRU cells, the losses of regression, and of the options above dropout and ``missing="mask"``.
     dtype : {"float32", "float64"}, default="float32"
         Type of weights and computations.
     n_jobs : int or None, default=None

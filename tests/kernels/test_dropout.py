@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numba import njit
 
+from grukit.engines import select_engine
 from grukit.kernels.cpu.dropout import draw_mask, drop_inputs
 from grukit.kernels.scalar import dropout_bits, dropout_key
-from grukit.engines import select_engine
 from grukit.model import NetworkSpec
 
 KEYS = {(0, 0, 0, 0): 956087953, (1, 2, 3, 4): 1622526658, (2**62, 5, 10**6, 999): 1938187741}

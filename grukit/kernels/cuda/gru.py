@@ -3,6 +3,8 @@
 A block takes its sequences through all steps; the recurrent weights stay in registers, the states in shared memory.
 Equations and legend: :mod:`grukit.kernels`. ``gates`` is (T, B, 4, H) here, the planes of a row in the order r, z, n, q,
 so that what enters with the inputs (r, z, n) is one product.
+
+An option comes as a tuple of arrays, empty where it is not taken: then it is no argument and leaves no code.
 """
 
 from typing import Any
@@ -13,7 +15,7 @@ from grukit.kernels.cuda.registers import LARGEST, ROWS, SLICES, register_functi
 from grukit.kernels.scalar import ONE, ZERO
 
 
-def gru_forward(units: int) -> Any:
+def gru_forward(units: int, masked: bool) -> Any:
     """Make the forward kernel for up to ``units`` units; blocks of units x SLICES[units] threads."""
     slices = SLICES[units]
     each = units // slices
@@ -22,7 +24,7 @@ def gru_forward(units: int) -> Any:
     load, _, dot_3, gathered = register_functions(units)
     sigmoid, tanh = activations("float32")
 
-    def kernel(T, B, H, rows, w_hh, b_hh, lengths, h, gates):  # type: ignore[no-untyped-def]
+    def kernel(T, B, H, rows, w_hh, b_hh, lengths, h, gates, mask):  # type: ignore[no-untyped-def]
         """All steps of ``rows`` sequences a block.
 
         w_hh     (3H, H)        in   blocks r, z, n
@@ -30,8 +32,12 @@ def gru_forward(units: int) -> Any:
         lengths  (B,)           in   steps of each row, 0..T; a row keeps its state beyond its end
         h        (T+1, B, H)    in   h[0], the initial state;  out  h[1:]
         gates    (T, B, 4, H)   in   W_i x + b_i of r, z, n;   out  r, z, n, q = W_hn h' + b_hn
+        mask     ((B, H),), ()  in   what h' is multiplied by as it enters the product, where ``masked``
         """
-        states = cuda.shared.array(size, float32, alignment=16)  # two planes, the states before and after a step
+        states = cuda.shared.array(size, float32, alignment=16)  # two planes, what enters before and after a step
+        if masked:
+            factors = cuda.shared.array(plane, float32)
+            whole = cuda.shared.array(plane, float32)  # the states without the mask
         biases = cuda.shared.array(n_biases, float32)  # not in registers: with 128 units there are none left
         w_r = cuda.local.array(each, float32)
         w_z = cuda.local.array(each, float32)
@@ -47,7 +53,12 @@ def gru_forward(units: int) -> Any:
             biases[uint32(2 * units + j)] = b_hh[uint32(2 * H + j)]
         for b in range(mine):
             if s == 0:
-                states[uint32(b * units + j)] = h[uint32((first + b) * H + j)] if own else ZERO
+                before = h[uint32((first + b) * H + j)] if own else ZERO
+                if masked:
+                    factor = mask[0][uint32((first + b) * H + j)] if own else ZERO
+                    factors[uint32(b * units + j)], whole[uint32(b * units + j)] = factor, before
+                    before *= factor
+                states[uint32(b * units + j)] = before
                 states[uint32(plane + b * units + j)] = ZERO
         at = uint32(first * 4 * H + j)
         x_r, x_z, x_n = ZERO, ZERO, ZERO
@@ -67,7 +78,7 @@ def gru_forward(units: int) -> Any:
                 r, z, q = dot_3(w_r, w_z, w_n, states, uint64(uint32(now + b * units + 4 * s)))
                 r, z, q = gathered(r), gathered(z), gathered(q)
                 if own:
-                    before = states[uint32(now + b * units + j)]
+                    before = whole[uint32(b * units + j)] if masked else states[uint32(now + b * units + j)]
                     r = sigmoid(a_r + biases[j] + r)
                     z = sigmoid(a_z + biases[uint32(units + j)] + z)
                     q += biases[uint32(2 * units + j)]
@@ -79,8 +90,11 @@ def gru_forward(units: int) -> Any:
                     gates[uint32(at + H)] = z
                     gates[uint32(at + 2 * H)] = n
                     gates[uint32(at + 3 * H)] = q
-                    states[uint32(then + b * units + j)] = after
                     h[uint32(((t + 1) * B + first + b) * H + j)] = after
+                    if masked:
+                        whole[uint32(b * units + j)] = after
+                        after *= factors[uint32(b * units + j)]
+                    states[uint32(then + b * units + j)] = after
             cuda.syncthreads()
 
     return kernel
@@ -99,7 +113,7 @@ def fetch(place: Any, j: Any, H: Any, own: Any, skipped: Any, gates: Any, h: Any
     return r, z, n, q, before, d
 
 
-def gru_backward(units: int) -> Any:
+def gru_backward(units: int, masked: bool) -> Any:
     """Make the backward kernel for up to ``units`` units; blocks of units x SLICES[units] threads."""
     slices = SLICES[units]
     each = units // slices
@@ -109,16 +123,19 @@ def gru_backward(units: int) -> Any:
     ahead = units < LARGEST  # there, no registers are left to fetch ahead into
     load, dot, _, gathered = register_functions(units)
 
-    def kernel(T, B, H, rows, w_hh, d_outside, h, gates):  # type: ignore[no-untyped-def]
+    def kernel(T, B, H, rows, w_hh, d_outside, h, gates, mask):  # type: ignore[no-untyped-def]
         """Gradients of all steps, the last first.
 
         w_hh       (3H, H)               in
         d_outside  (T, B, H), (1, B, H)  in   gradient that reaches each h[t+1], or only the last, from outside
         h          (T+1, B, H)           in
         gates      (T, B, 4, H)          in   r, z, n, q;  out  gradients of the pre-activations of r, z, n, and of q
+        mask       ((B, H),), ()         in   as in the forward pass
         """
         d_gates = cuda.shared.array(size, float32, alignment=16)  # two planes, so that one barrier a step will do
         d_h = cuda.shared.array(carried, float32)
+        if masked:
+            factors = cuda.shared.array(carried, float32)
         w_r = cuda.local.array(each, float32)
         w_z = cuda.local.array(each, float32)
         w_n = cuda.local.array(each, float32)
@@ -133,6 +150,9 @@ def gru_backward(units: int) -> Any:
             d_gates[uint32(i)] = ZERO
         for i in range(cuda.threadIdx.x, carried, units * slices):
             d_h[uint32(i)] = ZERO
+            if masked:
+                b, k = uint32(i // units), uint32(i % units)
+                factors[uint32(i)] = mask[0][uint32((first + b) * H + k)] if b < mine and k < H else ZERO
         cuda.syncthreads()
         skipped = uint32(T * B * H - d_outside.size)  # numbers before the first step that hears from outside
         t = uint32(T)
@@ -167,6 +187,8 @@ def gru_backward(units: int) -> Any:
                 d = dot(d, w_z, d_gates, base, units)
                 d = gathered(dot(d, w_n, d_gates, base, 2 * units))
                 if own:
+                    if masked:
+                        d *= factors[uint32(b * units + j)]
                     d_h[uint32(b * units + j)] += d
 
     return kernel

@@ -1,7 +1,7 @@
 """The gated recurrent unit, reset gate before the recurrent product: all steps in one launch, for up to 128 units.
 
 As :mod:`grukit.kernels.cuda.gru`, but each step has two halves, because the candidate's product takes r h'. The plane q
-of ``gates`` holds r h'.
+of ``gates`` holds r h', times the mask where there is one.
 """
 
 from typing import Any
@@ -12,14 +12,14 @@ from grukit.kernels.cuda.registers import ROWS, SLICES, register_functions
 from grukit.kernels.scalar import ONE, ZERO
 
 
-def gru_reset_before_forward(units: int) -> Any:
+def gru_reset_before_forward(units: int, masked: bool) -> Any:
     """Make the forward kernel for up to ``units`` units; blocks of units x SLICES[units] threads."""
     slices = SLICES[units]
     each, plane = units // slices, ROWS * units
     load, dot, _, gathered = register_functions(units)
     sigmoid, tanh = activations("float32")
 
-    def kernel(T, B, H, rows, w_hh, b_hh, lengths, h, gates):  # type: ignore[no-untyped-def]
+    def kernel(T, B, H, rows, w_hh, b_hh, lengths, h, gates, mask):  # type: ignore[no-untyped-def]
         """All steps of ``rows`` sequences a block.
 
         w_hh     (3H, H)        in   blocks r, z, n
@@ -27,9 +27,13 @@ def gru_reset_before_forward(units: int) -> Any:
         lengths  (B,)           in   steps of each row, 0..T; a row keeps its state beyond its end
         h        (T+1, B, H)    in   h[0], the initial state;  out  h[1:]
         gates    (T, B, 4, H)   in   W_i x + b_i of r, z, n;   out  r, z, n, q = r h'
+        mask     ((B, H),), ()  in   what h' is multiplied by as it enters a product, where ``masked``
         """
         states = cuda.shared.array(plane, float32, alignment=16)
         resets = cuda.shared.array(plane, float32, alignment=16)  # r h'
+        if masked:
+            factors = cuda.shared.array(plane, float32)
+            whole = cuda.shared.array(plane, float32)  # the states without the mask
         w_r = cuda.local.array(each, float32)
         w_z = cuda.local.array(each, float32)
         w_n = cuda.local.array(each, float32)
@@ -41,7 +45,12 @@ def gru_reset_before_forward(units: int) -> Any:
         own = j < H and s == 0  # one slice of each unit does its gates
         for b in range(mine):
             if s == 0:
-                states[uint32(b * units + j)] = h[uint32((first + b) * H + j)] if own else ZERO
+                before = h[uint32((first + b) * H + j)] if own else ZERO
+                if masked:
+                    factor = mask[0][uint32((first + b) * H + j)] if own else ZERO
+                    factors[uint32(b * units + j)], whole[uint32(b * units + j)] = factor, before
+                    before *= factor
+                states[uint32(b * units + j)] = before
                 resets[uint32(b * units + j)] = ZERO
         cuda.syncthreads()
         for t in range(T):
@@ -63,36 +72,42 @@ def gru_reset_before_forward(units: int) -> Any:
                 n = gathered(dot(ZERO, w_n, resets, uint64(uint32(b * units + 4 * s)), 0))
                 if own:
                     at = uint32((t * B + first + b) * 4 * H + j)
-                    before = states[uint32(b * units + j)]
+                    before = whole[uint32(b * units + j)] if masked else states[uint32(b * units + j)]
                     n = tanh(gates[uint32(at + 2 * H)] + b_hh[uint32(2 * H + j)] + n)
                     if t >= lengths[uint32(first + b)]:
                         n = ZERO
                     after = n + gates[uint32(at + H)] * (before - n)
                     gates[uint32(at + 2 * H)] = n
-                    states[uint32(b * units + j)] = after
                     h[uint32(((t + 1) * B + first + b) * H + j)] = after
+                    if masked:
+                        whole[uint32(b * units + j)] = after
+                        after *= factors[uint32(b * units + j)]
+                    states[uint32(b * units + j)] = after
             cuda.syncthreads()
 
     return kernel
 
 
-def gru_reset_before_backward(units: int) -> Any:
+def gru_reset_before_backward(units: int, masked: bool) -> Any:
     """Make the backward kernel for up to ``units`` units; blocks of units x SLICES[units] threads."""
     slices = SLICES[units]
     each, row = units // slices, 3 * units  # gradients of r, z and n of one sequence
     size, carried = ROWS * row, ROWS * units
     load, dot, _, gathered = register_functions(units)
 
-    def kernel(T, B, H, rows, w_hh, d_outside, h, gates):  # type: ignore[no-untyped-def]
+    def kernel(T, B, H, rows, w_hh, d_outside, h, gates, mask):  # type: ignore[no-untyped-def]
         """Gradients of all steps, the last first.
 
         w_hh       (3H, H)               in
         d_outside  (T, B, H), (1, B, H)  in   gradient that reaches each h[t+1], or only the last, from outside
         h          (T+1, B, H)           in
         gates      (T, B, 4, H)          in   r, z, n, q = r h';  out  gradients of the pre-activations r, z, n; q stays
+        mask       ((B, H),), ()         in   as in the forward pass
         """
         d_gates = cuda.shared.array(size, float32, alignment=16)
         d_h = cuda.shared.array(carried, float32)
+        if masked:
+            factors = cuda.shared.array(carried, float32)
         w_r = cuda.local.array(each, float32)
         w_z = cuda.local.array(each, float32)
         w_n = cuda.local.array(each, float32)
@@ -107,6 +122,9 @@ def gru_reset_before_backward(units: int) -> Any:
                 to = uint32(b * row + j)
                 d_gates[to], d_gates[uint32(to + units)], d_gates[uint32(to + 2 * units)] = ZERO, ZERO, ZERO
                 d_h[uint32(b * units + j)] = ZERO
+        if masked and own:
+            for b in range(mine):
+                factors[uint32(b * units + j)] = mask[0][uint32((first + b) * H + j)]
         skipped = uint32(T * B * H - d_outside.size)  # numbers before the first step that hears from outside
         t = uint32(T)
         while t > 0:
@@ -130,6 +148,8 @@ def gru_reset_before_backward(units: int) -> Any:
                 if own:
                     at = uint32((t * B + first + b) * 4 * H + j)
                     r = gates[at]
+                    if masked:
+                        d_reset *= factors[uint32(b * units + j)]
                     d_r = d_reset * h[uint32((t * B + first + b) * H + j)] * (r - r * r)
                     d_h[uint32(b * units + j)] += d_reset * r
                     gates[at] = d_r
@@ -139,7 +159,7 @@ def gru_reset_before_backward(units: int) -> Any:
                 base = uint64(uint32(b * row + 4 * s))
                 d = gathered(dot(dot(ZERO, w_r, d_gates, base, 0), w_z, d_gates, base, units))
                 if own:
-                    d_h[uint32(b * units + j)] += d
+                    d_h[uint32(b * units + j)] += factors[uint32(b * units + j)] * d if masked else d
             cuda.syncthreads()
 
     return kernel

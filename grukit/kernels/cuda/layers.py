@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from grukit.kernels.cpu import GRU, GRUResetBefore
 from grukit.kernels.cuda import gru, gru_reset_before, steps
 from grukit.kernels.cuda._cuda import Launch, compiled, cuda, pieces
+from grukit.kernels.cuda.dropout import times_mask
 from grukit.kernels.cuda.products import column_sums, product
 from grukit.kernels.cuda.registers import LARGEST, ROWS, SLICES, rounded
 
@@ -41,6 +42,7 @@ class Layer(NamedTuple):
     through: Any  # (1, B H), likewise
     d_h: Any  # (B H,), likewise
     precision: str  # of large products, "ieee" or "tf32"
+    mask: tuple[Any, ...] = ()  # of recurrent dropout, and work of a step: (B H,) each; or nothing
 
     @property
     def persistent(self) -> bool:
@@ -56,6 +58,11 @@ class Layer(NamedTuple):
     def flat_gates(self) -> Any:
         """``gates`` as kernels of the steps take it."""
         return self.gates.reshape(self.gates.size)
+
+    @property
+    def h_before(self) -> Any:
+        """The states before each step, (T B H,)."""
+        return self.h[: self.T * self.B * self.H]
 
 
 def is_persistent(dtype: Any, H: int) -> bool:
@@ -76,18 +83,19 @@ def layer_forward(layer: Layer) -> list[Any]:
         projection = _product(layer, "nt", layer.x, layer.w_ih, to, 0, 4 * H)
         return [projection, *(launch for t in range(T) for launch in step(layer, t))]
     projection = _product(layer, "nt", layer.x, layer.w_ih, to, 0, 4 * H, layer.b_ih)
-    args = (layer.w_hh.reshape(3 * H * H), layer.b_hh, layer.lengths, layer.h, layer.flat_gates)
+    args = (layer.w_hh.reshape(3 * H * H), layer.b_hh, layer.lengths, layer.h, layer.flat_gates, layer.mask[:1])
     return [projection, _persistent(layer, PERSISTENT[layer.cell][0], args)]
 
 
 def layer_backward(layer: Layer) -> list[Any]:
-    """The launches that turn ``gates`` into the gradients of the pre-activations."""
+    """The launches that turn ``gates`` into the gradients of the pre-activations; a mask is then part of ``h``."""
+    masked = [times_mask(layer.mask[0], layer.h_before)] if layer.mask else []
     if not layer.persistent:
         step = gru_step_backward if layer.after else gru_reset_before_step_backward
-        return [launch for t in reversed(range(layer.T)) for launch in step(layer, t)]
+        return [*(launch for t in reversed(range(layer.T)) for launch in step(layer, t)), *masked]
     d_outside = layer.d_outside.reshape(layer.d_outside.size)
-    args = (layer.w_hh.reshape(3 * layer.H**2), d_outside, layer.h, layer.flat_gates)
-    return [_persistent(layer, PERSISTENT[layer.cell][1], args)]
+    args = (layer.w_hh.reshape(3 * layer.H**2), d_outside, layer.h, layer.flat_gates, layer.mask[:1])
+    return [_persistent(layer, PERSISTENT[layer.cell][1], args), *masked]
 
 
 def _persistent(layer: Layer, factory: Any, args: tuple[Any, ...]) -> Launch:
@@ -96,7 +104,7 @@ def _persistent(layer: Layer, factory: Any, args: tuple[Any, ...]) -> Launch:
     # As many blocks as the device runs at once, before a block gets a second sequence.
     at_once = cuda.get_current_device().MULTIPROCESSOR_COUNT * max(1, RESIDENT // threads)
     rows = min(ROWS, pieces(layer.B, at_once))
-    kernel = compiled(factory, threads, units)
+    kernel = compiled(factory, threads, units, bool(layer.mask))
     return Launch(kernel, pieces(layer.B, rows), threads, (layer.T, layer.B, layer.H, rows, *args))
 
 
@@ -110,8 +118,9 @@ def layer_gradients(layer: Layer, slots: Any, table: Any, targets: Any, d_below:
     """
     T, B, D, H, d = layer.T, layer.B, layer.D, layer.H, layer.gates
     w_ih, w_hh = int(table[2]), int(table[3])
-    h_before = layer.h[: T * B * H].reshape(T * B, H)
-    # The candidate's product took h' and its gradient is q's, or it took r h', which is in q, and its gradient is n's.
+    h_before = layer.h_before.reshape(T * B, H)
+    # The candidate's product took h' and its gradient is q's, or it took r h', which is in q, and its gradient is n's. With
+    # recurrent dropout both have been multiplied by the mask.
     recurrent, entered = (d[:, 3 * H :], h_before) if layer.after else (d[:, 2 * H : 3 * H], d[:, 3 * H :])
     launches = [
         _product(layer, "tn", d[:, : 3 * H], layer.x, slots, w_ih, D),
@@ -128,14 +137,16 @@ def layer_gradients(layer: Layer, slots: Any, table: Any, targets: Any, d_below:
 
 
 def _gates(layer: Layer, factory: Any, t: int, *args: Any) -> Launch:
-    kernel = compiled(factory, steps.THREADS, layer.x.dtype.name)
+    kernel = compiled(factory, steps.THREADS, layer.x.dtype.name, bool(layer.mask))
     size = layer.B * layer.H
-    return Launch(kernel, pieces(size, steps.THREADS), steps.THREADS, (t, layer.B, layer.H, *args))
+    return Launch(kernel, pieces(size, steps.THREADS), steps.THREADS, (t, layer.B, layer.H, *args, layer.mask))
 
 
-def _state(layer: Layer, t: int) -> Any:
-    """The states before step t, (B, H)."""
+def _entering(layer: Layer, t: int) -> Any:
+    """What enters the product of step t, (B, H): the states before it, times the mask where there is one."""
     size = layer.B * layer.H
+    if layer.mask and t > 0:  # the initial states are zero, with and without
+        return layer.mask[1].reshape(layer.B, layer.H)
     return layer.h[t * size : (t + 1) * size].reshape(layer.B, layer.H)
 
 
@@ -149,7 +160,7 @@ def gru_step_forward(layer: Layer, t: int) -> list[Any]:
     work = layer.rows.reshape(layer.rows.size)
     args = (work, layer.b_ih, layer.b_hh, layer.lengths, layer.h, layer.flat_gates)
     return [
-        _product(layer, "nt", _state(layer, t), layer.w_hh, layer.rows, 0, 3 * layer.H),
+        _product(layer, "nt", _entering(layer, t), layer.w_hh, layer.rows, 0, 3 * layer.H),
         _gates(layer, steps.gru_step_forward, t, *args),
     ]
 
@@ -172,7 +183,7 @@ def gru_reset_before_step_forward(layer: Layer, t: int) -> list[Any]:
     work = layer.rows.reshape(layer.rows.size)
     args = (work, layer.b_ih, layer.b_hh, layer.lengths, layer.h, layer.flat_gates)
     return [
-        _product(layer, "nt", _state(layer, t), layer.w_hh[: 2 * H], layer.rows, 0, 2 * H),
+        _product(layer, "nt", _entering(layer, t), layer.w_hh[: 2 * H], layer.rows, 0, 2 * H),
         _gates(layer, steps.gru_reset_before_step_gates, t, *args),
         _product(layer, "nt", _gates_of(layer, t)[:, 3 * H :], layer.w_hh[2 * H :], layer.rows, 0, H),
         _gates(layer, steps.gru_reset_before_step_forward, t, *args),

@@ -14,12 +14,16 @@ MOST_NUMBERS = 2**32  # of one array: indices are uint32
 def numbers_of_pieces(network: Any, T: int, B: int, training: bool) -> int:
     """Numbers in the arrays of pieces of B sequences of T steps: inputs, outputs, caches and partial gradients."""
     table = network.layers
-    D, K = int(table[0, INPUTS]), int(table[-1, UNITS])
-    per_row = D + (K if network.per_step else 0)
-    for H in table[:-1, UNITS]:
-        per_row += (6 if training else 5) * int(H)
+    D, K, units = int(table[0, INPUTS]), int(table[-1, UNITS]), [int(H) for H in table[:-1, UNITS]]
+    per_row = D + K + (6 if training else 5) * sum(units)
+    per_sequence = sum(units) + 5 * max(units)  # initial states, and work of a step
+    if training and network.dropout.inputs > 0:  # copies of what the layers above the first and the head hear
+        per_row += sum(units)
+    if training and network.dropout.recurrent > 0:  # masks, and the states times one
+        per_sequence += sum(units) + max(units)
     n_parameters = int(table[-1, 4] + K)
-    return T * B * per_row + (count_slots(T, B) if training else 1) * n_parameters + 8 * n_parameters
+    n_vectors = (count_slots(T, B) if training else 1) + 8
+    return T * B * per_row + B * per_sequence + n_vectors * n_parameters
 
 
 def check_memory(network: Any, T: int, B: int, training: bool, samples: list[Any]) -> None:

@@ -106,6 +106,8 @@ class Session:
             self._batches = batches
             self._shuffled.order.copy_to_device(batches.order.astype(np.int32))
             self._prepare(batches.size, len(batches.rates))
+        if self._plan.draws:
+            self._plan.draws.seed.copy_to_device(np.array([batches.seed]))
         self._rates.copy_to_device(batches.rates)  # halved on the way where a step was not finite
         if not self._current:
             self._state.copy_to_device(np.concatenate([optimizer.parameters, optimizer.previous]))
@@ -170,7 +172,9 @@ class Session:
             self._parameters.copy_to_device(parameters)
             self._current = False
         self._start(0)
-        for launch in self._batch_launches(samples, len(samples.order), backward):
+        plan = self._plan
+        launches = self._batch_launches(samples, len(samples.order), plan.forward, plan.backward if backward else [])
+        for launch in launches:
             launch.run(0)
         totals = self._totals.copy_to_host()
         return float(totals[around.LOSS] / totals[around.WEIGHT])
@@ -197,26 +201,23 @@ class Session:
         update = compiled(updates.update, threads, dtype)
         changed = (self._gradient, self._penalized, parameters, self._state[n:], *self._moments)
         return [
-            *self._batch_launches(self._shuffled, size, backward=True),
+            *self._batch_launches(self._shuffled, size, *self._plan.dropped),
             Launch(penalize, updates.BLOCKS, threads, args),
             Launch(decide, 1, 1, decided),
             Launch(update, pieces(n, threads), threads, (self._settings, self._control, self._totals, *changed)),
         ]
 
-    def _batch_launches(self, samples: DeviceSamples, size: int, backward: bool) -> list[Any]:
-        """Losses and, where wanted, the gradient of a batch."""
+    def _batch_launches(self, samples: DeviceSamples, size: int, forward: list[Any], backward: list[Any]) -> list[Any]:
+        """Losses and, unless ``backward`` is empty, the gradient of a batch."""
         plan, per_step, threads = self._plan, self._network.per_step, around.THREADS
         counted = (samples.order, samples.lengths, samples.weights, self._control, self._totals)
         opened = Launch(compiled(around.open_batch, threads, per_step), 1, threads, (size, *counted))
         add = compiled(updates.sum_slots, updates.THREADS)
         grid = pieces(self._gradient.size, updates.THREADS)
-        backward_launches = [
-            *plan.backward,
-            Launch(add, grid, updates.THREADS, (plan.slots, self._control, self._gradient)),
-        ]
+        added = Launch(add, grid, updates.THREADS, (plan.slots, self._control, self._gradient))
         close = Launch(compiled(around.close_piece, 1), 1, 1, (self._rows, self._parts, self._control, self._totals))
-        piece = [gather(plan, samples, self._control), *plan.forward, self._loss(samples)]
-        piece += [*(backward_launches if backward else []), close]
+        piece = [gather(plan, samples, self._control), *forward, self._loss(samples)]
+        piece += [*backward, added, close] if backward else [close]
         return [opened, *(piece * pieces(size, self._rows))]
 
     def _loss(self, samples: DeviceSamples) -> Launch:

@@ -20,6 +20,7 @@ from grukit.kernels.cuda import (  # noqa: E402
     cublas,
     inference,
     layers,
+    memory,
     network,
     optimizer,
     products,
@@ -33,6 +34,8 @@ activations.math = simulator.Float64Math()
 batches.BLOCKS = optimizer.BLOCKS = 2  # of the sums over blocks; the simulator starts every thread of every block
 layers.RESIDENT = 1  # so that a block gets several sequences
 network.ROWS_OF_A_SLOT = 4  # so that weight gradients come in several slots
+# 32- and 64-bit arithmetic of dropout's draws wraps round; NumPy says so of single numbers.
+pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered in scalar")
 PARAMETERS = {"squared_error": 0.0, "absolute_error": 0.0, "huber": 0.8, "quantile": 0.7, "poisson": 0.0}
 
 
@@ -217,7 +220,8 @@ def table(n=14):
 @pytest.mark.parametrize("settings", [
     {"solver": "adam", "early_stopping": True, "validation_fraction": 0.3, "alpha": 0.1},
     {"solver": "lbfgs", "max_iter": 1},
-], ids=["adam", "lbfgs"])  # fmt: skip
+    {"dropout": 0.2, "recurrent_dropout": 0.3, "early_stopping": True, "validation_fraction": 0.3},
+], ids=["adam", "lbfgs", "dropout"])  # fmt: skip
 def test_a_whole_fit_agrees_with_the_cpu(settings):
     X, y = table()
     fitted = {}
@@ -241,19 +245,21 @@ def test_a_whole_fit_agrees_with_the_cpu(settings):
 def new_optimizer(solver, spec, parameters):
     return cpu.Optimizer(
         SOLVERS[solver], momentum=0.9, nesterov=True, beta_1=0.9, beta_2=0.99, epsilon=1e-8, alpha=0.2, clip_norm=0.3,
-        parameters=parameters, previous=parameters.copy(), penalized=spec.penalized("float32"),
+        parameters=parameters, previous=parameters.copy(), penalized=spec.penalized(parameters.dtype),
         first_moment=np.zeros_like(parameters), second_moment=np.zeros_like(parameters), step=np.zeros(1, np.int64),
     )  # fmt: skip
 
 
-def train(kernels, solver, data, stop_at):
-    """Batches of two, in an order of its own; the optimiser and the batches afterwards."""
-    spec = NetworkSpec("gru", 2, (3,), 2)
-    taken = new_optimizer(solver, spec, np.random.default_rng(1).normal(0, 0.5, spec.n_parameters).astype("float32"))
-    taken_batches = kernels.Batches(
-        np.array([3, 1, 4, 0, 2]), 2, np.array([0.1, 0.05, 0.02]), np.zeros((3, 3)), np.zeros(1, np.int64), True
-    )
-    with Problem(kernels, spec, data, "squared_error", 0.0, batch_size=2) as problem:
+SMALL = NetworkSpec("gru", 2, (3,), 2)
+
+
+def train(kernels, solver, data, stop_at, spec=SMALL, size=2):
+    """Small batches, in an order of their own; the optimiser and the batches afterwards."""
+    parameters = np.random.default_rng(1).normal(0, 0.5, spec.n_parameters).astype(data.values.dtype)
+    taken = new_optimizer(solver, spec, parameters)
+    order, rates = np.array([3, 1, 4, 0, 2]), np.array([0.1, 0.05, 0.02])
+    taken_batches = kernels.Batches(order, size, rates, np.zeros((3, 3)), np.zeros(1, np.int64), True, seed=11)
+    with Problem(kernels, spec, data, "squared_error", 0.0, batch_size=size) as problem:
         problem.session.begin(taken)
         for stop in stop_at:
             problem.session.train(taken_batches, stop)
@@ -273,6 +279,24 @@ def test_steps_agree_with_the_cpu(solver):
         np.testing.assert_allclose(getattr(on_gpu, name), theirs, atol=2e-5 * np.abs(theirs).max(), err_msg=name)
 
 
+@pytest.mark.parametrize(("cell", "sizes", "per_step", "dtype", "rates"), [
+    ("gru", (4, 3), False, "float32", (0.4, 0.3)),
+    ("gru_reset_before", (3, 4), True, "float32", (0.4, 0.3)),
+    ("gru", (3, 4), True, "float64", (0.0, 0.3)),
+    ("gru", (3,), False, "float64", (0.4, 0.0)),
+    ("gru_reset_before", (4, 3), False, "float64", (0.4, 0.3)),
+])  # fmt: skip
+def test_dropout_draws_what_the_cpu_draws(cell, sizes, per_step, dtype, rates):
+    spec = NetworkSpec(cell, 2, sizes, 2, per_step, dropout=rates[0], recurrent_dropout=rates[1])
+    data = samples(5, per_step=per_step, dtype=dtype)
+    on_cpu, batches_cpu = train(cpu, "sgd", data, [2], spec, 3)
+    on_gpu, batches_gpu = train(engine, "sgd", data, [2], spec, 3)
+    scale = 1e-5 if dtype == "float32" else 1e-12
+    np.testing.assert_allclose(batches_gpu.records, batches_cpu.records, rtol=scale)  # losses and norms of gradients
+    theirs = on_cpu.first_moment  # of two gradients, the last with weight 1
+    np.testing.assert_allclose(on_gpu.first_moment, theirs, atol=scale * np.abs(theirs).max())
+
+
 def test_a_step_that_is_not_finite_is_not_taken():
     data = samples(5)
     data.targets[4] = np.inf  # in the second of the three batches
@@ -289,6 +313,26 @@ def test_a_step_that_is_not_finite_is_not_taken():
 def test_training_twice_gives_the_same_bits():
     first, second = (train(engine, "adam", samples(5), [3])[0] for _ in range(2))
     assert first.parameters.tobytes() == second.parameters.tobytes()
+
+
+@pytest.mark.parametrize(("dtype", "per_step"), [("float32", True), ("float64", False)])
+def test_memory_is_counted(dtype, per_step, monkeypatch):
+    """No less than a plan takes, and little more."""
+    taken = []
+
+    def counting(make):
+        return lambda *args: taken.append(make(*args)) or taken[-1]
+
+    monkeypatch.setattr(_cuda.cuda, "device_array", counting(_cuda.cuda.device_array))
+    monkeypatch.setattr(_cuda.cuda, "to_device", counting(_cuda.cuda.to_device))
+    spec = NetworkSpec("gru", 2, (5, 3), 2, per_step, dropout=0.2, recurrent_dropout=0.1)
+    parameters, dropping = np.zeros(spec.n_parameters, dtype), spec.for_kernels(engine, seed=0)
+    for net, training in ((dropping, True), (spec.for_kernels(engine), True), (spec.for_kernels(engine), False)):
+        taken.clear()
+        network.NetworkLaunches(net, parameters, 7, 6, training)
+        numbers = sum(array.size for array in taken if array.dtype == dtype)
+        counted = memory.numbers_of_pieces(net, 7, 6, training) - 8 * spec.n_parameters  # those are the session's
+        assert numbers <= counted < 1.3 * numbers
 
 
 def test_too_little_memory_is_said_before_anything_is_taken(monkeypatch):

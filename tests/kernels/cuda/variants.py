@@ -1,6 +1,6 @@
 """Every kernel that the CUDA engine can launch, with the types it is launched with."""
 
-from grukit.kernels.cuda import batches, gru, gru_reset_before, optimizer, products, steps
+from grukit.kernels.cuda import batches, dropout, gru, gru_reset_before, optimizer, products, steps
 from grukit.kernels.cuda.registers import SLICES
 
 
@@ -14,8 +14,11 @@ def variants(types):
         for module in (gru, gru_reset_before):
             cell, threads = module.__name__.rpartition(".")[2], units * slices
             forward, backward = getattr(module, f"{cell}_forward"), getattr(module, f"{cell}_backward")
-            yield f"{cell}_forward, {units}, all steps", forward(units), (i, i, i, i, f, f, ints, f, f), threads
-            yield f"{cell}_backward, {units}, all steps", backward(units), (i, i, i, i, f, f, f, f), threads
+            for masked in (False, True):
+                how, mask = f"{units}{', masked' * masked}, all steps", types.Tuple((f,) * masked)
+                signature = (i, i, i, i, f, f, ints, f, f, mask)
+                yield f"{cell}_forward, {how}", forward(units, masked), signature, threads
+                yield f"{cell}_backward, {how}", backward(units, masked), (i, i, i, i, f, f, f, f, mask), threads
     yield "close_piece", batches.close_piece(), (i, doubles, longs, doubles), 1
     yield "close_predicted", batches.close_predicted(), (i, longs), 1
     yield "decide", optimizer.decide(), (doubles, doubles, doubles, longs, doubles, records), 1
@@ -49,7 +52,13 @@ def of_dtype(dtype, types):
         steps.gru_reset_before_step_reset: (i, i, i, v, v, v, v),
     }
     for factory, signature in per_step.items():
-        yield factory.__name__, factory(dtype), signature, steps.THREADS
+        for masked in (False, True):
+            mask = types.Tuple((v, v) * masked)
+            yield f"{factory.__name__}{', masked' * masked}", factory(dtype, masked), (*signature, mask), steps.THREADS
+    drawn = (i, i, i, d, longs, ints, v, v)
+    for of_ones in (False, True):
+        yield f"thin{', ones' * of_ones}", dropout.thin_kernel(dtype, of_ones), drawn, dropout.THREADS
+    yield "times_mask", dropout.times_mask_kernel(dtype), (v, v), dropout.THREADS
     threads = batches.THREADS
     yield "gather", batches.gather(), (ints, rows, ints, ints, longs, cube, ints, ints), threads
     for every_step in (False, True):
