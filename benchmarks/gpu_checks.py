@@ -38,6 +38,7 @@ CASES = [
     *(Case(cell, (H,), B, T) for cell in CELLS for H in SIZES for B, T in SHAPES if B * T * H < 50_000),
     *(Case(cell, (H,), 1, 1000) for cell in CELLS for H in (5, 64, 128)),
     *(Case(cell, (24, 40), 33, 20, 9, True) for cell in CELLS),
+    *(Case(cell, (H,), 33, 20, 9) for cell in CELLS for H in (16, 64)),  # more inputs than a kernel takes itself
     *(Case(cell, (H,), 5, 20, dtype="float64") for cell in CELLS for H in (7, 150)),
 ]
 TINY = [Case(cell, (H,), 3, 2, 2, per_step) for cell in CELLS for H, per_step in ((5, False), (17, True))]

@@ -13,6 +13,7 @@ from numba import cuda
 import grukit.kernels.cuda as engine
 from grukit import GRURegressor
 from grukit.kernels import cpu
+from grukit.kernels.cuda import layers
 from grukit.kernels.cuda.products import product
 from grukit.model import NetworkSpec, initialize
 from grukit.train import SOLVERS, Problem
@@ -152,6 +153,15 @@ def theirs(shape: Shape, tf32: bool) -> dict[str, float]:
     }
 
 
+def projected(shape: Shape) -> dict[str, float]:
+    """The same where no kernel takes few inputs itself: what that is worth."""
+    few, layers.FEW = layers.FEW, 0
+    try:
+        return ours(shape, engine.Session)
+    finally:
+        layers.FEW = few
+
+
 class TF32(engine.Session):
     """Large products in TF32."""
 
@@ -168,6 +178,7 @@ def steps(wrong: Any, left: Callable[[], float]) -> list[dict[str, Any]]:
             print("   the other shapes: no time left")
             break
         times = {"grukit": ours(shape, engine.Session), "graphs": ours(shape, Graphs), "tf32": ours(shape, TF32)}
+        times["projected"] = projected(shape)
         if find_spec("torch"):
             times |= {"torch": theirs(shape, False), "torch tf32": theirs(shape, True)}
         print(f"   {shape}: {times}", flush=True)

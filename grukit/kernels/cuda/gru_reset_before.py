@@ -8,60 +8,63 @@ from typing import Any
 
 from grukit.kernels.cuda._cuda import cuda, float32, uint32, uint64
 from grukit.kernels.cuda.activations import activations
+from grukit.kernels.cuda.inputs import input_functions
 from grukit.kernels.cuda.registers import ROWS, SLICES, register_functions
 from grukit.kernels.scalar import ONE, ZERO
 
 
-def gru_reset_before_forward(units: int, masked: bool) -> Any:
-    """Make the forward kernel for up to ``units`` units; blocks of units x SLICES[units] threads."""
+def gru_reset_before_forward(units: int, masked: bool, few: bool) -> Any:
+    """Make the forward kernel for up to ``units`` units; arguments as :func:`grukit.kernels.cuda.gru.gru_forward`."""
     slices = SLICES[units]
-    each, plane = units // slices, ROWS * units
+    plane = ROWS * units
     load, dot, _, gathered = register_functions(units)
+    load_inputs, fetch_inputs, entered, _ = input_functions(units, few, gathered)
     sigmoid, tanh = activations("float32")
 
-    def kernel(T, B, H, rows, w_hh, b_hh, lengths, h, gates, mask):  # type: ignore[no-untyped-def]
+    @cuda.jit(device=True, inline="always")
+    def enter(inputs: Any, gates: Any, place: Any, j: Any, s: Any, H: Any, own: Any, u: Any, held: Any) -> Any:
+        fetch_inputs(inputs, gates, place, j, s, H, own, held)
+        return entered(u, held)
+
+    def kernel(T, B, H, rows, w_hh, b_hh, lengths, h, gates, inputs, mask):  # type: ignore[no-untyped-def]
         """All steps of ``rows`` sequences a block.
 
         w_hh     (3H, H)        in   blocks r, z, n
         b_hh     (3H,)          in
         lengths  (B,)           in   steps of each row, 0..T; a row keeps its state beyond its end
         h        (T+1, B, H)    in   h[0], the initial state;  out  h[1:]
-        gates    (T, B, 4, H)   in   W_i x + b_i of r, z, n;   out  r, z, n, q = r h'
-        mask     ((B, H),), ()  in   what h' is multiplied by as it enters a product, where ``masked``
+        gates    (T, B, 4, H)   in   W_i x + b_i of r, z, n, unless ``few``;  out  r, z, n, q = r h'
+        inputs   (), or         in   where ``few``: D, x (T, B, D), w_ih (3H, D), b_ih (3H,)
+        mask     (), ((B, H),)  in   where ``masked``: what h' is multiplied by as it enters a product
         """
         states = cuda.shared.array(plane, float32, alignment=16)
         resets = cuda.shared.array(plane, float32, alignment=16)  # r h'
         if masked:
-            factors = cuda.shared.array(plane, float32)
             whole = cuda.shared.array(plane, float32)  # the states without the mask
-        w_r = cuda.local.array(each, float32)
-        w_z = cuda.local.array(each, float32)
-        w_n = cuda.local.array(each, float32)
         j, s = uint32(cuda.threadIdx.x // slices), uint32(cuda.threadIdx.x % slices)
         B, H = uint32(B), uint32(H)
-        load(w_hh, H, uint32(1), j, s, H, w_r, w_z, w_n)
+        w_r, w_z, w_n = load(w_hh, H, uint32(1), j, s, H)
+        u, held = load_inputs(inputs, j, s, H)
         first = uint32(cuda.blockIdx.x * rows)
         mine = uint32(min(uint32(rows), uint32(B - first)))
         own = j < H and s == 0  # one slice of each unit does its gates
         for b in range(mine):
             if s == 0:
                 before = h[uint32((first + b) * H + j)] if own else ZERO
-                if masked:
-                    factor = mask[0][uint32((first + b) * H + j)] if own else ZERO
-                    factors[uint32(b * units + j)], whole[uint32(b * units + j)] = factor, before
-                    before *= factor
+                if masked and own:
+                    whole[uint32(b * units + j)] = before
+                    before *= mask[0][uint32((first + b) * H + j)]
                 states[uint32(b * units + j)] = before
                 resets[uint32(b * units + j)] = ZERO
         cuda.syncthreads()
         for t in range(T):
             for b in range(mine):
-                base = uint64(uint32(b * units + 4 * s))
-                r = gathered(dot(ZERO, w_r, states, base, 0))
-                z = gathered(dot(ZERO, w_z, states, base, 0))
+                base, place = uint64(uint32(b * units + 4 * s)), uint32(t * B + first + b)
+                r, z, _ = enter(inputs, gates, place, j, s, H, own, u, held)
+                r, z = gathered(dot(r, w_r, states, base, 0)), gathered(dot(z, w_z, states, base, 0))
                 if own:
-                    at = uint32((t * B + first + b) * 4 * H + j)
-                    r = sigmoid(gates[at] + b_hh[j] + r)
-                    z = sigmoid(gates[uint32(at + H)] + b_hh[uint32(H + j)] + z)
+                    at = uint32(place * 4 * H + j)
+                    r, z = sigmoid(b_hh[j] + r), sigmoid(b_hh[uint32(H + j)] + z)
                     q = r * states[uint32(b * units + j)]
                     if t >= lengths[uint32(first + b)]:  # z = 1 and r = n = q = 0 make its gradients vanish
                         r, z, q = ZERO, ONE, ZERO
@@ -69,19 +72,18 @@ def gru_reset_before_forward(units: int, masked: bool) -> Any:
                     resets[uint32(b * units + j)] = q
             cuda.syncthreads()
             for b in range(mine):
-                n = gathered(dot(ZERO, w_n, resets, uint64(uint32(b * units + 4 * s)), 0))
+                place = uint32(t * B + first + b)
+                _, _, n = enter(inputs, gates, place, j, s, H, own, u, held)
+                n = gathered(dot(n, w_n, resets, uint64(uint32(b * units + 4 * s)), 0))
                 if own:
-                    at = uint32((t * B + first + b) * 4 * H + j)
+                    at = uint32(place * 4 * H + j)
                     before = whole[uint32(b * units + j)] if masked else states[uint32(b * units + j)]
-                    n = tanh(gates[uint32(at + 2 * H)] + b_hh[uint32(2 * H + j)] + n)
-                    if t >= lengths[uint32(first + b)]:
-                        n = ZERO
+                    n = ZERO if t >= lengths[uint32(first + b)] else tanh(b_hh[uint32(2 * H + j)] + n)
                     after = n + gates[uint32(at + H)] * (before - n)
-                    gates[uint32(at + 2 * H)] = n
-                    h[uint32(((t + 1) * B + first + b) * H + j)] = after
+                    gates[uint32(at + 2 * H)], h[uint32((place + B) * H + j)] = n, after
                     if masked:
                         whole[uint32(b * units + j)] = after
-                        after *= factors[uint32(b * units + j)]
+                        after *= mask[0][uint32((first + b) * H + j)]
                     states[uint32(b * units + j)] = after
             cuda.syncthreads()
 
@@ -91,7 +93,7 @@ def gru_reset_before_forward(units: int, masked: bool) -> Any:
 def gru_reset_before_backward(units: int, masked: bool) -> Any:
     """Make the backward kernel for up to ``units`` units; blocks of units x SLICES[units] threads."""
     slices = SLICES[units]
-    each, row = units // slices, 3 * units  # gradients of r, z and n of one sequence
+    row = 3 * units  # gradients of r, z and n of one sequence
     size, carried = ROWS * row, ROWS * units
     load, dot, _, gathered = register_functions(units)
 
@@ -106,14 +108,9 @@ def gru_reset_before_backward(units: int, masked: bool) -> Any:
         """
         d_gates = cuda.shared.array(size, float32, alignment=16)
         d_h = cuda.shared.array(carried, float32)
-        if masked:
-            factors = cuda.shared.array(carried, float32)
-        w_r = cuda.local.array(each, float32)
-        w_z = cuda.local.array(each, float32)
-        w_n = cuda.local.array(each, float32)
         j, s = uint32(cuda.threadIdx.x // slices), uint32(cuda.threadIdx.x % slices)
         B, H = uint32(B), uint32(H)
-        load(w_hh, uint32(1), H, j, s, H, w_r, w_z, w_n)
+        w_r, w_z, w_n = load(w_hh, uint32(1), H, j, s, H)
         first = uint32(cuda.blockIdx.x * rows)
         mine = uint32(min(uint32(rows), uint32(B - first)))
         own = j < H and s == 0
@@ -122,9 +119,6 @@ def gru_reset_before_backward(units: int, masked: bool) -> Any:
                 to = uint32(b * row + j)
                 d_gates[to], d_gates[uint32(to + units)], d_gates[uint32(to + 2 * units)] = ZERO, ZERO, ZERO
                 d_h[uint32(b * units + j)] = ZERO
-        if masked and own:
-            for b in range(mine):
-                factors[uint32(b * units + j)] = mask[0][uint32((first + b) * H + j)]
         skipped = uint32(T * B * H - d_outside.size)  # numbers before the first step that hears from outside
         t = uint32(T)
         while t > 0:
@@ -149,7 +143,7 @@ def gru_reset_before_backward(units: int, masked: bool) -> Any:
                     at = uint32((t * B + first + b) * 4 * H + j)
                     r = gates[at]
                     if masked:
-                        d_reset *= factors[uint32(b * units + j)]
+                        d_reset *= mask[0][uint32((first + b) * H + j)]
                     d_r = d_reset * h[uint32((t * B + first + b) * H + j)] * (r - r * r)
                     d_h[uint32(b * units + j)] += d_reset * r
                     gates[at] = d_r
@@ -159,7 +153,9 @@ def gru_reset_before_backward(units: int, masked: bool) -> Any:
                 base = uint64(uint32(b * row + 4 * s))
                 d = gathered(dot(dot(ZERO, w_r, d_gates, base, 0), w_z, d_gates, base, units))
                 if own:
-                    d_h[uint32(b * units + j)] += factors[uint32(b * units + j)] * d if masked else d
+                    if masked:
+                        d *= mask[0][uint32((first + b) * H + j)]
+                    d_h[uint32(b * units + j)] += d
             cuda.syncthreads()
 
     return kernel

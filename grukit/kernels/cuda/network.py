@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from grukit.kernels.cpu import Dropout
-from grukit.kernels.cuda._cuda import cuda, pieces
+from grukit.kernels.cuda._cuda import cuda, flat, pieces
 from grukit.kernels.cuda.dropout import Draws
 from grukit.kernels.cuda.layers import Layer, is_persistent, layer_backward, layer_forward, layer_gradients
 from grukit.kernels.cuda.products import column_sums, product
@@ -20,11 +20,6 @@ N_SLOTS = 32  # slots at most
 def count_slots(T: int, B: int) -> int:
     """Slots of partial gradients for pieces of B sequences of T steps."""
     return max(1, min(N_SLOTS, pieces(T * B, ROWS_OF_A_SLOT)))
-
-
-def flat(array: Any) -> Any:
-    """The same numbers, (size,)."""
-    return array.reshape(array.size)
 
 
 def bias_targets(table: np.ndarray, after: bool) -> np.ndarray:

@@ -111,6 +111,21 @@ def test_layers_of_more_units_than_registers_hold(cell, monkeypatch):
     check_gradient(spec, np.random.default_rng(1).normal(0, 0.5, spec.n_parameters).astype("float32"), samples(3))
 
 
+@pytest.mark.parametrize("n_inputs", [1, 8])
+@pytest.mark.parametrize("cell", ["gru", "gru_reset_before"])
+def test_few_inputs_are_taken_by_the_kernel_itself(cell, n_inputs, monkeypatch):
+    data, spec = samples(3, D=n_inputs), NetworkSpec(cell, n_inputs, (3,), 2)
+    parameters = np.random.default_rng(1).normal(0, 0.5, spec.n_parameters).astype("float32")
+    gradients, launches = [], []
+    for few in (8, 0):
+        monkeypatch.setattr(layers, "FEW", few)
+        with Problem(engine, spec, data, "squared_error", 0.0, batch_size=3) as problem:
+            gradients.append(problem.loss_and_gradient(parameters)[1])
+            launches.append(len(problem.session._plan.forward))
+    assert launches == [2, 3]  # no projection, the steps, the head
+    np.testing.assert_allclose(gradients[0], gradients[1], atol=1e-6 * np.abs(gradients[1]).max())
+
+
 @pytest.mark.parametrize("cell", ["gru", "gru_reset_before"])
 def test_one_sequence_of_one_step(cell):
     spec = NetworkSpec(cell, 2, (3,), 2)
@@ -280,8 +295,8 @@ def test_steps_agree_with_the_cpu(solver):
 
 
 @pytest.mark.parametrize(("cell", "sizes", "per_step", "dtype", "rates"), [
-    ("gru", (4, 3), False, "float32", (0.4, 0.3)),
-    ("gru_reset_before", (3, 4), True, "float32", (0.4, 0.3)),
+    ("gru", (9, 3), False, "float32", (0.4, 0.3)),  # 9 are not few inputs to the second layer
+    ("gru_reset_before", (9, 4), True, "float32", (0.4, 0.3)),
     ("gru", (3, 4), True, "float64", (0.0, 0.3)),
     ("gru", (3,), False, "float64", (0.4, 0.0)),
     ("gru_reset_before", (4, 3), False, "float64", (0.4, 0.3)),

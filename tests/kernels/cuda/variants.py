@@ -1,6 +1,7 @@
 """Every kernel that the CUDA engine can launch, with the types it is launched with."""
 
 from grukit.kernels.cuda import batches, dropout, gru, gru_reset_before, optimizer, products, steps
+from grukit.kernels.cuda.layers import FEW_UNITS
 from grukit.kernels.cuda.registers import SLICES
 
 
@@ -15,10 +16,14 @@ def variants(types):
             cell, threads = module.__name__.rpartition(".")[2], units * slices
             forward, backward = getattr(module, f"{cell}_forward"), getattr(module, f"{cell}_backward")
             for masked in (False, True):
-                how, mask = f"{units}{', masked' * masked}, all steps", types.Tuple((f,) * masked)
-                signature = (i, i, i, i, f, f, ints, f, f, mask)
-                yield f"{cell}_forward, {how}", forward(units, masked), signature, threads
-                yield f"{cell}_backward, {how}", backward(units, masked), (i, i, i, i, f, f, f, f, mask), threads
+                how, mask = f"{units}{', masked' * masked}", types.Tuple((f,) * masked)
+                for few in (False, True)[: 1 + (units <= FEW_UNITS)]:
+                    inputs = types.Tuple((i, f, f, f) * few)
+                    signature = (i, i, i, i, f, f, ints, f, f, inputs, mask)
+                    name = f"{cell}_forward, {how}{', few inputs' * few}, all steps"
+                    yield name, forward(units, masked, few), signature, threads
+                signature = (i, i, i, i, f, f, f, f, mask)
+                yield f"{cell}_backward, {how}, all steps", backward(units, masked), signature, threads
     yield "close_piece", batches.close_piece(), (i, doubles, longs, doubles), 1
     yield "close_predicted", batches.close_predicted(), (i, longs), 1
     yield "decide", optimizer.decide(), (doubles, doubles, doubles, longs, doubles, records), 1
