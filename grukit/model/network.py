@@ -30,7 +30,8 @@ class Pass(NamedTuple):
     def _kept(self, cache: Any) -> Any:
         """The same views, which keep the workspace alive; a kernel's own do not."""
         first, size = self.work.ctypes.data, self.work.itemsize
-        starts = {name: (view.ctypes.data - first) // size for name, view in cache._asdict().items()}
+        kept = {name: view for name, view in cache._asdict().items() if view is not None}
+        starts = {name: (view.ctypes.data - first) // size for name, view in kept.items()}
         pieces = {name: self.work[at : at + getattr(cache, name).size] for name, at in starts.items()}
         return cache._replace(**{name: piece.reshape(getattr(cache, name).shape) for name, piece in pieces.items()})
 

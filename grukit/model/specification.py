@@ -168,16 +168,17 @@ class NetworkSpec:
     def for_kernels(self, kernels: ModuleType, seed: int | None = None) -> Any:
         """The network as an engine's kernels take it; with dropout only where a seed is given."""
         cell, active = CELLS[self.cell], seed is not None
-        dropout = kernels.Dropout(
-            inputs=float(self.dropout) if active else 0.0,
-            recurrent=float(self.recurrent_dropout) if active else 0.0,
-            seed=0 if seed is None else seed,
-        )
+        options = None
+        if self.bidirectional or self.decay or (self.thinned and active) or cell.n_states > 1:
+            dropout = kernels.Dropout(
+                inputs=float(self.dropout) if active else 0.0,
+                recurrent=float(self.recurrent_dropout) if active else 0.0,
+                seed=0 if seed is None else seed,
+            )
+            options = kernels.Options(self.bidirectional, self.decay, dropout)
         return getattr(kernels, cell.network)(
             per_step=self.per_step,
-            bidirectional=self.bidirectional,
-            decay=self.decay,
-            dropout=dropout,
+            options=options,
             # A table that joblib maps from a file is read-only, which Numba would compile everything for anew.
             layers=np.require(self.layer_table, requirements=["C", "W"]),
             **cell.options,

@@ -1,32 +1,24 @@
 """The loops on the CPU, compiled by Numba. See :mod:`grukit.kernels` for names, shapes and equations."""
 
-from grukit.kernels.cpu.chunks import (
-    N_SLOTS,
-    Loss,
-    Samples,
-    Storage,
-    chunk_work_size,
-    gather,
-)
+from grukit.kernels.cpu.chunks import N_SLOTS, Loss, Samples, Storage, chunk_work_size
 from grukit.kernels.cpu.epoch import Batches, train_batches
-from grukit.kernels.cpu.inference import begin_states, pack_network, predict_chunks, predict_work_size, states_size
-from grukit.kernels.cpu.layout import (
-    GRU,
-    Dropout,
-    DualState,
-    GRUResetBefore,
-)
+from grukit.kernels.cpu.inference import pack_network, predict_chunks, predict_work_size
+from grukit.kernels.cpu.layout import GRU, Dropout, DualState, GRUResetBefore, Options
 from grukit.kernels.cpu.memory import aligned_empty
-from grukit.kernels.cpu.network import initial_states
 from grukit.kernels.cpu.optimizer import Optimizer, idle_optimizer, update
-from grukit.kernels.cpu.passes import network_backward, network_forward
+from grukit.kernels.cpu.passes import (
+    begin_states,
+    gather,
+    initial_states,
+    layer_cache,
+    network_backward,
+    network_forward,
+    states_size,
+    work_size,
+)
 from grukit.kernels.cpu.service import Served, serve_windows, serve_work_size
 from grukit.kernels.cpu.session import Session, predict
 from grukit.kernels.cpu.team import Team, single_threaded_blas
-from grukit.kernels.cpu.workspace import (
-    layer_cache,
-    work_size,
-)
 
 __all__ = [
     "GRU",
@@ -37,6 +29,7 @@ __all__ = [
     "GRUResetBefore",
     "Loss",
     "Optimizer",
+    "Options",
     "Samples",
     "Served",
     "Session",

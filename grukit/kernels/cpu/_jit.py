@@ -8,15 +8,17 @@ A helper that is called in many places is kept whole (``apart``), and workspaces
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from numba import njit, types
 from numba.core import cgutils
-from numba.extending import intrinsic
+from numba.extending import intrinsic, overload
 from numba.np.arrayobj import populate_array
 
+from grukit.kernels.cpu._parts import PartCompiler
 from grukit.kernels.scalar import FASTMATH
 
 
@@ -32,10 +34,11 @@ SOURCES = _fingerprint()
 
 # nogil: the threads of a team run the same kernel at once. error_model: division follows IEEE 754, because a kernel that
 # raises in one thread would leave the others waiting.
-inner = njit(  # type: ignore[call-overload]
-    nogil=True, fastmath=FASTMATH, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
-)
-inlined = njit(nogil=True, fastmath=FASTMATH, error_model="numpy", inline="always")
+OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy", "no_cfunc_wrapper": True}
+PART: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True, "pipeline_class": PartCompiler}
+inner = njit(**PART)
+# For functions that are chosen by the types of their arguments.
+overloaded: Any = partial(overload, jit_options=PART)  # type: ignore[arg-type]
 
 
 def _apart(_typing: Any) -> Any:
@@ -93,9 +96,8 @@ def kernel(function: Callable[..., Any]) -> Any:
     Numba caches beside the module, or in the user's cache folder where that cannot be written. Where neither can, as in a
     read-only container, every process compiles anew, and a warning says so once.
     """
-    options: dict[str, Any] = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
     try:
-        compiled = njit(cache=True, **options)(function)
+        compiled = njit(cache=True, **OPTIONS)(function)
         if hasattr(compiled, "_cache"):  # not with NUMBA_DISABLE_JIT
             _key_by_sources(compiled._cache)
         return compiled
@@ -108,4 +110,4 @@ def kernel(function: Callable[..., Any]) -> Any:
             RuntimeWarning,
             stacklevel=1,  # one place, so that it is shown once
         )
-        return njit(**options)(function)
+        return njit(**OPTIONS)(function)

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from numba.extending import overload
-
-from grukit.kernels.cpu._jit import apart
+from grukit.kernels.cpu._jit import apart, overloaded
 from grukit.kernels.cpu.dual_state import (
     Y,
     dual_state_backward,
@@ -19,7 +17,7 @@ from grukit.kernels.cpu.gru_reset_before import (
     gru_reset_before_pack,
     gru_reset_before_steps,
 )
-from grukit.kernels.cpu.layout import GRU, DualState, GRUResetBefore
+from grukit.kernels.cpu.layout import GRU, DualState, GRUResetBefore, masks_states
 from grukit.kernels.cpu.products import clear
 
 
@@ -28,11 +26,11 @@ def layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, 
     raise NotImplementedError("kernels only")
 
 
-@overload(layer_forward)
+@overloaded(layer_forward)
 def _layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> Any:
     def gru(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> None:
         apart()
-        forward(x, weights, lengths, network.dropout.recurrent > 0, cache, rows, scratch)
+        forward(x, weights, lengths, masks_states(network.options), cache, rows, scratch)
 
     def dual_state(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> None:
         apart()
@@ -51,7 +49,7 @@ def layer_backward(
     raise NotImplementedError("kernels only")
 
 
-@overload(layer_backward)
+@overloaded(layer_backward)
 def _layer_backward(
     network: Any, d_states: Any, x: Any, weights: Any, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
 ) -> Any:
@@ -59,7 +57,7 @@ def _layer_backward(
         network: Any, d_states: Any, x: Any, weights: Any, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
     ) -> None:
         apart()
-        masked = network.dropout.recurrent > 0
+        masked = masks_states(network.options)
         backward(d_states, x, weights, masked, cache, rows, scratch, d_x, d_weights)
 
     def dual_state(
@@ -79,7 +77,7 @@ def layer_output(network: Any, cache: Any) -> Any:
     raise NotImplementedError("kernels only")
 
 
-@overload(layer_output)
+@overloaded(layer_output)
 def _layer_output(network: Any, cache: Any) -> Any:
     def gru(network: Any, cache: Any) -> Any:
         return cache.h[1:]
@@ -95,7 +93,7 @@ def final_output(network: Any, cache: Any, lengths: Any, left: int, out: Any) ->
     raise NotImplementedError("kernels only")
 
 
-@overload(final_output)
+@overloaded(final_output)
 def _final_output(network: Any, cache: Any, lengths: Any, left: int, out: Any) -> Any:
     def gru(network: Any, cache: Any, lengths: Any, left: int, out: Any) -> None:
         last = cache.h[cache.h.shape[0] - 1]  # a row keeps its state beyond its end
@@ -116,7 +114,7 @@ def final_output_backward(network: Any, d_out: Any, lengths: Any, left: int, cac
     raise NotImplementedError("kernels only")
 
 
-@overload(final_output_backward)
+@overloaded(final_output_backward)
 def _final_output_backward(network: Any, d_out: Any, lengths: Any, left: int, cache: Any) -> Any:
     def gru(network: Any, d_out: Any, lengths: Any, left: int, cache: Any) -> Any:
         for b in range(d_out.shape[0]):
@@ -140,7 +138,7 @@ def pack_recurrent(network: Any, w_hh: Any, rows: int, packed: Any) -> None:
     raise NotImplementedError("kernels only")
 
 
-@overload(pack_recurrent)
+@overloaded(pack_recurrent)
 def _pack_recurrent(network: Any, w_hh: Any, rows: int, packed: Any) -> Any:
     pack = {GRU: gru_pack, GRUResetBefore: gru_reset_before_pack, DualState: dual_state_pack}[network.instance_class]
 
@@ -157,7 +155,7 @@ def layer_steps(
     raise NotImplementedError("kernels only")
 
 
-@overload(layer_steps)
+@overloaded(layer_steps)
 def _layer_steps(
     network: Any, x: Any, lengths: Any, weights: Any, decay: Any, states: Any, outputs: Any, work: Any
 ) -> Any:

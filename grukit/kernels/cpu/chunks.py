@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import inlined, inner, kernel, view
+from grukit.kernels.cpu._jit import inner, kernel, view
 from grukit.kernels.cpu.decay import last_seen
 from grukit.kernels.cpu.layout import (
     UNITS,
@@ -62,11 +62,11 @@ def chunk_work_size(network: Any, T: int, rows: int) -> int:
     """Numbers in the workspace of one thread: inputs, outputs, caches."""
     layers = network.layers
     n_outputs = rows * T if network.per_step else rows
-    return T * rows * n_columns(network) + n_outputs * layers[-1, UNITS] + work_size(network, T, rows)
+    return T * rows * n_columns(network.options, layers) + n_outputs * layers[-1, UNITS] + work_size(network, T, rows)
 
 
-@kernel
-def gather(network: Any, samples: Any, chunk: Any, x: Any, lengths: Any) -> None:
+@inner
+def gather(options: Any, samples: Any, chunk: Any, x: Any, lengths: Any) -> None:
     """Copy sequences out of the table, time first; what lies beyond a row's end is zero and never used.
 
     chunk    (n,)       in   numbers of the samples, n <= B; the rows behind them get no steps
@@ -77,7 +77,7 @@ def gather(network: Any, samples: Any, chunk: Any, x: Any, lengths: Any) -> None
     for b in range(B):
         start, n = (samples.starts[chunk[b]], samples.lengths[chunk[b]]) if b < chunk.size else (0, 0)
         lengths[b] = n
-        if network.decay:
+        if options is not None and options.decay:
             last_seen(samples.values, start, n, b, x)
             continue
         for t in range(T):
@@ -93,17 +93,17 @@ def _longest(samples: Any, chunk: Any) -> int:
     return longest
 
 
-@inlined
+@inner
 def outputs_of_chunk(network: Any, parameters: Any, samples: Any, chunk: Any, work: Any) -> Any:
     """Forward pass of one chunk; returns x, lengths, outputs and the rest of ``work``."""
     T, B = _longest(samples, chunk), chunk.size
-    D, K = n_columns(network), network.layers[-1, UNITS]
+    D, K = n_columns(network.options, network.layers), network.layers[-1, UNITS]
     n_outputs = T * B if network.per_step else B
     lengths = np.empty(B, np.int64)
     x = view(work, 0, (T, B, D))
     outputs = view(work, x.size, (n_outputs, K))
     rest = work[x.size + n_outputs * K :]
-    gather(network, samples, chunk, x, lengths)
+    gather(network.options, samples, chunk, x, lengths)
     initial_states(network, parameters, rest, T, B)
     network_forward(network, parameters, x, lengths, chunk, rest, outputs)
     return x, lengths, outputs, rest
@@ -145,7 +145,7 @@ def _cross_entropy(target: int, factor: Any, outputs: Any) -> Any:
     return value + math.log1p(others)
 
 
-@inlined
+@inner
 def loss_of_chunk(network: Any, samples: Any, chunk: Any, loss: Any, scale: float, outputs: Any) -> float:
     """Weighted sum of the losses of a chunk; ``outputs`` is overwritten by its derivative times ``scale``.
 
@@ -202,7 +202,7 @@ def count_slots(n_samples: int, rows: int) -> int:
     return min(N_SLOTS, (n_samples + rows - 1) // rows)
 
 
-@inlined
+@inner
 def gradients_of_batch(
     thread: int, team: int, network: Any, parameters: Any, samples: Any, batch: Any, loss: Any, storage: Any
 ) -> None:

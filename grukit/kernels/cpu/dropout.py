@@ -23,31 +23,35 @@ def _thin(key: Any, rate: float, values: Any) -> None:
 
 
 @inner
-def drop_inputs(network: Any, layer: int, samples: Any, values: Any) -> None:
+def drop_inputs(options: Any, layer: int, samples: Any, values: Any) -> None:
     """Thin the inputs of a layer, or their gradient, in place.
 
     samples  (B,)       in   numbers of the samples
     values   (T, B, D)  in and out
     """
     apart()
-    if network.dropout.inputs > 0:
+    if options is None:
+        return
+    if options.dropout.inputs > 0:
         for t in range(values.shape[0]):
             for b in range(values.shape[1]):
-                key = dropout_key(network.dropout.seed, 2 * layer + INPUT_STREAM, samples[b], t)
-                _thin(key, network.dropout.inputs, values[t, b])
+                key = dropout_key(options.dropout.seed, 2 * layer + INPUT_STREAM, samples[b], t)
+                _thin(key, options.dropout.inputs, values[t, b])
 
 
 @inner
-def draw_mask(network: Any, row: int, samples: Any, mask: Any) -> None:
+def draw_mask(options: Any, row: int, samples: Any, mask: Any) -> None:
     """The recurrent mask of a chunk, one for all steps of a sequence (Gal and Ghahramani 2016); ones where there is none.
 
     samples  (B,)    in   numbers of the samples
     mask     (B, H)  out
     """
     apart()
+    if options is None:
+        return
     for b in range(mask.shape[0]):
         for j in range(mask.shape[1]):
             mask[b, j] = ONE
-        if network.dropout.recurrent > 0:
-            key = dropout_key(network.dropout.seed, 2 * row + RECURRENT_STREAM, samples[b], 0)
-            _thin(key, network.dropout.recurrent, mask[b])
+        if options.dropout.recurrent > 0:
+            key = dropout_key(options.dropout.seed, 2 * row + RECURRENT_STREAM, samples[b], 0)
+            _thin(key, options.dropout.recurrent, mask[b])

@@ -6,7 +6,7 @@ step wait for one another.
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import inlined, inner, view
+from grukit.kernels.cpu._jit import inner, view
 from grukit.kernels.cpu.products import (
     add,
     add_outer_products,
@@ -19,7 +19,7 @@ from grukit.kernels.cpu.products import (
     row_sums,
     step_width,
 )
-from grukit.kernels.cpu.recurrent import input_gradients, project_steps, steps_together, times, times_each
+from grukit.kernels.cpu.recurrent import input_gradients, mask_states, project_steps, steps_together, times
 from grukit.kernels.scalar import ONE, ZERO, sigmoid, tanh
 
 # Planes: gates r, z, o; u = tanh(W_c (c' r) + b_c); k = tanh(W_h g + b_h); g = r h' + z u; the output o h.
@@ -27,7 +27,7 @@ R, Z, OUT, U, K, G, Y = range(7)
 A = Y  # in the backward pass: a = c' r
 
 
-@inlined
+@inner
 def dual_state_forward(x: Any, weights: Any, damped: bool, cache: Any, rows: Any, scratch: Any) -> None:
     """All steps of one layer. Steps beyond a row's end are taken too, and never read.
 
@@ -83,7 +83,7 @@ def dual_state_forward(x: Any, weights: Any, damped: bool, cache: Any, rows: Any
                 gates[Y, t, b, j] = gates[OUT, t, b, j] * h[t + 1, b, j]
 
 
-@inlined
+@inner
 def dual_state_backward(
     d_states: Any, x: Any, weights: Any, damped: bool, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
 ) -> None:
@@ -115,7 +115,7 @@ def dual_state_backward(
         for b in range(B):
             for j in range(H):
                 d_h[b, j] += d_product[b, j] * mask[b, j]
-    times_each(cache.h[:T], mask)
+    mask_states(True, mask, cache.h[:T])
     planes, h = (R, Z, OUT, U, K), cache.h[:T]
     for block, entered in ((0, h), (1, h), (2, h), (3, gates[A]), (4, gates[G])):
         own = slice(block * H, (block + 1) * H)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import inlined, inner, view
+from grukit.kernels.cpu._jit import inner, view
 from grukit.kernels.cpu.products import clear, copy, multiply, pack, panel_width, product_packed, step_width
 from grukit.kernels.cpu.recurrent import (
     PROJECTED,
@@ -11,19 +11,24 @@ from grukit.kernels.cpu.recurrent import (
     R,
     Z,
     carry,
-    decay_step_backward,
+    decay_in_place,
+    decayed_state,
+    decayed_state_backward,
+    decayed_states,
     joint_biases,
     layer_gradients,
+    mask_states,
+    masked_gradient,
+    masked_state,
     project_inputs,
     project_steps,
+    shortest,
     steps_together,
-    times,
-    times_each,
 )
 from grukit.kernels.scalar import ONE, sigmoid, tanh
 
 
-@inlined
+@inner
 def gru_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, rows: Any, scratch: Any) -> None:
     """All steps of one layer, reset gate after the recurrent product.
 
@@ -41,34 +46,29 @@ def gru_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, ro
     size = B * H
     width = panel_width(B, H, H)
     packed, packed_ih, rest = scratch[: 3 * H * H], scratch[3 * H * H : 3 * H * (H + D)], scratch[3 * H * (H + D) :]
-    q_bias, thinned, part = rest[:size], view(rest, size, (B, H)), rest[2 * size :]
+    q_bias, biases, rest = rest[:size], view(rest, size, (3, H)), rest[size + 3 * H :]
+    thinned, part = view(rest, 0, (B, H)), rest[size:]
     for gate in range(3):
         pack(weights.w_hh[gate * H : (gate + 1) * H].T, width, packed[gate * H * H : (gate + 1) * H * H])
     pack(weights.w_ih.T, H, packed_ih)
     for i in range(size):
         q_bias[i] = weights.b_hh[2 * H + i % H]
-    biases = joint_biases(weights, 2)
+    joint_biases(weights, 2, biases)
     products = view(rows, 0, (3, B, H))
-    shortest = lengths.min()
+    fewest = shortest(lengths)
     together = max(1, PROJECTED // (4 * size))
     for t in range(T):
         if t % together == 0:
             project_inputs(x, packed_ih, biases, t, min(t + together, T), gates)
-        previous = h[t]
-        if decay.shape[0] > 0:
-            previous = decay[1, t]
-            times(h[t], decay[0, t], previous)
-        entered = previous
-        if masked:
-            entered = thinned
-            times(previous, cache.mask, entered)
+        previous = decayed_state(decay, h, t)
+        entered = masked_state(masked, cache.mask, previous, thinned)
         for gate in range(3):
             product_packed(entered, packed[gate * H * H : (gate + 1) * H * H], width, part, products[gate])
         flat = view(gates, 0, (4, T, size))
         _gru_step_forward(
             view(rows, 0, (3, size)), q_bias, view(previous, 0, (size,)), flat, t, view(h, (t + 1) * size, (size,))
         )
-        if t >= shortest:
+        if t >= fewest:
             for b in range(B):
                 if t >= lengths[b]:
                     carry(h[t], h[t + 1], gates, t, b)
@@ -97,7 +97,7 @@ def _gru_step_forward(products: Any, q_bias: Any, h_previous: Any, gates: Any, t
         h[i] = n + z * (h_previous[i] - n)
 
 
-@inlined
+@inner
 def gru_backward(
     d_states: Any, x: Any, weights: Any, masked: bool, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
 ) -> None:
@@ -119,7 +119,7 @@ def gru_backward(
     width = panel_width(B, 3 * H, H)
     packed, through, part = scratch[: 3 * H * H], scratch[3 * H * H : 3 * H * H + B * H], scratch[3 * H * H + B * H :]
     pack(weights.w_hh, width, packed)
-    previous = decay[1] if decay.shape[0] > 0 else h[:T]
+    previous = decayed_states(decay, h)
     clear(view(through, 0, (B, H)))
     d, side = view(d_h, 0, (B * H,)), view(rows, 0, (B, 3 * H))
     for t in range(T - 1, -1, -1):
@@ -129,14 +129,11 @@ def gru_backward(
                 for j in range(H):
                     side[b, gate * H + j] = gates[plane, t, b, j]
         product_packed(side, packed, width, part, view(through, 0, (B, H)))
-        if masked:
-            times(view(through, 0, (B, H)), mask, view(through, 0, (B, H)))
-        if decay.shape[0] > 0:
-            decay_step_backward(h[t], decay[0, t], d_h, view(through, 0, (B, H)))
+        masked_gradient(masked, mask, view(through, 0, (B, H)))
+        decayed_state_backward(decay, h, t, d_h, view(through, 0, (B, H)))
     for i in range(B * H):
         d[i] += through[i]
-    if masked:
-        times_each(previous, mask)
+    mask_states(masked, mask, previous)
     layer_gradients(x, previous, previous, Q, weights, gates, scratch, d_x, d_weights)
 
 
@@ -175,7 +172,7 @@ def gru_steps(x: Any, lengths: Any, weights: Any, decay: Any, h: Any, outputs: A
     x        (T, B, D)               in
     lengths  (B,)                    in            steps of each row, 0..T; a row keeps its state beyond its end
     weights  Packed                  in
-    decay    (T, B, H) or (0, B, H)  in            factors of the state before each step, where there are any
+    decay    (T, B, H) or (0, B, H)  in            factors of the state before each step, where there are any; or None
     h        (B, H)                  in and out
     outputs  (T, B, H) or (0, B, H)  out           the states, where they are wanted
     work     (steps_work_size,)      scratch
@@ -189,8 +186,7 @@ def gru_steps(x: Any, lengths: Any, weights: Any, decay: Any, h: Any, outputs: A
     for t in range(T):
         if t % together == 0:
             project_steps(x, t, min(t + together, T), weights, part, projected)
-        if decay.shape[0] > 0:
-            times(h, decay[t], h)
+        decay_in_place(decay, t, h)
         multiply(h, weights.w_hh, width, part, rows)
         for b in range(B):
             if t < lengths[b]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import inlined, inner, view
+from grukit.kernels.cpu._jit import inner, view
 from grukit.kernels.cpu.products import clear, copy, multiply, pack, panel_width, product_packed, step_width
 from grukit.kernels.cpu.recurrent import (
     PROJECTED,
@@ -11,19 +11,23 @@ from grukit.kernels.cpu.recurrent import (
     R,
     Z,
     carry,
-    decay_step_backward,
+    decay_in_place,
+    decayed_state,
+    decayed_state_backward,
+    decayed_states,
     joint_biases,
     layer_gradients,
+    mask_states,
+    masked_gradient,
+    masked_state,
     project_inputs,
     project_steps,
     steps_together,
-    times,
-    times_each,
 )
 from grukit.kernels.scalar import ONE, sigmoid, tanh
 
 
-@inlined
+@inner
 def gru_reset_before_forward(
     x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, rows: Any, scratch: Any
 ) -> None:
@@ -34,14 +38,15 @@ def gru_reset_before_forward(
     """
     h, gates, decay = cache.h, cache.gates, cache.decay
     T, B, H = gates.shape[1:]
-    biases = joint_biases(weights, 3)
     size = B * H
     rows_rz, rows_n = view(rows, 0, (B, 2 * H)), view(rows, 2 * size, (B, H))
     D = x.shape[2]
     width_rz, width_n = panel_width(B, H, 2 * H), panel_width(B, H, H)
     packed_rz, packed_n = scratch[: 2 * H * H], scratch[2 * H * H : 3 * H * H]
     packed_ih, rest = scratch[3 * H * H : 3 * H * (H + D)], scratch[3 * H * (H + D) :]
+    biases, rest = view(rest, 0, (3, H)), rest[3 * H :]
     thinned, part = view(rest, 0, (B, H)), rest[size:]
+    joint_biases(weights, 3, biases)
     pack(weights.w_ih.T, H, packed_ih)
     together = max(1, PROJECTED // (4 * size))
     pack(weights.w_hh[: 2 * H].T, width_rz, packed_rz)
@@ -49,14 +54,8 @@ def gru_reset_before_forward(
     for t in range(T):
         if t % together == 0:
             project_inputs(x, packed_ih, biases, t, min(t + together, T), gates)
-        previous = h[t]
-        if decay.shape[0] > 0:
-            previous = decay[1, t]
-            times(h[t], decay[0, t], previous)
-        entered = previous
-        if masked:
-            entered = thinned
-            times(previous, cache.mask, entered)
+        previous = decayed_state(decay, h, t)
+        entered = masked_state(masked, cache.mask, previous, thinned)
         product_packed(entered, packed_rz, width_rz, part, rows_rz)
         for b in range(B):
             for j in range(H):
@@ -75,7 +74,7 @@ def gru_reset_before_forward(
                 h[t + 1, b, j] = n + gates[Z, t, b, j] * (previous[b, j] - n)
 
 
-@inlined
+@inner
 def gru_reset_before_backward(
     d_states: Any, x: Any, weights: Any, masked: bool, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
 ) -> None:
@@ -89,7 +88,7 @@ def gru_reset_before_backward(
     rows_rz, d_reset = view(rows, 0, (B, 2 * H)), view(rows, 2 * B * H, (B, H))
     through = view(scratch, 3 * H * H, (B, H))
     part = scratch[3 * H * H + B * H :]
-    previous = decay[1] if decay.shape[0] > 0 else h[:T]
+    previous = decayed_states(decay, h)
     clear(through)
     for t in range(T - 1, -1, -1):
         for b in range(B):
@@ -103,8 +102,7 @@ def gru_reset_before_backward(
                 gates[Z, t, b, j] = d * (previous[t, b, j] - n) * (z - z * z)
                 gates[N, t, b, j] = d * (ONE - z) * (ONE - n * n)
         product_packed(gates[N, t], packed_n, width_n, part, d_reset)
-        if masked:
-            times(d_reset, mask, d_reset)
+        masked_gradient(masked, mask, d_reset)
         for b in range(B):
             for j in range(H):
                 r = gates[R, t, b, j]
@@ -112,15 +110,12 @@ def gru_reset_before_backward(
                 rows_rz[b, j] = gates[R, t, b, j] = d_reset[b, j] * previous[t, b, j] * (r - r * r)
                 rows_rz[b, H + j] = gates[Z, t, b, j]
         product_packed(rows_rz, packed_rz, width_rz, part, through)
-        if masked:
-            times(through, mask, through)
-        if decay.shape[0] > 0:
-            decay_step_backward(h[t], decay[0, t], d_h, through)
+        masked_gradient(masked, mask, through)
+        decayed_state_backward(decay, h, t, d_h, through)
     for b in range(B):
         for j in range(H):
             d_h[b, j] += through[b, j]
-    if masked:
-        times_each(previous, mask)
+    mask_states(masked, mask, previous)
     layer_gradients(x, previous, gates[Q], N, weights, gates, scratch, d_x, d_weights)
 
 
@@ -147,8 +142,7 @@ def gru_reset_before_steps(x: Any, lengths: Any, weights: Any, decay: Any, h: An
     for t in range(T):
         if t % together == 0:
             project_steps(x, t, min(t + together, T), weights, part, projected)
-        if decay.shape[0] > 0:
-            times(h, decay[t], h)
+        decay_in_place(decay, t, h)
         multiply(h, w_rz, width_rz, part, rows)
         for b in range(B):
             _reset(projected[t % together, b], rows[b], h[b], reset[b])

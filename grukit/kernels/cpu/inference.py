@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import inlined, inner, kernel, view
+from grukit.kernels.cpu._jit import inner, kernel, view
 from grukit.kernels.cpu.cells import layer_steps, pack_recurrent
 from grukit.kernels.cpu.chunks import gather
 from grukit.kernels.cpu.decay import decay_forward
@@ -72,7 +72,7 @@ def _packed_layer(network: Any, packed: Any, row: int) -> Any:
     )
 
 
-@kernel
+@inner
 def states_size(network: Any, rows: int) -> int:
     """Numbers in the states of all layers, one direction's (states, rows, H) after another's."""
     total = 0
@@ -81,7 +81,7 @@ def states_size(network: Any, rows: int) -> int:
     return total
 
 
-@kernel
+@inner
 def begin_states(network: Any, packed: Any, rows: int, states: Any) -> None:
     """Write the states before the first step, learned or zero, into states (states_size,)."""
     at = 0
@@ -100,21 +100,87 @@ def begin_states(network: Any, packed: Any, rows: int, states: Any) -> None:
 @inner
 def _handed_size(network: Any, T: int, rows: int) -> int:
     """Numbers of the widest states that a layer hands up."""
-    return T * rows * n_directions(network) * widest(network.layers)
+    return T * rows * n_directions(network.options) * widest(network.layers)
 
 
-@kernel
+@inner
 def inference_work_size(network: Any, T: int, rows: int) -> int:
     """Numbers in the workspace of :func:`network_steps`, of ``rows`` sequences of at most T steps."""
     layers = network.layers
     numbers = 3 * rows * widest(layers)
-    buffers = 2 * _handed_size(network, T, rows)
-    if network.bidirectional:
-        buffers += T * rows * (max(layers[0, INPUTS], 2 * widest(layers)) + widest(layers))
-    if network.decay:
-        buffers += T * rows * (layers[0, INPUTS] + layers[0, UNITS])
+    buffers = 2 * _handed_size(network, T, rows) + T * rows * _option_columns(network.options, layers)
     projected = max(numbers, min(T * numbers, PROJECTED))
     return buffers + projected + 3 * numbers
+
+
+# --- what options add ---------------------------------------------------------------------------------------------------
+
+
+@inner
+def _option_columns(options: Any, layers: Any) -> int:
+    """Numbers a step and row that options need."""
+    if options is None:
+        return 0
+    columns = 0
+    if options.bidirectional:
+        columns += max(layers[0, INPUTS], 2 * widest(layers)) + widest(layers)
+    if options.decay:
+        columns += layers[0, INPUTS] + layers[0, UNITS]
+    return columns
+
+
+@inner
+def _decay(options: Any, network: Any, packed: Any, x: Any, lengths: Any, rest: Any) -> Any:
+    """What the first layer hears, the factors of its states, and what is left of ``rest``."""
+    if options is None:
+        return x, None, rest
+    T, B, _ = x.shape
+    D, H = network.layers[0, INPUTS], network.layers[0, UNITS]
+    if options.decay:
+        inputs, factors = view(rest, 0, (T, B, D)), view(rest, T * B * D, (T, B, H))
+        decay_forward(network, packed, x, lengths, inputs, factors)
+        return inputs, factors, rest[T * B * (D + H) :]
+    return x, view(rest, 0, (0, B, H)), rest
+
+
+@inner
+def _no_decay(decay: Any) -> Any:
+    """The factors of a layer that is not the first."""
+    if decay is None:
+        return None
+    return decay[:0]
+
+
+@inner
+def _in_direction(options: Any, direction: int, values: Any, lengths: Any, rest: Any) -> Any:
+    """Values (T, B, D) in the order in which a direction takes the steps, and what is left of ``rest``."""
+    if options is None or direction == 0:
+        return values, rest
+    out = view(rest, 0, values.shape)
+    turn(values, lengths, out)
+    return out, rest[values.size :]
+
+
+@inner
+def _own_states(options: Any, out: Any, shape: Any, rest: Any) -> Any:
+    """Where a direction writes its states: to what the layer hands up, or apart, to be joined; and the rest of ``rest``."""
+    if options is None:
+        return out, rest
+    if options.bidirectional:
+        T, B, H = shape
+        return view(rest, 0, shape), rest[T * B * H :]
+    return out, rest
+
+
+@inner
+def _join(options: Any, states: Any, lengths: Any, direction: int, out: Any) -> None:
+    if options is None:
+        return
+    if options.bidirectional:
+        join(states, lengths, direction, out)
+
+
+# --- the passes ---------------------------------------------------------------------------------------------------------
 
 
 @inner
@@ -125,7 +191,7 @@ def _place(states: Any, left: int, out: Any) -> None:
             out[b, left + j] = states[b, j]
 
 
-@inlined
+@inner
 def network_steps(network: Any, packed: Any, x: Any, lengths: Any, states: Any, work: Any) -> Any:
     """All steps of all layers; returns what the head reads: (T, B, units), or (1, B, units) after each row's last step.
 
@@ -136,16 +202,12 @@ def network_steps(network: Any, packed: Any, x: Any, lengths: Any, states: Any, 
     work     (inference_work_size,)  scratch
     """
     T, B, _ = x.shape
-    layers, directions, n_states = network.layers, n_directions(network), cell_storage(network).states
+    options, layers, n_states = network.options, network.layers, cell_storage(network).states
+    directions = n_directions(options)
     n_layers = (layers.shape[0] - 1) // directions
     size = _handed_size(network, T, B)
-    rest = work[2 * size :]
-    below, decay, at = x, view(rest, 0, (0, B, layers[0, UNITS])), 0
-    if network.decay:
-        D, H = layers[0, INPUTS], layers[0, UNITS]
-        below, rest = view(rest, 0, (T, B, D)), rest[T * B * D :]
-        decay, rest = view(rest, 0, (T, B, H)), rest[T * B * H :]
-        decay_forward(network, packed, x, lengths, below, decay)
+    below, decay, rest = _decay(options, network, packed, x, lengths, work[2 * size :])
+    at = 0
     for index in range(n_layers):
         whole = network.per_step or index < n_layers - 1
         H = layers[directions * index, UNITS]
@@ -155,19 +217,15 @@ def network_steps(network: Any, packed: Any, x: Any, lengths: Any, states: Any, 
         for direction in range(directions):
             own = view(states, at, (n_states, B, H))
             at += n_states * B * H
-            source, written, scratch = below, out, rest
-            if network.bidirectional:
-                written, scratch = view(rest, 0, (T, B, H)), rest[T * B * H :]
-            if direction:
-                source, scratch = view(scratch, 0, below.shape), scratch[below.size :]
-                turn(below, lengths, source)
+            written, scratch = _own_states(options, out, (T, B, H), rest)
+            source, scratch = _in_direction(options, direction, below, lengths, scratch)
             weights = _packed_layer(network, packed, directions * index + direction)
             layer_steps(network, source, lengths, weights, decay, own, written if whole else written[:0], scratch)
-            if whole and network.bidirectional:
-                join(written, lengths, direction, out)
-            elif not whole:
+            if whole:
+                _join(options, written, lengths, direction, out)
+            else:
                 _place(own[n_states - 1], direction * H, out[0])
-        below, decay = out, decay[:0]
+        below, decay = out, _no_decay(decay)
     return below
 
 
@@ -185,7 +243,7 @@ def predict_chunks(
     whatever other sequences are predicted with it.
     """
     n = samples.starts.size
-    n_states, D, K = states_size(network, rows), n_columns(network), network.layers[-1, UNITS]
+    n_states, D, K = states_size(network, rows), n_columns(network.options, network.layers), network.layers[-1, UNITS]
     states, rest = work[thread, :n_states], work[thread, n_states:]
     lengths, chunk = np.empty(rows, np.int64), np.empty(rows, np.int64)
     weight, bias = head_weights(packed, network.layers[-1])
@@ -195,7 +253,7 @@ def predict_chunks(
             chunk[b] = first + b
             T = max(T, samples.lengths[first + b])
         x, inner_rest = view(rest, 0, (T, rows, D)), rest[T * rows * D :]
-        gather(network, samples, chunk[:size], x, lengths)
+        gather(network.options, samples, chunk[:size], x, lengths)
         begin_states(network, packed, rows, states)
         read = network_steps(network, packed, x, lengths, states, inner_rest[rows * K :])
         out = view(inner_rest, 0, (rows, K))
@@ -212,5 +270,5 @@ def predict_chunks(
 @kernel
 def predict_work_size(network: Any, T: int, rows: int) -> int:
     """Numbers in one thread's workspace of :func:`predict_chunks`, of sequences of at most T steps."""
-    inputs_and_outputs = rows * (T * n_columns(network) + network.layers[-1, UNITS])
+    inputs_and_outputs = rows * (T * n_columns(network.options, network.layers) + network.layers[-1, UNITS])
     return states_size(network, rows) + inputs_and_outputs + inference_work_size(network, T, rows)

@@ -3,9 +3,8 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba.extending import overload
 
-from grukit.kernels.cpu._jit import apart, inner, view
+from grukit.kernels.cpu._jit import apart, inner, overloaded, view
 
 # Columns of the layer table: a row for each direction of each layer, then the head. The head has inputs, outputs, the
 # offset of its weight (W_IH) and of its bias (B_IH). -1: there is no such parameter; a cell with one bias has no B_HH, H_0
@@ -21,38 +20,41 @@ class Dropout(NamedTuple):
     seed: int
 
 
-class GRU(NamedTuple):
-    """What a kernel needs to know of a network of GRU layers, reset gate after the recurrent product.
+class Options(NamedTuple):
+    """What a network may have beyond its layers."""
 
-    The cell is the type, not a field: a kernel compiled for one cell then holds no code of the others, which halves the
-    time to compile.
-    """
-
-    per_step: bool  # an output at every step, or one a sequence
     bidirectional: bool
     decay: bool  # of missing values; the inputs are then (last value, whether seen, time since) of each
     dropout: Dropout
+
+
+class GRU(NamedTuple):
+    """What a kernel needs to know of a network of GRU layers, reset gate after the recurrent product.
+
+    The cell is the type, not a field, and a network without options has None for them: a kernel then holds no code of other
+    cells, or of options. Each halves the time to compile. Functions that ask for options take them as an argument, because
+    Numba leaves a branch out where an argument is None.
+    """
+
+    per_step: bool  # an output at every step, or one a sequence
     layers: np.ndarray  # int64, the layer table; offsets count from the start of the flat parameters
+    options: Options | None
 
 
 class GRUResetBefore(NamedTuple):
     """As :class:`GRU`, reset gate before the recurrent product."""
 
     per_step: bool
-    bidirectional: bool
-    decay: bool
-    dropout: Dropout
     layers: np.ndarray
+    options: Options | None
 
 
 class DualState(NamedTuple):
-    """As :class:`GRU`, of the unit with two states; ``damped``: h takes the factor 1 - z."""
+    """As :class:`GRU`, of the unit with two states, which always has options; ``damped``: h takes the factor 1 - z."""
 
     per_step: bool
-    bidirectional: bool
-    decay: bool
-    dropout: Dropout
     layers: np.ndarray
+    options: Options
     damped: bool
 
 
@@ -77,7 +79,7 @@ def cell_storage(network: Any) -> CellStorage:
     raise NotImplementedError("kernels only")
 
 
-@overload(cell_storage)
+@overloaded(cell_storage)
 def _cell_storage(network: Any) -> Any:
     planes, memory, states, blocks = CELL_STORAGE[network.instance_class]
 
@@ -118,15 +120,28 @@ def head_weights(parameters: Any, head: Any) -> Any:
 
 
 @inner
-def n_directions(network: Any) -> int:
+def n_directions(options: Any) -> int:
     """Passes of a layer: forward in time, or both ways."""
-    return 2 if network.bidirectional else 1
+    if options is None:
+        return 1
+    return 2 if options.bidirectional else 1
 
 
 @inner
-def n_columns(network: Any) -> int:
+def n_columns(options: Any, layers: Any) -> int:
     """Numbers a step that the network is given."""
-    return network.layers[0, INPUTS] // 2 * 3 if network.decay else network.layers[0, INPUTS]
+    n = layers[0, INPUTS]
+    if options is None:
+        return n
+    return n // 2 * 3 if options.decay else n
+
+
+@inner
+def masks_states(options: Any) -> bool:
+    """Whether recurrent dropout multiplies the state by a mask."""
+    if options is None:
+        return False
+    return options.dropout.recurrent > 0
 
 
 @inner

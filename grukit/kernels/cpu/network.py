@@ -7,31 +7,19 @@ or read at each row's own end does it read a copy, ``handed``.
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import apart, inlined, inner, kernel, view
+from grukit.kernels.cpu._jit import apart, inner, view
 from grukit.kernels.cpu.cells import final_output, final_output_backward, layer_backward, layer_forward, layer_output
 from grukit.kernels.cpu.decay import decay_backward, decay_forward
 from grukit.kernels.cpu.directions import add_turned, join, part, turn
 from grukit.kernels.cpu.dropout import draw_mask, drop_inputs
-from grukit.kernels.cpu.layout import (
-    H_0,
-    INPUTS,
-    head_weights,
-    layer_weights,
-    n_directions,
-)
+from grukit.kernels.cpu.layout import H_0, INPUTS, cell_storage, head_weights, layer_weights, n_directions
 from grukit.kernels.cpu.linear import linear_backward, linear_forward
 from grukit.kernels.cpu.products import clear
-from grukit.kernels.cpu.workspace import (
-    decayed_inputs,
-    handed,
-    hands_copies,
-    layer_cache,
-    shared_buffers,
-)
+from grukit.kernels.cpu.workspace import decayed_inputs, handed, hands_copies, layer_cache, shared_buffers
 from grukit.kernels.scalar import ZERO
 
 
-@kernel
+@inner
 def initial_states(network: Any, parameters: Any, work: Any, T: int, B: int) -> None:
     """Set the states before the first step: learned ones, or zeros."""
     apart()
@@ -56,7 +44,7 @@ def _initial_states_backward(cache: Any, at: int, d_parameters: Any) -> None:
                 d_parameters[at + H + j] += cache.d_c[b, j]
 
 
-@inlined
+@inner
 def network_forward(network: Any, parameters: Any, x: Any, lengths: Any, samples: Any, work: Any, outputs: Any) -> None:
     """Outputs of a chunk. The initial states, h[0] and c[0] of each cache, are the caller's to set.
 
@@ -68,52 +56,28 @@ def network_forward(network: Any, parameters: Any, x: Any, lengths: Any, samples
     outputs     (B, K) or (T B, K) out  after each row's last step, or after every step
     """
     T, B, _ = x.shape
-    directions = n_directions(network)
+    options = network.options
+    directions = n_directions(options)
     n_layers = (network.layers.shape[0] - 1) // directions
     shared = shared_buffers(network, work, T, B)
-    below = x
-    if network.decay:
-        below = decayed_inputs(network, work, T, B)
-        decay_forward(network, parameters, x, lengths, below, layer_cache(network, work, 0, T, B).decay[0])
+    below = _decay(options, network, parameters, x, lengths, work)
     for index in range(n_layers):
-        drop_inputs(network, index, samples, below)
+        drop_inputs(options, index, samples, below)
         for direction in range(directions):
             row = directions * index + direction
             cache = layer_cache(network, work, row, T, B)
-            source = below
-            if direction:
-                source = view(shared.turned, 0, below.shape)
-                turn(below, lengths, source)
-            draw_mask(network, row, samples, cache.mask)
+            source = _in_direction(options, direction, below, lengths, shared.turned)
+            draw_mask(options, row, samples, cache.mask)
             weights = layer_weights(network, parameters, network.layers[row])
             layer_forward(network, source, weights, lengths, cache, shared.rows, shared.scratch)
-        below = _hand_up(network, work, index, lengths, T, B)
+        _hand_up(options, network, work, index, lengths, T, B)
+        below = _handed_up(options, network, work, index, T, B)
     weight, bias = head_weights(parameters, network.layers[-1])
-    drop_inputs(network, n_layers, samples, below)
+    drop_inputs(options, n_layers, samples, below)
     linear_forward(view(below, 0, (outputs.shape[0], below.shape[2])), weight, bias, outputs)
 
 
 @inner
-def _hand_up(network: Any, work: Any, index: int, lengths: Any, T: int, B: int) -> Any:
-    """What layer ``index`` hands up: its states (T, B, units), or (1, B, units), the last ones, for the head of a sequence."""
-    apart()
-    directions = n_directions(network)
-    top = index == (network.layers.shape[0] - 1) // directions - 1
-    first = layer_cache(network, work, directions * index, T, B)
-    if not hands_copies(network):
-        states = layer_output(network, first)
-        return states if network.per_step or not top else states[T - 1 :]
-    out = handed(network, work, index, T, B)
-    for direction in range(directions):
-        cache = layer_cache(network, work, directions * index + direction, T, B)
-        if network.per_step or not top:
-            join(layer_output(network, cache), lengths, direction, out)
-        else:
-            final_output(network, cache, lengths, direction * cache.h.shape[2], out[0])
-    return out if network.per_step or not top else out[:1]
-
-
-@inlined
 def network_backward(
     network: Any,
     parameters: Any,
@@ -132,62 +96,150 @@ def network_backward(
     d_parameters  (P,)                    out  added to
     """
     T, B, _ = x.shape
-    directions = n_directions(network)
+    options = network.options
+    directions = n_directions(options)
     n_layers = (network.layers.shape[0] - 1) // directions
     shared = shared_buffers(network, work, T, B)
     weight, _ = head_weights(parameters, network.layers[-1])
     d_weight, d_bias = head_weights(d_parameters, network.layers[-1])
-    top = _handed_up(network, work, n_layers - 1, T, B)
-    d_top = _gradient_of_handed(network, shared, work, n_layers - 1, T, B)
+    top = _handed_up(options, network, work, n_layers - 1, T, B)
+    d_top = _gradient_of_handed(options, network, shared, work, n_layers - 1, T, B)
     for row in range(network.layers.shape[0] - 1):
         cache = layer_cache(network, work, row, T, B)
         clear(cache.d_h)
         clear(cache.d_c)
     flat = view(top, 0, (d_outputs.shape[0], top.shape[2]))
     linear_backward(d_outputs, flat, weight, view(d_top, 0, flat.shape), d_weight, d_bias)
-    drop_inputs(network, n_layers, samples, d_top)
+    drop_inputs(options, n_layers, samples, d_top)
     for index in range(n_layers - 1, -1, -1):
-        below, d_below = x, d_x
-        if network.decay and index == 0:
-            below = decayed_inputs(network, work, T, B)
-            d_below = view(shared.d_handed, 0, below.shape)
+        below, d_below = _first_inputs(options, network, x, d_x, shared, work)
         if index > 0:
-            below = _handed_up(network, work, index - 1, T, B)
-            d_below = _gradient_of_handed(network, shared, work, index - 1, T, B)
-        _take_back(network, shared, work, index, lengths, T, B)
+            below = _handed_up(options, network, work, index - 1, T, B)
+            d_below = _gradient_of_handed(options, network, shared, work, index - 1, T, B)
+        _take_back(options, network, shared, work, index, lengths, T, B)
         for direction in range(directions):
             row = directions * index + direction
             cache = layer_cache(network, work, row, T, B)
-            source, d_source = below, d_below
-            if direction:
-                source = view(shared.turned, 0, below.shape)
-                turn(below, lengths, source)
-                d_source = view(shared.d_turned, 0, d_below.shape)
+            source = _in_direction(options, direction, below, lengths, shared.turned)
+            d_source = _in_direction_backward(options, direction, d_below, shared.d_turned)
             # The top layer of a network with one output a sequence may hear from its last state alone.
             last_only = not network.per_step and index == n_layers - 1 and cache.c.shape[0] == 0
             d_states = cache.d_states[:0] if last_only else cache.d_states
             weights = layer_weights(network, parameters, network.layers[row])
             d_weights = layer_weights(network, d_parameters, network.layers[row])
             layer_backward(network, d_states, source, weights, cache, shared.rows, shared.scratch, d_source, d_weights)
-            if direction:
-                add_turned(d_source, lengths, d_below)
+            _add_direction(options, direction, d_source, lengths, d_below)
             if network.layers[row, H_0] >= 0:
                 _initial_states_backward(cache, network.layers[row, H_0], d_parameters)
-        drop_inputs(network, index, samples, d_below)
-    if network.decay:
+        drop_inputs(options, index, samples, d_below)
+    _decay_backward(options, network, parameters, x, lengths, shared, work, d_x, d_parameters)
+
+
+# --- what options add, forward and backward -----------------------------------------------------------------------------
+
+
+@inner
+def _decay(options: Any, network: Any, parameters: Any, x: Any, lengths: Any, work: Any) -> Any:
+    """What the first layer hears: x (T, B, D), or, of missing values, what decay makes of it."""
+    if options is None:
+        return x
+    T, B, _ = x.shape
+    if options.decay:
+        inputs = decayed_inputs(network, work, T, B)
+        decay_forward(network, parameters, x, lengths, inputs, layer_cache(network, work, 0, T, B).decay[0])
+        return inputs
+    return x
+
+
+@inner
+def _first_inputs(options: Any, network: Any, x: Any, d_x: Any, shared: Any, work: Any) -> Any:
+    """What :func:`_decay` returned, and where its gradient is written."""
+    if options is None:
+        return x, d_x
+    T, B, _ = x.shape
+    if options.decay:
+        inputs = decayed_inputs(network, work, T, B)
+        return inputs, view(shared.d_handed, 0, inputs.shape)
+    return x, d_x
+
+
+@inner
+def _decay_backward(
+    options: Any,
+    network: Any,
+    parameters: Any,
+    x: Any,
+    lengths: Any,
+    shared: Any,
+    work: Any,
+    d_x: Any,
+    d_parameters: Any,
+) -> None:
+    if options is None:
+        return
+    T, B, _ = x.shape
+    if options.decay:
         d_inputs = view(shared.d_handed, 0, (T, B, network.layers[0, INPUTS]))
         d_state = layer_cache(network, work, 0, T, B).decay[0]
         decay_backward(network, parameters, x, lengths, d_inputs, d_state, d_x, d_parameters)
 
 
 @inner
-def _handed_up(network: Any, work: Any, index: int, T: int, B: int) -> Any:
-    """What :func:`_hand_up` returned in the forward pass."""
+def _in_direction(options: Any, direction: int, values: Any, lengths: Any, turned: Any) -> Any:
+    """Values (T, B, D) in the order in which a direction takes the steps."""
+    if options is None or direction == 0:
+        return values
+    out = view(turned, 0, values.shape)
+    turn(values, lengths, out)
+    return out
+
+
+@inner
+def _in_direction_backward(options: Any, direction: int, d_values: Any, d_turned: Any) -> Any:
+    """Where the gradient of what :func:`_in_direction` returned is written."""
+    if options is None or direction == 0:
+        return d_values
+    return view(d_turned, 0, d_values.shape)
+
+
+@inner
+def _add_direction(options: Any, direction: int, d_turned: Any, lengths: Any, d_values: Any) -> None:
+    if options is None or direction == 0:
+        return
+    add_turned(d_turned, lengths, d_values)
+
+
+# --- what a layer hands to the next -------------------------------------------------------------------------------------
+
+
+@inner
+def _whole(options: Any, network: Any, index: int) -> bool:
+    """Whether all states of layer ``index`` are handed up, or only the last, for the head of one output a sequence."""
+    return network.per_step or (index + 1) * n_directions(options) < network.layers.shape[0] - 1
+
+
+@inner
+def _hand_up(options: Any, network: Any, work: Any, index: int, lengths: Any, T: int, B: int) -> None:
+    """Copy what layer ``index`` hands up, where it is not read where it lies."""
     apart()
-    directions = n_directions(network)
-    top = index == (network.layers.shape[0] - 1) // directions - 1
-    whole = network.per_step or not top
-    if hands_copies(network):
+    if options is None:
+        return
+    if hands_copies(options, cell_storage(network).memory):
+        out = handed(network, work, index, T, B)
+        for direction in range(n_directions(options)):
+            cache = layer_cache(network, work, n_directions(options) * index + direction, T, B)
+            if _whole(options, network, index):
+                join(layer_output(network, cache), lengths, direction, out)
+            else:
+                final_output(network, cache, lengths, direction * cache.h.shape[2], out[0])
+
+
+@inner
+def _handed_up(options: Any, network: Any, work: Any, index: int, T: int, B: int) -> Any:
+    """What layer ``index`` hands up: its states (T, B, units), or (1, B, units), the last."""
+    apart()
+    whole = _whole(options, network, index)
+    if options is not None and hands_copies(options, cell_storage(network).memory):
         out = handed(network, work, index, T, B)
         return out if whole else out[:1]
     states = layer_output(network, layer_cache(network, work, index, T, B))
@@ -195,32 +247,28 @@ def _handed_up(network: Any, work: Any, index: int, T: int, B: int) -> Any:
 
 
 @inner
-def _gradient_of_handed(network: Any, shared: Any, work: Any, index: int, T: int, B: int) -> Any:
+def _gradient_of_handed(options: Any, network: Any, shared: Any, work: Any, index: int, T: int, B: int) -> Any:
     """Where the gradient of what layer ``index`` handed up is written: its own place, or, of a copy, the shared buffer."""
     apart()
-    directions = n_directions(network)
-    top = index == (network.layers.shape[0] - 1) // directions - 1
-    whole = network.per_step or not top
-    if hands_copies(network):
-        units = network.layers[directions * (index + 1), INPUTS]
-        steps = T if whole else 1
-        return view(shared.d_handed, 0, (steps, B, units))
+    whole = _whole(options, network, index)
+    if options is not None and hands_copies(options, cell_storage(network).memory):
+        units = network.layers[n_directions(options) * (index + 1), INPUTS]
+        return view(shared.d_handed, 0, (T if whole else 1, B, units))
     cache = layer_cache(network, work, index, T, B)
     return cache.d_states if whole else view(cache.d_h, 0, (1, B, cache.d_h.shape[1]))
 
 
 @inner
-def _take_back(network: Any, shared: Any, work: Any, index: int, lengths: Any, T: int, B: int) -> None:
+def _take_back(options: Any, network: Any, shared: Any, work: Any, index: int, lengths: Any, T: int, B: int) -> None:
     """Part the gradient of a copy into its directions' ``d_states`` and ``d_h``."""
     apart()
-    if not hands_copies(network):
+    if options is None:
         return
-    d_handed = _gradient_of_handed(network, shared, work, index, T, B)
-    directions = n_directions(network)
-    top = index == (network.layers.shape[0] - 1) // directions - 1
-    for direction in range(directions):
-        cache = layer_cache(network, work, directions * index + direction, T, B)
-        if network.per_step or not top:
-            part(d_handed, lengths, direction, cache.d_states)
-        else:
-            final_output_backward(network, d_handed[0], lengths, direction * cache.h.shape[2], cache)
+    if hands_copies(options, cell_storage(network).memory):
+        d_handed = _gradient_of_handed(options, network, shared, work, index, T, B)
+        for direction in range(n_directions(options)):
+            cache = layer_cache(network, work, n_directions(options) * index + direction, T, B)
+            if _whole(options, network, index):
+                part(d_handed, lengths, direction, cache.d_states)
+            else:
+                final_output_backward(network, d_handed[0], lengths, direction * cache.h.shape[2], cache)

@@ -73,7 +73,7 @@ def update(optimizer: Any, rate: float, norm: float, gradient: Any) -> None:
         for i in range(p.size):
             p[i], m[i] = sgd_step(p[i], scale * gradient[i], m[i], p_rate, momentum, optimizer.nesterov)
     elif optimizer.solver == ADAM or optimizer.solver == ADAMW:
-        step = optimizer.step[0]
+        step = float(optimizer.step[0])
         root = math.sqrt(1.0 - optimizer.beta_2**step)
         m_rate = dtype(rate * root / (1.0 - optimizer.beta_1**step))
         beta_1, beta_2, epsilon = dtype(optimizer.beta_1), dtype(optimizer.beta_2), dtype(optimizer.epsilon * root)

@@ -1,34 +1,17 @@
-"""One pass of the network for Python, compiled once and cached on disk.
+"""What Python calls apart from training and prediction: one pass of a network, and what it needs.
 
-Training and prediction paste the loops of :mod:`grukit.kernels.cpu.network` into kernels of their own. Called from Python
-as they are, they would be compiled in every process, 12 to 15 s of one core.
+The loops themselves are pasted into kernels of training and prediction; called from Python as they are, they would be
+compiled in every process. Here each is a kernel of its own, cached on disk.
 """
 
-from typing import Any
-
-from grukit.kernels.cpu import network as loops
+from grukit.kernels.cpu import chunks, inference, network, workspace
 from grukit.kernels.cpu._jit import kernel
 
-_forward, _backward = loops.network_forward, loops.network_backward
-
-
-@kernel
-def network_forward(network: Any, parameters: Any, x: Any, lengths: Any, samples: Any, work: Any, outputs: Any) -> None:
-    """See :func:`grukit.kernels.cpu.network.network_forward`."""
-    _forward(network, parameters, x, lengths, samples, work, outputs)
-
-
-@kernel
-def network_backward(
-    network: Any,
-    parameters: Any,
-    x: Any,
-    lengths: Any,
-    samples: Any,
-    work: Any,
-    d_outputs: Any,
-    d_x: Any,
-    d_parameters: Any,
-) -> None:
-    """See :func:`grukit.kernels.cpu.network.network_backward`."""
-    _backward(network, parameters, x, lengths, samples, work, d_outputs, d_x, d_parameters)
+gather = kernel(chunks.gather.py_func)
+work_size = kernel(workspace.work_size.py_func)
+layer_cache = kernel(workspace.layer_cache.py_func)
+initial_states = kernel(network.initial_states.py_func)
+network_forward = kernel(network.network_forward.py_func)
+network_backward = kernel(network.network_backward.py_func)
+states_size = kernel(inference.states_size.py_func)
+begin_states = kernel(inference.begin_states.py_func)

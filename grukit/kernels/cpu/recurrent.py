@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import numpy as np
-
-from grukit.kernels.cpu._jit import inlined, inner, view
+from grukit.kernels.cpu._jit import inner, view
 from grukit.kernels.cpu.products import (
     add,
     add_outer_products,
@@ -24,7 +22,7 @@ R, Z, Q, N = 0, 1, 2, 3
 PROJECTED = 65536
 
 
-@inlined
+@inner
 def project_inputs(x: Any, packed: Any, biases: Any, first: int, last: int, gates: Any) -> None:
     """W_i x + b of the steps first..last, one product a gate, into the planes r, z and n.
 
@@ -71,22 +69,76 @@ def times(a: Any, b: Any, out: Any) -> None:
             out[i, j] = a[i, j] * b[i, j]
 
 
+# --- options: each array is None where the network has none, and the branch is then not compiled --------------------------
+
+
 @inner
-def times_each(h: Any, mask: Any) -> None:
-    """Multiply h (T, B, H) by the mask (B, H) at every step."""
+def decayed_state(decay: Any, h: Any, t: int) -> Any:
+    """The state h' (B, H) before step t, times its factors decay[0, t] where it decays; the product is decay[1, t]."""
+    if decay is None or decay.shape[0] == 0:
+        return h[t]
+    times(h[t], decay[0, t], decay[1, t])
+    return decay[1, t]
+
+
+@inner
+def decay_in_place(decay: Any, t: int, h: Any) -> None:
+    """At inference: multiply the state h (B, H) before step t by its factors decay[t], where it decays."""
+    if decay is None or decay.shape[0] == 0:
+        return
+    times(h, decay[t], h)
+
+
+@inner
+def decayed_states(decay: Any, h: Any) -> Any:
+    """What :func:`decayed_state` returned at every step, (T, B, H)."""
+    if decay is None or decay.shape[0] == 0:
+        return h[: h.shape[0] - 1]
+    return decay[1]
+
+
+@inner
+def masked_state(masked: bool, mask: Any, h: Any, out: Any) -> Any:
+    """The state (B, H) as it enters a recurrent product: itself, or, written to ``out``, times the mask."""
+    if mask is None or not masked:
+        return h
+    times(h, mask, out)
+    return out
+
+
+@inner
+def masked_gradient(masked: bool, mask: Any, d: Any) -> None:
+    """Multiply the gradient d (B, H) of what :func:`masked_state` returned by the mask."""
+    if mask is None or not masked:
+        return
+    times(d, mask, d)
+
+
+@inner
+def mask_states(masked: bool, mask: Any, h: Any) -> None:
+    """Multiply h (T, B, H) by the mask (B, H) at every step, for the weights' gradients."""
+    if mask is None or not masked:
+        return
     for t in range(h.shape[0]):
         times(h[t], mask, h[t])
 
 
 @inner
-def decay_step_backward(h: Any, factors: Any, d_h: Any, through: Any) -> None:
+def decayed_state_backward(decay: Any, h: Any, t: int, d_h: Any, through: Any) -> None:
     """Back through g h': all of the gradient of the decayed state, d_h + through, goes to h' and to the factors.
 
-    h        (B, H)  in
-    factors  (B, H)  in   g;  out  gradient of g
-    d_h      (B, H)  in, out
-    through  (B, H)  in;  out  zero
+    decay    (2, T, B, H)  in   decay[0, t] = g;  out  gradient of g
+    h        (T+1, B, H)   in
+    d_h      (B, H)        in, out
+    through  (B, H)        in;  out  zero
     """
+    if decay is None or decay.shape[0] == 0:
+        return
+    _decayed_state_backward(h[t], decay[0, t], d_h, through)
+
+
+@inner
+def _decayed_state_backward(h: Any, factors: Any, d_h: Any, through: Any) -> None:
     for b in range(h.shape[0]):
         for j in range(h.shape[1]):
             d = d_h[b, j] + through[b, j]
@@ -96,12 +148,22 @@ def decay_step_backward(h: Any, factors: Any, d_h: Any, through: Any) -> None:
 
 
 @inner
-def joint_biases(weights: Any, n_joint: int) -> Any:
-    """The biases (3, H) that enter with the inputs: b_ih, plus b_hh of the first ``n_joint`` gates."""
-    biases = weights.b_ih.copy()
-    for i in range(n_joint * biases.size // 3):
-        biases[i] += weights.b_hh[i]
-    return biases.reshape(3, biases.size // 3)
+def joint_biases(weights: Any, n_joint: int, biases: Any) -> None:
+    """Write the biases (3, H) that enter with the inputs: b_ih, plus b_hh of the first ``n_joint`` gates."""
+    _, H = biases.shape
+    for gate in range(3):
+        for j in range(H):
+            i = gate * H + j
+            biases[gate, j] = weights.b_ih[i] + weights.b_hh[i] if gate < n_joint else weights.b_ih[i]
+
+
+@inner
+def shortest(lengths: Any) -> int:
+    """The fewest steps of a row."""
+    fewest = lengths[0]
+    for b in range(lengths.size):
+        fewest = min(fewest, lengths[b])
+    return fewest
 
 
 @inner
@@ -115,7 +177,7 @@ def carry(h_previous: Any, h: Any, gates: Any, t: int, b: int) -> None:
         h[b, j] = h_previous[b, j]
 
 
-@inlined
+@inner
 def layer_gradients(
     x: Any,
     h_previous: Any,
@@ -134,7 +196,7 @@ def layer_gradients(
     """
     T, B, _ = x.shape
     H = gates.shape[3]
-    sums = np.empty(H, gates.dtype)
+    sums = scratch[:H]  # each is added before the next product needs the scratch memory
     for gate, plane in ((0, R), (1, Z), (2, N)):
         own = slice(gate * H, (gate + 1) * H)
         d_recurrent, taken = view(gates, plane * T * B * H, (T * B, H)), view(h_previous, 0, (T * B, H))
@@ -148,7 +210,7 @@ def layer_gradients(
     input_gradients(x, (R, Z, N), weights, gates, scratch, d_x, d_weights)
 
 
-@inlined
+@inner
 def input_gradients(x: Any, planes: Any, weights: Any, gates: Any, scratch: Any, d_x: Any, d_weights: Any) -> None:
     """Gradients of the input weights and, where wanted, d_x, from the gradients of three gates in ``planes`` of ``gates``."""
     T, B, D = x.shape

@@ -34,6 +34,11 @@ def chunk_rows(network: Any) -> int:
     return 16 if 32 < int(network.layers[:-1, UNITS].max()) <= 128 else 32
 
 
+def with_dropout(network: Any, dropout: Dropout) -> Any:
+    """The network with another dropout; a network without options has none."""
+    return network if network.options is None else network._replace(options=network.options._replace(dropout=dropout))
+
+
 class Session:
     """Memory and threads for training on samples; a context manager.
 
@@ -66,7 +71,7 @@ class Session:
         batch_size: int,
     ):
         self.training, self.samples = network, samples
-        self.network = network._replace(dropout=Dropout(0.0, 0.0, 0))
+        self.network = with_dropout(network, Dropout(0.0, 0.0, 0))
         rows = chunk_rows(network)
         self.loss = Loss(loss, loss_parameter, rows)
         n_threads = max(1, min(n_threads, -(-batch_size // rows), N_SLOTS))
@@ -98,7 +103,9 @@ class Session:
 
         Afterwards ``parameters`` and ``previous`` of the optimiser, ``batches.records`` and ``batches.done`` are current.
         """
-        network = self.training._replace(dropout=self.training.dropout._replace(seed=batches.seed))
+        network, options = self.training, self.training.options
+        if options is not None:
+            network = with_dropout(network, options.dropout._replace(seed=batches.seed))
         self._run(network, stop_at, self.samples, batches, self._optimizer, self.storage)
 
     def undo(self) -> None:

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import apart, inner, kernel, view
+from grukit.kernels.cpu._jit import apart, inner, view
 from grukit.kernels.cpu.layout import INPUTS, UNITS, cell_storage, n_directions, widest
 
 
@@ -17,8 +17,10 @@ class Cache(NamedTuple):
     d_states: np.ndarray  # (T, B, H) gradient that reaches the output of each step from outside; in the end, in all
     d_h: np.ndarray  # (B, H) gradient of the last state, in the end of the initial one
     d_c: np.ndarray  # (B, H) or (0, H), the same of c
-    mask: np.ndarray  # (B, H) recurrent dropout: 0 or 1 / (1 - rate)
-    decay: np.ndarray  # (2, T, B, H) factors of the state, and the state times them; or (0, T, B, H)
+    mask: (
+        np.ndarray | None
+    )  # (B, H) recurrent dropout: 0 or 1 / (1 - rate); None of a network without options, as decay
+    decay: np.ndarray | None  # (2, T, B, H) factors of the state, and the state times them; or (0, T, B, H)
 
 
 class Shared(NamedTuple):
@@ -32,40 +34,40 @@ class Shared(NamedTuple):
 
 
 @inner
-def hands_copies(network: Any) -> bool:
+def hands_copies(options: Any, memory: int) -> bool:
     """Whether a layer hands a copy of its states up: joined, thinned or read at each row's end, not as they lie."""
-    return network.bidirectional or network.dropout.inputs > 0 or cell_storage(network).memory > 0
+    if options is None:
+        return False
+    return options.bidirectional or options.dropout.inputs > 0 or memory > 0
 
 
 @inner
-def _cache_size(network: Any, row: int, T: int, B: int) -> int:
-    """Numbers in the cache of one direction of a layer."""
+def _caches_size(network: Any, options: Any, n_rows: int, T: int, B: int) -> int:
+    """Numbers in the caches of the first ``n_rows`` rows of the layer table."""
     apart()
-    cell = cell_storage(network)
-    states = 1 + cell.memory
-    planes = cell.planes + 1 + _decay_planes(network, row)
-    return (states * (T + 2) + planes * T + 1) * B * network.layers[row, UNITS]
-
-
-@inner
-def _decay_planes(network: Any, row: int) -> int:
-    return 2 if network.decay and row == 0 else 0
-
-
-@inner
-def _caches_size(network: Any, n_rows: int, T: int, B: int) -> int:
-    apart()
-    total = 0
+    cell, units = cell_storage(network), 0
     for row in range(n_rows):
-        total += _cache_size(network, row, T, B)
+        units += network.layers[row, UNITS]
+    total = ((1 + cell.memory) * (T + 2) + cell.planes * T + T + 1) * B * units
+    if options is not None:
+        total += 2 * T * B * network.layers[0, UNITS] if options.decay and n_rows > 0 else 0
     return total
 
 
-@kernel
+@inner
+def _mask_and_decay(options: Any, work: Any, at: int, row: int, shape: Any) -> Any:
+    if options is None:
+        return None, None
+    T, B, H = shape
+    planes = 2 if options.decay and row == 0 else 0
+    return view(work, at, (B, H)), view(work, at + B * H, (planes, T, B, H))
+
+
+@inner
 def layer_cache(network: Any, work: Any, row: int, T: int, B: int) -> Any:
     """The views of row ``row`` of the layer table in a chunk's workspace; from Python, see ``Pass.caches``."""
     apart()
-    at = _caches_size(network, row, T, B)
+    at = _caches_size(network, network.options, row, T, B)
     H = network.layers[row, UNITS]
     cell = cell_storage(network)
     n = B * H
@@ -80,22 +82,58 @@ def layer_cache(network: Any, work: Any, row: int, T: int, B: int) -> Any:
     at += T * n
     d_h = view(work, at, (B, H))
     d_c = view(work, at + n, (cell.memory * B, H))
-    at += n + cell.memory * n
-    mask = view(work, at, (B, H))
-    at += n
-    planes = _decay_planes(network, row)
-    return Cache(h, c, gates, d_states, d_h, d_c, mask, view(work, at, (planes, T, B, H)))
+    mask, decay = _mask_and_decay(network.options, work, at + (1 + cell.memory) * n, row, (T, B, H))
+    return Cache(h, c, gates, d_states, d_h, d_c, mask, decay)
+
+
+class _Sections(NamedTuple):
+    """Where the parts of a workspace behind the caches begin, and its end."""
+
+    handed: int
+    decayed: int
+    rows: int
+    copies: int
+    copy_size: int
+    scratch: int
+    end: int
 
 
 @inner
-def _handed_size(network: Any, index: int, T: int, B: int) -> int:
-    """Numbers that the layers below ``index`` hand up as copies."""
+def _copies(network: Any, options: Any, T: int, B: int) -> Any:
+    """Numbers in all copies that layers hand up, in the decayed inputs, and in the largest of what a layer or the head reads.
+
+    Zeros where everything is read where it lies.
+    """
+    if options is None:
+        return 0, 0, 0
+    layers = network.layers
+    copied = hands_copies(options, cell_storage(network).memory)
+    units, most = 0, 0
+    for row in range(layers.shape[0]):
+        units += layers[row, UNITS] if copied and row < layers.shape[0] - 1 else 0
+        most = max(most, layers[row, INPUTS])
+    decayed = T * B * layers[0, INPUTS] if options.decay else 0
+    return T * B * units, decayed, T * B * most if copied or options.decay else 0
+
+
+@inner
+def _sections(network: Any, T: int, B: int) -> Any:
     apart()
-    total = 0
-    if hands_copies(network):
-        for row in range(index * n_directions(network)):
-            total += T * B * network.layers[row, UNITS]
-    return total
+    layers, blocks = network.layers, cell_storage(network).blocks
+    scratch = 0
+    for row in range(layers.shape[0] - 1):
+        D, H = layers[row, INPUTS], layers[row, UNITS]
+        # In a time loop: packed weights, biases, steps' gradients, a panel of a product. After it: d_x of all steps, or what
+        # one gate's weight gradient needs.
+        in_loop = H * (blocks * H + 3 * D + 3) + (blocks + 2) * B * H + 3 * B * H
+        scratch = max(scratch, in_loop, H * D, T * B * D)
+    handed_size, decayed_size, copy_size = _copies(network, network.options, T, B)
+    handed_at = _caches_size(network, network.options, layers.shape[0] - 1, T, B)
+    decayed_at = handed_at + handed_size
+    rows_at = decayed_at + decayed_size
+    copies_at = rows_at + 3 * B * widest(layers)
+    scratch_at = copies_at + 3 * copy_size
+    return _Sections(handed_at, decayed_at, rows_at, copies_at, copy_size, scratch_at, scratch_at + scratch)
 
 
 @inner
@@ -103,73 +141,35 @@ def handed(network: Any, work: Any, index: int, T: int, B: int) -> Any:
     """The copy (T, B, units of all directions) of the states that layer ``index`` hands up."""
     apart()
     layers = network.layers
-    at = _caches_size(network, layers.shape[0] - 1, T, B) + _handed_size(network, index, T, B)
-    units = layers[(index + 1) * n_directions(network), INPUTS]
-    return view(work, at, (T, B, units))
-
-
-@inner
-def _decayed_size(network: Any, T: int, B: int) -> int:
-    return T * B * network.layers[0, INPUTS] if network.decay else 0
+    directions = n_directions(network.options)
+    at = _sections(network, T, B).handed
+    for row in range(index * directions):
+        at += T * B * layers[row, UNITS]
+    return view(work, at, (T, B, layers[(index + 1) * directions, INPUTS]))
 
 
 @inner
 def decayed_inputs(network: Any, work: Any, T: int, B: int) -> Any:
     """What the first layer hears where missing values decay, (T, B, D)."""
-    n_rows = network.layers.shape[0] - 1
-    at = _caches_size(network, n_rows, T, B) + _handed_size(network, n_rows // n_directions(network), T, B)
-    return view(work, at, (T, B, network.layers[0, INPUTS]))
-
-
-@inner
-def _scratch_size(network: Any, T: int, B: int) -> int:
-    apart()
-    largest = 0
-    layers, blocks = network.layers, cell_storage(network).blocks
-    for row in range(layers.shape[0] - 1):
-        D, H = layers[row, INPUTS], layers[row, UNITS]
-        # In a time loop: packed weights, steps' gradients, a panel of a product. After it: d_x of all steps, or what one
-        # gate's weight gradient needs.
-        in_loop = H * (blocks * H + 3 * D) + (blocks + 2) * B * H + 3 * B * H
-        largest = max(largest, in_loop, H * D, T * B * D)
-    return largest
-
-
-@inner
-def _turned_size(network: Any, T: int, B: int) -> int:
-    """Numbers of the widest inputs of a layer or the head, where they are copied."""
-    apart()
-    most = 0
-    if hands_copies(network) or network.decay:
-        for row in range(network.layers.shape[0]):
-            most = max(most, network.layers[row, INPUTS])
-    return T * B * most
+    return view(work, _sections(network, T, B).decayed, (T, B, network.layers[0, INPUTS]))
 
 
 @inner
 def shared_buffers(network: Any, work: Any, T: int, B: int) -> Any:
     """The buffers behind the caches."""
     apart()
-    layers = network.layers
-    at = _caches_size(network, layers.shape[0] - 1, T, B)
-    at += _handed_size(network, (layers.shape[0] - 1) // n_directions(network), T, B) + _decayed_size(network, T, B)
-    n_rows, n = 3 * B * widest(layers), _turned_size(network, T, B)
-    rows = work[at : at + n_rows]
-    at += n_rows
-    end = at + 3 * n
+    at = _sections(network, T, B)
+    first, n = at.copies, at.copy_size
     return Shared(
-        rows,
-        work[at : at + n],
-        work[at + n : at + 2 * n],
-        work[at + 2 * n : end],
-        work[end : end + _scratch_size(network, T, B)],
+        work[at.rows : first],
+        work[first : first + n],
+        work[first + n : first + 2 * n],
+        work[first + 2 * n : at.scratch],
+        work[at.scratch : at.end],
     )
 
 
-@kernel
+@inner
 def work_size(network: Any, T: int, B: int) -> int:
     """Numbers in the workspace of a chunk of B sequences of at most T steps."""
-    layers = network.layers
-    size = _caches_size(network, layers.shape[0] - 1, T, B)
-    size += _handed_size(network, (layers.shape[0] - 1) // n_directions(network), T, B) + _decayed_size(network, T, B)
-    return size + 3 * B * widest(layers) + 3 * _turned_size(network, T, B) + _scratch_size(network, T, B)
+    return _sections(network, T, B).end

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from grukit.kernels.cpu import Dropout
 from grukit.kernels.cpu.dropout import INPUT_STREAM, RECURRENT_STREAM
 from grukit.kernels.cuda import _cuda
 from grukit.kernels.cuda._cuda import Launch, compiled, cuda, pieces, uint32
@@ -48,6 +49,14 @@ def times_mask_kernel(dtype: str) -> Any:
             h[i] *= mask[i % mask.size]
 
     return kernel
+
+
+NO_DROPOUT = Dropout(0.0, 0.0, 0)
+
+
+def dropout_of(network: Any) -> Dropout:
+    """The rates of a network's dropout."""
+    return NO_DROPOUT if network.options is None else network.options.dropout
 
 
 class Draws:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from grukit.kernels.cuda._cuda import cuda
+from grukit.kernels.cuda.dropout import dropout_of
 from grukit.kernels.cuda.network import INPUTS, UNITS, count_slots
 
 SPARE = 256 * 2**20  # bytes left to the driver and the compiled kernels
@@ -17,9 +18,9 @@ def numbers_of_pieces(network: Any, T: int, B: int, training: bool) -> int:
     D, K, units = int(table[0, INPUTS]), int(table[-1, UNITS]), [int(H) for H in table[:-1, UNITS]]
     per_row = D + K + (6 if training else 5) * sum(units)
     per_sequence = sum(units) + 5 * max(units)  # initial states, and work of a step
-    if training and network.dropout.inputs > 0:  # copies of what the layers above the first and the head hear
+    if training and dropout_of(network).inputs > 0:  # copies of what the layers above the first and the head hear
         per_row += sum(units)
-    if training and network.dropout.recurrent > 0:  # masks, and the states times one
+    if training and dropout_of(network).recurrent > 0:  # masks, and the states times one
         per_sequence += sum(units) + max(units)
     n_parameters = int(table[-1, 4] + K)
     n_vectors = (count_slots(T, B) if training else 1) + 8

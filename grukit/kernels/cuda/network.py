@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from grukit.kernels.cpu import Dropout
 from grukit.kernels.cuda._cuda import cuda, flat, pieces
-from grukit.kernels.cuda.dropout import Draws
+from grukit.kernels.cuda.dropout import NO_DROPOUT, Draws, dropout_of
 from grukit.kernels.cuda.layers import Layer, is_persistent, layer_backward, layer_forward, layer_gradients
 from grukit.kernels.cuda.products import column_sums, product
 
@@ -75,8 +74,8 @@ class NetworkLaunches:
         top = self._layers[-1]
         states = top.h[B * top.H :] if network.per_step else top.h[T * B * top.H :]
         self._top = states.reshape(n_outputs, top.H)
-        none = Draws(Dropout(0.0, 0.0, 0), self.chunk)
-        self.draws = Draws(network.dropout, self.chunk) if training else none
+        none = Draws(NO_DROPOUT, self.chunk)
+        self.draws = Draws(dropout_of(network), self.chunk) if training else none
         self.forward, self.backward = self._passes(self._layers, self._top, none, training)
         self.dropped = self.forward, self.backward
         if self.draws:
