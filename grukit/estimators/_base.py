@@ -187,6 +187,7 @@ class RecurrentEstimator(FittedNetwork, BaseEstimator, metaclass=ABCMeta):
             None if validation is None else self._for_kernels(engine, values, validation),
             effective_n_jobs(self.n_jobs),
             taken,
+            self.precision,
         )
         parameters = self._parameters.copy()
         # Another solver's moments mean something else.
@@ -253,7 +254,8 @@ class RecurrentEstimator(FittedNetwork, BaseEstimator, metaclass=ABCMeta):
         values = self._encode(sequences.values, self._parameters.dtype.name)
         empty = np.empty((0, self._spec.n_outputs), values.dtype)
         samples = engine.kernels.Samples(values, empty, sequences.starts, sequences.lengths, empty[:, 0])
-        outputs = predict(engine.kernels, self._spec, self._parameters, samples, effective_n_jobs(self.n_jobs))
+        n_threads = effective_n_jobs(self.n_jobs)
+        outputs = predict(engine.kernels, self._spec, self._parameters, samples, n_threads, self.precision)
         outputs = outputs.astype(np.float64)
         return outputs if work.table is None else work.table.to_user_order(outputs)
 

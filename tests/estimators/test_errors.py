@@ -407,6 +407,7 @@ BAD_VALUES = {
     "warm_start": [None, "yes"],
     "device": ["gpu", None, 0],
     "dtype": ["float16", None, np.float32],
+    "precision": ["half", None, 10],
     "n_jobs": [1.5, "all"],
     "callbacks": [5, "a"],
     "random_state": ["a", -1, 1.5],

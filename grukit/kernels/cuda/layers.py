@@ -47,7 +47,7 @@ class Layer(NamedTuple):
     rows: Any  # (1, B 3H), work of a step, shared by all layers
     through: Any  # (1, B H), likewise
     d_h: Any  # (B H,), likewise
-    precision: str  # of large products, "ieee" or "tf32"
+    precision: str  # of large products, "full" or "tf32"
     mask: tuple[Any, ...] = ()  # of recurrent dropout, and work of a step: (B H,) each; or nothing
 
     @property

@@ -46,7 +46,7 @@ class NetworkLaunches:
         Steps and sequences of a piece.
     training : bool
         Whether there is a backward pass.
-    precision : {"ieee", "tf32"}
+    precision : {"full", "tf32"}
         Of large products.
 
     Attributes
@@ -61,7 +61,7 @@ class NetworkLaunches:
         Of dropout, with the seed, to be filled.
     """
 
-    def __init__(self, network: Any, parameters: Any, T: int, B: int, training: bool, precision: str = "ieee"):
+    def __init__(self, network: Any, parameters: Any, T: int, B: int, training: bool, precision: str):
         self.network, self.parameters, self.T, self.B, self.precision = network, parameters, T, B, precision
         self.table = network.layers
         dtype, D, K = parameters.dtype, int(self.table[0, INPUTS]), int(self.table[-1, UNITS])
@@ -141,7 +141,7 @@ class NetworkLaunches:
             launches += layer_forward(layer)
         launches += draws.thin(len(layers), head_x.shape[1], flat(self._top), flat(head_x))
         to = self.outputs.reshape(1, self.outputs.size)
-        return [*launches, product("nt", head_x, weight, to, 0, weight.shape[0], bias)]
+        return [*launches, product("nt", head_x, weight, to, 0, weight.shape[0], bias, self.precision)]
 
     def _backward(self, layers: list[Layer], head_x: Any, draws: Draws) -> list[Any]:
         weight, _ = self._head()
@@ -151,9 +151,9 @@ class NetworkLaunches:
         head = np.full((K, 2), -1, np.int32)
         head[:, 0] = self.table[-1, B_IH] + np.arange(K)
         launches = [
-            product("tn", d_outputs, head_x, self.slots, int(self.table[-1, W_IH]), H),
+            product("tn", d_outputs, head_x, self.slots, int(self.table[-1, W_IH]), H, None, self.precision),
             column_sums(d_outputs, cuda.to_device(head), self.slots),
-            product("nn", d_outputs, weight, top.d_outside, 0, H),
+            product("nn", d_outputs, weight, top.d_outside, 0, H, None, self.precision),
             *draws.thin(len(layers), H, flat(top.d_outside), flat(top.d_outside)),
         ]
         for index in reversed(range(len(layers))):

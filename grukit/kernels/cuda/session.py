@@ -25,10 +25,9 @@ class Session:
 
     Attributes
     ----------
-    precision : {"ieee", "tf32"}
-        Of large products in float32. A subclass may change it, and the next.
     graphs : bool
-        Whether steps are recorded and replayed. Not by default: see :mod:`grukit.kernels.cuda.graph`.
+        Whether steps are recorded and replayed; a subclass may change it. Not by default: see
+        :mod:`grukit.kernels.cuda.graph`.
 
     Raises
     ------
@@ -36,7 +35,6 @@ class Session:
         Where the device's memory does not suffice.
     """
 
-    precision = "ieee"
     graphs = False
 
     def __init__(
@@ -48,6 +46,7 @@ class Session:
         loss_parameter: float,
         n_threads: int,
         batch_size: int,
+        precision: str,
     ):
         self._network, self._loss_of = network, (loss, float(loss_parameter))
         given = [taken for taken in (samples, validation) if taken is not None]
@@ -63,7 +62,7 @@ class Session:
         self._state = cuda.device_array(2 * n_parameters, dtype)  # parameters, and what they were before the last step
         self._parameters = self._state[:n_parameters]
         self._gradient = cuda.device_array(n_parameters, dtype)
-        self._plan = NetworkLaunches(network, self._parameters, longest, self._rows, True, self.precision)
+        self._plan = NetworkLaunches(network, self._parameters, longest, self._rows, True, precision)
         self._control = cuda.to_device(np.zeros(around.CONTROL_SIZE, np.int64))
         self._totals = cuda.to_device(np.zeros(around.TOTALS_SIZE))
         self._parts = cuda.device_array(around.BLOCKS, np.float64)

@@ -165,7 +165,7 @@ class FakeCublas:
     """cublasGemmEx on the host's memory, by its documentation: matrices are stored by columns."""
 
     def __init__(self):
-        self.calls = 0
+        self.calls, self.computed = 0, set()
 
     def cublasSetStream_v2(self, handle, stream):
         return 0
@@ -193,8 +193,9 @@ class FakeCublas:
         algorithm,
     ):
         self.calls += 1
+        self.computed.add(compute)
         assert (alpha._obj.value, beta._obj.value) == (1, 0)
-        assert (a_type, b_type, c_type, compute) in {(0, 0, 0, 68), (1, 1, 1, 70)}
+        assert (a_type, b_type, c_type, compute) in {(0, 0, 0, 68), (0, 0, 0, 77), (1, 1, 1, 70)}
         number = ctypes.c_double if a_type == 1 else ctypes.c_float
 
         def matrix(pointer, rows, columns, lead):
@@ -221,6 +222,22 @@ def test_products_by_cublas(cell, monkeypatch):
     assert blas.calls > 20
     np.testing.assert_allclose(ours, value, rtol=1e-12)
     np.testing.assert_allclose(d_parameters, gradient, atol=1e-12)
+
+
+@pytest.mark.parametrize(("precision", "compute"), [("full", 68), ("tf32", 77)])
+def test_the_precision_of_an_estimator_reaches_cublas(precision, compute, monkeypatch):
+    """CUBLAS_COMPUTE_32F, or CUBLAS_COMPUTE_32F_FAST_TF32; the fake computes both alike."""
+    X, y = table(8)
+    blas = FakeCublas()
+    monkeypatch.setattr(layers, "LARGEST", 2)  # a product a step, in predictions too
+    monkeypatch.setattr(products, "LARGE_PRODUCT", 0)
+    for module in (products, cublas):
+        monkeypatch.setattr(module, "library", lambda: (blas, None))
+    model = GRURegressor(3, window=2, max_iter=1, batch_size=8, device="cuda", precision=precision)
+    for work in (lambda: model.fit(X, y), lambda: model.predict(X)):
+        blas.computed.clear()
+        work()
+        assert blas.computed == {compute}
 
 
 # --- training against the CPU engine ----------------------------------------------------------------------------------
@@ -344,7 +361,7 @@ def test_memory_is_counted(dtype, per_step, monkeypatch):
     parameters, dropping = np.zeros(spec.n_parameters, dtype), spec.for_kernels(engine, seed=0)
     for net, training in ((dropping, True), (spec.for_kernels(engine), True), (spec.for_kernels(engine), False)):
         taken.clear()
-        network.NetworkLaunches(net, parameters, 7, 6, training)
+        network.NetworkLaunches(net, parameters, 7, 6, training, "full")
         numbers = sum(array.size for array in taken if array.dtype == dtype)
         counted = memory.numbers_of_pieces(net, 7, 6, training) - 8 * spec.n_parameters  # those are the session's
         assert numbers <= counted < 1.3 * numbers
