@@ -74,6 +74,21 @@ def select_engine(device: str, spec: Any = None, n_steps: int = 0, required: boo
     return Engine(cpu, "cpu", reason)
 
 
+def with_memory(engine: Engine, device: str, spec: Any, samples: list[Any], n_rows: int, training: bool) -> Engine:
+    """The engine, or the CPU's where it is a GPU whose memory does not suffice for ``n_rows`` of the samples at a time.
+
+    Raises
+    ------
+    RuntimeError
+        For training on the device "cuda"; predictions open anywhere.
+    """
+    if engine.device == "cpu":
+        return engine
+    network = spec.for_kernels(engine.kernels, seed=0 if training else None)
+    lacks = engine.kernels.missing_memory(network, samples, n_rows, training)
+    return select_engine(device, spec, required=training, lacks=lacks) if lacks else engine
+
+
 def _cuda_kernels() -> ModuleType:
     from grukit.kernels import cuda
 

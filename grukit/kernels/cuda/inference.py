@@ -21,7 +21,7 @@ def predict(
     """
     n, T, K = len(samples.starts), int(samples.lengths.max()), int(network.layers[-1, UNITS])
     B = min(n, MOST_ROWS)
-    check_memory(network, T, B, False, [samples])
+    check_memory(network, [samples], n, False)
     taken = upload(samples, {})
     plan = NetworkLaunches(network, cuda.to_device(parameters), T, B, False, precision)
     predictions = cuda.device_array((len(samples.values) if network.per_step else n, K), parameters.dtype)

@@ -52,7 +52,7 @@ class Session:
         given = [taken for taken in (samples, validation) if taken is not None]
         longest = max(int(taken.lengths.max()) for taken in given)
         self._rows = min(batch_size, MOST_ROWS)
-        check_memory(network, longest, self._rows, True, given)
+        check_memory(network, given, batch_size, True)
         dtype, known = samples.values.dtype, dict[int, tuple[Any, Any]]()
         self._samples = upload(samples, known)
         self._validation = (validation, None if validation is None else upload(validation, known))

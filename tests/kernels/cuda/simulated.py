@@ -367,19 +367,37 @@ def test_memory_is_counted(dtype, per_step, monkeypatch):
         assert numbers <= counted < 1.3 * numbers
 
 
+class FullContext:
+    """A device with less free memory than the least that is asked for."""
+
+    def get_memory_info(self):
+        return type("Memory", (), {"free": 2**27})
+
+
 def test_too_little_memory_is_said_before_anything_is_taken(monkeypatch):
-    from numba import cuda
+    monkeypatch.setattr(_cuda.cuda, "current_context", FullContext)
+    data, words = samples(5), "needs 0.3 GiB of the GPU's memory, of which 0.1 GiB.*smaller batch_size than 2"
+    with pytest.raises(RuntimeError, match=words):
+        Problem(engine, SMALL, data, "squared_error", 0.0, batch_size=2)
 
-    class Context:
-        def get_memory_info(self):
-            return type("Memory", (), {"free": 2**28})
 
-    monkeypatch.setattr(cuda, "current_context", Context)
-    data, spec = samples(5), NetworkSpec("gru", 2, (3,), 2)
-    with pytest.raises(
-        RuntimeError, match="needs 0.3 GiB of the GPU's memory, of which 0.2 GiB.*smaller batch_size than 2"
-    ):
-        Problem(engine, spec, data, "squared_error", 0.0, batch_size=2)
+def test_auto_takes_the_cpu_where_memory_does_not_suffice(monkeypatch):
+    monkeypatch.setattr(engines, "GPU_PAYS", 1)
+    X, y = table(8)
+    model = GRURegressor(2, window=2, max_iter=1, batch_size=8, random_state=0).fit(X, y)
+    assert model.device_ == "cuda"
+    on_gpu = model.predict(X)
+    monkeypatch.setattr(_cuda.cuda, "current_context", FullContext)
+    monkeypatch.setattr(engine, "predict", None)  # the CPU predicts
+    np.testing.assert_allclose(model.predict(X), on_gpu, atol=1e-5)
+    assert model.fit(X, y).device_ == "cpu"
+    assert model.device_reason_ == (
+        "The CPU, because the fit needs 0.3 GiB of the GPU's memory, of which 0.1 GiB are free: a smaller batch_size than 8, "
+        "a shorter window or fewer units would do."
+    )
+    with pytest.raises(RuntimeError, match="device='cuda': the fit needs 0.3 GiB of the GPU's memory"):
+        model.set_params(device="cuda").fit(X, y)
+    np.testing.assert_allclose(model.predict(X), on_gpu, atol=1e-5)
 
 
 def test_a_fitted_model_predicts_where_there_is_no_gpu(monkeypatch):
