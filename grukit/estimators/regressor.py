@@ -99,7 +99,8 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         Go on from the weights, moments and scaling of the last fit.
     device : {"auto", "cpu", "cuda"}, default="auto"
         Where to compute. "auto" takes an NVIDIA GPU where there is one and the batches are large enough to pay. Its kernels
-        are for the GRU cells, the losses of regression, and of the options above dropout and ``missing="mask"``.
+        are for the GRU cells in one direction with initial states of zero, the losses of regression, and no
+        ``missing="decay"``.
     dtype : {"float32", "float64"}, default="float32"
         Type of weights and computations.
     precision : {"full", "tf32"}, default="full"
