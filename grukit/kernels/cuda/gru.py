@@ -23,7 +23,7 @@ def gru_forward(units: int, masked: bool, few: bool) -> Any:
     """
     slices = SLICES[units]
     plane = ROWS * units
-    size, n_biases = 2 * plane, 3 * units
+    size, n_biases = 2 * plane, 4 * units
     load, _, dot_3, gathered = register_functions(units)
     load_inputs, fetch_inputs, entered, whole_of = input_functions(units, few, gathered)
     sigmoid, tanh = activations("float32")
@@ -37,15 +37,15 @@ def gru_forward(units: int, masked: bool, few: bool) -> Any:
             r, z, n, q = ZERO, ONE, ZERO, ZERO
         return r, z, n, q, n + z * (before - n)
 
-    def kernel(T, B, H, rows, w_hh, b_hh, lengths, h, gates, inputs, mask):  # type: ignore[no-untyped-def]
+    def kernel(T, B, H, rows, w_hh, b_ih, b_hh, lengths, h, gates, inputs, mask):  # type: ignore[no-untyped-def]
         """All steps of ``rows`` sequences a block.
 
         w_hh     (3H, H)        in   blocks r, z, n
-        b_hh     (3H,)          in
+        b_ih     (3H,)          in;  b_hh (3H,) likewise
         lengths  (B,)           in   steps of each row, 0..T; a row keeps its state beyond its end
         h        (T+1, B, H)    in   h[0], the initial state;  out  h[1:]
-        gates    (T, B, 4, H)   in   W_i x + b_i of r, z, n, unless ``few``;  out  r, z, n, q = W_hn h' + b_hn
-        inputs   (), or         in   where ``few``: D, x (T, B, D), w_ih (3H, D), b_ih (3H,)
+        gates    (T, B, 4, H)   in   W_i x of r, z, n, unless ``few``;  out  r, z, n, q = W_hn h' + b_hn
+        inputs   (), or         in   where ``few``: D, x (T, B, D), w_ih (3H, D)
         mask     (), ((B, H),)  in   where ``masked``: what h' is multiplied by as it enters the product
         """
         states = cuda.shared.array(size, float32, alignment=16)  # two planes, what enters before and after a step
@@ -58,9 +58,10 @@ def gru_forward(units: int, masked: bool, few: bool) -> Any:
         first = uint32(cuda.blockIdx.x * rows)
         mine = uint32(min(rows, B - first))
         own = j < H and s == 0  # one slice of each unit does its gates
-        for gate in range(3):
-            if own:
-                biases[uint32(gate * units + j)] = b_hh[uint32(gate * H + j)]
+        if own:  # with the inputs enter those of r, z and n; with the candidate's recurrent part another
+            biases[j], biases[uint32(units + j)] = b_ih[j] + b_hh[j], b_ih[uint32(H + j)] + b_hh[uint32(H + j)]
+            biases[uint32(2 * units + j)] = b_ih[uint32(2 * H + j)]
+            biases[uint32(3 * units + j)] = b_hh[uint32(2 * H + j)]
         for b in range(mine):
             if s == 0:
                 before = h[uint32((first + b) * H + j)] if own else ZERO
@@ -84,7 +85,8 @@ def gru_forward(units: int, masked: bool, few: bool) -> Any:
                 r, z, q, x_n = gathered(x_r + r), gathered(x_z + z), gathered(q), whole_of(x_n)
                 if own:
                     before = whole[uint32(b * units + j)] if masked else states[uint32(now + b * units + j)]
-                    r, z, q = biases[j] + r, biases[uint32(units + j)] + z, biases[uint32(2 * units + j)] + q
+                    r, z = biases[j] + r, biases[uint32(units + j)] + z
+                    x_n, q = biases[uint32(2 * units + j)] + x_n, biases[uint32(3 * units + j)] + q
                     r, z, n, q, after = unit(x_n, r, z, q, before, t >= lengths[uint32(first + b)])
                     at = uint32(place * 4 * H + j)
                     gates[at], gates[uint32(at + H)] = r, z

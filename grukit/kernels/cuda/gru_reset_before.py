@@ -16,7 +16,7 @@ from grukit.kernels.scalar import ONE, ZERO
 def gru_reset_before_forward(units: int, masked: bool, few: bool) -> Any:
     """Make the forward kernel for up to ``units`` units; arguments as :func:`grukit.kernels.cuda.gru.gru_forward`."""
     slices = SLICES[units]
-    plane = ROWS * units
+    plane, n_biases = ROWS * units, 3 * units
     load, dot, _, gathered = register_functions(units)
     load_inputs, fetch_inputs, entered, _ = input_functions(units, few, gathered)
     sigmoid, tanh = activations("float32")
@@ -26,19 +26,28 @@ def gru_reset_before_forward(units: int, masked: bool, few: bool) -> Any:
         fetch_inputs(inputs, gates, place, j, s, H, own, held)
         return entered(u, held)
 
-    def kernel(T, B, H, rows, w_hh, b_hh, lengths, h, gates, inputs, mask):  # type: ignore[no-untyped-def]
+    @cuda.jit(device=True, inline="always")
+    def reset(r: Any, z: Any, before: Any, ended: Any) -> Any:
+        """The gates r and z from their pre-activations, and r h'."""
+        r, z = sigmoid(r), sigmoid(z)
+        if ended:  # z = 1 and r = n = q = 0 make its gradients vanish
+            r, z = ZERO, ONE
+        return r, z, r * before
+
+    def kernel(T, B, H, rows, w_hh, b_ih, b_hh, lengths, h, gates, inputs, mask):  # type: ignore[no-untyped-def]
         """All steps of ``rows`` sequences a block.
 
         w_hh     (3H, H)        in   blocks r, z, n
-        b_hh     (3H,)          in
+        b_ih     (3H,)          in;  b_hh (3H,) likewise
         lengths  (B,)           in   steps of each row, 0..T; a row keeps its state beyond its end
         h        (T+1, B, H)    in   h[0], the initial state;  out  h[1:]
-        gates    (T, B, 4, H)   in   W_i x + b_i of r, z, n, unless ``few``;  out  r, z, n, q = r h'
-        inputs   (), or         in   where ``few``: D, x (T, B, D), w_ih (3H, D), b_ih (3H,)
+        gates    (T, B, 4, H)   in   W_i x of r, z, n, unless ``few``;  out  r, z, n, q = r h'
+        inputs   (), or         in   where ``few``: D, x (T, B, D), w_ih (3H, D)
         mask     (), ((B, H),)  in   where ``masked``: what h' is multiplied by as it enters a product
         """
         states = cuda.shared.array(plane, float32, alignment=16)
         resets = cuda.shared.array(plane, float32, alignment=16)  # r h'
+        biases = cuda.shared.array(n_biases, float32)
         if masked:
             whole = cuda.shared.array(plane, float32)  # the states without the mask
         j, s = uint32(cuda.threadIdx.x // slices), uint32(cuda.threadIdx.x % slices)
@@ -46,16 +55,17 @@ def gru_reset_before_forward(units: int, masked: bool, few: bool) -> Any:
         w_r, w_z, w_n = load(w_hh, H, uint32(1), j, s, H)
         u, held = load_inputs(inputs, j, s, H)
         first = uint32(cuda.blockIdx.x * rows)
-        mine = uint32(min(uint32(rows), uint32(B - first)))
-        own = j < H and s == 0  # one slice of each unit does its gates
+        mine, own = uint32(min(uint32(rows), uint32(B - first))), j < H and s == 0  # one slice does a unit's gates
+        for gate in range(3):
+            if own:
+                biases[uint32(gate * units + j)] = b_ih[uint32(gate * H + j)] + b_hh[uint32(gate * H + j)]
         for b in range(mine):
             if s == 0:
                 before = h[uint32((first + b) * H + j)] if own else ZERO
                 if masked and own:
                     whole[uint32(b * units + j)] = before
                     before *= mask[0][uint32((first + b) * H + j)]
-                states[uint32(b * units + j)] = before
-                resets[uint32(b * units + j)] = ZERO
+                states[uint32(b * units + j)], resets[uint32(b * units + j)] = before, ZERO
         cuda.syncthreads()
         for t in range(T):
             for b in range(mine):
@@ -64,10 +74,8 @@ def gru_reset_before_forward(units: int, masked: bool, few: bool) -> Any:
                 r, z = gathered(dot(r, w_r, states, base, 0)), gathered(dot(z, w_z, states, base, 0))
                 if own:
                     at = uint32(place * 4 * H + j)
-                    r, z = sigmoid(b_hh[j] + r), sigmoid(b_hh[uint32(H + j)] + z)
-                    q = r * states[uint32(b * units + j)]
-                    if t >= lengths[uint32(first + b)]:  # z = 1 and r = n = q = 0 make its gradients vanish
-                        r, z, q = ZERO, ONE, ZERO
+                    r, z, before = biases[j] + r, biases[uint32(units + j)] + z, states[uint32(b * units + j)]
+                    r, z, q = reset(r, z, before, t >= lengths[uint32(first + b)])
                     gates[at], gates[uint32(at + H)], gates[uint32(at + 3 * H)] = r, z, q
                     resets[uint32(b * units + j)] = q
             cuda.syncthreads()
@@ -78,7 +86,7 @@ def gru_reset_before_forward(units: int, masked: bool, few: bool) -> Any:
                 if own:
                     at = uint32(place * 4 * H + j)
                     before = whole[uint32(b * units + j)] if masked else states[uint32(b * units + j)]
-                    n = ZERO if t >= lengths[uint32(first + b)] else tanh(b_hh[uint32(2 * H + j)] + n)
+                    n = ZERO if t >= lengths[uint32(first + b)] else tanh(biases[uint32(2 * units + j)] + n)
                     after = n + gates[uint32(at + H)] * (before - n)
                     gates[uint32(at + 2 * H)], h[uint32((place + B) * H + j)] = n, after
                     if masked:

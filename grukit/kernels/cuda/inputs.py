@@ -1,4 +1,4 @@
-"""What enters a step with the inputs, W_i x + b_i, in the kernels of up to 128 units.
+"""What enters a step with the inputs, W_i x, in the kernels of up to 128 units; they add the biases.
 
 A product writes it into ``gates`` and the kernel reads it there. Where there are few inputs the kernel works it out itself,
 from weights in registers and x: slice s of unit j has the inputs i slices + s. It then writes 5H numbers a step and row
@@ -54,18 +54,17 @@ def _reading() -> InputFunctions:
 
 def _projecting(slices: int, gathered: Any) -> InputFunctions:
     share = FEW // slices
-    own_bias, gate_size, n_weights = share, share + 1, 3 * (share + 1)
+    n_weights = 3 * share
 
     @cuda.jit(device=True, inline="always")
     def load(inputs: Any, j: Any, s: Any, H: Any) -> Any:
         u, held = cuda.local.array(n_weights, float32), cuda.local.array(share, float32)
-        D, w_ih, b_ih = uint32(inputs[0]), inputs[2], inputs[3]
+        D, w_ih = uint32(inputs[0]), inputs[2]
         for gate in range(3):
             row = uint32(gate * H + j)
             for i in range(share):
                 d = uint32(i * slices + s)
-                u[gate * gate_size + i] = w_ih[uint32(row * D + d)] if j < H and d < D else ZERO
-            u[gate * gate_size + own_bias] = b_ih[row] if j < H and s == 0 else ZERO
+                u[gate * share + i] = w_ih[uint32(row * D + d)] if j < H and d < D else ZERO
         return u, held
 
     @cuda.jit(device=True, inline="always")
@@ -77,11 +76,11 @@ def _projecting(slices: int, gathered: Any) -> InputFunctions:
 
     @cuda.jit(device=True, inline="always")
     def entered(u: Any, held: Any) -> Any:
-        r, z, n = u[own_bias], u[gate_size + own_bias], u[2 * gate_size + own_bias]
+        r, z, n = ZERO, ZERO, ZERO
         for i in range(share):
             r += u[i] * held[i]
-            z += u[gate_size + i] * held[i]
-            n += u[2 * gate_size + i] * held[i]
+            z += u[share + i] * held[i]
+            n += u[2 * share + i] * held[i]
         return r, z, n
 
     return InputFunctions(load, fetch, entered, gathered)

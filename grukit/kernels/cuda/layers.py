@@ -76,23 +76,20 @@ def is_persistent(dtype: Any, H: int) -> bool:
     return dtype == "float32" and H <= LARGEST
 
 
-def _product(layer: Layer, form: str, a: Any, b: Any, out: Any, at: int, ld: int, bias: Any = None) -> Any:
-    return product(form, a, b, out, at, ld, bias, layer.precision)
+def _product(layer: Layer, form: str, a: Any, b: Any, out: Any, at: int, ld: int) -> Any:
+    return product(form, a, b, out, at, ld, None, layer.precision)
 
 
 def layer_forward(layer: Layer) -> list[Any]:
     """The launches of the forward pass."""
     T, H = layer.T, layer.H
     to = layer.gates.reshape(1, layer.gates.size)
+    projection = [] if layer.few else [_product(layer, "nt", layer.x, layer.w_ih, to, 0, 4 * H)]
     if not layer.persistent:
         step = gru_step_forward if layer.after else gru_reset_before_step_forward
-        projection = _product(layer, "nt", layer.x, layer.w_ih, to, 0, 4 * H)
-        return [projection, *(launch for t in range(T) for launch in step(layer, t))]
-    projection = [_product(layer, "nt", layer.x, layer.w_ih, to, 0, 4 * H, layer.b_ih)]
-    inputs: tuple[Any, ...] = ()
-    if layer.few:
-        projection, inputs = [], (layer.D, flat(layer.x), flat(layer.w_ih), layer.b_ih)
-    args = (flat(layer.w_hh), layer.b_hh, layer.lengths, layer.h, flat(layer.gates), inputs, layer.mask[:1])
+        return [*projection, *(launch for t in range(T) for launch in step(layer, t))]
+    inputs: tuple[Any, ...] = (layer.D, flat(layer.x), flat(layer.w_ih)) if layer.few else ()
+    args = (flat(layer.w_hh), layer.b_ih, layer.b_hh, layer.lengths, layer.h, flat(layer.gates), inputs, layer.mask[:1])
     return [*projection, _persistent(layer, PERSISTENT[layer.cell][0], args, layer.few)]
 
 

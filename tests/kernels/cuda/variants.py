@@ -18,8 +18,8 @@ def variants(types):
             for masked in (False, True):
                 how, mask = f"{units}{', masked' * masked}", types.Tuple((f,) * masked)
                 for few in (False, True)[: 1 + (units <= FEW_UNITS)]:
-                    inputs = types.Tuple((i, f, f, f) * few)
-                    signature = (i, i, i, i, f, f, ints, f, f, inputs, mask)
+                    inputs = types.Tuple((i, f, f) * few)
+                    signature = (i, i, i, i, f, f, f, ints, f, f, inputs, mask)
                     name = f"{cell}_forward, {how}{', few inputs' * few}, all steps"
                     yield name, forward(units, masked, few), signature, threads
                 signature = (i, i, i, i, f, f, f, f, mask)
