@@ -16,9 +16,9 @@ def variants(types):
             cell, threads = module.__name__.rpartition(".")[2], units * slices
             forward, backward = getattr(module, f"{cell}_forward"), getattr(module, f"{cell}_backward")
             for masked in (False, True):
-                how, mask = f"{units}{', masked' * masked}", types.Tuple((f,) * masked)
+                how, mask = f"{units}{', masked' * masked}", types.BaseTuple.from_types((f,) * masked)
                 for few in (False, True)[: 1 + (units <= FEW_UNITS)]:
-                    inputs = types.Tuple((i, f, f) * few)
+                    inputs = types.BaseTuple.from_types((i, f, f) * few)
                     signature = (i, i, i, i, f, f, f, ints, f, f, inputs, mask)
                     name = f"{cell}_forward, {how}{', few inputs' * few}, all steps"
                     yield name, forward(units, masked, few), signature, threads
@@ -58,7 +58,7 @@ def of_dtype(dtype, types):
     }
     for factory, signature in per_step.items():
         for masked in (False, True):
-            mask = types.Tuple((v, v) * masked)
+            mask = types.BaseTuple.from_types((v, v) * masked)
             yield f"{factory.__name__}{', masked' * masked}", factory(dtype, masked), (*signature, mask), steps.THREADS
     drawn = (i, i, i, d, longs, ints, v, v)
     for of_ones in (False, True):
