@@ -13,6 +13,7 @@ from numba import cuda
 import grukit.kernels.cuda as engine
 from grukit import GRURegressor
 from grukit.kernels import cpu
+from grukit.kernels.cuda import layers
 from grukit.kernels.cuda.products import product
 from grukit.model import NetworkSpec, initialize
 from grukit.train import SOLVERS, Problem
@@ -68,8 +69,8 @@ def device_speed() -> dict[str, float]:
     found = {"copy GB/s": 8e-6 * n / median_ms(lambda i: b.copy_to_device(a))}
     x, y = (cuda.to_device(np.random.default_rng(0).normal(size=(m, m)).astype(np.float32)) for _ in range(2))
     out = cuda.device_array((1, m * m), np.float32)
-    for precision in ("ieee", "tf32"):
-        launch = product("nn", x, y, out, 0, m, precision=precision)
+    for precision in ("full", "tf32"):
+        launch = product("nn", x, y, out, 0, m, None, precision)
         name = f"{type(launch).__name__} {precision} TFLOP/s"
         found[name] = 2e-9 * m**3 / median_ms(lambda i, launch=launch: launch.run(0))
     return found
@@ -86,7 +87,7 @@ def data(shape: Shape, n: int) -> Any:
     return cpu.Samples(values, rng.normal(size=(n, 1)).astype(np.float32), starts, lengths, np.ones(n, np.float32))
 
 
-def ours(shape: Shape, kind: Any) -> dict[str, float]:
+def ours(shape: Shape, kind: Any, precision: str = "full") -> dict[str, float]:
     """Milliseconds of the passes and of a whole step, by a kind of session."""
     taken, spec = data(shape, 8 * shape.B), NetworkSpec("gru", shape.D, (shape.H,), 1)
     parameters = initialize(spec, "uniform", "float32", np.random.RandomState(0))
@@ -96,7 +97,7 @@ def ours(shape: Shape, kind: Any) -> dict[str, float]:
     )  # fmt: skip
     plain, engine.Session = engine.Session, kind
     try:
-        problem = Problem(engine, spec, taken, "squared_error", 0.0, batch_size=shape.B)
+        problem = Problem(engine, spec, taken, "squared_error", 0.0, batch_size=shape.B, precision=precision)
     finally:
         engine.Session = plain
     session, n = problem.session, 8
@@ -152,10 +153,13 @@ def theirs(shape: Shape, tf32: bool) -> dict[str, float]:
     }
 
 
-class TF32(engine.Session):
-    """Large products in TF32."""
-
-    precision = "tf32"
+def projected(shape: Shape) -> dict[str, float]:
+    """The same where no kernel takes few inputs itself: what that is worth."""
+    few, layers.FEW = layers.FEW, 0
+    try:
+        return ours(shape, engine.Session)
+    finally:
+        layers.FEW = few
 
 
 def steps(wrong: Any, left: Callable[[], float]) -> list[dict[str, Any]]:
@@ -167,7 +171,8 @@ def steps(wrong: Any, left: Callable[[], float]) -> list[dict[str, Any]]:
         if left() < 180:
             print("   the other shapes: no time left")
             break
-        times = {"grukit": ours(shape, engine.Session), "graphs": ours(shape, Graphs), "tf32": ours(shape, TF32)}
+        times = {"grukit": ours(shape, engine.Session), "graphs": ours(shape, Graphs)}
+        times |= {"tf32": ours(shape, engine.Session, "tf32"), "projected": projected(shape)}
         if find_spec("torch"):
             times |= {"torch": theirs(shape, False), "torch tf32": theirs(shape, True)}
         print(f"   {shape}: {times}", flush=True)

@@ -16,7 +16,7 @@ GPU_PAYS = 5e7
 # All that the GPU's kernels know of a network. Whatever else a specification says must be as if it were not there.
 CUDA_CELLS = ("gru", "gru_reset_before")
 CUDA_LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "poisson")
-CUDA_FIELDS = ("cell", "n_inputs", "hidden_layer_sizes", "n_outputs", "per_step")
+CUDA_FIELDS = ("cell", "n_inputs", "hidden_layer_sizes", "n_outputs", "per_step", "dropout", "recurrent_dropout")
 
 NO_GPU = "no NVIDIA GPU with its driver was found"
 NO_PACKAGE = (
@@ -72,6 +72,21 @@ def select_engine(device: str, spec: Any = None, n_steps: int = 0, required: boo
     from grukit.kernels import cpu
 
     return Engine(cpu, "cpu", reason)
+
+
+def with_memory(engine: Engine, device: str, spec: Any, samples: list[Any], n_rows: int, training: bool) -> Engine:
+    """The engine, or the CPU's where it is a GPU whose memory does not suffice for ``n_rows`` of the samples at a time.
+
+    Raises
+    ------
+    RuntimeError
+        For training on the device "cuda"; predictions open anywhere.
+    """
+    if engine.device == "cpu":
+        return engine
+    network = spec.for_kernels(engine.kernels, seed=0 if training else None)
+    lacks = engine.kernels.missing_memory(network, samples, n_rows, training)
+    return select_engine(device, spec, required=training, lacks=lacks) if lacks else engine
 
 
 def _cuda_kernels() -> ModuleType:

@@ -82,6 +82,8 @@ def face(kernels):
         "predict",
         "Batches",
         "Optimizer",
+        "Dropout",
+        "Options",
         "Samples",
         *(CELLS[cell].network for cell in engines.CUDA_CELLS),
     ):

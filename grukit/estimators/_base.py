@@ -22,7 +22,7 @@ from grukit.data import (
     select_samples,
     tail_of,
 )
-from grukit.engines import CUDA_LOSSES, Engine, select_engine
+from grukit.engines import CUDA_LOSSES, Engine, select_engine, with_memory
 from grukit.estimators._constraints import check_parameters
 from grukit.estimators._fitted import FittedNetwork
 from grukit.estimators._inputs import Work, read_X
@@ -178,15 +178,18 @@ class RecurrentEstimator(FittedNetwork, BaseEstimator, metaclass=ABCMeta):
         objective = self._objective()
         taken = n_samples if self.solver == "lbfgs" else options.batch_size
         engine = self._engine(training, taken)
+        given = [self._for_kernels(engine, values, some) for some in (training, validation) if some is not None]
+        engine = with_memory(engine, self.device, self._spec, given, taken, training=True)
         problem = Problem(
             engine.kernels,
             self._spec,
-            self._for_kernels(engine, values, training),
+            given[0],
             objective.loss,
             objective.parameter,
-            None if validation is None else self._for_kernels(engine, values, validation),
+            given[1] if len(given) > 1 else None,
             effective_n_jobs(self.n_jobs),
             taken,
+            self.precision,
         )
         parameters = self._parameters.copy()
         # Another solver's moments mean something else.
@@ -253,7 +256,9 @@ class RecurrentEstimator(FittedNetwork, BaseEstimator, metaclass=ABCMeta):
         values = self._encode(sequences.values, self._parameters.dtype.name)
         empty = np.empty((0, self._spec.n_outputs), values.dtype)
         samples = engine.kernels.Samples(values, empty, sequences.starts, sequences.lengths, empty[:, 0])
-        outputs = predict(engine.kernels, self._spec, self._parameters, samples, effective_n_jobs(self.n_jobs))
+        engine = with_memory(engine, self.device, self._spec, [samples], len(sequences), training=False)
+        n_threads = effective_n_jobs(self.n_jobs)
+        outputs = predict(engine.kernels, self._spec, self._parameters, samples, n_threads, self.precision)
         outputs = outputs.astype(np.float64)
         return outputs if work.table is None else work.table.to_user_order(outputs)
 

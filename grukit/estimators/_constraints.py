@@ -47,6 +47,7 @@ COMMON_CONSTRAINTS: dict[str, list[Any]] = {
     "warm_start": ["boolean"],
     "device": [StrOptions({"auto", "cpu", "cuda"})],
     "dtype": [StrOptions({"float32", "float64"})],
+    "precision": [StrOptions({"full", "tf32"})],
     "n_jobs": [Integral, None],
     "callbacks": [callable, list, tuple, None],
     "random_state": ["random_state"],
@@ -67,6 +68,8 @@ def check_parameters(estimator: Any) -> None:
         raise ValueError(f"callbacks must be callables; got {callbacks!r}.")
     if estimator.solver == "lbfgs" and (estimator.dropout > 0 or estimator.recurrent_dropout > 0):
         raise ValueError("dropout and recurrent_dropout need a solver that trains in batches, not solver='lbfgs'.")
+    if estimator.precision == "tf32" and estimator.dtype != "float32":
+        raise ValueError(f"precision='tf32' is of products in dtype='float32'; got dtype={estimator.dtype!r}.")
     if estimator.missing == "decay" and estimator.bidirectional:
         raise ValueError(
             "missing='decay' counts the time since a value was last seen; bidirectional=True has no such time."

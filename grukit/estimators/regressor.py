@@ -99,9 +99,13 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         Go on from the weights, moments and scaling of the last fit.
     device : {"auto", "cpu", "cuda"}, default="auto"
         Where to compute. "auto" takes an NVIDIA GPU where there is one and the batches are large enough to pay. Its kernels
-        are for the GRU cells, the losses of regression, and none of the options above but ``missing="mask"``.
+        are for the GRU cells in one direction with initial states of zero, the losses of regression, and no
+        ``missing="decay"``.
     dtype : {"float32", "float64"}, default="float32"
         Type of weights and computations.
+    precision : {"full", "tf32"}, default="full"
+        Of the large matrix products on a GPU in float32; "tf32" rounds their factors to 10 bits of fraction, which is
+        faster there. The CPU has no such format, there it changes nothing.
     n_jobs : int or None, default=None
         Threads. None: 1, -1: all. The result is bitwise the same for any number.
     callbacks : callable, list of callable or None, default=None
@@ -204,6 +208,7 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         warm_start: bool = False,
         device: str = "auto",
         dtype: str = "float32",
+        precision: str = "full",
         n_jobs: int | None = None,
         callbacks: Any = None,
         random_state: Any = None,
@@ -243,6 +248,7 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         self.warm_start = warm_start
         self.device = device
         self.dtype = dtype
+        self.precision = precision
         self.n_jobs = n_jobs
         self.callbacks = callbacks
         self.random_state = random_state

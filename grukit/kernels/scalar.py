@@ -1,4 +1,4 @@
-"""Arithmetic on single numbers: activations, losses and optimiser steps, written once for both engines.
+"""Arithmetic on single numbers: activations, losses, optimiser steps and dropout's draws, written once for both engines.
 
 Everything here is generic over float32 and float64. Constants are float32, never literals: Numba takes a literal 0.5
 for float64 and a literal 2 for int64, and either would widen a whole float32 expression to float64.
@@ -157,3 +157,42 @@ def rmsprop_step(p: Any, g: Any, v: Any, rate: Any, decay: Any, epsilon: Any) ->
     """RMSprop (Tieleman and Hinton 2012), epsilon outside the root; returns p, v."""
     v = v + (ONE - decay) * (g * g - v)
     return p - rate * g / (math.sqrt(v) + epsilon), v
+
+
+# --- dropout: drawn from a counter, so that both engines draw the same -----------------------------------------------
+
+
+@register_jitable
+def dropout_key(seed: Any, stream: Any, sample: Any, step: Any) -> Any:
+    """32 random bits for one vector of units: SplitMix64 (Steele, Lea and Flood 2014) over the four numbers."""
+    z = np.uint64(seed)
+    for number in (np.uint64(stream), np.uint64(sample), np.uint64(step)):
+        z = (z ^ number) + np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z = z ^ (z >> np.uint64(31))
+    return np.uint32(z & np.uint64(0xFFFFFFFF))
+
+
+@register_jitable
+def dropout_bits(key: Any, j: Any) -> Any:
+    """32 random bits of unit j: the key plus the unit's number, mixed by a hash of two multiplications.
+
+    Constants: Wellons, "Hash Prospector", in the public domain; all in 32 bits, so that a loop over units vectorises.
+    """
+    bits = np.uint32(key + np.uint32(j) * np.uint32(0x9E3779B9))
+    bits = np.uint32((bits ^ (bits >> np.uint32(16))) * np.uint32(0x21F0AAAD))
+    bits = np.uint32((bits ^ (bits >> np.uint32(15))) * np.uint32(0x735A2D97))
+    return np.uint32(bits ^ (bits >> np.uint32(15)))
+
+
+@register_jitable
+def dropout_threshold(rate: Any) -> Any:
+    """Bits below it are of units that are set to zero, a share of ``rate``."""
+    return np.uint32(min(rate * 4294967296.0, 4294967295.0))
+
+
+@register_jitable
+def thinned(value: Any, scale: Any, key: Any, j: Any, threshold: Any) -> Any:
+    """Zero where unit j is drawn, or else ``scale`` times the value; ``scale`` is 1 / (1 - rate) in the value's type."""
+    return ZERO if dropout_bits(key, j) < threshold else scale * value

@@ -32,6 +32,8 @@ class Problem:
         Threads at most; no more are started than a batch has chunks.
     batch_size : int
         Samples in a batch.
+    precision : {"full", "tf32"}
+        Of large products on a GPU.
     """
 
     def __init__(
@@ -44,11 +46,12 @@ class Problem:
         validation: Any = None,
         n_threads: int = 1,
         batch_size: int = 1,
+        precision: str = "full",
     ):
         self.kernels, self.spec, self.samples, self.validation = kernels, spec, samples, validation
         network = spec.for_kernels(kernels, seed=0)
         self.session = kernels.Session(
-            network, samples, validation, LOSSES[loss], loss_parameter, n_threads, batch_size
+            network, samples, validation, LOSSES[loss], loss_parameter, n_threads, batch_size, precision
         )
 
     def __enter__(self) -> "Problem":
@@ -88,9 +91,14 @@ class Problem:
 
 
 def predict(
-    kernels: ModuleType, spec: NetworkSpec, parameters: np.ndarray, samples: Any, n_threads: int = 1
+    kernels: ModuleType,
+    spec: NetworkSpec,
+    parameters: np.ndarray,
+    samples: Any,
+    n_threads: int = 1,
+    precision: str = "full",
 ) -> np.ndarray:
     """Outputs of all samples, shape (n, K), or (N, K) with one for every row of ``samples.values``."""
     # A model that joblib shares between processes is read-only, which Numba would compile for anew.
     parameters = np.require(parameters, requirements=["C", "W"])
-    return kernels.predict(spec.for_kernels(kernels), parameters, samples, n_threads)
+    return kernels.predict(spec.for_kernels(kernels), parameters, samples, n_threads, precision)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from grukit import GRURegressor
+from grukit import GRURegressor, engines
 
 STAMP = "2024-01-01 03:00:00"
 
@@ -351,7 +351,8 @@ def test_too_few_rows_for_early_stopping(tiny, hourly):
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_cuda_is_refused_where_there_is_none(tiny, hourly, method):
+def test_cuda_is_refused_where_there_is_none(tiny, hourly, method, monkeypatch):
+    monkeypatch.setattr(engines, "_count_gpus", lambda: 0)
     X = hourly(10)
     with pytest.raises(RuntimeError, match="device='cuda'"):
         getattr(tiny(device="cuda"), method)(X, X["a"])
@@ -407,6 +408,7 @@ BAD_VALUES = {
     "warm_start": [None, "yes"],
     "device": ["gpu", None, 0],
     "dtype": ["float16", None, np.float32],
+    "precision": ["half", None, 10],
     "n_jobs": [1.5, "all"],
     "callbacks": [5, "a"],
     "random_state": ["a", -1, 1.5],
@@ -471,7 +473,8 @@ REFITS = {
 
 
 @pytest.mark.parametrize("refit", REFITS.values(), ids=REFITS.keys())
-def test_after_a_failed_refit_the_old_model_still_predicts(tiny, hourly, refit):
+def test_after_a_failed_refit_the_old_model_still_predicts(tiny, hourly, refit, monkeypatch):
+    monkeypatch.setattr(engines, "_count_gpus", lambda: 0)
     X = hourly(40)
     train, test = X[:25], X[25:]
     model = tiny().fit(train, train["a"].rename("load"))

@@ -63,6 +63,7 @@ def test_one_batch_can_be_learnt_by_heart():
     ({"solver": "lbfgs", "dropout": 0.1}, "dropout and recurrent_dropout need a solver that trains in batches"),
     ({"missing": "decay", "bidirectional": True}, "bidirectional=True has no such time"),
     ({"missing": "decay", "cell": "dual_state"}, "got cell='dual_state'"),
+    ({"precision": "tf32", "dtype": "float64"}, "precision='tf32' is of products in dtype='float32'; got dtype='float64'"),
     ({"dropout": 1.0}, "The 'dropout' parameter of GRURegressor must be a float in the range"),
     ({"initial_state": "ones"}, "The 'initial_state' parameter"),
 ])  # fmt: skip

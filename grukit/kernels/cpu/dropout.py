@@ -6,42 +6,20 @@ threads, on how samples are batched, nor on the device. So nothing is stored eit
 
 from typing import Any
 
-import numpy as np
-
 from grukit.kernels.cpu._jit import apart, inner
-from grukit.kernels.scalar import ONE, ZERO
+from grukit.kernels.scalar import ONE, dropout_key, dropout_threshold, thinned
 
 # Two streams for each row of the layer table.
 INPUT_STREAM, RECURRENT_STREAM = 0, 1
 
 
 @inner
-def _key(seed: int, stream: int, sample: int, step: int) -> Any:
-    """32 random bits for one vector of units: SplitMix64 (Steele, Lea and Flood 2014) over the four numbers."""
-    z = np.uint64(seed)
-    for number in (stream, sample, step):
-        z = (z ^ np.uint64(number)) + np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z = z ^ (z >> np.uint64(31))
-    return np.uint32(z & np.uint64(0xFFFFFFFF))
-
-
-@inner
 def _thin(key: Any, rate: float, values: Any) -> None:
-    """Set a share of ``rate`` of values (n,) to zero and scale the others by 1 / (1 - rate).
-
-    The 32 bits of a unit are the key plus the unit's number, mixed by a hash of two multiplications (constants: Wellons,
-    "Hash Prospector", in the public domain); all in 32 bits, so that the loop vectorises.
-    """
-    threshold = np.uint32(min(rate * 4294967296.0, 4294967295.0))
+    """Set a share of ``rate`` of values (n,) to zero and scale the others by 1 / (1 - rate)."""
+    threshold = dropout_threshold(rate)
     scale = values.dtype.type(1.0 / (1.0 - rate))
     for j in range(values.size):
-        bits = np.uint32(key + np.uint32(j) * np.uint32(0x9E3779B9))
-        bits = np.uint32((bits ^ (bits >> np.uint32(16))) * np.uint32(0x21F0AAAD))
-        bits = np.uint32((bits ^ (bits >> np.uint32(15))) * np.uint32(0x735A2D97))
-        bits = bits ^ (bits >> np.uint32(15))
-        values[j] = ZERO if bits < threshold else scale * values[j]
+        values[j] = thinned(values[j], scale, key, j, threshold)
 
 
 @inner
@@ -57,7 +35,7 @@ def drop_inputs(options: Any, layer: int, samples: Any, values: Any) -> None:
     if options.dropout.inputs > 0:
         for t in range(values.shape[0]):
             for b in range(values.shape[1]):
-                key = _key(options.dropout.seed, 2 * layer + INPUT_STREAM, samples[b], t)
+                key = dropout_key(options.dropout.seed, 2 * layer + INPUT_STREAM, samples[b], t)
                 _thin(key, options.dropout.inputs, values[t, b])
 
 
@@ -75,5 +53,5 @@ def draw_mask(options: Any, row: int, samples: Any, mask: Any) -> None:
         for j in range(mask.shape[1]):
             mask[b, j] = ONE
         if options.dropout.recurrent > 0:
-            key = _key(options.dropout.seed, 2 * row + RECURRENT_STREAM, samples[b], 0)
+            key = dropout_key(options.dropout.seed, 2 * row + RECURRENT_STREAM, samples[b], 0)
             _thin(key, options.dropout.recurrent, mask[b])

@@ -60,6 +60,8 @@ class Session:
         Threads at most; no more are started than a batch has chunks.
     batch_size : int
         Samples in a batch.
+    precision : {"full", "tf32"}
+        Of large products on a GPU; here it changes nothing.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Session:
         loss_parameter: float,
         n_threads: int,
         batch_size: int,
+        precision: str,
     ):
         self.training, self.samples = network, samples
         self.network = with_dropout(network, Dropout(0.0, 0.0, 0))
@@ -145,10 +148,10 @@ class Session:
         self.team.run(train_batches, stop_at, network, samples, batches, self.loss, optimizer, storage)
 
 
-def predict(network: Any, parameters: np.ndarray, samples: Any, n_threads: int) -> np.ndarray:
+def predict(network: Any, parameters: np.ndarray, samples: Any, n_threads: int, precision: str) -> np.ndarray:
     """Outputs of all samples, shape (n, K), or (N, K) with one for every row of ``samples.values``.
 
-    ``LANES`` sequences are taken together; a chunk that is not full is padded.
+    ``LANES`` sequences are taken together; a chunk that is not full is padded. ``precision`` is the GPU's.
     """
     n_outputs = len(samples.values) if network.per_step else len(samples.starts)
     outputs = np.empty((n_outputs, int(network.layers[-1, UNITS])), parameters.dtype)

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 from numba import cuda, float32, float64, int32, uint32, uint64
 from numba.cuda import libdevice
 
-__all__ = ["Launch", "compiled", "cuda", "float32", "float64", "int32", "libdevice", "pieces", "uint32", "uint64"]
+__all__ = [
+    "Launch", "compiled", "cuda", "flat", "float32", "float64", "int32", "libdevice", "pieces", "uint32", "uint64",
+]  # fmt: skip
 
 
 @cache
@@ -50,3 +52,8 @@ class Launch(NamedTuple):
 def pieces(total: int, size: int) -> int:
     """How many pieces of ``size`` cover ``total``."""
     return -(-total // size)
+
+
+def flat(array: Any) -> Any:
+    """The same numbers, (size,)."""
+    return array.reshape(array.size)

@@ -13,7 +13,8 @@ from grukit.kernels.cuda._cuda import cuda
 # Values of cublas_api.h and library_types.h.
 KEPT, TURNED = 0, 1  # cublasOperation_t
 TYPES = {"float32": 0, "float64": 1}  # cudaDataType
-COMPUTE = {("float32", "ieee"): 68, ("float32", "tf32"): 77, ("float64", "ieee"): 70, ("float64", "tf32"): 70}
+# cublasComputeType_t; the precision is float32's.
+COMPUTE = {("float32", "full"): 68, ("float32", "tf32"): 77, ("float64", "full"): 70, ("float64", "tf32"): 70}
 DEFAULT_ALGORITHM = -1
 
 
@@ -57,7 +58,7 @@ class CublasProduct(NamedTuple):
     out: Any  # (S, size); only the first slot is written
     at: int
     ld: int
-    precision: str  # "ieee" or "tf32"
+    precision: str  # "full" or "tf32"
 
     def run(self, stream: Any) -> None:
         """Put it on the stream."""

@@ -11,16 +11,17 @@ from grukit.kernels.cuda.network import UNITS, NetworkLaunches
 from grukit.kernels.cuda.samples import MOST_ROWS, gather, upload
 
 
-def predict(network: Any, parameters: np.ndarray, samples: Any, n_threads: int) -> np.ndarray:
+def predict(network: Any, parameters: np.ndarray, samples: Any, n_threads: int, precision: str) -> np.ndarray:
     """Outputs of all samples, shape (n, K), or (N, K) with one for every row of ``samples.values``.
 
-    As many sequences are taken together as there are, up to ``MOST_ROWS``; ``n_threads`` is the CPU's.
+    As many sequences are taken together as there are, up to ``MOST_ROWS``; ``n_threads`` is the CPU's. ``precision``,
+    "full" or "tf32", is that of large products.
     """
     n, T, K = len(samples.starts), int(samples.lengths.max()), int(network.layers[-1, UNITS])
     B = min(n, MOST_ROWS)
-    check_memory(network, T, B, False, [samples])
+    check_memory(network, [samples], n, False)
     taken = upload(samples, {})
-    plan = NetworkLaunches(network, cuda.to_device(parameters), T, B, training=False)
+    plan = NetworkLaunches(network, cuda.to_device(parameters), T, B, False, precision)
     predictions = cuda.device_array((len(samples.values) if network.per_step else n, K), parameters.dtype)
     control = np.zeros(around.CONTROL_SIZE, np.int64)
     control[around.END] = n

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from grukit.kernels.cuda._cuda import cuda, pieces
+from grukit.kernels.cuda._cuda import cuda, flat, pieces
+from grukit.kernels.cuda.dropout import NO_DROPOUT, Draws, dropout_of
 from grukit.kernels.cuda.layers import Layer, is_persistent, layer_backward, layer_forward, layer_gradients
 from grukit.kernels.cuda.products import column_sums, product
 
@@ -33,7 +34,7 @@ def bias_targets(table: np.ndarray, after: bool) -> np.ndarray:
 
 
 class NetworkLaunches:
-    """``forward`` and ``backward``: lists of launches between fixed arrays.
+    """``forward`` and ``backward``: lists of launches between fixed arrays; the same with dropout, ``dropped``.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ class NetworkLaunches:
         Steps and sequences of a piece.
     training : bool
         Whether there is a backward pass.
-    precision : {"ieee", "tf32"}
+    precision : {"full", "tf32"}
         Of large products.
 
     Attributes
@@ -56,9 +57,11 @@ class NetworkLaunches:
         Out; before the backward pass overwritten by their gradients.
     slots : device array (S, P)
         Out: partial gradients of the parameters.
+    draws : Draws
+        Of dropout, with the seed, to be filled.
     """
 
-    def __init__(self, network: Any, parameters: Any, T: int, B: int, training: bool, precision: str = "ieee"):
+    def __init__(self, network: Any, parameters: Any, T: int, B: int, training: bool, precision: str):
         self.network, self.parameters, self.T, self.B, self.precision = network, parameters, T, B, precision
         self.table = network.layers
         dtype, D, K = parameters.dtype, int(self.table[0, INPUTS]), int(self.table[-1, UNITS])
@@ -71,8 +74,12 @@ class NetworkLaunches:
         top = self._layers[-1]
         states = top.h[B * top.H :] if network.per_step else top.h[T * B * top.H :]
         self._top = states.reshape(n_outputs, top.H)
-        self.forward = self._forward()
-        self.backward = self._backward() if training else []
+        none = Draws(NO_DROPOUT, self.chunk)
+        self.draws = Draws(dropout_of(network), self.chunk) if training else none
+        self.forward, self.backward = self._passes(self._layers, self._top, none, training)
+        self.dropped = self.forward, self.backward
+        if self.draws:
+            self.dropped = self._passes(self._dropped_layers(), self._handed(self._top), self.draws, training)
 
     def _make_layers(self, training: bool) -> list[Layer]:
         T, B, dtype = self.T, self.B, self.parameters.dtype
@@ -106,28 +113,55 @@ class NetworkLaunches:
         H, K, weight, _, bias = (int(number) for number in self.table[-1, :5])
         return self.parameters[weight : weight + K * H].reshape(K, H), self.parameters[bias : bias + K]
 
-    def _forward(self) -> list[Any]:
-        weight, bias = self._head()
-        launches = [launch for layer in self._layers for launch in layer_forward(layer)]
-        to = self.outputs.reshape(1, self.outputs.size)
-        return [*launches, product("nt", self._top, weight, to, 0, weight.shape[0], bias)]
+    def _handed(self, states: Any) -> Any:
+        """Memory for thinned inputs (T B, D) of a layer or the head; inputs that are not thinned are taken as they lie."""
+        return cuda.device_array(states.shape, states.dtype) if self.draws.inputs else states
 
-    def _backward(self) -> list[Any]:
+    def _dropped_layers(self) -> list[Layer]:
+        """The layers as training takes them, with the memory that dropout needs."""
+        layers = [self._layers[0], *(layer._replace(x=self._handed(layer.x)) for layer in self._layers[1:])]
+        if not self.draws.recurrent:
+            return layers
+        entered = cuda.device_array(max(layer.B * layer.H for layer in layers), layers[0].x.dtype)
+        masks = [cuda.device_array(layer.B * layer.H, entered.dtype) for layer in layers]
+        pairs = zip(layers, masks, strict=True)
+        return [layer._replace(mask=(mask, entered[: mask.size])) for layer, mask in pairs]
+
+    def _passes(self, layers: list[Layer], top: Any, draws: Draws, training: bool) -> tuple[list[Any], list[Any]]:
+        """Forward and, where wanted, backward; ``top`` is what the head hears."""
+        return self._forward(layers, top, draws), self._backward(layers, top, draws) if training else []
+
+    def _forward(self, layers: list[Layer], head_x: Any, draws: Draws) -> list[Any]:
+        weight, bias = self._head()
+        launches = []
+        for index, (layer, plain) in enumerate(zip(layers, self._layers, strict=True)):
+            launches += draws.thin(index, layer.D, flat(plain.x), flat(layer.x))
+            if layer.mask:
+                launches.append(draws.mask(index, layer.H, layer.mask[0]))
+            launches += layer_forward(layer)
+        launches += draws.thin(len(layers), head_x.shape[1], flat(self._top), flat(head_x))
+        to = self.outputs.reshape(1, self.outputs.size)
+        return [*launches, product("nt", head_x, weight, to, 0, weight.shape[0], bias, self.precision)]
+
+    def _backward(self, layers: list[Layer], head_x: Any, draws: Draws) -> list[Any]:
         weight, _ = self._head()
         K, H = weight.shape
-        top, n_outputs = self._layers[-1], self.outputs.size // K
+        top, n_outputs = layers[-1], self.outputs.size // K
         d_outputs = self.outputs.reshape(n_outputs, K)
         head = np.full((K, 2), -1, np.int32)
         head[:, 0] = self.table[-1, B_IH] + np.arange(K)
         launches = [
-            product("tn", d_outputs, self._top, self.slots, int(self.table[-1, W_IH]), H),
+            product("tn", d_outputs, head_x, self.slots, int(self.table[-1, W_IH]), H, None, self.precision),
             column_sums(d_outputs, cuda.to_device(head), self.slots),
-            product("nn", d_outputs, weight, top.d_outside, 0, H),
+            product("nn", d_outputs, weight, top.d_outside, 0, H, None, self.precision),
+            *draws.thin(len(layers), H, flat(top.d_outside), flat(top.d_outside)),
         ]
-        for index in reversed(range(len(self._layers))):
-            layer = self._layers[index]
+        for index in reversed(range(len(layers))):
+            layer = layers[index]
             targets = cuda.to_device(bias_targets(self.table[index], layer.after))
-            d_below = self._layers[index - 1].d_outside if index > 0 else None
+            d_below = layers[index - 1].d_outside if index > 0 else None
             launches += layer_backward(layer)
             launches += layer_gradients(layer, self.slots, self.table[index], targets, d_below)
+            if d_below is not None:
+                launches += draws.thin(index, layer.D, flat(d_below), flat(d_below))
         return launches

@@ -81,9 +81,7 @@ def product_kernel(dtype: str, form: str, biased: bool) -> Any:
     return kernel
 
 
-def product(
-    form: str, a: Any, b: Any, out: Any, at: int, ld: int, bias: Any = None, precision: str = "ieee"
-) -> Launch | CublasProduct:
+def product(form: str, a: Any, b: Any, out: Any, at: int, ld: int, bias: Any, precision: str) -> Launch | CublasProduct:
     """The launch of a product; arrays as in :func:`product_kernel`. Large ones go to cuBLAS where it is installed."""
     M, N, K = a.shape[form[0] == "t"], b.shape[form[1] == "n"], a.shape[form[0] == "n"]
     if bias is None and M * N * K >= LARGE_PRODUCT and library() is not None:

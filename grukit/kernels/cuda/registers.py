@@ -10,7 +10,7 @@ into the address and four loads become one.
 
 from typing import Any
 
-from grukit.kernels.cuda._cuda import cuda, uint32, uint64
+from grukit.kernels.cuda._cuda import cuda, float32, uint32, uint64
 from grukit.kernels.scalar import ZERO
 
 # Units rounded up -> slices. 128 x 4 threads of 128 registers fill a multiprocessor's 65,536.
@@ -28,11 +28,17 @@ def rounded(H: int) -> int:
 def register_functions(units: int) -> tuple[Any, Any, Any, Any]:
     """Device functions ``load``, ``dot``, ``dot_3`` and ``gathered`` for a size."""
     slices = SLICES[units]
-    quads = units // slices // 4
+    each = units // slices
+    quads = each // 4
 
     @cuda.jit(device=True, inline="always")
-    def load(w: Any, step_j: Any, step_k: Any, j: Any, s: Any, H: Any, w_r: Any, w_z: Any, w_n: Any) -> None:
+    def load(w: Any, step_j: Any, step_k: Any, j: Any, s: Any, H: Any) -> Any:
         """Weights of the three gates: w[gate H H + j step_j + k step_k] for the k of slice s."""
+        w_r, w_z, w_n = (
+            cuda.local.array(each, float32),
+            cuda.local.array(each, float32),
+            cuda.local.array(each, float32),
+        )
         gate = uint32(H * H)
         for q in range(quads):
             for c in range(4):
@@ -47,6 +53,7 @@ def register_functions(units: int) -> tuple[Any, Any, Any, Any]:
                     w_r[4 * q + c] = ZERO
                     w_z[4 * q + c] = ZERO
                     w_n[4 * q + c] = ZERO
+        return w_r, w_z, w_n
 
     @cuda.jit(device=True, inline="always")
     def dot(total: Any, w: Any, vector: Any, base: Any, offset: Any) -> Any:

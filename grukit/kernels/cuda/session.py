@@ -25,10 +25,9 @@ class Session:
 
     Attributes
     ----------
-    precision : {"ieee", "tf32"}
-        Of large products in float32. A subclass may change it, and the next.
     graphs : bool
-        Whether steps are recorded and replayed. Not by default: see :mod:`grukit.kernels.cuda.graph`.
+        Whether steps are recorded and replayed; a subclass may change it. Not by default: see
+        :mod:`grukit.kernels.cuda.graph`.
 
     Raises
     ------
@@ -36,7 +35,6 @@ class Session:
         Where the device's memory does not suffice.
     """
 
-    precision = "ieee"
     graphs = False
 
     def __init__(
@@ -48,12 +46,13 @@ class Session:
         loss_parameter: float,
         n_threads: int,
         batch_size: int,
+        precision: str,
     ):
         self._network, self._loss_of = network, (loss, float(loss_parameter))
         given = [taken for taken in (samples, validation) if taken is not None]
         longest = max(int(taken.lengths.max()) for taken in given)
         self._rows = min(batch_size, MOST_ROWS)
-        check_memory(network, longest, self._rows, True, given)
+        check_memory(network, given, batch_size, True)
         dtype, known = samples.values.dtype, dict[int, tuple[Any, Any]]()
         self._samples = upload(samples, known)
         self._validation = (validation, None if validation is None else upload(validation, known))
@@ -63,7 +62,7 @@ class Session:
         self._state = cuda.device_array(2 * n_parameters, dtype)  # parameters, and what they were before the last step
         self._parameters = self._state[:n_parameters]
         self._gradient = cuda.device_array(n_parameters, dtype)
-        self._plan = NetworkLaunches(network, self._parameters, longest, self._rows, True, self.precision)
+        self._plan = NetworkLaunches(network, self._parameters, longest, self._rows, True, precision)
         self._control = cuda.to_device(np.zeros(around.CONTROL_SIZE, np.int64))
         self._totals = cuda.to_device(np.zeros(around.TOTALS_SIZE))
         self._parts = cuda.device_array(around.BLOCKS, np.float64)
@@ -106,6 +105,8 @@ class Session:
             self._batches = batches
             self._shuffled.order.copy_to_device(batches.order.astype(np.int32))
             self._prepare(batches.size, len(batches.rates))
+        if self._plan.draws:
+            self._plan.draws.seed.copy_to_device(np.array([batches.seed]))
         self._rates.copy_to_device(batches.rates)  # halved on the way where a step was not finite
         if not self._current:
             self._state.copy_to_device(np.concatenate([optimizer.parameters, optimizer.previous]))
@@ -170,7 +171,9 @@ class Session:
             self._parameters.copy_to_device(parameters)
             self._current = False
         self._start(0)
-        for launch in self._batch_launches(samples, len(samples.order), backward):
+        plan = self._plan
+        launches = self._batch_launches(samples, len(samples.order), plan.forward, plan.backward if backward else [])
+        for launch in launches:
             launch.run(0)
         totals = self._totals.copy_to_host()
         return float(totals[around.LOSS] / totals[around.WEIGHT])
@@ -197,26 +200,23 @@ class Session:
         update = compiled(updates.update, threads, dtype)
         changed = (self._gradient, self._penalized, parameters, self._state[n:], *self._moments)
         return [
-            *self._batch_launches(self._shuffled, size, backward=True),
+            *self._batch_launches(self._shuffled, size, *self._plan.dropped),
             Launch(penalize, updates.BLOCKS, threads, args),
             Launch(decide, 1, 1, decided),
             Launch(update, pieces(n, threads), threads, (self._settings, self._control, self._totals, *changed)),
         ]
 
-    def _batch_launches(self, samples: DeviceSamples, size: int, backward: bool) -> list[Any]:
-        """Losses and, where wanted, the gradient of a batch."""
+    def _batch_launches(self, samples: DeviceSamples, size: int, forward: list[Any], backward: list[Any]) -> list[Any]:
+        """Losses and, unless ``backward`` is empty, the gradient of a batch."""
         plan, per_step, threads = self._plan, self._network.per_step, around.THREADS
         counted = (samples.order, samples.lengths, samples.weights, self._control, self._totals)
         opened = Launch(compiled(around.open_batch, threads, per_step), 1, threads, (size, *counted))
         add = compiled(updates.sum_slots, updates.THREADS)
         grid = pieces(self._gradient.size, updates.THREADS)
-        backward_launches = [
-            *plan.backward,
-            Launch(add, grid, updates.THREADS, (plan.slots, self._control, self._gradient)),
-        ]
+        added = Launch(add, grid, updates.THREADS, (plan.slots, self._control, self._gradient))
         close = Launch(compiled(around.close_piece, 1), 1, 1, (self._rows, self._parts, self._control, self._totals))
-        piece = [gather(plan, samples, self._control), *plan.forward, self._loss(samples)]
-        piece += [*(backward_launches if backward else []), close]
+        piece = [gather(plan, samples, self._control), *forward, self._loss(samples)]
+        piece += [*backward, added, close] if backward else [close]
         return [opened, *(piece * pieces(size, self._rows))]
 
     def _loss(self, samples: DeviceSamples) -> Launch:

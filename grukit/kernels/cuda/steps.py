@@ -2,6 +2,9 @@
 
 The recurrent product of the step comes before or after, as a launch of its own. Arrays as in
 :mod:`grukit.kernels.cuda.gru`: ``gates`` (T, B, 4, H), planes r, z, n, q; flat, C-contiguous.
+
+``mask``, where ``masked``: (mask, entered), two arrays (B, H): what h' is multiplied by as it enters the products, and h'
+times it, which the next step's product takes.
 """
 
 from typing import Any
@@ -13,11 +16,11 @@ from grukit.kernels.scalar import ONE, ZERO
 THREADS = 128
 
 
-def gru_step_forward(dtype: str) -> Any:
+def gru_step_forward(dtype: str, masked: bool) -> Any:
     """Make the kernel."""
     sigmoid, tanh = activations(dtype)
 
-    def kernel(t, B, H, rows, b_ih, b_hh, lengths, h, gates):  # type: ignore[no-untyped-def]
+    def kernel(t, B, H, rows, b_ih, b_hh, lengths, h, gates, mask):  # type: ignore[no-untyped-def]
         """Gates and states of step t.
 
         rows  (B, 3H)  in   W_h h' of r, z, n
@@ -34,15 +37,18 @@ def gru_step_forward(dtype: str) -> Any:
         if t >= lengths[b]:  # z = 1 and r = n = q = 0 make its gradients vanish
             r, z, n, q = ZERO, ONE, ZERO, ZERO
         gates[at], gates[uint32(at + H)], gates[uint32(at + 2 * H)], gates[uint32(at + 3 * H)] = r, z, n, q
-        h[uint32(state + B * H)] = n + z * (h[state] - n)
+        after = n + z * (h[state] - n)
+        h[uint32(state + B * H)] = after
+        if masked:
+            mask[1][i] = mask[0][i] * after
 
     return kernel
 
 
-def gru_step_backward(dtype: str) -> Any:
+def gru_step_backward(dtype: str, masked: bool) -> Any:
     """Make the kernel."""
 
-    def kernel(t, B, H, d_outside, through, h, gates, rows, d_h):  # type: ignore[no-untyped-def]
+    def kernel(t, B, H, d_outside, through, h, gates, rows, d_h, mask):  # type: ignore[no-untyped-def]
         """Gradients of the gates of step t.
 
         d_outside  (T, B, H), (1, B, H)  in   gradient that reaches each h[t+1], or only the last, from outside
@@ -59,7 +65,7 @@ def gru_step_backward(dtype: str) -> Any:
         r, z, n, q = gates[at], gates[uint32(at + H)], gates[uint32(at + 2 * H)], gates[uint32(at + 3 * H)]
         d = ZERO * r
         if state + 2 * B * H < h.size:  # not the last step
-            d = d_h[i] + through[i]
+            d = d_h[i] + (mask[0][i] * through[i] if masked else through[i])
         if state >= skipped:
             d += d_outside[uint32(state - skipped)]
         d_n = d * (ONE - z) * (ONE - n * n)
@@ -72,11 +78,11 @@ def gru_step_backward(dtype: str) -> Any:
     return kernel
 
 
-def gru_reset_before_step_gates(dtype: str) -> Any:
+def gru_reset_before_step_gates(dtype: str, masked: bool) -> Any:
     """Make the kernel."""
     sigmoid, _ = activations(dtype)
 
-    def kernel(t, B, H, rows, b_ih, b_hh, lengths, h, gates):  # type: ignore[no-untyped-def]
+    def kernel(t, B, H, rows, b_ih, b_hh, lengths, h, gates, mask):  # type: ignore[no-untyped-def]
         """Gates r and z of step t, and r h'.
 
         rows  (B, 2H)  in   W_h h' of r and z
@@ -91,16 +97,17 @@ def gru_reset_before_step_gates(dtype: str) -> Any:
         if t >= lengths[b]:
             r, z = ZERO, ONE
         gates[at], gates[uint32(at + H)] = r, z
-        gates[uint32(at + 3 * H)] = r * h[uint32(t * B * H + i)]
+        q = r * h[uint32(t * B * H + i)]
+        gates[uint32(at + 3 * H)] = mask[0][i] * q if masked else q
 
     return kernel
 
 
-def gru_reset_before_step_forward(dtype: str) -> Any:
+def gru_reset_before_step_forward(dtype: str, masked: bool) -> Any:
     """Make the kernel."""
     _, tanh = activations(dtype)
 
-    def kernel(t, B, H, rows, b_ih, b_hh, lengths, h, gates):  # type: ignore[no-untyped-def]
+    def kernel(t, B, H, rows, b_ih, b_hh, lengths, h, gates, mask):  # type: ignore[no-untyped-def]
         """Candidates and states of step t.
 
         rows  (B, H)  in   W_hn (r h')
@@ -114,15 +121,18 @@ def gru_reset_before_step_forward(dtype: str) -> Any:
         if t >= lengths[b]:
             n = ZERO
         gates[uint32(at + 2 * H)] = n
-        h[uint32(state + B * H)] = n + gates[uint32(at + H)] * (h[state] - n)
+        after = n + gates[uint32(at + H)] * (h[state] - n)
+        h[uint32(state + B * H)] = after
+        if masked:
+            mask[1][i] = mask[0][i] * after
 
     return kernel
 
 
-def gru_reset_before_step_backward(dtype: str) -> Any:
+def gru_reset_before_step_backward(dtype: str, masked: bool) -> Any:
     """Make the kernel."""
 
-    def kernel(t, B, H, d_outside, through, h, gates, d_h):  # type: ignore[no-untyped-def]
+    def kernel(t, B, H, d_outside, through, h, gates, d_h, mask):  # type: ignore[no-untyped-def]
         """Gradients of z and n of step t; arrays as in :func:`gru_step_backward`."""
         i = cuda.grid(1)
         if i >= B * H:
@@ -133,7 +143,7 @@ def gru_reset_before_step_backward(dtype: str) -> Any:
         z, n = gates[uint32(at + H)], gates[uint32(at + 2 * H)]
         d = ZERO * z
         if state + 2 * B * H < h.size:  # not the last step
-            d = d_h[i] + through[i]
+            d = d_h[i] + (mask[0][i] * through[i] if masked else through[i])
         if state >= skipped:
             d += d_outside[uint32(state - skipped)]
         d_h[i] = d * z
@@ -143,13 +153,13 @@ def gru_reset_before_step_backward(dtype: str) -> Any:
     return kernel
 
 
-def gru_reset_before_step_reset(dtype: str) -> Any:
+def gru_reset_before_step_reset(dtype: str, masked: bool) -> Any:
     """Make the kernel."""
 
-    def kernel(t, B, H, d_reset, h, gates, d_h):  # type: ignore[no-untyped-def]
+    def kernel(t, B, H, d_reset, h, gates, d_h, mask):  # type: ignore[no-untyped-def]
         """Gradient of r of step t.
 
-        d_reset  (B, H)  in       W_hn^T d_n, the gradient of r h'
+        d_reset  (B, H)  in       W_hn^T d_n, the gradient of r h', masked
         d_h      (B, H)  in, out  what came past the products of r and z
         """
         i = cuda.grid(1)
@@ -158,7 +168,8 @@ def gru_reset_before_step_reset(dtype: str) -> Any:
         b, j = uint32(i // H), uint32(i % H)
         at = uint32((t * B + b) * 4 * H + j)
         r = gates[at]
-        d_h[i] += d_reset[i] * r
-        gates[at] = d_reset[i] * h[uint32(t * B * H + i)] * (r - r * r)
+        d = mask[0][i] * d_reset[i] if masked else d_reset[i]
+        d_h[i] += d * r
+        gates[at] = d * h[uint32(t * B * H + i)] * (r - r * r)
 
     return kernel

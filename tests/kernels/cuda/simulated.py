@@ -20,6 +20,7 @@ from grukit.kernels.cuda import (  # noqa: E402
     cublas,
     inference,
     layers,
+    memory,
     network,
     optimizer,
     products,
@@ -33,6 +34,8 @@ activations.math = simulator.Float64Math()
 batches.BLOCKS = optimizer.BLOCKS = 2  # of the sums over blocks; the simulator starts every thread of every block
 layers.RESIDENT = 1  # so that a block gets several sequences
 network.ROWS_OF_A_SLOT = 4  # so that weight gradients come in several slots
+# 32- and 64-bit arithmetic of dropout's draws wraps round; NumPy says so of single numbers.
+pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered in scalar")
 PARAMETERS = {"squared_error": 0.0, "absolute_error": 0.0, "huber": 0.8, "quantile": 0.7, "poisson": 0.0}
 
 
@@ -108,6 +111,21 @@ def test_layers_of_more_units_than_registers_hold(cell, monkeypatch):
     check_gradient(spec, np.random.default_rng(1).normal(0, 0.5, spec.n_parameters).astype("float32"), samples(3))
 
 
+@pytest.mark.parametrize("n_inputs", [1, 8])
+@pytest.mark.parametrize("cell", ["gru", "gru_reset_before"])
+def test_few_inputs_are_taken_by_the_kernel_itself(cell, n_inputs, monkeypatch):
+    data, spec = samples(3, D=n_inputs), NetworkSpec(cell, n_inputs, (3,), 2)
+    parameters = np.random.default_rng(1).normal(0, 0.5, spec.n_parameters).astype("float32")
+    gradients, launches = [], []
+    for few in (8, 0):
+        monkeypatch.setattr(layers, "FEW", few)
+        with Problem(engine, spec, data, "squared_error", 0.0, batch_size=3) as problem:
+            gradients.append(problem.loss_and_gradient(parameters)[1])
+            launches.append(len(problem.session._plan.forward))
+    assert launches == [2, 3]  # no projection, the steps, the head
+    np.testing.assert_allclose(gradients[0], gradients[1], atol=1e-6 * np.abs(gradients[1]).max())
+
+
 @pytest.mark.parametrize("cell", ["gru", "gru_reset_before"])
 def test_one_sequence_of_one_step(cell):
     spec = NetworkSpec(cell, 2, (3,), 2)
@@ -147,7 +165,7 @@ class FakeCublas:
     """cublasGemmEx on the host's memory, by its documentation: matrices are stored by columns."""
 
     def __init__(self):
-        self.calls = 0
+        self.calls, self.computed = 0, set()
 
     def cublasSetStream_v2(self, handle, stream):
         return 0
@@ -175,8 +193,9 @@ class FakeCublas:
         algorithm,
     ):
         self.calls += 1
+        self.computed.add(compute)
         assert (alpha._obj.value, beta._obj.value) == (1, 0)
-        assert (a_type, b_type, c_type, compute) in {(0, 0, 0, 68), (1, 1, 1, 70)}
+        assert (a_type, b_type, c_type, compute) in {(0, 0, 0, 68), (0, 0, 0, 77), (1, 1, 1, 70)}
         number = ctypes.c_double if a_type == 1 else ctypes.c_float
 
         def matrix(pointer, rows, columns, lead):
@@ -190,19 +209,42 @@ class FakeCublas:
         return 0
 
 
-@pytest.mark.parametrize("cell", ["gru", "gru_reset_before"])
-def test_products_by_cublas(cell, monkeypatch):
-    blas, data, spec = FakeCublas(), samples(3, dtype="float64"), NetworkSpec(cell, 2, (3, 4), 2)
+@pytest.mark.parametrize(("cell", "dtype", "n_in_steps"), [
+    ("gru", "float64", 6), ("gru_reset_before", "float64", 12), ("gru", "float32", 0),
+])  # fmt: skip
+def test_products_by_cublas(cell, dtype, n_in_steps, monkeypatch):
+    """All but the head's own, which has a bias; in float64 each of the three steps has its products, forward and backward."""
+    blas, data, spec = FakeCublas(), samples(3, dtype=dtype), NetworkSpec(cell, 2, (3, 4), 2)
+    monkeypatch.setattr(layers, "FEW", 0)
     monkeypatch.setattr(products, "LARGE_PRODUCT", 0)
     monkeypatch.setattr(products, "library", lambda: (blas, None))
     monkeypatch.setattr(cublas, "library", lambda: (blas, None))
-    parameters = np.random.default_rng(1).normal(0, 0.5, spec.n_parameters)
+    parameters = np.random.default_rng(1).normal(0, 0.5, spec.n_parameters).astype(dtype)
     _, value, gradient = expected(spec, parameters, data, "squared_error")
     with Problem(engine, spec, data, "squared_error", 0.0, batch_size=3) as problem:
         ours, d_parameters = problem.loss_and_gradient(parameters)
-    assert blas.calls > 20
-    np.testing.assert_allclose(ours, value, rtol=1e-12)
-    np.testing.assert_allclose(d_parameters, gradient, atol=1e-12)
+    assert (
+        blas.calls == 2 * (1 + n_in_steps + 3) + 1 + 2
+    )  # two layers: projection, steps, weights; x of the upper; head
+    scale = 1e-6 if dtype == "float32" else 1e-12
+    np.testing.assert_allclose(ours, value, rtol=scale)
+    np.testing.assert_allclose(d_parameters, gradient, atol=scale * np.abs(gradient).max())
+
+
+@pytest.mark.parametrize(("precision", "compute"), [("full", 68), ("tf32", 77)])
+def test_the_precision_of_an_estimator_reaches_cublas(precision, compute, monkeypatch):
+    """CUBLAS_COMPUTE_32F, or CUBLAS_COMPUTE_32F_FAST_TF32; the fake computes both alike."""
+    X, y = table(8)
+    blas = FakeCublas()
+    monkeypatch.setattr(layers, "LARGEST", 2)  # a product a step, in predictions too
+    monkeypatch.setattr(products, "LARGE_PRODUCT", 0)
+    for module in (products, cublas):
+        monkeypatch.setattr(module, "library", lambda: (blas, None))
+    model = GRURegressor(3, window=2, max_iter=1, batch_size=8, device="cuda", precision=precision)
+    for work in (lambda: model.fit(X, y), lambda: model.predict(X)):
+        blas.computed.clear()
+        work()
+        assert blas.computed == {compute}
 
 
 # --- training against the CPU engine ----------------------------------------------------------------------------------
@@ -217,7 +259,8 @@ def table(n=14):
 @pytest.mark.parametrize("settings", [
     {"solver": "adam", "early_stopping": True, "validation_fraction": 0.3, "alpha": 0.1},
     {"solver": "lbfgs", "max_iter": 1},
-], ids=["adam", "lbfgs"])  # fmt: skip
+    {"dropout": 0.2, "recurrent_dropout": 0.3, "early_stopping": True, "validation_fraction": 0.3},
+], ids=["adam", "lbfgs", "dropout"])  # fmt: skip
 def test_a_whole_fit_agrees_with_the_cpu(settings):
     X, y = table()
     fitted = {}
@@ -241,19 +284,21 @@ def test_a_whole_fit_agrees_with_the_cpu(settings):
 def new_optimizer(solver, spec, parameters):
     return cpu.Optimizer(
         SOLVERS[solver], momentum=0.9, nesterov=True, beta_1=0.9, beta_2=0.99, epsilon=1e-8, alpha=0.2, clip_norm=0.3,
-        parameters=parameters, previous=parameters.copy(), penalized=spec.penalized("float32"),
+        parameters=parameters, previous=parameters.copy(), penalized=spec.penalized(parameters.dtype),
         first_moment=np.zeros_like(parameters), second_moment=np.zeros_like(parameters), step=np.zeros(1, np.int64),
     )  # fmt: skip
 
 
-def train(kernels, solver, data, stop_at):
-    """Batches of two, in an order of its own; the optimiser and the batches afterwards."""
-    spec = NetworkSpec("gru", 2, (3,), 2)
-    taken = new_optimizer(solver, spec, np.random.default_rng(1).normal(0, 0.5, spec.n_parameters).astype("float32"))
-    taken_batches = kernels.Batches(
-        np.array([3, 1, 4, 0, 2]), 2, np.array([0.1, 0.05, 0.02]), np.zeros((3, 3)), np.zeros(1, np.int64), True
-    )
-    with Problem(kernels, spec, data, "squared_error", 0.0, batch_size=2) as problem:
+SMALL = NetworkSpec("gru", 2, (3,), 2)
+
+
+def train(kernels, solver, data, stop_at, spec=SMALL, size=2):
+    """Small batches, in an order of their own; the optimiser and the batches afterwards."""
+    parameters = np.random.default_rng(1).normal(0, 0.5, spec.n_parameters).astype(data.values.dtype)
+    taken = new_optimizer(solver, spec, parameters)
+    order, rates = np.array([3, 1, 4, 0, 2]), np.array([0.1, 0.05, 0.02])
+    taken_batches = kernels.Batches(order, size, rates, np.zeros((3, 3)), np.zeros(1, np.int64), True, seed=11)
+    with Problem(kernels, spec, data, "squared_error", 0.0, batch_size=size) as problem:
         problem.session.begin(taken)
         for stop in stop_at:
             problem.session.train(taken_batches, stop)
@@ -271,6 +316,24 @@ def test_steps_agree_with_the_cpu(solver):
     for name in ("parameters", "previous", "first_moment", "second_moment"):
         theirs = getattr(on_cpu, name)
         np.testing.assert_allclose(getattr(on_gpu, name), theirs, atol=2e-5 * np.abs(theirs).max(), err_msg=name)
+
+
+@pytest.mark.parametrize(("cell", "sizes", "per_step", "dtype", "rates"), [
+    ("gru", (9, 3), False, "float32", (0.4, 0.3)),  # 9 are not few inputs to the second layer
+    ("gru_reset_before", (9, 4), True, "float32", (0.4, 0.3)),
+    ("gru", (3, 4), True, "float64", (0.0, 0.3)),
+    ("gru", (3,), False, "float64", (0.4, 0.0)),
+    ("gru_reset_before", (4, 3), False, "float64", (0.4, 0.3)),
+])  # fmt: skip
+def test_dropout_draws_what_the_cpu_draws(cell, sizes, per_step, dtype, rates):
+    spec = NetworkSpec(cell, 2, sizes, 2, per_step, dropout=rates[0], recurrent_dropout=rates[1])
+    data = samples(5, per_step=per_step, dtype=dtype)
+    on_cpu, batches_cpu = train(cpu, "sgd", data, [2], spec, 3)
+    on_gpu, batches_gpu = train(engine, "sgd", data, [2], spec, 3)
+    scale = 1e-5 if dtype == "float32" else 1e-12
+    np.testing.assert_allclose(batches_gpu.records, batches_cpu.records, rtol=scale)  # losses and norms of gradients
+    theirs = on_cpu.first_moment  # of two gradients, the last with weight 1
+    np.testing.assert_allclose(on_gpu.first_moment, theirs, atol=scale * np.abs(theirs).max())
 
 
 def test_a_step_that_is_not_finite_is_not_taken():
@@ -291,19 +354,57 @@ def test_training_twice_gives_the_same_bits():
     assert first.parameters.tobytes() == second.parameters.tobytes()
 
 
+@pytest.mark.parametrize(("dtype", "per_step"), [("float32", True), ("float64", False)])
+def test_memory_is_counted(dtype, per_step, monkeypatch):
+    """No less than a plan takes, and little more."""
+    taken = []
+
+    def counting(make):
+        return lambda *args: taken.append(make(*args)) or taken[-1]
+
+    monkeypatch.setattr(_cuda.cuda, "device_array", counting(_cuda.cuda.device_array))
+    monkeypatch.setattr(_cuda.cuda, "to_device", counting(_cuda.cuda.to_device))
+    spec = NetworkSpec("gru", 2, (5, 3), 2, per_step, dropout=0.2, recurrent_dropout=0.1)
+    parameters, dropping = np.zeros(spec.n_parameters, dtype), spec.for_kernels(engine, seed=0)
+    for net, training in ((dropping, True), (spec.for_kernels(engine), True), (spec.for_kernels(engine), False)):
+        taken.clear()
+        network.NetworkLaunches(net, parameters, 7, 6, training, "full")
+        numbers = sum(array.size for array in taken if array.dtype == dtype)
+        counted = memory.numbers_of_pieces(net, 7, 6, training) - 8 * spec.n_parameters  # those are the session's
+        assert numbers <= counted < 1.3 * numbers
+
+
+class FullContext:
+    """A device with less free memory than the least that is asked for."""
+
+    def get_memory_info(self):
+        return type("Memory", (), {"free": 2**27})
+
+
 def test_too_little_memory_is_said_before_anything_is_taken(monkeypatch):
-    from numba import cuda
+    monkeypatch.setattr(_cuda.cuda, "current_context", FullContext)
+    data, words = samples(5), "needs 0.3 GiB of the GPU's memory, of which 0.1 GiB.*smaller batch_size than 2"
+    with pytest.raises(RuntimeError, match=words):
+        Problem(engine, SMALL, data, "squared_error", 0.0, batch_size=2)
 
-    class Context:
-        def get_memory_info(self):
-            return type("Memory", (), {"free": 2**28})
 
-    monkeypatch.setattr(cuda, "current_context", Context)
-    data, spec = samples(5), NetworkSpec("gru", 2, (3,), 2)
-    with pytest.raises(
-        RuntimeError, match="needs 0.3 GiB of the GPU's memory, of which 0.2 GiB.*smaller batch_size than 2"
-    ):
-        Problem(engine, spec, data, "squared_error", 0.0, batch_size=2)
+def test_auto_takes_the_cpu_where_memory_does_not_suffice(monkeypatch):
+    monkeypatch.setattr(engines, "GPU_PAYS", 1)
+    X, y = table(8)
+    model = GRURegressor(2, window=2, max_iter=1, batch_size=8, random_state=0).fit(X, y)
+    assert model.device_ == "cuda"
+    on_gpu = model.predict(X)
+    monkeypatch.setattr(_cuda.cuda, "current_context", FullContext)
+    monkeypatch.setattr(engine, "predict", None)  # the CPU predicts
+    np.testing.assert_allclose(model.predict(X), on_gpu, atol=1e-5)
+    assert model.fit(X, y).device_ == "cpu"
+    assert model.device_reason_ == (
+        "The CPU, because the fit needs 0.3 GiB of the GPU's memory, of which 0.1 GiB are free: a smaller batch_size than 8, "
+        "a shorter window or fewer units would do."
+    )
+    with pytest.raises(RuntimeError, match="device='cuda': the fit needs 0.3 GiB of the GPU's memory"):
+        model.set_params(device="cuda").fit(X, y)
+    np.testing.assert_allclose(model.predict(X), on_gpu, atol=1e-5)
 
 
 def test_a_fitted_model_predicts_where_there_is_no_gpu(monkeypatch):

@@ -1,6 +1,7 @@
 """Every kernel that the CUDA engine can launch, with the types it is launched with."""
 
-from grukit.kernels.cuda import batches, gru, gru_reset_before, optimizer, products, steps
+from grukit.kernels.cuda import batches, dropout, gru, gru_reset_before, optimizer, products, steps
+from grukit.kernels.cuda.layers import FEW_UNITS
 from grukit.kernels.cuda.registers import SLICES
 
 
@@ -14,8 +15,15 @@ def variants(types):
         for module in (gru, gru_reset_before):
             cell, threads = module.__name__.rpartition(".")[2], units * slices
             forward, backward = getattr(module, f"{cell}_forward"), getattr(module, f"{cell}_backward")
-            yield f"{cell}_forward, {units}, all steps", forward(units), (i, i, i, i, f, f, ints, f, f), threads
-            yield f"{cell}_backward, {units}, all steps", backward(units), (i, i, i, i, f, f, f, f), threads
+            for masked in (False, True):
+                how, mask = f"{units}{', masked' * masked}", types.BaseTuple.from_types((f,) * masked)
+                for few in (False, True)[: 1 + (units <= FEW_UNITS)]:
+                    inputs = types.BaseTuple.from_types((i, f, f) * few)
+                    signature = (i, i, i, i, f, f, f, ints, f, f, inputs, mask)
+                    name = f"{cell}_forward, {how}{', few inputs' * few}, all steps"
+                    yield name, forward(units, masked, few), signature, threads
+                signature = (i, i, i, i, f, f, f, f, mask)
+                yield f"{cell}_backward, {how}, all steps", backward(units, masked), signature, threads
     yield "close_piece", batches.close_piece(), (i, doubles, longs, doubles), 1
     yield "close_predicted", batches.close_predicted(), (i, longs), 1
     yield "decide", optimizer.decide(), (doubles, doubles, doubles, longs, doubles, records), 1
@@ -49,7 +57,13 @@ def of_dtype(dtype, types):
         steps.gru_reset_before_step_reset: (i, i, i, v, v, v, v),
     }
     for factory, signature in per_step.items():
-        yield factory.__name__, factory(dtype), signature, steps.THREADS
+        for masked in (False, True):
+            mask = types.BaseTuple.from_types((v, v) * masked)
+            yield f"{factory.__name__}{', masked' * masked}", factory(dtype, masked), (*signature, mask), steps.THREADS
+    drawn = (i, i, i, d, longs, ints, v, v)
+    for of_ones in (False, True):
+        yield f"thin{', ones' * of_ones}", dropout.thin_kernel(dtype, of_ones), drawn, dropout.THREADS
+    yield "times_mask", dropout.times_mask_kernel(dtype), (v, v), dropout.THREADS
     threads = batches.THREADS
     yield "gather", batches.gather(), (ints, rows, ints, ints, longs, cube, ints, ints), threads
     for every_step in (False, True):
