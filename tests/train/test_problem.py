@@ -165,7 +165,7 @@ def test_a_prediction_has_the_same_bits_alone_and_in_company(sizes):
 def test_predictions_agree_with_the_forward_pass(cell, dtype, options, per_step):
     """Two loops of their own: the forward pass keeps what the backward pass needs, prediction keeps nothing."""
     data = samples(n=40, per_step=per_step, dtype=dtype)
-    spec = NetworkSpec(cell, 2, (3, 4), 2, per_step, **options)
+    spec = NetworkSpec(cell, 2, (3, 17), 2, per_step, **options)
     parameters = np.random.default_rng(1).normal(0, 0.5, spec.n_parameters).astype(dtype)
     x, lengths, _ = padded(data, per_step)
     expected, _ = network_forward(spec, parameters, x, lengths)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import apart, inner
+from grukit.kernels.cpu._jit import apart, inner, view
 from grukit.kernels.scalar import ZERO
 
 
@@ -61,3 +61,52 @@ def part(joined: Any, lengths: Any, direction: int, states: Any) -> None:
             source = lengths[b] - 1 - t if direction else t
             for j in range(H):
                 states[t, b, j] = joined[source, b, left + j] if t < lengths[b] else ZERO
+
+
+# --- of a network that may have one direction only -----------------------------------------------------------------------
+
+
+@inner
+def in_direction(options: Any, direction: int, values: Any, lengths: Any, turned: Any) -> Any:
+    """Values (T, B, D) in the order in which a direction takes the steps."""
+    if options is None or direction == 0:
+        return values
+    out = view(turned, 0, values.shape)
+    turn(values, lengths, out)
+    return out
+
+
+@inner
+def in_direction_backward(options: Any, direction: int, d_values: Any, d_turned: Any) -> Any:
+    """Where the gradient of what :func:`in_direction` returned is written."""
+    if options is None or direction == 0:
+        return d_values
+    return view(d_turned, 0, d_values.shape)
+
+
+@inner
+def add_direction(options: Any, direction: int, d_turned: Any, lengths: Any, d_values: Any) -> None:
+    """Add the gradient d_turned (T, B, D) of what :func:`in_direction` returned to d_values, unless they are one."""
+    if options is None or direction == 0:
+        return
+    add_turned(d_turned, lengths, d_values)
+
+
+@inner
+def own_states(options: Any, out: Any, shape: Any, rest: Any) -> Any:
+    """Where a direction writes its states: to what the layer hands up, or apart, to be joined; and the rest of ``rest``."""
+    if options is None:
+        return out, rest
+    if options.bidirectional:
+        T, B, H = shape
+        return view(rest, 0, shape), rest[T * B * H :]
+    return out, rest
+
+
+@inner
+def join_directions(options: Any, states: Any, lengths: Any, direction: int, out: Any) -> None:
+    """Join what a direction wrote apart, see :func:`own_states`, to what the layer hands up."""
+    if options is None:
+        return
+    if options.bidirectional:
+        join(states, lengths, direction, out)

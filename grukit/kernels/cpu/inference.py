@@ -12,7 +12,7 @@ from grukit.kernels.cpu._jit import inner, kernel, view
 from grukit.kernels.cpu.cells import layer_steps, pack_recurrent
 from grukit.kernels.cpu.chunks import gather
 from grukit.kernels.cpu.decay import decay_forward
-from grukit.kernels.cpu.directions import join, turn
+from grukit.kernels.cpu.directions import in_direction, join_directions, own_states
 from grukit.kernels.cpu.layout import (
     B_HH,
     B_IH,
@@ -151,35 +151,6 @@ def _no_decay(decay: Any) -> Any:
     return decay[:0]
 
 
-@inner
-def _in_direction(options: Any, direction: int, values: Any, lengths: Any, rest: Any) -> Any:
-    """Values (T, B, D) in the order in which a direction takes the steps, and what is left of ``rest``."""
-    if options is None or direction == 0:
-        return values, rest
-    out = view(rest, 0, values.shape)
-    turn(values, lengths, out)
-    return out, rest[values.size :]
-
-
-@inner
-def _own_states(options: Any, out: Any, shape: Any, rest: Any) -> Any:
-    """Where a direction writes its states: to what the layer hands up, or apart, to be joined; and the rest of ``rest``."""
-    if options is None:
-        return out, rest
-    if options.bidirectional:
-        T, B, H = shape
-        return view(rest, 0, shape), rest[T * B * H :]
-    return out, rest
-
-
-@inner
-def _join(options: Any, states: Any, lengths: Any, direction: int, out: Any) -> None:
-    if options is None:
-        return
-    if options.bidirectional:
-        join(states, lengths, direction, out)
-
-
 # --- the passes ---------------------------------------------------------------------------------------------------------
 
 
@@ -217,12 +188,13 @@ def network_steps(network: Any, packed: Any, x: Any, lengths: Any, states: Any, 
         for direction in range(directions):
             own = view(states, at, (n_states, B, H))
             at += n_states * B * H
-            written, scratch = _own_states(options, out, (T, B, H), rest)
-            source, scratch = _in_direction(options, direction, below, lengths, scratch)
+            written, scratch = own_states(options, out, (T, B, H), rest)
+            source = in_direction(options, direction, below, lengths, scratch)
+            scratch = scratch[below.size if direction > 0 else 0 :]
             weights = packed_layer(network, packed, directions * index + direction)
             layer_steps(network, source, lengths, weights, decay, own, written if whole else written[:0], scratch)
             if whole:
-                _join(options, written, lengths, direction, out)
+                join_directions(options, written, lengths, direction, out)
             else:
                 _place(own[n_states - 1], direction * H, out[0])
         below, decay = out, _no_decay(decay)

@@ -10,7 +10,7 @@ from typing import Any
 from grukit.kernels.cpu._jit import apart, inner, view
 from grukit.kernels.cpu.cells import final_output, final_output_backward, layer_backward, layer_forward, layer_output
 from grukit.kernels.cpu.decay import decay_backward, decay_forward
-from grukit.kernels.cpu.directions import add_turned, join, part, turn
+from grukit.kernels.cpu.directions import add_direction, in_direction, in_direction_backward, join, part
 from grukit.kernels.cpu.dropout import draw_mask, drop_inputs
 from grukit.kernels.cpu.layout import H_0, INPUTS, cell_storage, head_weights, layer_weights, n_directions
 from grukit.kernels.cpu.linear import linear_backward, linear_forward
@@ -66,7 +66,7 @@ def network_forward(network: Any, parameters: Any, x: Any, lengths: Any, samples
         for direction in range(directions):
             row = directions * index + direction
             cache = layer_cache(network, work, row, T, B)
-            source = _in_direction(options, direction, below, lengths, shared.turned)
+            source = in_direction(options, direction, below, lengths, shared.turned)
             draw_mask(options, row, samples, cache.mask)
             weights = layer_weights(network, parameters, network.layers[row])
             layer_forward(network, source, weights, lengths, cache, shared.rows, shared.scratch)
@@ -120,15 +120,15 @@ def network_backward(
         for direction in range(directions):
             row = directions * index + direction
             cache = layer_cache(network, work, row, T, B)
-            source = _in_direction(options, direction, below, lengths, shared.turned)
-            d_source = _in_direction_backward(options, direction, d_below, shared.d_turned)
+            source = in_direction(options, direction, below, lengths, shared.turned)
+            d_source = in_direction_backward(options, direction, d_below, shared.d_turned)
             # The top layer of a network with one output a sequence may hear from its last state alone.
             last_only = not network.per_step and index == n_layers - 1 and cache.c.shape[0] == 0
             d_states = cache.d_states[:0] if last_only else cache.d_states
             weights = layer_weights(network, parameters, network.layers[row])
             d_weights = layer_weights(network, d_parameters, network.layers[row])
             layer_backward(network, d_states, source, weights, cache, shared.rows, shared.scratch, d_source, d_weights)
-            _add_direction(options, direction, d_source, lengths, d_below)
+            add_direction(options, direction, d_source, lengths, d_below)
             if network.layers[row, H_0] >= 0:
                 _initial_states_backward(cache, network.layers[row, H_0], d_parameters)
         drop_inputs(options, index, samples, d_below)
@@ -182,31 +182,6 @@ def _decay_backward(
         d_inputs = view(shared.d_handed, 0, (T, B, network.layers[0, INPUTS]))
         d_state = layer_cache(network, work, 0, T, B).decay[0]
         decay_backward(network, parameters, x, lengths, d_inputs, d_state, d_x, d_parameters)
-
-
-@inner
-def _in_direction(options: Any, direction: int, values: Any, lengths: Any, turned: Any) -> Any:
-    """Values (T, B, D) in the order in which a direction takes the steps."""
-    if options is None or direction == 0:
-        return values
-    out = view(turned, 0, values.shape)
-    turn(values, lengths, out)
-    return out
-
-
-@inner
-def _in_direction_backward(options: Any, direction: int, d_values: Any, d_turned: Any) -> Any:
-    """Where the gradient of what :func:`_in_direction` returned is written."""
-    if options is None or direction == 0:
-        return d_values
-    return view(d_turned, 0, d_values.shape)
-
-
-@inner
-def _add_direction(options: Any, direction: int, d_turned: Any, lengths: Any, d_values: Any) -> None:
-    if options is None or direction == 0:
-        return
-    add_turned(d_turned, lengths, d_values)
 
 
 # --- what a layer hands to the next -------------------------------------------------------------------------------------
