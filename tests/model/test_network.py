@@ -369,3 +369,19 @@ def test_parameters_that_are_not_contiguous():
     parameters = np.random.default_rng(0).normal(size=(spec.n_parameters, 2))
     strided, _ = network_forward(spec, parameters[:, 0], np.ones((3, 2, 1)))
     np.testing.assert_array_equal(strided, network_forward(spec, parameters[:, 0].copy(), np.ones((3, 2, 1)))[0])
+
+
+@pytest.mark.parametrize("cell", ["gru", "gru_reset_before"])
+@pytest.mark.parametrize("units", [64, 72, 80])
+def test_gradients_of_wide_layers_agree_with_float64(cell, units):
+    """In float32 the recurrent weights' gradients of many units are taken in panels of 128 rows; here there are 130."""
+    spec = NetworkSpec(cell, 2, (units,), 1)
+    rng = np.random.default_rng(0)
+    parameters, x = rng.normal(0, 0.1, spec.n_parameters), rng.normal(size=(13, 10, 2))
+    lengths = rng.integers(5, 14, 10)
+    gradients = {}
+    for dtype in ("float32", "float64"):
+        outputs, forward = network_forward(spec, parameters.astype(dtype), x, lengths)
+        gradients[dtype] = spec.views(network_backward(np.ones_like(outputs), forward)[0])
+    for name, exact in gradients["float64"].items():
+        np.testing.assert_allclose(gradients["float32"][name], exact, rtol=1e-4, atol=2e-5 * np.abs(exact).max())

@@ -100,7 +100,7 @@ def _splat(builder: Any, vector: Any, number: Any) -> Any:
     return builder.shuffle_vector(builder.insert_element(nothing, number, first), nothing, zeros)
 
 
-_add_block, _add_lanes = _block(BLOCK, 1), _block(1, 1)
+_add_block, _add_two_blocks, _add_lanes = _block(BLOCK, 1), _block(BLOCK, 2), _block(1, 1)
 _begin_block, _begin_lanes = _block(BLOCK, 1, begins=True), _block(1, 1, begins=True)
 _add_8, _add_4, _add_2 = _block(1, 8), _block(1, 4), _block(1, 2)
 _add_half, _add_quarter, _add_pair, _add_one = _block(1, 1, 8), _block(1, 1, 4), _block(1, 1, 2), _block(1, 1, 1)
@@ -131,6 +131,24 @@ def affine_in_lanes(packed: Any, bias: Any, h: Any, out: Any) -> None:
         _begin_block(packed, row * k, 1, BLOCK, h, 0, LANES, out, row * LANES, LANES, k, bias, row)
     for row in range(whole, n):
         _begin_lanes(packed, whole * k + row - whole, 1, n - whole, h, 0, LANES, out, row * LANES, LANES, k, bias, row)
+
+
+@inner
+def add_outer_products_of(a: Any, b: Any, first: int, last: int, out: Any) -> None:
+    """Add the outer products of the rows first..last of a (k, m) and b (k, n), summed, to out (m, n).
+
+    m must be a multiple of ``BLOCK``, n of ``LANES``.
+    """
+    m, n = out.shape
+    pairs = n // (2 * LANES) * 2 * LANES
+    for column in range(0, pairs, 2 * LANES):
+        for row in range(0, m, BLOCK):
+            at, right = first * m + row, first * n + column
+            _add_two_blocks(a, at, 1, m, b, right, n, out, row * n + column, n, last - first, a, 0)
+    if pairs < n:
+        for row in range(0, m, BLOCK):
+            at, right = first * m + row, first * n + pairs
+            _add_block(a, at, 1, m, b, right, n, out, row * n + pairs, n, last - first, a, 0)
 
 
 @inner
