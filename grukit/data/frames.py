@@ -76,6 +76,12 @@ def name_of_row(index: pd.Index | None, row: int) -> str:
     return f"row {row}" if index is None else f"{index[row]} (row {row})"
 
 
+def sum_is_finite(values: np.ndarray) -> bool:
+    """Whether no entry is NaN or infinite, for sure where it is true: a sum may overflow. It needs no array of that size."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(values.sum(dtype=np.float64)))
+
+
 def check_finite(
     values: np.ndarray, what: str, columns: Any = None, index: pd.Index | None = None, allow_nan: bool = False
 ) -> None:
@@ -86,10 +92,8 @@ def check_finite(
     ValueError
         Naming the first offending column and row, or timestamp, and how many there are.
     """
-    # A sum is finite exactly where no entry is NaN or infinite, overflow apart; it needs no array of the table's size.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(values.sum(dtype=np.float64)):
-            return
+    if sum_is_finite(values):
+        return
     bad = np.isinf(values) if allow_nan else ~np.isfinite(values)
     if not bad.any():
         return

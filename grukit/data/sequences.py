@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from grukit.data.frames import Table, check_columns, check_finite, check_times
+from grukit.data.frames import Table, check_columns, check_finite, check_times, sum_is_finite
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,10 @@ def read_sequences(X: Any, allow_nan: bool = False) -> tuple[Sequences, list[Any
     if isinstance(X, np.ndarray):
         if 0 in X.shape:
             raise ValueError(f"X is empty: its shape is {X.shape}; at least one sequence, step and feature is needed.")
-        X = [*_as_float(X, "X")]
+        X, (n, T, D) = _as_float(X, "X"), X.shape
+        if sum_is_finite(X):  # all at once; what is wrong is found one by one
+            return Sequences(X.reshape(n * T, D), np.arange(n) * T, np.full(n, T), exchangeable=True), None
+        X = [*X]
     first = X[0]
     columns = list(first.columns) if isinstance(first, pd.DataFrame) else None
     arrays = []
