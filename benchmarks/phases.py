@@ -1,9 +1,10 @@
-"""Where a training step's time goes: each phase by itself, beside the whole step.
+"""Where the time of a training step and of a prediction goes: each phase by itself, beside the whole.
 
     python benchmarks/phases.py [--turns 11] [--seconds 0.2] [--write]
 
 The phases are the kernels' own functions, on arrays of the sizes that a chunk of the batch has. What a step takes beyond their
-sum is gathering, the head, the loss, and what the phases cost each other in cache.
+sum is gathering, the head, the loss, and what the phases cost each other in cache; what a prediction takes, the call from
+Python, scaling, gathering, packing and the head.
 """
 
 import argparse
@@ -17,13 +18,14 @@ import numpy as np
 from _report import machine, report, table
 from numba import njit
 from peer_cases import CASES, Work
-from peer_grukit import KERNELS, Grukit
+from peer_grukit import KERNELS, Grukit, estimator_inference, inference
 
-from grukit.kernels.cpu.gru import _gru_step_backward, _gru_step_forward
+from grukit.kernels.cpu.gru import _gru_step, _gru_step_backward, _gru_step_forward
 from grukit.kernels.cpu.layout import Weights
-from grukit.kernels.cpu.products import pack, panel_width, product_packed
+from grukit.kernels.cpu.products import fill, pack, panel_width, product_packed
 from grukit.kernels.cpu.recurrent import PROJECTED, Q, layer_gradients, project_inputs
 from grukit.kernels.cpu.session import chunk_rows
+from grukit.kernels.cpu.vectors import LANES, add_product_in_lanes, add_product_of_row, affine_in_lanes
 from grukit.kernels.scalar import FASTMATH
 
 compiled = njit(fastmath=FASTMATH, error_model="numpy")
@@ -79,17 +81,77 @@ def weight_gradients(n, x, h, weights, gates, scratch, d_x, d_weights):
         layer_gradients(x, h, h, Q, weights, gates, scratch, d_x, d_weights)
 
 
+@compiled
+def lanes_of_inputs(n, x, w_ih, bias, gates):
+    for _ in range(n):
+        for t in range(x.shape[0]):
+            affine_in_lanes(w_ih, bias, x[t], gates)
+
+
+@compiled
+def lanes_of_states(n, steps, w_rz, w_n, bias, h, gates, candidates):
+    H = h.shape[0]
+    for _ in range(n * steps):
+        add_product_in_lanes(w_rz, h, gates[: 2 * H])
+        affine_in_lanes(w_n, bias, h, candidates)
+
+
+@compiled
+def row_of_inputs(n, x, w_ih, bias, gates):
+    for _ in range(n):
+        for t in range(x.shape[0]):
+            fill(bias, gates)
+            add_product_of_row(x[t, 0], w_ih, gates[0])
+
+
+@compiled
+def row_of_states(n, steps, w_rz, w_n, bias, h, gates, candidates):
+    for _ in range(n * steps):
+        add_product_of_row(h[0], w_rz, gates[0])
+        fill(bias, candidates)
+        add_product_of_row(h[0], w_n, candidates[0])
+
+
+@compiled
+def gates_of_inference(n, steps, gates, candidates, h):
+    for _ in range(n * steps):
+        _gru_step(gates, candidates, h)
+
+
+def array(*shape):
+    out = KERNELS.aligned_empty(shape, np.float32)
+    out[...] = np.random.default_rng(0).uniform(-0.5, 0.5, shape)
+    return out
+
+
+def phases_of_inference(case):
+    """As :func:`phases`, of a prediction of one row or of many, which go in lanes."""
+    T, D, H = case.steps, case.inputs, case.hidden[0]
+    one = case.batch == 1
+    rows, chunks = (1, 1) if one else (LANES, case.batch // LANES)
+    bias, bias_n, w_ih, w_rz, w_n = array(3 * H), array(H), array(D, 3 * H), array(H, 2 * H), array(H, H)
+    if one:
+        x, h, gates, candidates = array(T, 1, D), array(1, H), array(1, 3 * H), array(1, H)
+        inputs, states = row_of_inputs, row_of_states
+    else:
+        x, h, gates, candidates = array(T, D, rows), array(H, rows), array(3 * H, rows), array(H, rows)
+        inputs, states = lanes_of_inputs, lanes_of_states
+        w_ih, w_rz, w_n = w_ih.ravel(), w_rz.ravel(), w_n.ravel()
+    step = 2 * T * case.batch * 3 * H
+    flat = gates.ravel(), candidates.ravel(), h.ravel()
+    return {
+        "input products": (lambda n: inputs(n * chunks, x, w_ih, bias, gates), step * D),
+        "recurrent products": (lambda n: states(n * chunks, T, w_rz, w_n, bias_n, h, gates, candidates), step * H),
+        "gates": (lambda n: gates_of_inference(n * chunks, T, *flat), 0),
+    }
+
+
 def phases(work, optimizer):
     """Name -> a function that does the phase n times for all chunks of a batch, and its multiplications, times two."""
-    case, rng = work.case, np.random.default_rng(0)
+    case = work.case
     T, D, H = case.steps, case.inputs, case.hidden[0]
     B = min(case.batch, chunk_rows(work.spec.for_kernels(KERNELS)))
     chunks = case.batch // B
-
-    def array(*shape):
-        out = KERNELS.aligned_empty(shape, np.float32)
-        out[...] = rng.uniform(-0.5, 0.5, shape)
-        return out
 
     x, h, gates, side = array(T, B, D), array(T + 1, B, H), array(4, T, B, H), array(B, 3 * H)
     flat_h, flat_gates = h.reshape(T + 1, B * H), gates.reshape(4, T, B * H)
@@ -122,42 +184,52 @@ def panel_width_of(rows, k, n):
     return panel_width(rows, k, n)
 
 
+def profile(whole, own, args):
+    """Cells of a row: the whole in microseconds, each phase's share, the rest's, and the products' GFLOP/s."""
+    times = interleaved(
+        {"whole": whole, **{name: run for name, (run, _) in own.items()}}, args.turns, args.seconds, 2000
+    )
+    total, sums = times["whole"].median, sum(times[name].median for name in own)
+    flops = sum(count for _, count in own.values())
+    seconds = sum(times[name].median for name, (_, count) in own.items() if count)
+    shares = [f"{times[name].median / total:.0%}" for name in own]
+    return [f"{1e6 * total:,.0f}", *shares, f"{1 - sums / total:.0%}", f"{flops / seconds / 1e9:.0f}"]
+
+
+def profile_of_training(work, args):
+    with Grukit(work) as grukit:
+        taken = grukit.optimizer
+        arrays = {name: value.copy() for name, value in taken._asdict().items() if isinstance(value, np.ndarray)}
+        own, batches = phases(work, taken._replace(**arrays)), work.batches(2000)
+        return list(own), profile(lambda n: grukit.train(batches[:n]), own, args)
+
+
+def profile_of_inference(work, args):
+    call = estimator_inference(work)["predictor()"] if work.case.batch == 1 else inference(work)
+    own = phases_of_inference(work.case)
+    return list(own), profile(lambda n: [call() for _ in range(n)], own, args)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--turns", type=int, default=11)
     parser.add_argument("--seconds", type=float, default=0.2, help="length of a turn")
-    parser.add_argument("--write", action="store_true", help="put the table into the README")
+    parser.add_argument("--write", action="store_true", help="put the tables into the README")
     args = parser.parse_args()
-    rows, names = [], []
-    for case in CASES:
-        if case.kind != "train" or len(case.hidden) > 1:
-            continue
-        work = Work(case, 1)
-        with Grukit(work) as whole:
-            taken = whole.optimizer
-            arrays = {name: value.copy() for name, value in taken._asdict().items() if isinstance(value, np.ndarray)}
-            own = phases(work, taken._replace(**arrays))
-            batches = work.batches(2000)
-            contenders = {"step": lambda n, whole=whole, batches=batches: whole.train(batches[:n])}
-            contenders |= {name: run for name, (run, _) in own.items()}
-            times = interleaved(contenders, args.turns, args.seconds, 2000)
-        total = times["step"].median
-        names = list(own)
-        cells = [f"{times[name].median / total:.0%}" for name in names]
-        flops = sum(count for _, count in own.values())
-        seconds = sum(times[name].median for name, (_, count) in own.items() if count)
-        rest = 1 - sum(times[name].median for name in names) / total
-        rows.append(
-            [
-                case.name.removeprefix("train "),
-                f"{1e6 * total:,.0f}",
-                *cells,
-                f"{rest:.0%}",
-                f"{flops / seconds / 1e9:.0f}",
-            ]
-        )
-    header = ["rows, steps, inputs, units", "step, us", *names, "the rest", "GFLOP/s of the products"]
-    report("phases", f"{table(header, rows)}\n\nMedians, one thread. {machine()}.", args.write)
+    text = []
+    for kind, title, measure in (
+        ("train", "one training step", profile_of_training),
+        ("infer", "inference", profile_of_inference),
+    ):
+        rows, names = [], []
+        for case in CASES:
+            if case.kind == kind and len(case.hidden) == 1:
+                names, cells = measure(Work(case, 1), args)
+                rows.append([case.name.removeprefix(kind).strip(), *cells])
+        header = [f"{title}: rows, steps, inputs, units", "whole, us", *names, "the rest", "GFLOP/s of the products"]
+        text.append(table(header, rows))
+    note = "Medians, one thread. Inference of one row is a predictor's call."
+    report("phases", "\n\n".join([*text, f"{note} {machine()}."]), args.write)
 
 
 if __name__ == "__main__":

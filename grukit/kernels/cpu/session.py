@@ -157,16 +157,12 @@ def predict(network: Any, parameters: np.ndarray, samples: Any, n_threads: int, 
     outputs = np.empty((n_outputs, int(network.layers[-1, UNITS])), parameters.dtype)
     n_threads = max(1, min(n_threads, len(samples.starts) // LANES))
     packed = aligned_empty(parameters.shape, parameters.dtype)
-    longest = int(samples.lengths.max(initial=1))
-    if network.options is None:
-        pack_network(network, parameters, 0, packed)
-        size = predict_lanes_work_size(network, longest)
-    else:
-        pack_network(network, parameters, LANES, packed)
-        size = predict_work_size(network, longest, LANES)
+    longest, in_lanes = int(samples.lengths.max(initial=1)), network.options is None
+    pack_network(network, parameters, 0 if in_lanes else LANES, packed)
+    size = predict_lanes_work_size(network, longest) if in_lanes else predict_work_size(network, longest, LANES)
     work = aligned_empty((n_threads, size), parameters.dtype)
-    with Team(n_threads) as team:
-        if network.options is None:
+    with Team(n_threads, blas=not in_lanes) as team:
+        if in_lanes:
             team.run(predict_lanes, network, packed, samples, outputs, work)
         else:
             team.run(predict_chunks, network, packed, samples, LANES, outputs, work)

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -82,15 +82,15 @@ def barrier(control: Any, team: int) -> None:
 class Team:
     """``n_threads`` threads for kernels whose first arguments are (thread, team, control).
 
-    Use as a context manager. While any team is open, every BLAS of the process runs on one thread: our threads already
-    use the cores, and one product's rounding must not depend on how a BLAS splits it.
+    Use as a context manager. While any team is open whose kernels use a BLAS, every BLAS of the process runs on one thread:
+    our threads already use the cores, and one product's rounding must not depend on how a BLAS splits it.
     """
 
-    def __init__(self, n_threads: int = 1):
-        self.n_threads = n_threads
+    def __init__(self, n_threads: int = 1, blas: bool = True):
+        self.n_threads, self._uses_blas = n_threads, blas
 
     def __enter__(self) -> "Team":
-        self._blas = single_threaded_blas()
+        self._blas = single_threaded_blas() if self._uses_blas else nullcontext()
         self._blas.__enter__()
         self._pool = ThreadPoolExecutor(self.n_threads - 1, "grukit") if self.n_threads > 1 else None
         return self
