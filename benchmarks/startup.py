@@ -1,6 +1,6 @@
 """Seconds from a fresh process to the import, to the first fit, and to the end of the founding example.
 
-    python benchmarks/startup.py [--repeats 5]
+    python benchmarks/startup.py [--repeats 5] [--write]
 
 Every number is the median of processes of its own. "cold" is the first fit ever, with an empty folder for Numba's cache;
 "warm" is the first fit of a process that finds the kernels there.
@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-from _report import ROOT, machine, table
+from _report import ROOT, machine, report, table
 
 IMPORTS = "import sklearn, pandas"
 LIBRARY = f"{IMPORTS}\nimport grukit"
@@ -70,11 +70,14 @@ def measure(code: str, cold: bool, repeats: int) -> tuple[list[float], list[floa
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5, help="processes for each number")
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--write", action="store_true", help="put the table into the README")
+    args = parser.parse_args()
+    repeats = args.repeats
     cases = {
         "import sklearn, pandas": (IMPORTS, False, "import"),
         "the same and import grukit": (LIBRARY, False, "import"),
         "first fit, cold cache": (FIT, True, "fit"),
+        "the same with dropout": (FIT.replace("max_iter=1", "max_iter=1, dropout=0.1"), True, "fit"),
         "first fit, warm cache": (FIT, False, "fit"),
         "founding example, cold cache": (FOUNDING, True, "fit"),
         "founding example, warm cache": (FOUNDING, False, "fit"),
@@ -86,9 +89,14 @@ def main() -> None:
         rows.append([name, what, f"{medians[name]:.3f}", f"{min(own):.3f} to {max(own):.3f}"])
         rows[-1].append(f"{statistics.median(whole):.3f}")
         print(f"   {name}: {medians[name]:.3f} s", flush=True)
-    print("\n" + table(["process", "timed", "median, s", "range, s", "whole process, s"], rows))
     added = medians["the same and import grukit"] - medians["import sklearn, pandas"]
-    print(f"\nimport grukit adds {added:.3f} s. Medians of {repeats} processes. {machine()}.")
+    text = table(["process", "timed", "median, s", "range, s", "whole process, s"], rows)
+    print()
+    report(
+        "startup",
+        f"{text}\n\nimport grukit adds {added:.3f} s. Medians of {repeats} processes. {machine()}.",
+        args.write,
+    )
 
 
 if __name__ == "__main__":

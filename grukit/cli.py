@@ -77,6 +77,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     warmup.add_argument("--cell", choices=sorted(CELLS), action="append", help="may be repeated (default: all)")
     warmup.add_argument("--dtype", choices=DTYPES, action="append", help="may be repeated (default: all)")
+    warmup.add_argument(
+        "--plain",
+        action="store_true",
+        help="not those for bidirectional, dropout and missing='decay', which are others",
+    )
     warmup.set_defaults(run=_warmup)
     info = commands.add_parser("info", help="show versions, cores, GPUs and folders", description="Show what is used.")
     info.set_defaults(run=_info)
@@ -100,15 +105,18 @@ def _seed(text: str) -> int:
 
 
 def _warmup(arguments: argparse.Namespace) -> None:
-    """Call every kernel that a fitted model calls, for each cell and type."""
+    """Call every kernel that a fitted model calls, for each cell and type, without options and with them."""
     X = np.random.default_rng(0).normal(size=(40, 2))
     for cell in arguments.cell or sorted(set(CELLS) - {"dual_state_basic"}):  # whose kernels are those of "dual_state"
         for dtype in arguments.dtype or DTYPES:
-            began = time.perf_counter()
-            model = GRURegressor(2, window=4, cell=cell, dtype=dtype, max_iter=1, early_stopping=True).fit(X, X[:, 0])
-            model.predictor()(X)
-            model.predict(X)
-            print(f"{cell}, {dtype}: {time.perf_counter() - began:.1f} s")
+            for bidirectional in (False, True)[: 1 if arguments.plain or CELLS[cell].n_states > 1 else 2]:
+                began = time.perf_counter()
+                settings = {"cell": cell, "dtype": dtype, "bidirectional": bidirectional, "early_stopping": True}
+                model = GRURegressor(2, window=4, max_iter=1, **settings).fit(X, X[:, 0])
+                model.predictor()(X)
+                model.predict(X)
+                what = f"{cell}, {dtype}{', with options' if bidirectional else ''}"
+                print(f"{what}: {time.perf_counter() - began:.1f} s")
     print(f"Kernels are cached in {_cache_folder(select_engine('cpu').kernels)}")
 
 
