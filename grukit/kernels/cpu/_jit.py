@@ -81,6 +81,12 @@ def _view(_typing: Any, source: Any, _at: Any, shape: Any) -> Any:
 view: Any = intrinsic(_view)
 
 
+@inner
+def behind(source: Any, at: int) -> Any:
+    """View the rest of a flat array, from number ``at`` on."""
+    return view(source, at, (source.size - at,))
+
+
 class _FewerCollections(Listener):
     """Looks for garbage less often while a kernel is compiled, which makes millions of objects that stay.
 

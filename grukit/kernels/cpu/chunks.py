@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import inner, kernel, view
+from grukit.kernels.cpu._jit import behind, inner, kernel, view
 from grukit.kernels.cpu.decay import last_seen
 from grukit.kernels.cpu.layout import (
     UNITS,
@@ -102,7 +102,7 @@ def outputs_of_chunk(network: Any, parameters: Any, samples: Any, chunk: Any, wo
     lengths = np.empty(B, np.int64)
     x = view(work, 0, (T, B, D))
     outputs = view(work, x.size, (n_outputs, K))
-    rest = work[x.size + n_outputs * K :]
+    rest = behind(work, x.size + n_outputs * K)
     gather(network.options, samples, chunk, x, lengths)
     initial_states(network, parameters, rest, T, B)
     network_forward(network, parameters, x, lengths, chunk, rest, outputs)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import apart, inner, view
+from grukit.kernels.cpu._jit import apart, behind, inner, view
 from grukit.kernels.scalar import ZERO
 
 
@@ -99,7 +99,7 @@ def own_states(options: Any, out: Any, shape: Any, rest: Any) -> Any:
         return out, rest
     if options.bidirectional:
         T, B, H = shape
-        return view(rest, 0, shape), rest[T * B * H :]
+        return view(rest, 0, shape), behind(rest, T * B * H)
     return out, rest
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import inner, view
+from grukit.kernels.cpu._jit import behind, inner, view
 from grukit.kernels.cpu.products import accumulate, clear, copy, fill, pack, panel_width, product_packed, step_width
 from grukit.kernels.cpu.recurrent import (
     PROJECTED,
@@ -10,6 +10,7 @@ from grukit.kernels.cpu.recurrent import (
     Q,
     R,
     Z,
+    candidate_apart,
     carry,
     decay_in_place,
     decayed_state,
@@ -47,11 +48,12 @@ def gru_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, ro
     D = x.shape[2]
     size = B * H
     width = panel_width(B, H, H)
-    packed, packed_ih, rest = scratch[: 3 * H * H], scratch[3 * H * H : 3 * H * (H + D)], scratch[3 * H * (H + D) :]
-    q_bias, biases, rest = rest[:size], view(rest, size, (3, H)), rest[size + 3 * H :]
-    thinned, part = view(rest, 0, (B, H)), rest[size:]
+    packed, packed_ih = view(scratch, 0, (3, H * H)), view(scratch, 3 * H * H, (3 * H * D,))
+    rest = behind(scratch, 3 * H * (H + D))
+    q_bias, biases = view(rest, 0, (size,)), view(rest, size, (3, H))
+    thinned, part = view(rest, size + 3 * H, (B, H)), behind(rest, 2 * size + 3 * H)
     for gate in range(3):
-        pack(weights.w_hh[gate * H : (gate + 1) * H].T, width, packed[gate * H * H : (gate + 1) * H * H])
+        pack(weights.w_hh[gate * H : (gate + 1) * H].T, width, packed[gate])
     pack(weights.w_ih.T, H, packed_ih)
     for i in range(size):
         q_bias[i] = weights.b_hh[2 * H + i % H]
@@ -65,7 +67,7 @@ def gru_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, ro
         previous = decayed_state(decay, h, t)
         entered = masked_state(masked, cache.mask, previous, thinned)
         for gate in range(3):
-            product_packed(entered, packed[gate * H * H : (gate + 1) * H * H], width, part, products[gate])
+            product_packed(entered, packed[gate], width, part, products[gate])
         flat = view(gates, 0, (4, T, size))
         _gru_step_forward(
             view(rows, 0, (3, size)), q_bias, view(previous, 0, (size,)), flat, t, view(h, (t + 1) * size, (size,))
@@ -119,7 +121,8 @@ def gru_backward(
     h, gates, decay, mask, d_h = cache.h, cache.gates, cache.decay, cache.mask, cache.d_h
     T, B, H = gates.shape[1:]
     width = panel_width(B, 3 * H, H)
-    packed, through, part = scratch[: 3 * H * H], scratch[3 * H * H : 3 * H * H + B * H], scratch[3 * H * H + B * H :]
+    packed, through = view(scratch, 0, (3 * H * H,)), view(scratch, 3 * H * H, (B * H,))
+    part = behind(scratch, 3 * H * H + B * H)
     pack(weights.w_hh, width, packed)
     previous = decayed_states(decay, h)
     clear(view(through, 0, (B, H)))
@@ -165,8 +168,8 @@ def _gru_step_backward(d_states: Any, h_previous: Any, gates: Any, t: int, throu
 def gru_pack(w_hh: Any, rows: int, packed: Any) -> None:
     """Pack the recurrent weights (3H, H) for steps of ``rows`` sequences, 0: in lanes. r and z together, n apart."""
     H = w_hh.shape[1]
-    pack(w_hh[: 2 * H].T, step_width(rows, H, 2 * H, packed), packed[: 2 * H * H])
-    pack(w_hh[2 * H :].T, step_width(rows, H, H, packed), packed[2 * H * H :])
+    pack(w_hh[: 2 * H].T, step_width(rows, H, 2 * H, packed), view(packed, 0, (2 * H * H,)))
+    pack(w_hh[2 * H :].T, step_width(rows, H, H, packed), behind(packed, 2 * H * H))
 
 
 @inner
@@ -184,9 +187,9 @@ def gru_steps(x: Any, lengths: Any, weights: Any, decay: Any, h: Any, outputs: A
     T, B, _ = x.shape
     H = h.shape[1]
     together = steps_together(T, 3 * B * H)
-    projected, rest = view(work, 0, (together, B, 3 * H)), work[together * 3 * B * H :]
-    candidates, part = view(rest, 0, (B, H)), rest[B * H :]
-    w_rz, w_n = weights.w_hh[: 2 * H * H], weights.w_hh[2 * H * H :]
+    projected, rest = view(work, 0, (together, B, 3 * H)), behind(work, together * 3 * B * H)
+    candidates, part = view(rest, 0, (B, H)), behind(rest, B * H)
+    w_rz, w_n, b_n = candidate_apart(weights, H)
     width_rz, width_n = step_width(B, H, 2 * H, w_rz), step_width(B, H, H, w_n)
     for t in range(T):
         if t % together == 0:
@@ -194,7 +197,7 @@ def gru_steps(x: Any, lengths: Any, weights: Any, decay: Any, h: Any, outputs: A
         decay_in_place(decay, t, h)
         gates = projected[t % together]
         accumulate(h, w_rz, 2 * H, width_rz, part, gates)
-        fill(weights.b_hh[2 * H :], candidates)
+        fill(b_n, candidates)
         accumulate(h, w_n, H, width_n, part, candidates)
         for b in range(B):
             if t < lengths[b]:
@@ -210,12 +213,12 @@ def gru_lane_steps(x: Any, lengths: Any, weights: Any, h: Any, outputs: Any, wor
     H = h.shape[0]
     size = H * L
     gates, candidates, before = view(work, 0, (3 * H, L)), view(work, 3 * size, (H, L)), view(work, 4 * size, (H, L))
-    w_rz, w_n = weights.w_hh[: 2 * H * H], weights.w_hh[2 * H * H :]
+    w_rz, w_n, b_n = candidate_apart(weights, H)
     fewest = shortest(lengths)
     for t in range(T):
         affine_in_lanes(weights.w_ih, weights.b_ih, x[t], gates)
-        add_product_in_lanes(w_rz, h, gates[: 2 * H])
-        affine_in_lanes(w_n, weights.b_hh[2 * H :], h, candidates)
+        add_product_in_lanes(w_rz, h, view(gates, 0, (2 * H, L)))
+        affine_in_lanes(w_n, b_n, h, candidates)
         if t >= fewest:
             copy(h, before)
         _gru_step(view(gates, 0, (3 * size,)), view(candidates, 0, (size,)), view(h, 0, (size,)))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import inner, view
+from grukit.kernels.cpu._jit import behind, inner, view
 from grukit.kernels.cpu.products import accumulate, clear, copy, fill, pack, panel_width, product_packed, step_width
 from grukit.kernels.cpu.recurrent import (
     PROJECTED,
@@ -10,6 +10,7 @@ from grukit.kernels.cpu.recurrent import (
     Q,
     R,
     Z,
+    candidate_apart,
     carry,
     decay_in_place,
     decayed_state,
@@ -45,10 +46,9 @@ def gru_reset_before_forward(
     rows_rz, rows_n = view(rows, 0, (B, 2 * H)), view(rows, 2 * size, (B, H))
     D = x.shape[2]
     width_rz, width_n = panel_width(B, H, 2 * H), panel_width(B, H, H)
-    packed_rz, packed_n = scratch[: 2 * H * H], scratch[2 * H * H : 3 * H * H]
-    packed_ih, rest = scratch[3 * H * H : 3 * H * (H + D)], scratch[3 * H * (H + D) :]
-    biases, rest = view(rest, 0, (3, H)), rest[3 * H :]
-    thinned, part = view(rest, 0, (B, H)), rest[size:]
+    packed_rz, packed_n = view(scratch, 0, (2 * H * H,)), view(scratch, 2 * H * H, (H * H,))
+    packed_ih, rest = view(scratch, 3 * H * H, (3 * H * D,)), behind(scratch, 3 * H * (H + D))
+    biases, thinned, part = view(rest, 0, (3, H)), view(rest, 3 * H, (B, H)), behind(rest, 3 * H + size)
     joint_biases(weights, 3, biases)
     pack(weights.w_ih.T, H, packed_ih)
     together = max(1, PROJECTED // (4 * size))
@@ -85,12 +85,12 @@ def gru_reset_before_backward(
     h, gates, decay, mask, d_h = cache.h, cache.gates, cache.decay, cache.mask, cache.d_h
     T, B, H = gates.shape[1:]
     width_rz, width_n = panel_width(B, 2 * H, H), panel_width(B, H, H)
-    packed_rz, packed_n = scratch[: 2 * H * H], scratch[2 * H * H : 3 * H * H]
+    packed_rz, packed_n = view(scratch, 0, (2 * H * H,)), view(scratch, 2 * H * H, (H * H,))
     pack(weights.w_hh[: 2 * H], width_rz, packed_rz)
     pack(weights.w_hh[2 * H :], width_n, packed_n)
     rows_rz, d_reset = view(rows, 0, (B, 2 * H)), view(rows, 2 * B * H, (B, H))
     through = view(scratch, 3 * H * H, (B, H))
-    part = scratch[3 * H * H + B * H :]
+    part = behind(scratch, 3 * H * H + B * H)
     previous = decayed_states(decay, h)
     clear(through)
     for t in range(T - 1, -1, -1):
@@ -129,9 +129,9 @@ def gru_reset_before_steps(x: Any, lengths: Any, weights: Any, decay: Any, h: An
     H = h.shape[1]
     size = B * H
     together = steps_together(T, 3 * size)
-    projected, rest = view(work, 0, (together, B, 3 * H)), work[together * 3 * size :]
-    reset, candidates, part = view(rest, 0, (B, H)), view(rest, size, (B, H)), rest[2 * size :]
-    w_rz, w_n = weights.w_hh[: 2 * H * H], weights.w_hh[2 * H * H :]
+    projected, rest = view(work, 0, (together, B, 3 * H)), behind(work, together * 3 * size)
+    reset, candidates, part = view(rest, 0, (B, H)), view(rest, size, (B, H)), behind(rest, 2 * size)
+    w_rz, w_n, b_n = candidate_apart(weights, H)
     width_rz, width_n = step_width(B, H, 2 * H, w_rz), step_width(B, H, H, w_n)
     for t in range(T):
         if t % together == 0:
@@ -141,7 +141,7 @@ def gru_reset_before_steps(x: Any, lengths: Any, weights: Any, decay: Any, h: An
         accumulate(h, w_rz, 2 * H, width_rz, part, gates)
         for b in range(B):
             _reset(gates[b], h[b], reset[b])
-        fill(weights.b_hh[2 * H :], candidates)
+        fill(b_n, candidates)
         accumulate(reset, w_n, H, width_n, part, candidates)
         for b in range(B):
             if t < lengths[b]:
@@ -158,13 +158,13 @@ def gru_reset_before_lane_steps(x: Any, lengths: Any, weights: Any, h: Any, outp
     size = H * L
     gates, candidates, before = view(work, 0, (3 * H, L)), view(work, 3 * size, (H, L)), view(work, 4 * size, (H, L))
     reset = view(work, 5 * size, (H, L))
-    w_rz, w_n = weights.w_hh[: 2 * H * H], weights.w_hh[2 * H * H :]
+    w_rz, w_n, b_n = candidate_apart(weights, H)
     fewest = shortest(lengths)
     for t in range(T):
         affine_in_lanes(weights.w_ih, weights.b_ih, x[t], gates)
-        add_product_in_lanes(w_rz, h, gates[: 2 * H])
+        add_product_in_lanes(w_rz, h, view(gates, 0, (2 * H, L)))
         _reset(view(gates, 0, (3 * size,)), view(h, 0, (size,)), view(reset, 0, (size,)))
-        affine_in_lanes(w_n, weights.b_hh[2 * H :], reset, candidates)
+        affine_in_lanes(w_n, b_n, reset, candidates)
         if t >= fewest:
             copy(h, before)
         _update(view(gates, 0, (3 * size,)), view(candidates, 0, (size,)), view(h, 0, (size,)))

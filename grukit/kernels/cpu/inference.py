@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import inner, kernel, view
+from grukit.kernels.cpu._jit import behind, inner, kernel, view
 from grukit.kernels.cpu.cells import layer_steps, pack_recurrent
 from grukit.kernels.cpu.chunks import gather
 from grukit.kernels.cpu.decay import decay_forward
@@ -65,10 +65,10 @@ def packed_layer(network: Any, packed: Any, row: int) -> Any:
     layer, blocks = network.layers[row], cell_storage(network).blocks
     D, H = layer[INPUTS], layer[UNITS]
     return Packed(
-        packed[layer[W_IH] : layer[W_IH] + 3 * H * D],
-        packed[layer[W_HH] : layer[W_HH] + blocks * H * H],
-        packed[layer[B_IH] : layer[B_IH] + blocks * H],
-        packed[layer[B_HH] : layer[B_HH] + (3 * H if blocks == 3 else 0)],
+        view(packed, layer[W_IH], (3 * H * D,)),
+        view(packed, layer[W_HH], (blocks * H * H,)),
+        view(packed, layer[B_IH], (blocks * H,)),
+        view(packed, layer[B_HH], (3 * H if blocks == 3 else 0,)),
     )
 
 
@@ -139,7 +139,7 @@ def _decay(options: Any, network: Any, packed: Any, x: Any, lengths: Any, rest: 
     if options.decay:
         inputs, factors = view(rest, 0, (T, B, D)), view(rest, T * B * D, (T, B, H))
         decay_forward(network, packed, x, lengths, inputs, factors)
-        return inputs, factors, rest[T * B * (D + H) :]
+        return inputs, factors, behind(rest, T * B * (D + H))
     return x, view(rest, 0, (0, B, H)), rest
 
 
@@ -177,7 +177,7 @@ def network_steps(network: Any, packed: Any, x: Any, lengths: Any, states: Any, 
     directions = n_directions(options)
     n_layers = (layers.shape[0] - 1) // directions
     size = _handed_size(network, T, B)
-    below, decay, rest = _decay(options, network, packed, x, lengths, work[2 * size :])
+    below, decay, rest = _decay(options, network, packed, x, lengths, behind(work, 2 * size))
     at = 0
     for index in range(n_layers):
         whole = network.per_step or index < n_layers - 1
@@ -190,7 +190,7 @@ def network_steps(network: Any, packed: Any, x: Any, lengths: Any, states: Any, 
             at += n_states * B * H
             written, scratch = own_states(options, out, (T, B, H), rest)
             source = in_direction(options, direction, below, lengths, scratch)
-            scratch = scratch[below.size if direction > 0 else 0 :]
+            scratch = behind(scratch, below.size if direction > 0 else 0)
             weights = packed_layer(network, packed, directions * index + direction)
             layer_steps(network, source, lengths, weights, decay, own, written if whole else written[:0], scratch)
             if whole:
@@ -216,7 +216,8 @@ def predict_chunks(
     """
     n = samples.starts.size
     n_states, D, K = states_size(network, rows), n_columns(network.options, network.layers), network.layers[-1, UNITS]
-    states, rest = work[thread, :n_states], work[thread, n_states:]
+    own = work[thread]
+    states, rest = view(own, 0, (n_states,)), behind(own, n_states)
     lengths, chunk = np.empty(rows, np.int64), np.empty(rows, np.int64)
     weight, bias = head_weights(packed, network.layers[-1])
     for first in range(thread * rows, n, team * rows):
@@ -224,10 +225,10 @@ def predict_chunks(
         for b in range(size):
             chunk[b] = first + b
             T = max(T, samples.lengths[first + b])
-        x, inner_rest = view(rest, 0, (T, rows, D)), rest[T * rows * D :]
+        x, inner_rest = view(rest, 0, (T, rows, D)), behind(rest, T * rows * D)
         gather(network.options, samples, chunk[:size], x, lengths)
         begin_states(network, packed, rows, states)
-        read = network_steps(network, packed, x, lengths, states, inner_rest[rows * K :])
+        read = network_steps(network, packed, x, lengths, states, behind(inner_rest, rows * K))
         out = view(inner_rest, 0, (rows, K))
         for t in range(read.shape[0]):
             linear_forward(read[t], weight, bias, out)

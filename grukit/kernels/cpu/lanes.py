@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import apart, inner, kernel, view
+from grukit.kernels.cpu._jit import apart, behind, inner, kernel, view
 from grukit.kernels.cpu.cells import layer_lane_steps
 from grukit.kernels.cpu.inference import packed_layer
 from grukit.kernels.cpu.layout import H_0, INPUTS, UNITS, head_weights, widest
@@ -51,7 +51,7 @@ def _all_steps(network: Any, packed: Any, x: Any, lengths: Any, work: Any) -> An
     layers = network.layers
     n_layers = layers.shape[0] - 1
     most = widest(layers)
-    below, rest = x, work[(2 * T + 1) * most * L :]
+    below, rest = x, behind(work, (2 * T + 1) * most * L)
     for row in range(n_layers):
         whole = network.per_step or row < n_layers - 1
         H = layers[row, UNITS]
@@ -90,15 +90,15 @@ def predict_lanes(
     lengths = np.empty(LANES, np.int64)
     weight, bias = head_weights(packed, network.layers[-1])
     H = weight.shape[1]
-    out, rows = view(work[thread], 0, (LANES, K)), view(work[thread], LANES * K, (LANES, H))
-    rest = work[thread, LANES * (K + H) :]
+    own = work[thread]
+    out, rows, rest = view(own, 0, (LANES, K)), view(own, LANES * K, (LANES, H)), behind(own, LANES * (K + H))
     for first in range(thread * LANES, n, team * LANES):
         size, T = min(LANES, n - first), 0
         for b in range(size):
             T = max(T, samples.lengths[first + b])
         x = view(rest, 0, (T, D, LANES))
         _gather(samples, first, size, x, lengths)
-        read = _all_steps(network, packed, x, lengths, rest[x.size :])
+        read = _all_steps(network, packed, x, lengths, behind(rest, x.size))
         for t in range(read.shape[0]):
             _head(weight, bias, read[t], rows, out)
             for b in range(size):

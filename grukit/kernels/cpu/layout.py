@@ -105,8 +105,8 @@ def layer_weights(network: Any, parameters: Any, layer: Any) -> Any:
     D, H, blocks = layer[INPUTS], layer[UNITS], cell_storage(network).blocks
     w_ih = view(parameters, layer[W_IH], (3 * H, D))
     w_hh = view(parameters, layer[W_HH], (blocks * H, H))
-    b_ih = parameters[layer[B_IH] : layer[B_IH] + blocks * H]
-    b_hh = parameters[layer[B_HH] : layer[B_HH] + (3 * H if blocks == 3 else 0)]
+    b_ih = view(parameters, layer[B_IH], (blocks * H,))
+    b_hh = view(parameters, layer[B_HH], (3 * H if blocks == 3 else 0,))
     return Weights(w_ih, w_hh, b_ih, b_hh)
 
 
@@ -116,7 +116,7 @@ def head_weights(parameters: Any, head: Any) -> Any:
     apart()
     H, K = head[INPUTS], head[UNITS]
     weight = view(parameters, head[W_IH], (K, H))
-    return weight, parameters[head[B_IH] : head[B_IH] + K]
+    return weight, view(parameters, head[B_IH], (K,))
 
 
 @inner

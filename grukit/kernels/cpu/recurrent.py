@@ -49,6 +49,13 @@ def steps_together(T: int, numbers: int) -> int:
 
 
 @inner
+def candidate_apart(weights: Any, H: int) -> Any:
+    """Of the packed weights of inference: W_hh of r and z, of n, and the bias of n's product."""
+    w_hh, b_hh = weights.w_hh, weights.b_hh
+    return view(w_hh, 0, (2 * H * H,)), view(w_hh, 2 * H * H, (H * H,)), view(b_hh, 2 * H, (H,))
+
+
+@inner
 def project_steps(x: Any, first: int, last: int, weights: Any, part: Any, projected: Any) -> None:
     """W_i x + b of the steps first..last into ``projected`` (., B, 3H), from the packed weights of inference.
 
@@ -56,9 +63,9 @@ def project_steps(x: Any, first: int, last: int, weights: Any, part: Any, projec
     """
     _, B, D = x.shape
     N = projected.shape[2]
-    width = step_width(B, D, N, weights.w_ih)
+    width, bias = step_width(B, D, N, weights.w_ih), view(weights.b_ih, 0, (N,))
     for t in range(first, last):
-        fill(weights.b_ih[:N], projected[t - first])
+        fill(bias, projected[t - first])
         accumulate(x[t], weights.w_ih, N, width, part, projected[t - first])
 
 
@@ -206,7 +213,7 @@ def layer_gradients(
     """
     T, B, _ = x.shape
     H = gates.shape[3]
-    sums = scratch[:H]  # each is added before the next product needs the scratch memory
+    sums = view(scratch, 0, (H,))  # each is added before the next product needs the scratch memory
     for gate, plane in ((0, R), (1, Z), (2, N)):
         own = slice(gate * H, (gate + 1) * H)
         d_recurrent, taken = view(gates, plane * T * B * H, (T * B, H)), view(h_previous, 0, (T * B, H))

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import exact, kernel, ready, view
+from grukit.kernels.cpu._jit import behind, exact, kernel, ready, view
 from grukit.kernels.cpu.inference import inference_work_size, network_steps
 from grukit.kernels.cpu.layout import INPUTS, UNITS, head_weights
 from grukit.kernels.cpu.linear import linear_forward
@@ -55,7 +55,7 @@ def serve_windows(network: Any, served: Any, x: Any, states: Any, work: Any, out
     """
     T, B, _ = x.shape
     D, K = network.layers[0, INPUTS], network.layers[-1, UNITS]
-    inputs, out, rest = view(work, 0, (T, B, D)), view(work, T * B * D, (B, K)), work[T * B * D + B * K :]
+    inputs, out, rest = view(work, 0, (T, B, D)), view(work, T * B * D, (B, K)), behind(work, T * B * D + B * K)
     lengths = np.full(B, T)
     _standardize(x, served.x_mean, served.x_scale, served.flagged, inputs)
     read = network_steps(network, served.packed, inputs, lengths, states, rest)

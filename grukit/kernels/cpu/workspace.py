@@ -161,11 +161,11 @@ def shared_buffers(network: Any, work: Any, T: int, B: int) -> Any:
     at = _sections(network, T, B)
     first, n = at.copies, at.copy_size
     return Shared(
-        work[at.rows : first],
-        work[first : first + n],
-        work[first + n : first + 2 * n],
-        work[first + 2 * n : at.scratch],
-        work[at.scratch : at.end],
+        view(work, at.rows, (first - at.rows,)),
+        view(work, first, (n,)),
+        view(work, first + n, (n,)),
+        view(work, first + 2 * n, (n,)),
+        view(work, at.scratch, (at.end - at.scratch,)),
     )
 
 
