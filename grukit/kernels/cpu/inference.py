@@ -201,6 +201,19 @@ def network_steps(network: Any, packed: Any, x: Any, lengths: Any, states: Any, 
     return below
 
 
+@inner
+def write_outputs(
+    network: Any, samples: Any, first: int, size: int, t: int, lengths: Any, out: Any, outputs: Any
+) -> None:
+    """Write what the head gave after step t for samples first..first + size, out (B, K), to where it belongs."""
+    for b in range(size):
+        for k in range(out.shape[1]):
+            if not network.per_step:
+                outputs[first + b, k] = out[b, k]
+            elif t < lengths[b]:
+                outputs[samples.starts[first + b] + t, k] = out[b, k]
+
+
 @kernel
 def predict_chunks(
     thread: int, team: int, control: Any, network: Any, packed: Any, samples: Any, rows: int, outputs: Any, work: Any
@@ -232,12 +245,7 @@ def predict_chunks(
         out = view(inner_rest, 0, (rows, K))
         for t in range(read.shape[0]):
             linear_forward(read[t], weight, bias, out)
-            for b in range(size):
-                for k in range(K):
-                    if not network.per_step:
-                        outputs[first + b, k] = out[b, k]
-                    elif t < lengths[b]:
-                        outputs[samples.starts[first + b] + t, k] = out[b, k]
+            write_outputs(network, samples, first, size, t, lengths, out, outputs)
 
 
 @kernel

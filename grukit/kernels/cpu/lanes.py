@@ -10,7 +10,7 @@ import numpy as np
 
 from grukit.kernels.cpu._jit import apart, behind, inner, kernel, view
 from grukit.kernels.cpu.cells import layer_lane_steps
-from grukit.kernels.cpu.inference import packed_layer
+from grukit.kernels.cpu.inference import packed_layer, write_outputs
 from grukit.kernels.cpu.layout import H_0, INPUTS, UNITS, head_weights, widest
 from grukit.kernels.cpu.linear import linear_forward
 from grukit.kernels.cpu.products import copy
@@ -101,12 +101,7 @@ def predict_lanes(
         read = _all_steps(network, packed, x, lengths, behind(rest, x.size))
         for t in range(read.shape[0]):
             _head(weight, bias, read[t], rows, out)
-            for b in range(size):
-                for k in range(K):
-                    if not network.per_step:
-                        outputs[first + b, k] = out[b, k]
-                    elif t < lengths[b]:
-                        outputs[samples.starts[first + b] + t, k] = out[b, k]
+            write_outputs(network, samples, first, size, t, lengths, out, outputs)
 
 
 @kernel
