@@ -1,5 +1,6 @@
 """Threads, forks and the cache on disk. What could hang or disturb other tests runs in a process of its own."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -9,9 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numba import njit
+from numba.core import event
 
 import grukit
 from grukit import GRURegressor
+from grukit.engines import select_engine
+from grukit.model import NetworkSpec
 
 CASE = """
 import numpy as np
@@ -146,3 +151,26 @@ import threading
 fit()
 assert threading.enumerate() == [threading.main_thread()], threading.enumerate()
 """)  # fmt: skip
+
+
+def test_other_functions_are_compiled_as_ever():
+    """While kernels are compiled garbage is looked for less often. A function that exec made has no module to tell it by."""
+    made, seen, before = {}, [], gc.get_threshold()
+    exec("def double(x):\n    return x + x\n", made)
+    del made["__builtins__"]
+
+    class Watch(event.Listener):
+        def on_start(self, event):
+            seen.append((event.data["dispatcher"].py_func.__name__, gc.get_threshold()[0]))
+
+        def on_end(self, event):
+            """Seen at the start."""
+
+    kernels = select_engine("cpu").kernels
+    network = NetworkSpec("gru", 1, (2,), 1).for_kernels(kernels)
+    with event.install_listener("numba:compile", Watch()):
+        assert njit(made["double"])(2) == 4
+        njit(kernels.work_size.py_func)(network, 2, 2)
+    assert gc.get_threshold() == before
+    assert seen[0] == ("double", before[0])
+    assert seen[1] == ("work_size", 20_000)

@@ -18,12 +18,12 @@ class Server:
         if model._spec.decay:
             raise ValueError("With missing='decay' a prediction depends on the index; use predict(X).")
         self.rows, self.spec, self.squeeze = rows, model._spec, model._form.squeeze
-        self.single = self.squeeze and not self.spec.per_step  # one number a window
         self.missing, self.n_features = model._missing, model._n_features
         self.x_scaler, self.y_scaler = model._x_scaler, model._y_scaler
         self._pack(model._parameters)
 
     def _pack(self, parameters: np.ndarray) -> None:
+        self.single = self.squeeze and not self.spec.per_step  # one number a window
         self.parameters = parameters.copy()
         self.kernels = kernels = select_engine("cpu").kernels
         self._network = self.spec.for_kernels(kernels)
@@ -58,9 +58,15 @@ class Server:
         """States of all layers where every sequence begins, flat."""
         return self._begin.copy()
 
+    def states_of(self, states: np.ndarray) -> np.ndarray:
+        """A copy of states that came from elsewhere, in the type and size that the kernels take unasked."""
+        if states.shape != self._begin.shape:
+            raise ValueError(f"The states have the shape {states.shape}; this network's have {self._begin.shape}.")
+        return np.array(states, dtype=self._begin.dtype)
+
     def __getstate__(self) -> dict[str, Any]:
         """What pickles anywhere; kernels and packed weights are made anew."""
-        kept = ("rows", "spec", "squeeze", "single", "missing", "n_features", "x_scaler", "y_scaler", "parameters")
+        kept = ("rows", "spec", "squeeze", "missing", "n_features", "x_scaler", "y_scaler", "parameters")
         return {name: self.__dict__[name] for name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -197,4 +197,5 @@ class Stream:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """With a lock of its own."""
         self.__dict__.update(state)
+        self._states = self._server.states_of(self._states)  # joblib may have mapped them from a file, read-only
         self._lock = threading.Lock()

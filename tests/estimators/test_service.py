@@ -1,8 +1,10 @@
 """Predictors and streams against predict."""
 
+import copy
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
+import joblib
 import numpy as np
 import pytest
 
@@ -101,10 +103,10 @@ def test_the_state_goes_on_where_it_was(fitted):
     stream = model.stream()
     for x in X[:20]:
         stream.step(x)
-    state, copy = stream.state, pickle.loads(pickle.dumps(stream))
+    state, other_stream = stream.state, pickle.loads(pickle.dumps(stream))
     rest = [stream.step(x) for x in X[20:30]]
-    assert rest == [copy.step(x) for x in X[20:30]]
-    assert copy.n_steps == 30
+    assert rest == [other_stream.step(x) for x in X[20:30]]
+    assert other_stream.n_steps == 30
     other = model.stream()
     other.state = state
     assert rest == [other.step(x) for x in X[20:30]]
@@ -112,6 +114,22 @@ def test_the_state_goes_on_where_it_was(fitted):
     stream.reset()
     assert stream.n_steps == 0
     assert stream.step(X[0]) == model.stream().step(X[0])
+
+
+def test_a_stream_that_joblib_maps_from_a_file_goes_on(fitted, tmp_path):
+    """Its states are then read-only, and the kernels, which ask nothing, write into them."""
+    model, X = fitted()
+    stream = model.stream()
+    stream.step(X[0])
+    joblib.dump(stream, tmp_path / "stream")
+    mapped, copied = joblib.load(tmp_path / "stream", mmap_mode="r"), copy.copy(stream)
+    expected = stream.step(X[1])
+    assert mapped.step(X[1]) == expected == copied.step(X[1])
+    for states, error in ((stream._states[:-1], "shape"), (np.array(["?"] * 9), "could not convert")):
+        with pytest.raises(ValueError, match=error):
+            copied.__setstate__({**stream.__getstate__(), "_states": states})
+    copied.__setstate__({**stream.__getstate__(), "_states": stream._states.astype(">f8")})
+    assert copied.step(X[2]) == stream.step(X[2])
 
 
 def test_later_training_does_not_reach_them(fitted):

@@ -58,7 +58,7 @@ apart: Any = intrinsic(_apart)
 def _view(_typing: Any, source: Any, _at: Any, shape: Any) -> Any:
     if not (isinstance(source, types.Array) and source.layout == "C"):
         return None  # numba's word for no such signature
-    viewed = types.Array(source.dtype, len(shape), "C")
+    viewed = types.Array(source.dtype, len(shape), "C", readonly=not source.mutable)
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         array, at, shape = arguments
@@ -87,6 +87,11 @@ def behind(source: Any, at: int) -> Any:
     return view(source, at, (source.size - at,))
 
 
+def _is_ours(event: Any) -> bool:
+    module = event.data["dispatcher"].py_func.__module__  # None of a function that exec made
+    return str(module).startswith(f"{__package__}.")
+
+
 class _FewerCollections(Listener):
     """Looks for garbage less often while a kernel is compiled, which makes millions of objects that stay.
 
@@ -98,14 +103,14 @@ class _FewerCollections(Listener):
 
     def on_start(self, event: Any) -> None:
         """Raise the threshold for a kernel, and for what it calls, which comes as events within its own."""
-        if event.data["dispatcher"].py_func.__module__.startswith(__package__):
+        if _is_ours(event):
             self._before.append(gc.get_threshold())
             first, *others = gc.get_threshold()  # 700 new objects, unless somebody set it; 0 is never
             gc.set_threshold(max(first, 20_000) if first else 0, *others)
 
     def on_end(self, event: Any) -> None:
         """Put the threshold back."""
-        if event.data["dispatcher"].py_func.__module__.startswith(__package__):
+        if _is_ours(event):
             gc.set_threshold(*self._before.pop())
 
 

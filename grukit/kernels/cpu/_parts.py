@@ -14,7 +14,10 @@ from numba.core.typed_passes import NativeLowering
 
 
 class _Codegen:
-    """Numba's code generator, but for the environment, an object of a function with machine code of its own."""
+    """Numba's code generator, but for the environment, an object of a function with machine code of its own.
+
+    So a part cannot print, and can raise an exception with constant arguments only.
+    """
 
     def __init__(self, codegen: Any):
         self._codegen = codegen

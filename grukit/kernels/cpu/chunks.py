@@ -12,14 +12,9 @@ import numpy as np
 
 from grukit.kernels.cpu._jit import behind, inner, kernel, view
 from grukit.kernels.cpu.decay import last_seen
-from grukit.kernels.cpu.layout import (
-    UNITS,
-    n_columns,
-)
+from grukit.kernels.cpu.layout import UNITS, n_columns
 from grukit.kernels.cpu.network import initial_states, network_backward, network_forward
-from grukit.kernels.cpu.workspace import (
-    work_size,
-)
+from grukit.kernels.cpu.workspace import work_size
 from grukit.kernels.scalar import CROSS_ENTROPY, ONE, ZERO, loss_derivative, loss_value
 
 N_SLOTS = 16  # partial gradients kept apart; more threads than this find nothing to do

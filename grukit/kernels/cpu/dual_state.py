@@ -37,7 +37,7 @@ def dual_state_forward(x: Any, weights: Any, damped: bool, cache: Any, rows: Any
     damped                    in   whether h takes the factor 1 - z
     cache    Cache            in   h[0], c[0], mask;  out  h[1:], c[1:], gates (7, T, B, H)
     rows     (3 B H,)         scratch, or longer
-    scratch  (scratch_size,)  scratch
+    scratch  see ``workspace``  scratch
     """
     h, c, gates, mask = cache.h, cache.c, cache.gates, cache.mask
     T, B, H = gates.shape[1:]
@@ -195,7 +195,7 @@ def dual_state_steps(x: Any, lengths: Any, weights: Any, damped: bool, states: A
     weights  Packed                  in
     states   (3, B, H)               in and out    h, c and the output
     outputs  (T, B, H) or (0, B, H)  out           the outputs, where they are wanted
-    work     (steps_work_size,)      scratch
+    work     see ``inference_work_size``  scratch
     """
     T, B, _ = x.shape
     h, c, y = states[0], states[1], states[2]

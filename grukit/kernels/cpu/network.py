@@ -175,6 +175,7 @@ def _decay_backward(
     d_x: Any,
     d_parameters: Any,
 ) -> None:
+    """Gradients of :func:`_decay`."""
     if options is None:
         return
     T, B, _ = x.shape

@@ -1,7 +1,7 @@
 """What Python calls apart from training and prediction: one pass of a network, and what it needs.
 
-The loops themselves are pasted into kernels of training and prediction; called from Python as they are, they would be
-compiled in every process. Here each is a kernel of its own, cached on disk.
+The loops themselves are parts of the kernels of training and prediction and have no Python entry: called from Python, they
+would crash. Here each is a kernel of its own, cached on disk.
 """
 
 from grukit.kernels.cpu import chunks, inference, network, workspace

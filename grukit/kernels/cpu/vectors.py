@@ -1,8 +1,9 @@
 """Products in vector registers, for sizes and layouts that a BLAS is not made for: one row, and rows in lanes.
 
 Written in LLVM's vectors of ``LANES`` numbers, which every processor takes in pieces as long as its own. What is added up
-stays in registers, in the order of k, whatever the shape: so the two ways below give a row the same bits. One Zen 4 core,
-float32, (3H, H) weights, GFLOP/s of 117 possible, and the same with ``np.dot`` (of 16 rows) or a plain loop (of one):
+stays in registers where there are enough (AVX-512), and is added in the order of k, whatever the shape: so the two ways below
+give a row the same bits. One Zen 4 core, float32, (3H, H) weights, GFLOP/s of 117 possible, and the same with ``np.dot`` (of
+16 rows) or a plain loop (of one):
 
     units               10    32    64   128   256
     16 rows in lanes    87   117   115   117   117
@@ -29,7 +30,8 @@ def _block(rows: int, vectors: int, width: int = LANES, begins: bool = False) ->
 
     ``add(a, a_at, a_r, a_k, b, b_at, b_k, out, out_at, out_r, k, bias, bias_at)``: A[r, i] is ``a[a_at + a_r r + a_k i]``, a
     row of B is ``b[b_at + b_k i :]``, a row of the block ``out[out_at + out_r r :]``, all as flat arrays; i < k, which is at
-    least 1. Where the block ``begins``, its row r was ``bias[bias_at + r]``, whatever is in ``out``. Nothing is checked.
+    least 1. Where the block ``begins``, its row r was ``bias[bias_at + r]``, whatever is in ``out``; where it does not, any
+    array stands for the bias. Nothing is checked.
     """
     names = ("a", "a_at", "a_r", "a_k", "b", "b_at", "b_k", "out", "out_at", "out_r", "k", "bias", "bias_at")
     arrays = ("a", "b", "out", "bias")

@@ -17,9 +17,8 @@ class Cache(NamedTuple):
     d_states: np.ndarray  # (T, B, H) gradient that reaches the output of each step from outside; in the end, in all
     d_h: np.ndarray  # (B, H) gradient of the last state, in the end of the initial one
     d_c: np.ndarray  # (B, H) or (0, H), the same of c
-    mask: (
-        np.ndarray | None
-    )  # (B, H) recurrent dropout: 0 or 1 / (1 - rate); None of a network without options, as decay
+    # None of a network without options:
+    mask: np.ndarray | None  # (B, H) recurrent dropout: 0 or 1 / (1 - rate)
     decay: np.ndarray | None  # (2, T, B, H) factors of the state, and the state times them; or (0, T, B, H)
 
 
@@ -43,7 +42,7 @@ def hands_copies(options: Any, memory: int) -> bool:
 
 @inner
 def _caches_size(network: Any, options: Any, n_rows: int, T: int, B: int) -> int:
-    """Numbers in the caches of the first ``n_rows`` rows of the layer table."""
+    """Numbers in the caches of the first ``n_rows`` rows of the layer table; a mask's place is there without options, too."""
     apart()
     cell, units = cell_storage(network), 0
     for row in range(n_rows):
@@ -56,6 +55,7 @@ def _caches_size(network: Any, options: Any, n_rows: int, T: int, B: int) -> int
 
 @inner
 def _mask_and_decay(options: Any, work: Any, at: int, row: int, shape: Any) -> Any:
+    """The arrays that only options need; shape (T, B, H)."""
     if options is None:
         return None, None
     T, B, H = shape
