@@ -1,7 +1,7 @@
 """How the CPU kernels are compiled.
 
 Only what Python calls is cached and has a Python entry (``kernel``); the loops that it calls are compiled as parts of it
-(``inner``, :mod:`grukit.kernels.cpu._parts`). The first fit then takes 9 s of one 2.6 GHz core, of which LLVM has 4.
+(``inner``, :mod:`grukit.kernels.cpu._parts`). The first fit then takes 10 s of one 2.6 GHz core, of which LLVM has 4.
 A helper that is called in many places is kept whole (``apart``), and workspaces are cut by ``view``, a fifth of the time.
 """
 
