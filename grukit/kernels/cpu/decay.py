@@ -16,6 +16,7 @@ import numpy as np
 
 from grukit.kernels.cpu._jit import inner, view
 from grukit.kernels.cpu.layout import DECAY, INPUTS, UNITS
+from grukit.kernels.cpu.products import times
 from grukit.kernels.scalar import ONE, ZERO
 
 
@@ -137,3 +138,63 @@ def last_seen(values: Any, start: int, n_steps: int, b: int, x: Any) -> None:
             if seen:
                 last = values[start + t, k]
             x[t, b, k], x[t, b, n + k], x[t, b, 2 * n + k] = last, ONE if seen else ZERO, since
+
+
+# --- the state: ``decay`` is None where a network has no options, and empty where its states do not decay ----------------
+
+
+@inner
+def decayed_state(decay: Any, h: Any, t: int) -> Any:
+    """The state h' (B, H) before step t, times its factors decay[0, t] where it decays; the product is decay[1, t]."""
+    if decay is None or decay.shape[0] == 0:
+        return h[t]
+    times(h[t], decay[0, t], decay[1, t])
+    return decay[1, t]
+
+
+@inner
+def decayed_states(decay: Any, h: Any) -> Any:
+    """What :func:`decayed_state` returned at every step, (T, B, H)."""
+    if decay is None or decay.shape[0] == 0:
+        return h[: h.shape[0] - 1]
+    return decay[1]
+
+
+@inner
+def decayed_state_backward(decay: Any, h: Any, t: int, d_h: Any, through: Any) -> None:
+    """Back through g h': all of the gradient of the decayed state, d_h + through, goes to h' and to the factors.
+
+    decay    (2, T, B, H)  in   decay[0, t] = g;  out  gradient of g
+    h        (T+1, B, H)   in
+    d_h      (B, H)        in, out
+    through  (B, H)        in;  out  zero
+    """
+    if decay is None or decay.shape[0] == 0:
+        return
+    _decayed_state_backward(h[t], decay[0, t], d_h, through)
+
+
+@inner
+def _decayed_state_backward(h: Any, factors: Any, d_h: Any, through: Any) -> None:
+    for b in range(h.shape[0]):
+        for j in range(h.shape[1]):
+            d = d_h[b, j] + through[b, j]
+            d_h[b, j] = d * factors[b, j]
+            factors[b, j] = d * h[b, j]
+            through[b, j] = ZERO
+
+
+@inner
+def decay_in_place(decay: Any, t: int, h: Any) -> None:
+    """At inference: multiply the state h (B, H) before step t by its factors decay[t], where it decays."""
+    if decay is None or decay.shape[0] == 0:
+        return
+    times(h, decay[t], h)
+
+
+@inner
+def no_decay(decay: Any) -> Any:
+    """The factors of a layer that is not the first."""
+    if decay is None:
+        return None
+    return decay[:0]

@@ -7,6 +7,7 @@ threads, on how samples are batched, nor on the device. So nothing is stored eit
 from typing import Any
 
 from grukit.kernels.cpu._jit import apart, inner
+from grukit.kernels.cpu.products import times
 from grukit.kernels.scalar import ONE, dropout_key, dropout_threshold, thinned
 
 # Two streams for each row of the layer table.
@@ -55,3 +56,32 @@ def draw_mask(options: Any, row: int, samples: Any, mask: Any) -> None:
         if options.dropout.recurrent > 0:
             key = dropout_key(options.dropout.seed, 2 * row + RECURRENT_STREAM, samples[b], 0)
             _thin(key, options.dropout.recurrent, mask[b])
+
+
+# --- the mask in a layer: None where a network has no options ----------------------------------------------------------
+
+
+@inner
+def masked_state(masked: bool, mask: Any, h: Any, out: Any) -> Any:
+    """The state (B, H) as it enters a recurrent product: itself, or, written to ``out``, times the mask."""
+    if mask is None or not masked:
+        return h
+    times(h, mask, out)
+    return out
+
+
+@inner
+def masked_gradient(masked: bool, mask: Any, d: Any) -> None:
+    """Multiply the gradient d (B, H) of what :func:`masked_state` returned by the mask."""
+    if mask is None or not masked:
+        return
+    times(d, mask, d)
+
+
+@inner
+def mask_states(masked: bool, mask: Any, h: Any) -> None:
+    """Multiply h (T, B, H) by the mask (B, H) at every step, for the weights' gradients."""
+    if mask is None or not masked:
+        return
+    for t in range(h.shape[0]):
+        times(h[t], mask, h[t])

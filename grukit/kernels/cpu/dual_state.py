@@ -7,6 +7,7 @@ step wait for one another.
 from typing import Any
 
 from grukit.kernels.cpu._jit import inner, view
+from grukit.kernels.cpu.dropout import mask_states
 from grukit.kernels.cpu.products import (
     accumulate,
     add,
@@ -19,8 +20,9 @@ from grukit.kernels.cpu.products import (
     product_packed,
     row_sums,
     step_width,
+    times,
 )
-from grukit.kernels.cpu.recurrent import input_gradients, mask_states, project_steps, steps_together, times
+from grukit.kernels.cpu.recurrent import input_gradients, project_steps, steps_together
 from grukit.kernels.scalar import ONE, ZERO, sigmoid, tanh
 
 # Planes: gates r, z, o; u = tanh(W_c (c' r) + b_c); k = tanh(W_h g + b_h); g = r h' + z u; the output o h.
@@ -37,7 +39,7 @@ def dual_state_forward(x: Any, weights: Any, damped: bool, cache: Any, rows: Any
     damped                    in   whether h takes the factor 1 - z
     cache    Cache            in   h[0], c[0], mask;  out  h[1:], c[1:], gates (7, T, B, H)
     rows     (3 B H,)         scratch, or longer
-    scratch  see ``workspace``  scratch
+    scratch  (.,)           scratch, as long as ``shared_buffers`` makes it
     """
     h, c, gates, mask = cache.h, cache.c, cache.gates, cache.mask
     T, B, H = gates.shape[1:]
@@ -195,7 +197,7 @@ def dual_state_steps(x: Any, lengths: Any, weights: Any, damped: bool, states: A
     weights  Packed                  in
     states   (3, B, H)               in and out    h, c and the output
     outputs  (T, B, H) or (0, B, H)  out           the outputs, where they are wanted
-    work     see ``inference_work_size``  scratch
+    work     (.,)                    scratch, see ``inference_work_size``
     """
     T, B, _ = x.shape
     h, c, y = states[0], states[1], states[2]

@@ -3,6 +3,8 @@
 from typing import Any
 
 from grukit.kernels.cpu._jit import behind, inner, view
+from grukit.kernels.cpu.decay import decay_in_place, decayed_state, decayed_state_backward, decayed_states
+from grukit.kernels.cpu.dropout import mask_states, masked_gradient, masked_state
 from grukit.kernels.cpu.products import accumulate, clear, copy, fill, pack, panel_width, product_packed, step_width
 from grukit.kernels.cpu.recurrent import (
     PROJECTED,
@@ -12,16 +14,9 @@ from grukit.kernels.cpu.recurrent import (
     Z,
     candidate_apart,
     carry,
-    decay_in_place,
-    decayed_state,
-    decayed_state_backward,
-    decayed_states,
     joint_biases,
     keep_ended,
     layer_gradients,
-    mask_states,
-    masked_gradient,
-    masked_state,
     project_inputs,
     project_steps,
     shortest,
@@ -41,7 +36,7 @@ def gru_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, ro
     masked                  in   whether the state is multiplied by the mask as it enters the recurrent product
     cache    Cache          in   h[0], mask, decay[0];  out  h[1:], decay[1], gates: r, z, q = W_hn h' + b_hn, n
     rows     (3 B H,)       scratch, or longer
-    scratch  see ``workspace``  scratch
+    scratch  (.,)           scratch, as long as ``shared_buffers`` makes it
     """
     h, gates, decay = cache.h, cache.gates, cache.decay
     T, B, H = gates.shape[1:]
@@ -114,7 +109,7 @@ def gru_backward(
                                        out  d_h of h[0]; gates: gradients of the pre-activations r, z, recurrent part of n, n;
                                             decay[0]: its gradient; what entered the product is multiplied by the mask
     rows       (3 B H,)                scratch, or longer
-    scratch    see ``workspace``      scratch
+    scratch    (.,)                    scratch, as long as ``shared_buffers`` makes it
     d_x        (T, B, D) or (0, B, D)  out  gradient of x; empty: not wanted
     d_weights  Weights                 out  added to
     """
@@ -182,7 +177,7 @@ def gru_steps(x: Any, lengths: Any, weights: Any, decay: Any, h: Any, outputs: A
     decay    (T, B, H) or (0, B, H)  in            factors of the state before each step, where there are any; or None
     h        (B, H)                  in and out
     outputs  (T, B, H) or (0, B, H)  out           the states, where they are wanted
-    work     see ``inference_work_size``  scratch
+    work     (.,)                    scratch, see ``inference_work_size``
     """
     T, B, _ = x.shape
     H = h.shape[1]

@@ -3,6 +3,8 @@
 from typing import Any
 
 from grukit.kernels.cpu._jit import behind, inner, view
+from grukit.kernels.cpu.decay import decay_in_place, decayed_state, decayed_state_backward, decayed_states
+from grukit.kernels.cpu.dropout import mask_states, masked_gradient, masked_state
 from grukit.kernels.cpu.products import accumulate, clear, copy, fill, pack, panel_width, product_packed, step_width
 from grukit.kernels.cpu.recurrent import (
     PROJECTED,
@@ -12,16 +14,9 @@ from grukit.kernels.cpu.recurrent import (
     Z,
     candidate_apart,
     carry,
-    decay_in_place,
-    decayed_state,
-    decayed_state_backward,
-    decayed_states,
     joint_biases,
     keep_ended,
     layer_gradients,
-    mask_states,
-    masked_gradient,
-    masked_state,
     project_inputs,
     project_steps,
     shortest,

@@ -11,7 +11,7 @@ import numpy as np
 from grukit.kernels.cpu._jit import behind, inner, kernel, view
 from grukit.kernels.cpu.cells import layer_steps, pack_recurrent
 from grukit.kernels.cpu.chunks import gather
-from grukit.kernels.cpu.decay import decay_forward
+from grukit.kernels.cpu.decay import decay_forward, no_decay
 from grukit.kernels.cpu.directions import in_direction, join_directions, own_states
 from grukit.kernels.cpu.layout import (
     B_HH,
@@ -143,14 +143,6 @@ def _decay(options: Any, network: Any, packed: Any, x: Any, lengths: Any, rest: 
     return x, view(rest, 0, (0, B, H)), rest
 
 
-@inner
-def _no_decay(decay: Any) -> Any:
-    """The factors of a layer that is not the first."""
-    if decay is None:
-        return None
-    return decay[:0]
-
-
 # --- the passes ---------------------------------------------------------------------------------------------------------
 
 
@@ -197,7 +189,7 @@ def network_steps(network: Any, packed: Any, x: Any, lengths: Any, states: Any, 
                 join_directions(options, written, lengths, direction, out)
             else:
                 _place(own[n_states - 1], direction * H, out[0])
-        below, decay = out, _no_decay(decay)
+        below, decay = out, no_decay(decay)
     return below
 
 

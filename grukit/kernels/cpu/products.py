@@ -113,6 +113,14 @@ def copy(a: Any, out: Any) -> None:
 
 
 @inner
+def times(a: Any, b: Any, out: Any) -> None:
+    """Write the elements' products of a and b (B, H) into out (B, H)."""
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            out[i, j] = a[i, j] * b[i, j]
+
+
+@inner
 def add(a: Any, out: Any) -> None:
     """Add a (n,) to out (n,)."""
     for j in range(a.size):
