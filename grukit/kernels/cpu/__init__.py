@@ -2,10 +2,10 @@
 
 from grukit.kernels.cpu.chunks import N_SLOTS, Loss, Samples, Storage, chunk_work_size
 from grukit.kernels.cpu.epoch import Batches, train_batches
-from grukit.kernels.cpu.inference import pack_network, predict_chunks, predict_work_size
+from grukit.kernels.cpu.inference import pack_network, predict_chunks, predict_work_size, states_size
 from grukit.kernels.cpu.layout import GRU, Dropout, DualState, GRUResetBefore, Options
 from grukit.kernels.cpu.memory import aligned_empty
-from grukit.kernels.cpu.optimizer import Optimizer, idle_optimizer, update
+from grukit.kernels.cpu.optimizer import Optimizer, idle_optimizer
 from grukit.kernels.cpu.passes import (
     begin_states,
     gather,
@@ -13,12 +13,12 @@ from grukit.kernels.cpu.passes import (
     layer_cache,
     network_backward,
     network_forward,
-    states_size,
-    work_size,
+    update,
 )
 from grukit.kernels.cpu.service import Served, ready_to_serve, serve_work_size
 from grukit.kernels.cpu.session import Session, predict
 from grukit.kernels.cpu.team import Team, single_threaded_blas
+from grukit.kernels.cpu.workspace import work_size
 
 __all__ = [
     "GRU",

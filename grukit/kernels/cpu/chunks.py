@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import behind, inner, kernel, view
+from grukit.kernels.cpu._jit import anywhere, behind, inner, view
 from grukit.kernels.cpu.decay import last_seen
 from grukit.kernels.cpu.layout import UNITS, n_columns
 from grukit.kernels.cpu.network import initial_states, network_backward, network_forward
@@ -52,7 +52,7 @@ class Storage(NamedTuple):
     work: np.ndarray  # (n_threads, chunk_work_size)
 
 
-@kernel
+@anywhere
 def chunk_work_size(network: Any, T: int, rows: int) -> int:
     """Numbers in the workspace of one thread: inputs, outputs, caches."""
     layers = network.layers

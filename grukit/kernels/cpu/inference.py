@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import behind, inner, kernel, view
+from grukit.kernels.cpu._jit import anywhere, behind, inner, kernel, view
 from grukit.kernels.cpu.cells import layer_steps, pack_recurrent
 from grukit.kernels.cpu.chunks import gather
 from grukit.kernels.cpu.decay import decay_forward, no_decay
@@ -72,7 +72,7 @@ def packed_layer(network: Any, packed: Any, row: int) -> Any:
     )
 
 
-@inner
+@anywhere
 def states_size(network: Any, rows: int) -> int:
     """Numbers in the states of all layers, one direction's (states, rows, H) after another's."""
     total = 0
@@ -97,13 +97,13 @@ def begin_states(network: Any, packed: Any, rows: int, states: Any) -> None:
         at += cell.states * rows * H
 
 
-@inner
+@anywhere
 def _handed_size(network: Any, T: int, rows: int) -> int:
     """Numbers of the widest states that a layer hands up."""
     return T * rows * n_directions(network.options) * widest(network.layers)
 
 
-@inner
+@anywhere
 def inference_work_size(network: Any, T: int, rows: int) -> int:
     """Numbers in the workspace of :func:`network_steps`, of ``rows`` sequences of at most T steps."""
     layers = network.layers
@@ -116,7 +116,7 @@ def inference_work_size(network: Any, T: int, rows: int) -> int:
 # --- what options add ---------------------------------------------------------------------------------------------------
 
 
-@inner
+@anywhere
 def _option_columns(options: Any, layers: Any) -> int:
     """Numbers a step and row that options need."""
     if options is None:
@@ -240,7 +240,7 @@ def predict_chunks(
             write_outputs(network, samples, first, size, t, lengths, out, outputs)
 
 
-@kernel
+@anywhere
 def predict_work_size(network: Any, T: int, rows: int) -> int:
     """Numbers in one thread's workspace of :func:`predict_chunks`, of sequences of at most T steps."""
     inputs_and_outputs = rows * (T * n_columns(network.options, network.layers) + network.layers[-1, UNITS])

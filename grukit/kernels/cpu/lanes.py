@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import apart, behind, inner, kernel, view
+from grukit.kernels.cpu._jit import anywhere, apart, behind, inner, kernel, view
 from grukit.kernels.cpu.cells import layer_lane_steps
 from grukit.kernels.cpu.inference import packed_layer, write_outputs
 from grukit.kernels.cpu.layout import H_0, INPUTS, UNITS, head_weights, widest
@@ -104,7 +104,7 @@ def predict_lanes(
             write_outputs(network, samples, first, size, t, lengths, out, outputs)
 
 
-@kernel
+@anywhere
 def predict_lanes_work_size(network: Any, T: int) -> int:
     """Numbers in one thread's workspace of :func:`predict_lanes`, of sequences of at most T steps."""
     layers = network.layers

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import apart, inner, overloaded, view
+from grukit.kernels.cpu._jit import anywhere, apart, inner, overloaded, view
 
 # Columns of the layer table: a row for each direction of each layer, then the head. The head has inputs, outputs, the
 # offset of its weight (W_IH) and of its bias (B_IH). -1: there is no such parameter; a cell with one bias has no B_HH, H_0
@@ -75,8 +75,8 @@ CELL_STORAGE = {
 
 
 def cell_storage(network: Any) -> CellStorage:
-    """The :class:`CellStorage` of the network's cell; a name for kernels, resolved by the type of ``network``."""
-    raise NotImplementedError("kernels only")
+    """The :class:`CellStorage` of the network's cell, in a kernel a constant."""
+    return CELL_STORAGE[type(network)]
 
 
 @overloaded(cell_storage)
@@ -119,7 +119,7 @@ def head_weights(parameters: Any, head: Any) -> Any:
     return weight, view(parameters, head[B_IH], (K,))
 
 
-@inner
+@anywhere
 def n_directions(options: Any) -> int:
     """Passes of a layer: forward in time, or both ways."""
     if options is None:
@@ -127,7 +127,7 @@ def n_directions(options: Any) -> int:
     return 2 if options.bidirectional else 1
 
 
-@inner
+@anywhere
 def n_columns(options: Any, layers: Any) -> int:
     """Numbers a step that the network is given."""
     n = layers[0, INPUTS]
@@ -144,10 +144,9 @@ def masks_states(options: Any) -> bool:
     return options.dropout.recurrent > 0
 
 
-@inner
+@anywhere
 def widest(layers: Any) -> int:
     """Units of the widest recurrent layer."""
-    apart()
     most = 0
     for row in range(layers.shape[0] - 1):
         most = max(most, layers[row, UNITS])

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import inner, kernel
+from grukit.kernels.cpu._jit import inner
 from grukit.kernels.scalar import ADAM, ADAMW, ONE, SGD, adam_step, rmsprop_step, sgd_step
 
 RMSPROP_DECAY = 0.99  # PyTorch's default
@@ -55,7 +55,7 @@ def add_penalty(parameters: Any, penalized: Any, strength: float, gradient: Any)
         gradient[i] += strength * penalized[i] * parameters[i]
 
 
-@kernel
+@inner
 def update(optimizer: Any, rate: float, norm: float, gradient: Any) -> None:
     """One optimiser step on ``parameters``; keeps what they were in ``previous``.
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import behind, exact, kernel, ready, view
+from grukit.kernels.cpu._jit import anywhere, behind, exact, kernel, ready, view
 from grukit.kernels.cpu.inference import inference_work_size, network_steps
 from grukit.kernels.cpu.layout import INPUTS, UNITS, head_weights
 from grukit.kernels.cpu.linear import linear_forward
@@ -65,7 +65,7 @@ def serve_windows(network: Any, served: Any, x: Any, states: Any, work: Any, out
         _own_scale(out, served.y_mean, served.y_scale, outputs[t])
 
 
-@kernel
+@anywhere
 def serve_work_size(network: Any, T: int, rows: int) -> int:
     """Numbers in the workspace of :func:`serve_windows`."""
     layers = network.layers

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import apart, inner, view
+from grukit.kernels.cpu._jit import anywhere, apart, inner, view
 from grukit.kernels.cpu.layout import INPUTS, UNITS, cell_storage, n_directions, widest
 
 
@@ -32,7 +32,7 @@ class Shared(NamedTuple):
     scratch: np.ndarray
 
 
-@inner
+@anywhere
 def hands_copies(options: Any, memory: int) -> bool:
     """Whether a layer hands a copy of its states up: joined, thinned or read at each row's end, not as they lie."""
     if options is None:
@@ -40,10 +40,9 @@ def hands_copies(options: Any, memory: int) -> bool:
     return options.bidirectional or options.dropout.inputs > 0 or memory > 0
 
 
-@inner
+@anywhere
 def _caches_size(network: Any, options: Any, n_rows: int, T: int, B: int) -> int:
     """Numbers in the caches of the first ``n_rows`` rows of the layer table; a mask's place is there without options, too."""
-    apart()
     cell, units = cell_storage(network), 0
     for row in range(n_rows):
         units += network.layers[row, UNITS]
@@ -98,7 +97,7 @@ class _Sections(NamedTuple):
     end: int
 
 
-@inner
+@anywhere
 def _copies(network: Any, options: Any, T: int, B: int) -> Any:
     """Numbers in all copies that layers hand up, in the decayed inputs, and in the largest of what a layer or the head reads.
 
@@ -116,9 +115,8 @@ def _copies(network: Any, options: Any, T: int, B: int) -> Any:
     return T * B * units, decayed, T * B * most if copied or options.decay else 0
 
 
-@inner
+@anywhere
 def _sections(network: Any, T: int, B: int) -> Any:
-    apart()
     layers, blocks = network.layers, cell_storage(network).blocks
     scratch = 0
     for row in range(layers.shape[0] - 1):
@@ -169,7 +167,7 @@ def shared_buffers(network: Any, work: Any, T: int, B: int) -> Any:
     )
 
 
-@inner
+@anywhere
 def work_size(network: Any, T: int, B: int) -> int:
     """Numbers in the workspace of a chunk of B sequences of at most T steps."""
     return _sections(network, T, B).end
