@@ -25,15 +25,7 @@ class Pass(NamedTuple):
         """What each direction of each layer keeps: states h and c, gates, their gradients; the names are the kernels'."""
         kernels, (T, B, _) = select_engine("cpu").kernels, self.x.shape
         rows = range(len(self.spec.layers))
-        return [self._kept(kernels.layer_cache(self.network, self.work, row, T, B)) for row in rows]
-
-    def _kept(self, cache: Any) -> Any:
-        """The same views, which keep the workspace alive; a kernel's own do not."""
-        first, size = self.work.ctypes.data, self.work.itemsize
-        kept = {name: view for name, view in cache._asdict().items() if view is not None}
-        starts = {name: (view.ctypes.data - first) // size for name, view in kept.items()}
-        pieces = {name: self.work[at : at + getattr(cache, name).size] for name, at in starts.items()}
-        return cache._replace(**{name: piece.reshape(getattr(cache, name).shape) for name, piece in pieces.items()})
+        return [kernels.layer_cache(self.network, self.work, row, T, B) for row in rows]
 
 
 def network_forward(

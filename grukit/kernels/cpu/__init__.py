@@ -10,7 +10,6 @@ from grukit.kernels.cpu.passes import (
     begin_states,
     gather,
     initial_states,
-    layer_cache,
     network_backward,
     network_forward,
     update,
@@ -18,7 +17,7 @@ from grukit.kernels.cpu.passes import (
 from grukit.kernels.cpu.service import Served, ready_to_serve, serve_work_size
 from grukit.kernels.cpu.session import Session, predict
 from grukit.kernels.cpu.team import Team, single_threaded_blas
-from grukit.kernels.cpu.workspace import work_size
+from grukit.kernels.cpu.workspace import layer_cache, work_size
 
 __all__ = [
     "GRU",

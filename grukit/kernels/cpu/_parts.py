@@ -81,6 +81,20 @@ class _Whole(JITCodeLibrary):
         passes.run(self._final_module, builder)
 
 
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _TypeInference(typed_passes.NopythonTypeInference):
+    """Numba's, but where no references are counted it lets no function return a view."""
+
+    _name = "grukit_type_inference"
+
+    def run_pass(self, state: Any) -> bool:
+        counted, state.targetctx.enable_nrt = state.targetctx.enable_nrt, True
+        try:
+            return bool(super().run_pass(state))
+        finally:
+            state.targetctx.enable_nrt = counted
+
+
 @register_pass(mutates_CFG=False, analysis_only=True)
 class _IntoPart(LoweringPass):
     """Has the code written into a :class:`_Part`."""
@@ -124,7 +138,7 @@ class PartCompiler(CompilerBase):
             untyped_passes.DeadBranchPrune,
             untyped_passes.GenericRewrites,
             untyped_passes.ReconstructSSA,
-            typed_passes.NopythonTypeInference,
+            _TypeInference,
             typed_passes.PreLowerStripPhis,
             typed_passes.IRLegalization,
             self._into,

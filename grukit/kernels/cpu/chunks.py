@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import anywhere, behind, inner, view
+from grukit.kernels.cpu._jit import anywhere, behind, inner, view, whole_numbers, whole_numbers_size
 from grukit.kernels.cpu.decay import last_seen
 from grukit.kernels.cpu.layout import UNITS, n_columns
 from grukit.kernels.cpu.network import initial_states, network_backward, network_forward
@@ -57,7 +57,8 @@ def chunk_work_size(network: Any, T: int, rows: int) -> int:
     """Numbers in the workspace of one thread: inputs, outputs, caches."""
     layers = network.layers
     n_outputs = rows * T if network.per_step else rows
-    return T * rows * n_columns(network.options, layers) + n_outputs * layers[-1, UNITS] + work_size(network, T, rows)
+    inputs_and_outputs = T * rows * n_columns(network.options, layers) + n_outputs * layers[-1, UNITS]
+    return whole_numbers_size(rows) + inputs_and_outputs + work_size(network, T, rows)
 
 
 @inner
@@ -94,7 +95,7 @@ def outputs_of_chunk(network: Any, parameters: Any, samples: Any, chunk: Any, wo
     T, B = _longest(samples, chunk), chunk.size
     D, K = n_columns(network.options, network.layers), network.layers[-1, UNITS]
     n_outputs = T * B if network.per_step else B
-    lengths = np.empty(B, np.int64)
+    lengths, work = whole_numbers(work, B), behind(work, whole_numbers_size(B))
     x = view(work, 0, (T, B, D))
     outputs = view(work, x.size, (n_outputs, K))
     rest = behind(work, x.size + n_outputs * K)
@@ -163,12 +164,12 @@ def loss_of_chunk(network: Any, samples: Any, chunk: Any, loss: Any, scale: floa
             continue
         seen = 0
         for k in range(K):
-            seen += 0 if np.isnan(target[k]) else 1
+            seen += 0 if math.isnan(target[k]) else 1
         weight /= max(seen, 1)
         factor = dtype(weight * scale)
         for k in range(K):
             p = outputs[row, k]
-            if np.isnan(target[k]):
+            if math.isnan(target[k]):
                 outputs[row, k] = ZERO
                 continue
             total += weight * loss_value(loss.kind, p, target[k], parameter)

@@ -134,7 +134,7 @@ def last_seen(values: Any, start: int, n_steps: int, b: int, x: Any) -> None:
                 continue
             if t > 0:
                 since = values[start + t, n] + (ZERO if seen else since)
-            seen = not np.isnan(values[start + t, k])
+            seen = not math.isnan(values[start + t, k])
             if seen:
                 last = values[start + t, k]
             x[t, b, k], x[t, b, n + k], x[t, b, 2 * n + k] = last, ONE if seen else ZERO, since

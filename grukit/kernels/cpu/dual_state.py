@@ -50,7 +50,7 @@ def dual_state_forward(x: Any, weights: Any, damped: bool, cache: Any, rows: Any
         scratch[5 * H * H : H * (5 * H + 3 * D)],
         scratch[H * (5 * H + 3 * D) :],
     )
-    entered, part = view(rest, 0, (B, H)), rest[B * H :]
+    entered = view(rest, 0, (B, H))
     for block in range(5):
         pack(weights.w_hh[block * H : (block + 1) * H].T, width, packed[block * H * H : (block + 1) * H * H])
     pack(weights.w_ih.T, H, packed_ih)
@@ -63,20 +63,20 @@ def dual_state_forward(x: Any, weights: Any, damped: bool, cache: Any, rows: Any
     for t in range(T):
         times(h[t], mask, entered)
         for gate in range(3):
-            product_packed(entered, packed[gate * H * H : (gate + 1) * H * H], width, part, products[gate])
+            product_packed(entered, packed[gate * H * H : (gate + 1) * H * H], width, H, 0.0, products[gate])
         for b in range(B):
             for j in range(H):
                 gates[R, t, b, j] = sigmoid(gates[R, t, b, j] + products[0, b, j])
                 gates[Z, t, b, j] = sigmoid(gates[Z, t, b, j] + products[1, b, j])
                 gates[OUT, t, b, j] = sigmoid(gates[OUT, t, b, j] + products[2, b, j])
                 entered[b, j] = c[t, b, j] * gates[R, t, b, j] * mask[b, j]
-        product_packed(entered, packed[3 * H * H : 4 * H * H], width, part, products[0])
+        product_packed(entered, packed[3 * H * H : 4 * H * H], width, H, 0.0, products[0])
         for b in range(B):
             for j in range(H):
                 u = tanh(products[0, b, j] + b_c[j])
                 gates[U, t, b, j] = u
                 gates[G, t, b, j] = (gates[R, t, b, j] * h[t, b, j] + gates[Z, t, b, j] * u) * mask[b, j]
-        product_packed(gates[G, t], packed[4 * H * H :], width, part, products[0])
+        product_packed(gates[G, t], packed[4 * H * H :], width, H, 0.0, products[0])
         for b in range(B):
             for j in range(H):
                 k, z = tanh(products[0, b, j] + b_h[j]), gates[Z, t, b, j]
@@ -105,16 +105,16 @@ def dual_state_backward(
     pack(weights.w_hh[: 3 * H], width_3, packed[: 3 * H * H])
     pack(weights.w_hh[3 * H : 4 * H], width, packed[3 * H * H : 4 * H * H])
     pack(weights.w_hh[4 * H :], width, packed[4 * H * H :])
-    d_gates, d_product, part = view(rows, 0, (B, 3 * H)), view(rest, 0, (B, H)), rest[B * H :]
+    d_gates, d_product, sums = view(rows, 0, (B, 3 * H)), view(rest, 0, (B, H)), view(rest, B * H, (H,))
     for t in range(T - 1, -1, -1):
         _output_backward(t, d_states, damped, cache, d_gates)
-        product_packed(gates[K, t], packed[4 * H * H :], width, part, d_product)
+        product_packed(gates[K, t], packed[4 * H * H :], width, H, 0.0, d_product)
         times(d_product, mask, d_product)
         _mixture_backward(t, d_product, cache, d_gates)
-        product_packed(gates[U, t], packed[3 * H * H : 4 * H * H], width, part, d_product)
+        product_packed(gates[U, t], packed[3 * H * H : 4 * H * H], width, H, 0.0, d_product)
         times(d_product, mask, d_product)
         _gates_backward(t, d_product, cache, d_gates)
-        product_packed(d_gates, packed[: 3 * H * H], width_3, part, d_product)
+        product_packed(d_gates, packed[: 3 * H * H], width_3, H, 0.0, d_product)
         for b in range(B):
             for j in range(H):
                 d_h[b, j] += d_product[b, j] * mask[b, j]
@@ -123,10 +123,10 @@ def dual_state_backward(
     for block, entered in ((0, h), (1, h), (2, h), (3, gates[A]), (4, gates[G])):
         own = slice(block * H, (block + 1) * H)
         d_plane = view(gates, planes[block] * T * B * H, (T * B, H))
-        row_sums(d_plane, part[:H])
-        add(part[:H], d_weights.b_ih[own])
-        add_outer_products(d_plane, view(entered, 0, (T * B, H)), scratch, d_weights.w_hh[own])
-    input_gradients(x, (R, Z, OUT), weights, gates, scratch, d_x, d_weights)
+        row_sums(d_plane, sums)
+        add(sums, d_weights.b_ih[own])
+        add_outer_products(d_plane, view(entered, 0, (T * B, H)), d_weights.w_hh[own])
+    input_gradients(x, (R, Z, OUT), weights, gates, d_x, d_weights)
 
 
 @inner
@@ -206,26 +206,25 @@ def dual_state_steps(x: Any, lengths: Any, weights: Any, damped: bool, states: A
     together = steps_together(T, 3 * size)
     projected, rest = view(work, 0, (together, B, 3 * H)), work[together * 3 * size :]
     entered, rows = view(rest, 0, (B, H)), view(rest, size, (B, H))
-    part = rest[2 * size :]
     w_gates, w_c, w_h = weights.w_hh[: 3 * H * H], weights.w_hh[3 * H * H : 4 * H * H], weights.w_hh[4 * H * H :]
     width_3, width = step_width(B, H, 3 * H, w_gates), step_width(B, H, H, w_c)
     for t in range(T):
         if t % together == 0:
-            project_steps(x, t, min(t + together, T), weights, part, projected)
+            project_steps(x, t, min(t + together, T), weights, projected)
         gates = projected[t % together]
-        accumulate(h, w_gates, 3 * H, width_3, part, gates)
+        accumulate(h, w_gates, width_3, 3 * H, gates)
         for b in range(B):
             for j in range(3 * H):
                 gates[b, j] = sigmoid(gates[b, j])
             for j in range(H):
                 entered[b, j] = c[b, j] * gates[b, j]
         fill(weights.b_ih[3 * H : 4 * H], rows)
-        accumulate(entered, w_c, H, width, part, rows)
+        accumulate(entered, w_c, width, H, rows)
         for b in range(B):
             for j in range(H):
                 entered[b, j] = gates[b, j] * h[b, j] + gates[b, H + j] * tanh(rows[b, j])
         fill(weights.b_ih[4 * H :], rows)
-        accumulate(entered, w_h, H, width, part, rows)
+        accumulate(entered, w_h, width, H, rows)
         for b in range(B):
             if t < lengths[b]:
                 for j in range(H):

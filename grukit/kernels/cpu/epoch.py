@@ -1,5 +1,6 @@
 """An epoch in one compiled call: gather, forward, loss, backward, clip, update, for every batch."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,7 +68,7 @@ def _finish_batch(
         add_penalty(optimizer.parameters, optimizer.penalized, optimizer.alpha / weight, gradient)
     norm = gradient_norm(gradient)
     batches.records[number, 2] = norm
-    if not (np.isfinite(total) and np.isfinite(norm)):
+    if not (math.isfinite(total) and math.isfinite(norm)):
         return False
     update(optimizer, batches.rates[number], norm, gradient)
     batches.done[0] = number + 1

@@ -46,7 +46,7 @@ def gru_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, ro
     packed, packed_ih = view(scratch, 0, (3, H * H)), view(scratch, 3 * H * H, (3 * H * D,))
     rest = behind(scratch, 3 * H * (H + D))
     q_bias, biases = view(rest, 0, (size,)), view(rest, size, (3, H))
-    thinned, part = view(rest, size + 3 * H, (B, H)), behind(rest, 2 * size + 3 * H)
+    thinned = view(rest, size + 3 * H, (B, H))
     for gate in range(3):
         pack(weights.w_hh[gate * H : (gate + 1) * H].T, width, packed[gate])
     pack(weights.w_ih.T, H, packed_ih)
@@ -62,7 +62,7 @@ def gru_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, ro
         previous = decayed_state(decay, h, t)
         entered = masked_state(masked, cache.mask, previous, thinned)
         for gate in range(3):
-            product_packed(entered, packed[gate], width, part, products[gate])
+            product_packed(entered, packed[gate], width, H, 0.0, products[gate])
         flat = view(gates, 0, (4, T, size))
         _gru_step_forward(
             view(rows, 0, (3, size)), q_bias, view(previous, 0, (size,)), flat, t, view(h, (t + 1) * size, (size,))
@@ -117,7 +117,6 @@ def gru_backward(
     T, B, H = gates.shape[1:]
     width = panel_width(B, 3 * H, H)
     packed, through = view(scratch, 0, (3 * H * H,)), view(scratch, 3 * H * H, (B * H,))
-    part = behind(scratch, 3 * H * H + B * H)
     pack(weights.w_hh, width, packed)
     previous = decayed_states(decay, h)
     clear(view(through, 0, (B, H)))
@@ -128,7 +127,7 @@ def gru_backward(
             for b in range(B):
                 for j in range(H):
                     side[b, gate * H + j] = gates[plane, t, b, j]
-        product_packed(side, packed, width, part, view(through, 0, (B, H)))
+        product_packed(side, packed, width, H, 0.0, view(through, 0, (B, H)))
         masked_gradient(masked, mask, view(through, 0, (B, H)))
         decayed_state_backward(decay, h, t, d_h, view(through, 0, (B, H)))
     for i in range(B * H):
@@ -183,17 +182,17 @@ def gru_steps(x: Any, lengths: Any, weights: Any, decay: Any, h: Any, outputs: A
     H = h.shape[1]
     together = steps_together(T, 3 * B * H)
     projected, rest = view(work, 0, (together, B, 3 * H)), behind(work, together * 3 * B * H)
-    candidates, part = view(rest, 0, (B, H)), behind(rest, B * H)
+    candidates = view(rest, 0, (B, H))
     w_rz, w_n, b_n = candidate_apart(weights, H)
     width_rz, width_n = step_width(B, H, 2 * H, w_rz), step_width(B, H, H, w_n)
     for t in range(T):
         if t % together == 0:
-            project_steps(x, t, min(t + together, T), weights, part, projected)
+            project_steps(x, t, min(t + together, T), weights, projected)
         decay_in_place(decay, t, h)
         gates = projected[t % together]
-        accumulate(h, w_rz, 2 * H, width_rz, part, gates)
+        accumulate(h, w_rz, width_rz, 2 * H, gates)
         fill(b_n, candidates)
-        accumulate(h, w_n, H, width_n, part, candidates)
+        accumulate(h, w_n, width_n, H, candidates)
         for b in range(B):
             if t < lengths[b]:
                 _gru_step(gates[b], candidates[b], h[b])

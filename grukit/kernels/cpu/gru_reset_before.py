@@ -43,7 +43,7 @@ def gru_reset_before_forward(
     width_rz, width_n = panel_width(B, H, 2 * H), panel_width(B, H, H)
     packed_rz, packed_n = view(scratch, 0, (2 * H * H,)), view(scratch, 2 * H * H, (H * H,))
     packed_ih, rest = view(scratch, 3 * H * H, (3 * H * D,)), behind(scratch, 3 * H * (H + D))
-    biases, thinned, part = view(rest, 0, (3, H)), view(rest, 3 * H, (B, H)), behind(rest, 3 * H + size)
+    biases, thinned = view(rest, 0, (3, H)), view(rest, 3 * H, (B, H))
     joint_biases(weights, 3, biases)
     pack(weights.w_ih.T, H, packed_ih)
     together = max(1, PROJECTED // (4 * size))
@@ -54,14 +54,14 @@ def gru_reset_before_forward(
             project_inputs(x, packed_ih, biases, t, min(t + together, T), gates)
         previous = decayed_state(decay, h, t)
         entered = masked_state(masked, cache.mask, previous, thinned)
-        product_packed(entered, packed_rz, width_rz, part, rows_rz)
+        product_packed(entered, packed_rz, width_rz, 2 * H, 0.0, rows_rz)
         for b in range(B):
             for j in range(H):
                 r = sigmoid(gates[R, t, b, j] + rows_rz[b, j])
                 gates[R, t, b, j] = r
                 gates[Z, t, b, j] = sigmoid(gates[Z, t, b, j] + rows_rz[b, H + j])
                 gates[Q, t, b, j] = r * entered[b, j]
-        product_packed(gates[Q, t], packed_n, width_n, part, rows_n)
+        product_packed(gates[Q, t], packed_n, width_n, H, 0.0, rows_n)
         for b in range(B):
             if t >= lengths[b]:
                 carry(h[t], h[t + 1], gates, t, b)
@@ -85,7 +85,6 @@ def gru_reset_before_backward(
     pack(weights.w_hh[2 * H :], width_n, packed_n)
     rows_rz, d_reset = view(rows, 0, (B, 2 * H)), view(rows, 2 * B * H, (B, H))
     through = view(scratch, 3 * H * H, (B, H))
-    part = behind(scratch, 3 * H * H + B * H)
     previous = decayed_states(decay, h)
     clear(through)
     for t in range(T - 1, -1, -1):
@@ -99,7 +98,7 @@ def gru_reset_before_backward(
                 d_h[b, j] = d * z
                 gates[Z, t, b, j] = d * (previous[t, b, j] - n) * (z - z * z)
                 gates[N, t, b, j] = d * (ONE - z) * (ONE - n * n)
-        product_packed(gates[N, t], packed_n, width_n, part, d_reset)
+        product_packed(gates[N, t], packed_n, width_n, H, 0.0, d_reset)
         masked_gradient(masked, mask, d_reset)
         for b in range(B):
             for j in range(H):
@@ -107,7 +106,7 @@ def gru_reset_before_backward(
                 d_h[b, j] += d_reset[b, j] * r
                 rows_rz[b, j] = gates[R, t, b, j] = d_reset[b, j] * previous[t, b, j] * (r - r * r)
                 rows_rz[b, H + j] = gates[Z, t, b, j]
-        product_packed(rows_rz, packed_rz, width_rz, part, through)
+        product_packed(rows_rz, packed_rz, width_rz, H, 0.0, through)
         masked_gradient(masked, mask, through)
         decayed_state_backward(decay, h, t, d_h, through)
     for b in range(B):
@@ -125,19 +124,19 @@ def gru_reset_before_steps(x: Any, lengths: Any, weights: Any, decay: Any, h: An
     size = B * H
     together = steps_together(T, 3 * size)
     projected, rest = view(work, 0, (together, B, 3 * H)), behind(work, together * 3 * size)
-    reset, candidates, part = view(rest, 0, (B, H)), view(rest, size, (B, H)), behind(rest, 2 * size)
+    reset, candidates = view(rest, 0, (B, H)), view(rest, size, (B, H))
     w_rz, w_n, b_n = candidate_apart(weights, H)
     width_rz, width_n = step_width(B, H, 2 * H, w_rz), step_width(B, H, H, w_n)
     for t in range(T):
         if t % together == 0:
-            project_steps(x, t, min(t + together, T), weights, part, projected)
+            project_steps(x, t, min(t + together, T), weights, projected)
         decay_in_place(decay, t, h)
         gates = projected[t % together]
-        accumulate(h, w_rz, 2 * H, width_rz, part, gates)
+        accumulate(h, w_rz, width_rz, 2 * H, gates)
         for b in range(B):
             _reset(gates[b], h[b], reset[b])
         fill(b_n, candidates)
-        accumulate(reset, w_n, H, width_n, part, candidates)
+        accumulate(reset, w_n, width_n, H, candidates)
         for b in range(B):
             if t < lengths[b]:
                 _update(gates[b], candidates[b], h[b])

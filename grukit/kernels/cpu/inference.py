@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import anywhere, behind, inner, kernel, view
+from grukit.kernels.cpu._jit import anywhere, behind, inner, kernel, view, whole_numbers, whole_numbers_size
 from grukit.kernels.cpu.cells import layer_steps, pack_recurrent
 from grukit.kernels.cpu.chunks import gather
 from grukit.kernels.cpu.decay import decay_forward, no_decay
@@ -222,8 +222,9 @@ def predict_chunks(
     n = samples.starts.size
     n_states, D, K = states_size(network, rows), n_columns(network.options, network.layers), network.layers[-1, UNITS]
     own = work[thread]
+    numbers, own = whole_numbers(own, 2 * rows), behind(own, whole_numbers_size(2 * rows))
+    lengths, chunk = numbers[:rows], numbers[rows:]
     states, rest = view(own, 0, (n_states,)), behind(own, n_states)
-    lengths, chunk = np.empty(rows, np.int64), np.empty(rows, np.int64)
     weight, bias = head_weights(packed, network.layers[-1])
     for first in range(thread * rows, n, team * rows):
         size, T = min(rows, n - first), 0
@@ -244,4 +245,4 @@ def predict_chunks(
 def predict_work_size(network: Any, T: int, rows: int) -> int:
     """Numbers in one thread's workspace of :func:`predict_chunks`, of sequences of at most T steps."""
     inputs_and_outputs = rows * (T * n_columns(network.options, network.layers) + network.layers[-1, UNITS])
-    return states_size(network, rows) + inputs_and_outputs + inference_work_size(network, T, rows)
+    return whole_numbers_size(2 * rows) + states_size(network, rows) + inputs_and_outputs + inference_work_size(network, T, rows)

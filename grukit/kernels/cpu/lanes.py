@@ -6,9 +6,7 @@ whatever the number of units. A chunk that is not full is padded, so a predictio
 
 from typing import Any
 
-import numpy as np
-
-from grukit.kernels.cpu._jit import anywhere, apart, behind, inner, kernel, view
+from grukit.kernels.cpu._jit import anywhere, apart, behind, inner, kernel, view, whole_numbers, whole_numbers_size
 from grukit.kernels.cpu.cells import layer_lane_steps
 from grukit.kernels.cpu.inference import packed_layer, write_outputs
 from grukit.kernels.cpu.layout import H_0, INPUTS, UNITS, head_weights, widest
@@ -87,10 +85,9 @@ def predict_lanes(
     work     (n_threads, predict_lanes_work_size)  scratch
     """
     n, D, K = samples.starts.size, network.layers[0, INPUTS], network.layers[-1, UNITS]
-    lengths = np.empty(LANES, np.int64)
     weight, bias = head_weights(packed, network.layers[-1])
     H = weight.shape[1]
-    own = work[thread]
+    lengths, own = whole_numbers(work[thread], LANES), behind(work[thread], whole_numbers_size(LANES))
     out, rows, rest = view(own, 0, (LANES, K)), view(own, LANES * K, (LANES, H)), behind(own, LANES * (K + H))
     for first in range(thread * LANES, n, team * LANES):
         size, T = min(LANES, n - first), 0
@@ -110,4 +107,4 @@ def predict_lanes_work_size(network: Any, T: int) -> int:
     layers = network.layers
     head = layers[-1, UNITS] + layers[-1, INPUTS]
     # Inputs; the states that two layers hand up, and the state; gates, candidates, r h' and the state before.
-    return LANES * (head + T * layers[0, INPUTS] + (2 * T + 1 + 6) * widest(layers))
+    return whole_numbers_size(LANES) + LANES * (head + T * layers[0, INPUTS] + (2 * T + 1 + 6) * widest(layers))

@@ -4,11 +4,10 @@ The loops themselves are parts of the kernels of training and prediction and hav
 would crash. Here each is a kernel of its own, cached on disk.
 """
 
-from grukit.kernels.cpu import chunks, inference, network, optimizer, workspace
+from grukit.kernels.cpu import chunks, inference, network, optimizer
 from grukit.kernels.cpu._jit import kernel
 
 gather = kernel(chunks.gather.py_func)
-layer_cache = kernel(workspace.layer_cache.py_func)
 initial_states = kernel(network.initial_states.py_func)
 network_forward = kernel(network.network_forward.py_func)
 network_backward = kernel(network.network_backward.py_func)

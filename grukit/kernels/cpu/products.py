@@ -6,15 +6,12 @@ neither factor transposed, except for the sum of outer products. One Zen 4 core,
     (16, 64) (64, 192)       102      (16, 256) (256, 768)    52, in panels of 64 columns  115
     the same, (192, 64)^T     37      (16, 768) (768, 256)    46, in panels of 64 columns  116
     (1536, 64)^T (1536, 64)   61, in pieces of 244 rows  115
-
-``np.dot`` cannot accumulate, so what is added goes through scratch memory.
 """
 
 from typing import Any
 
-import numpy as np
-
 from grukit.kernels.cpu._jit import inner, view
+from grukit.kernels.cpu.blas import gemm
 from grukit.kernels.cpu.vectors import BLOCK, add_product_of_row
 from grukit.kernels.scalar import ZERO
 
@@ -33,11 +30,11 @@ def _piece(length: int, others: int) -> int:
 
 
 @inner
-def product(a: Any, b: Any, out: Any) -> None:
-    """Write a (m, k) b (k, n) into out (m, n)."""
+def product(a: Any, b: Any, beta: float, out: Any) -> None:
+    """Write a (m, k) b (k, n) + beta out into out (m, n)."""
     step = _piece(a.shape[0], b.size)
     for i in range(0, a.shape[0], step):
-        np.dot(a[i : i + step], b, out[i : i + step])
+        gemm(a[i : i + step], b, beta, out[i : i + step], 0)
 
 
 @inner
@@ -53,34 +50,18 @@ def affine(a: Any, b: Any, bias: Any, out: Any) -> None:
                 for j in range(n):
                     out[i, j] += a_k * b[k, j]
         return
-    product(a, b, out)
+    product(a, b, 0.0, out)
     for i in range(m):
         for j in range(n):
             out[i, j] += bias[j]
 
 
 @inner
-def add_product(a: Any, b: Any, scratch: Any, out: Any) -> None:
-    """Add a (m, k) b (k, n) to out (m, n); m n of ``scratch`` are used."""
-    m, n = out.shape
-    added = view(scratch, 0, (m, n))
-    product(a, b, added)
-    for i in range(m):
-        for j in range(n):
-            out[i, j] += added[i, j]
-
-
-@inner
-def add_outer_products(a: Any, b: Any, scratch: Any, out: Any) -> None:
-    """Add a^T b to out (m, n): the outer products of the rows of a (k, m) and b (k, n), summed. Uses m n of ``scratch``."""
-    m, n = out.shape
-    added = view(scratch, 0, (m, n))
-    step = _piece(a.shape[0], m * n)
+def add_outer_products(a: Any, b: Any, out: Any) -> None:
+    """Add a^T b to out (m, n): the outer products of the rows of a (k, m) and b (k, n), summed."""
+    step = _piece(a.shape[0], out.size)
     for start in range(0, a.shape[0], step):
-        np.dot(a[start : start + step].T, b[start : start + step], added)
-        for i in range(m):
-            for j in range(n):
-                out[i, j] += added[i, j]
+        gemm(a[start : start + step].T, b[start : start + step], 1.0, out, 0)
 
 
 @inner
@@ -152,20 +133,11 @@ def pack(factor: Any, width: int, packed: Any) -> None:
 
 
 @inner
-def product_packed(a: Any, packed: Any, width: int, part: Any, out: Any) -> None:
-    """Write a (m, k) times a packed factor (k, n) into out (m, n); m times ``width`` of ``part`` are used."""
-    m, k = a.shape
-    n = out.shape[1]
-    if width == n:
-        np.dot(a, view(packed, 0, (k, n)), out)
-        return
+def product_packed(a: Any, packed: Any, width: int, n: int, beta: float, out: Any) -> None:
+    """Write a (m, k) times a packed factor (k, n) + beta out into the first n columns of out (m, .)."""
+    k = a.shape[1]
     for left in range(0, n, width):
-        w = min(width, n - left)
-        columns = view(part, 0, (m, w))
-        np.dot(a, view(packed, k * left, (k, w)), columns)
-        for i in range(m):
-            for j in range(w):
-                out[i, left + j] = columns[i, j]
+        gemm(a, view(packed, k * left, (k, min(width, n - left))), beta, out, left)
 
 
 # --- at inference ----------------------------------------------------------------------------------------------------
@@ -203,18 +175,12 @@ def fill(bias: Any, out: Any) -> None:
 
 
 @inner
-def accumulate(a: Any, packed: Any, n: int, width: int, part: Any, out: Any) -> None:
+def accumulate(a: Any, packed: Any, width: int, n: int, out: Any) -> None:
     """Add a (m, k) times a factor (k, n), packed with :func:`step_width`, to the first n columns of out (m, .)."""
     m, k = a.shape
-    if _row_by_row(m, packed):
-        factor = view(packed, 0, (k, n))
-        for row in range(m):
-            add_product_of_row(a[row], factor, out[row])
+    if not _row_by_row(m, packed):
+        product_packed(a, packed, width, n, 1.0, out)
         return
-    for left in range(0, n, width):
-        w = min(width, n - left)
-        columns = view(part, 0, (m, w))
-        np.dot(a, view(packed, k * left, (k, w)), columns)
-        for i in range(m):
-            for j in range(w):
-                out[i, left + j] += columns[i, j]
+    factor = view(packed, 0, (k, n))
+    for row in range(m):
+        add_product_of_row(a[row], factor, out[row])

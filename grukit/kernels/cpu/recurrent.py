@@ -7,7 +7,6 @@ from grukit.kernels.cpu.products import (
     accumulate,
     add,
     add_outer_products,
-    add_product,
     affine,
     fill,
     product,
@@ -56,7 +55,7 @@ def candidate_apart(weights: Any, H: int) -> Any:
 
 
 @inner
-def project_steps(x: Any, first: int, last: int, weights: Any, part: Any, projected: Any) -> None:
+def project_steps(x: Any, first: int, last: int, weights: Any, projected: Any) -> None:
     """W_i x + b of the steps first..last into ``projected`` (., B, 3H), from the packed weights of inference.
 
     One product a step: a row then has the same bits however many steps there are.
@@ -66,7 +65,7 @@ def project_steps(x: Any, first: int, last: int, weights: Any, part: Any, projec
     width, bias = step_width(B, D, N, weights.w_ih), view(weights.b_ih, 0, (N,))
     for t in range(first, last):
         fill(bias, projected[t - first])
-        accumulate(x[t], weights.w_ih, N, width, part, projected[t - first])
+        accumulate(x[t], weights.w_ih, width, N, projected[t - first])
 
 
 @inner
@@ -127,7 +126,7 @@ def layer_gradients(
     """
     T, B, _ = x.shape
     H = gates.shape[3]
-    sums = view(scratch, 0, (H,))  # each is added before the next product needs the scratch memory
+    sums = view(scratch, 0, (H,))
     for gate, plane in ((0, R), (1, Z), (2, N)):
         own = slice(gate * H, (gate + 1) * H)
         d_recurrent, taken = view(gates, plane * T * B * H, (T * B, H)), view(h_previous, 0, (T * B, H))
@@ -138,10 +137,10 @@ def layer_gradients(
             row_sums(d_recurrent, sums)
         add(sums, d_weights.b_hh[own])
         if not _in_panels(gates):
-            add_outer_products(d_recurrent, taken, scratch, d_weights.w_hh[own])
+            add_outer_products(d_recurrent, taken, d_weights.w_hh[own])
     if _in_panels(gates):
         _recurrent_gradients(h_previous, entered, recurrent, gates, d_weights)
-    input_gradients(x, (R, Z, N), weights, gates, scratch, d_x, d_weights)
+    input_gradients(x, (R, Z, N), weights, gates, d_x, d_weights)
 
 
 @inner
@@ -171,7 +170,7 @@ def _recurrent_gradients(h_previous: Any, entered: Any, recurrent: int, gates: A
 
 
 @inner
-def input_gradients(x: Any, planes: Any, weights: Any, gates: Any, scratch: Any, d_x: Any, d_weights: Any) -> None:
+def input_gradients(x: Any, planes: Any, weights: Any, gates: Any, d_x: Any, d_weights: Any) -> None:
     """Gradients of the input weights and, where wanted, d_x, from the gradients of three gates in ``planes`` of ``gates``."""
     T, B, D = x.shape
     H = gates.shape[3]
@@ -179,8 +178,6 @@ def input_gradients(x: Any, planes: Any, weights: Any, gates: Any, scratch: Any,
     for gate in range(3):
         own = slice(gate * H, (gate + 1) * H)
         d_input = view(gates, planes[gate] * T * B * H, (T * B, H))
-        add_outer_products(d_input, inputs, scratch, d_weights.w_ih[own])
-        if d_x.shape[0] > 0 and gate == 0:
-            product(d_input, weights.w_ih[own], view(d_x, 0, (T * B, D)))
-        elif d_x.shape[0] > 0:
-            add_product(d_input, weights.w_ih[own], scratch, view(d_x, 0, (T * B, D)))
+        add_outer_products(d_input, inputs, d_weights.w_ih[own])
+        if d_x.shape[0] > 0:
+            product(d_input, weights.w_ih[own], 0.0 if gate == 0 else 1.0, view(d_x, 0, (T * B, D)))

@@ -1,11 +1,12 @@
 """What a predictor and a stream call: one compiled call for windows of raw numbers, or for one step of a stream."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import anywhere, behind, exact, kernel, ready, view
+from grukit.kernels.cpu._jit import anywhere, behind, exact, kernel, ready, view, whole_numbers, whole_numbers_size
 from grukit.kernels.cpu.inference import inference_work_size, network_steps
 from grukit.kernels.cpu.layout import INPUTS, UNITS, head_weights
 from grukit.kernels.cpu.linear import linear_forward
@@ -31,7 +32,7 @@ def _standardize(x: Any, mean: Any, scale: Any, flagged: bool, out: Any) -> None
             for d in range(D):
                 out[t, b, d] = (x[t, b, d] - mean[d]) / scale[d]
                 if flagged:
-                    gone = np.isnan(x[t, b, d])
+                    gone = math.isnan(x[t, b, d])
                     out[t, b, D + d] = ONE if gone else ZERO
                     out[t, b, d] = ZERO if gone else out[t, b, d]
 
@@ -55,8 +56,10 @@ def serve_windows(network: Any, served: Any, x: Any, states: Any, work: Any, out
     """
     T, B, _ = x.shape
     D, K = network.layers[0, INPUTS], network.layers[-1, UNITS]
+    lengths, work = whole_numbers(work, B), behind(work, whole_numbers_size(B))
+    for b in range(B):
+        lengths[b] = T
     inputs, out, rest = view(work, 0, (T, B, D)), view(work, T * B * D, (B, K)), behind(work, T * B * D + B * K)
-    lengths = np.full(B, T)
     _standardize(x, served.x_mean, served.x_scale, served.flagged, inputs)
     read = network_steps(network, served.packed, inputs, lengths, states, rest)
     weight, bias = head_weights(served.packed, network.layers[-1])
@@ -69,7 +72,7 @@ def serve_windows(network: Any, served: Any, x: Any, states: Any, work: Any, out
 def serve_work_size(network: Any, T: int, rows: int) -> int:
     """Numbers in the workspace of :func:`serve_windows`."""
     layers = network.layers
-    return rows * (T * layers[0, INPUTS] + layers[-1, UNITS]) + inference_work_size(network, T, rows)
+    return whole_numbers_size(rows) + rows * (T * layers[0, INPUTS] + layers[-1, UNITS]) + inference_work_size(network, T, rows)
 
 
 def ready_to_serve(network: Any, served: Served) -> Callable[..., None]:

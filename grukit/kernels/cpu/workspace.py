@@ -52,7 +52,7 @@ def _caches_size(network: Any, options: Any, n_rows: int, T: int, B: int) -> int
     return total
 
 
-@inner
+@anywhere
 def _mask_and_decay(options: Any, work: Any, at: int, row: int, shape: Any) -> Any:
     """The arrays that only options need; shape (T, B, H)."""
     if options is None:
@@ -62,9 +62,9 @@ def _mask_and_decay(options: Any, work: Any, at: int, row: int, shape: Any) -> A
     return view(work, at, (B, H)), view(work, at + B * H, (planes, T, B, H))
 
 
-@inner
+@anywhere
 def layer_cache(network: Any, work: Any, row: int, T: int, B: int) -> Any:
-    """The views of row ``row`` of the layer table in a chunk's workspace; from Python, see ``Pass.caches``."""
+    """The views of row ``row`` of the layer table in a chunk's workspace."""
     apart()
     at = _caches_size(network, network.options, row, T, B)
     H = network.layers[row, UNITS]
