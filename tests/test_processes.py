@@ -64,27 +64,29 @@ assert np.array_equal(fit(1), expected)
 """)  # fmt: skip
 
 
-SIZE = """
+STATES = """
 import numpy as np, warnings
 import grukit
 from grukit.engines import select_engine
 from grukit.model import NetworkSpec
 kernels = select_engine("cpu").kernels
 print(grukit.__file__)
-print(kernels.work_size(NetworkSpec("gru", 1, (2,), 1).for_kernels(kernels), 3, 4))
+states = np.ones(8)
+kernels.begin_states(NetworkSpec("gru", 1, (2,), 1).for_kernels(kernels), np.zeros(33), 4, states)
+print(states.sum())
 """
 
 
 def test_a_second_process_finds_every_kernel_in_the_cache(tmp_path):
     code = (
-        SIZE
+        STATES
         + """
-print(sum(kernels.work_size.stats.cache_hits.values()), sum(kernels.work_size.stats.cache_misses.values()))
+print(sum(kernels.begin_states.stats.cache_hits.values()), sum(kernels.begin_states.stats.cache_misses.values()))
 """
     )
     runs = [run(code, NUMBA_CACHE_DIR=str(tmp_path)).splitlines()[2] for _ in range(2)]
     assert runs == ["0 1", "1 0"]
-    assert list(tmp_path.rglob("*work_size*.nbc"))
+    assert list(tmp_path.rglob("*begin_states*.nbc"))
 
 
 def copy_of_the_package(folder):
@@ -105,9 +107,9 @@ def test_a_read_only_package_caches_in_the_users_folder(tmp_path):
         "XDG_CACHE_HOME": str(home / "cache"),
         "NUMBA_CACHE_DIR": "",
     }
-    place, _ = run(SIZE, cwd=tmp_path, PYTHONDONTWRITEBYTECODE="1", **environment).splitlines()
+    place, _ = run(STATES, cwd=tmp_path, PYTHONDONTWRITEBYTECODE="1", **environment).splitlines()
     assert place == str(site / "grukit" / "__init__.py")
-    assert list(home.rglob("*work_size*.nbc"))
+    assert list(home.rglob("*begin_states*.nbc"))
 
 
 def test_without_any_folder_to_write_a_warning_says_so_once(tmp_path):
@@ -115,14 +117,14 @@ def test_without_any_folder_to_write_a_warning_says_so_once(tmp_path):
     nowhere = tmp_path / "file"
     nowhere.write_text("")
     environment = {"PYTHONPATH": str(site), "HOME": str(nowhere), "XDG_CACHE_HOME": str(nowhere), "NUMBA_CACHE_DIR": ""}
-    code = "import warnings\nwarnings.simplefilter('default')\n" + SIZE
+    code = "import warnings\nwarnings.simplefilter('default')\n" + STATES
     command = [sys.executable, "-c", code]
     done = subprocess.run(
         command, env=os.environ | environment | {"PYTHONDONTWRITEBYTECODE": "1"}, cwd=tmp_path, capture_output=True,
         text=True, timeout=100, check=True,
     )  # fmt: skip
     assert done.stdout.splitlines()[0] == str(site / "grukit" / "__init__.py")
-    assert int(done.stdout.splitlines()[1]) > 0
+    assert done.stdout.splitlines()[1] == "0.0"
     assert done.stderr.count("No folder for compiled kernels can be written") == 1
 
 
@@ -137,12 +139,12 @@ def test_an_edited_kernel_is_compiled_anew(tmp_path, name, old, new):
         Path(grukit.__file__).parent, site / "grukit", ignore=shutil.ignore_patterns("__pycache__", "*.csv")
     )
     environment = {"PYTHONPATH": str(site), "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
-    before = int(run(SIZE, cwd=tmp_path, **environment).splitlines()[1])
+    assert run(STATES, cwd=tmp_path, **environment).splitlines()[1:] == ["0.0"]
     other = copy / "kernels" / "cpu" / f"{name}.py"
     other.write_text(other.read_text().replace(old, new, 1))
-    code = SIZE + "print(sum(kernels.work_size.stats.cache_misses.values()))\n"
-    assert run(code, cwd=tmp_path, **environment).splitlines()[1:] == [str(before), "1"]
-    assert run(code, cwd=tmp_path, **environment).splitlines()[1:] == [str(before), "0"]
+    code = STATES + "print(sum(kernels.begin_states.stats.cache_misses.values()))\n"
+    assert run(code, cwd=tmp_path, **environment).splitlines()[1:] == ["0.0", "1"]
+    assert run(code, cwd=tmp_path, **environment).splitlines()[1:] == ["0.0", "0"]
 
 
 def test_a_silent_fit_starts_no_thread_and_a_child_may_fork():
@@ -170,7 +172,7 @@ def test_other_functions_are_compiled_as_ever():
     network = NetworkSpec("gru", 1, (2,), 1).for_kernels(kernels)
     with event.install_listener("numba:compile", Watch()):
         assert njit(made["double"])(2) == 4
-        njit(kernels.work_size.py_func)(network, 2, 2)
+        njit(kernels.begin_states.py_func)(network, np.zeros(33), 4, np.ones(8))
     assert gc.get_threshold() == before
     assert seen[0] == ("double", before[0])
-    assert seen[1] == ("work_size", 20_000)
+    assert seen[1] == ("begin_states", 20_000)

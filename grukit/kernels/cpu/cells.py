@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import apart, overloaded
+from grukit.kernels.cpu._jit import overloaded
 from grukit.kernels.cpu.dual_state import (
     Y,
     dual_state_backward,
@@ -17,6 +17,7 @@ from grukit.kernels.cpu.gru_reset_before import (
     gru_reset_before_lane_steps,
     gru_reset_before_steps,
 )
+from grukit.kernels.cpu.intrinsics import apart
 from grukit.kernels.cpu.layout import GRU, DualState, GRUResetBefore, masks_states
 from grukit.kernels.cpu.products import clear
 

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import anywhere, behind, inner, view, whole_numbers, whole_numbers_size
+from grukit.kernels.cpu._jit import anywhere, inner
 from grukit.kernels.cpu.decay import last_seen
+from grukit.kernels.cpu.intrinsics import behind, view, whole_numbers, whole_numbers_size
 from grukit.kernels.cpu.layout import UNITS, n_columns
 from grukit.kernels.cpu.network import initial_states, network_backward, network_forward
 from grukit.kernels.cpu.workspace import work_size

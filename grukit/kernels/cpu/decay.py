@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import inner, view
+from grukit.kernels.cpu._jit import inner
+from grukit.kernels.cpu.intrinsics import view
 from grukit.kernels.cpu.layout import DECAY, INPUTS, UNITS
 from grukit.kernels.cpu.products import times
 from grukit.kernels.scalar import ONE, ZERO

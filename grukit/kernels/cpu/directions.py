@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import apart, behind, inner, view
+from grukit.kernels.cpu._jit import inner
+from grukit.kernels.cpu.intrinsics import apart, behind, view
 from grukit.kernels.scalar import ZERO
 
 

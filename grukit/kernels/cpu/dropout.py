@@ -6,7 +6,8 @@ threads, on how samples are batched, nor on the device. So nothing is stored eit
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import apart, inner
+from grukit.kernels.cpu._jit import inner
+from grukit.kernels.cpu.intrinsics import apart
 from grukit.kernels.cpu.products import times
 from grukit.kernels.scalar import ONE, dropout_key, dropout_threshold, thinned
 

@@ -6,8 +6,9 @@ step wait for one another.
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import inner, view
+from grukit.kernels.cpu._jit import inner
 from grukit.kernels.cpu.dropout import mask_states
+from grukit.kernels.cpu.intrinsics import view
 from grukit.kernels.cpu.products import (
     accumulate,
     add,

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import behind, inner, view
+from grukit.kernels.cpu._jit import inner
 from grukit.kernels.cpu.decay import decay_in_place, decayed_state, decayed_state_backward, decayed_states
 from grukit.kernels.cpu.dropout import mask_states, masked_gradient, masked_state
+from grukit.kernels.cpu.intrinsics import behind, view
 from grukit.kernels.cpu.products import accumulate, clear, copy, fill, pack, panel_width, product_packed, step_width
 from grukit.kernels.cpu.recurrent import (
     PROJECTED,

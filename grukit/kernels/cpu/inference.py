@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import anywhere, behind, inner, kernel, view, whole_numbers, whole_numbers_size
+from grukit.kernels.cpu._jit import anywhere, inner, kernel
 from grukit.kernels.cpu.cells import layer_steps, pack_recurrent
 from grukit.kernels.cpu.chunks import gather
 from grukit.kernels.cpu.decay import decay_forward, no_decay
 from grukit.kernels.cpu.directions import in_direction, join_directions, own_states
+from grukit.kernels.cpu.intrinsics import behind, view, whole_numbers, whole_numbers_size
 from grukit.kernels.cpu.layout import (
     B_HH,
     B_IH,
@@ -110,7 +111,7 @@ def inference_work_size(network: Any, T: int, rows: int) -> int:
     numbers = 3 * rows * widest(layers)
     buffers = 2 * _handed_size(network, T, rows) + T * rows * _option_columns(network.options, layers)
     projected = max(numbers, min(T * numbers, PROJECTED))
-    return buffers + projected + 3 * numbers
+    return buffers + projected + numbers
 
 
 # --- what options add ---------------------------------------------------------------------------------------------------
@@ -244,5 +245,6 @@ def predict_chunks(
 @anywhere
 def predict_work_size(network: Any, T: int, rows: int) -> int:
     """Numbers in one thread's workspace of :func:`predict_chunks`, of sequences of at most T steps."""
+    own = whole_numbers_size(2 * rows) + states_size(network, rows)
     inputs_and_outputs = rows * (T * n_columns(network.options, network.layers) + network.layers[-1, UNITS])
-    return whole_numbers_size(2 * rows) + states_size(network, rows) + inputs_and_outputs + inference_work_size(network, T, rows)
+    return own + inputs_and_outputs + inference_work_size(network, T, rows)

@@ -6,9 +6,10 @@ whatever the number of units. A chunk that is not full is padded, so a predictio
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import anywhere, apart, behind, inner, kernel, view, whole_numbers, whole_numbers_size
+from grukit.kernels.cpu._jit import anywhere, inner, kernel
 from grukit.kernels.cpu.cells import layer_lane_steps
 from grukit.kernels.cpu.inference import packed_layer, write_outputs
+from grukit.kernels.cpu.intrinsics import apart, behind, view, whole_numbers, whole_numbers_size
 from grukit.kernels.cpu.layout import H_0, INPUTS, UNITS, head_weights, widest
 from grukit.kernels.cpu.linear import linear_forward
 from grukit.kernels.cpu.products import copy

@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import anywhere, apart, inner, overloaded, view
+from grukit.kernels.cpu._jit import anywhere, inner, overloaded
+from grukit.kernels.cpu.intrinsics import apart, view
 
 # Columns of the layer table: a row for each direction of each layer, then the head. The head has inputs, outputs, the
 # offset of its weight (W_IH) and of its bias (B_IH). -1: there is no such parameter; a cell with one bias has no B_HH, H_0

@@ -7,11 +7,12 @@ or read at each row's own end does it read a copy, ``handed``.
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import apart, inner, view
+from grukit.kernels.cpu._jit import inner
 from grukit.kernels.cpu.cells import final_output, final_output_backward, layer_backward, layer_forward, layer_output
 from grukit.kernels.cpu.decay import decay_backward, decay_forward
 from grukit.kernels.cpu.directions import add_direction, in_direction, in_direction_backward, join, part
 from grukit.kernels.cpu.dropout import draw_mask, drop_inputs
+from grukit.kernels.cpu.intrinsics import apart, view
 from grukit.kernels.cpu.layout import H_0, INPUTS, cell_storage, head_weights, layer_weights, n_directions
 from grukit.kernels.cpu.linear import linear_backward, linear_forward
 from grukit.kernels.cpu.products import clear

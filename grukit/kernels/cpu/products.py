@@ -10,8 +10,9 @@ neither factor transposed, except for the sum of outer products. One Zen 4 core,
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import inner, view
+from grukit.kernels.cpu._jit import inner
 from grukit.kernels.cpu.blas import gemm
+from grukit.kernels.cpu.intrinsics import view
 from grukit.kernels.cpu.vectors import BLOCK, add_product_of_row
 from grukit.kernels.scalar import ZERO
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import inner, view
+from grukit.kernels.cpu._jit import inner
+from grukit.kernels.cpu.intrinsics import view
 from grukit.kernels.cpu.products import (
     accumulate,
     add,

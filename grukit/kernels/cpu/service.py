@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import anywhere, behind, exact, kernel, ready, view, whole_numbers, whole_numbers_size
+from grukit.kernels.cpu._jit import anywhere, exact, kernel, ready
 from grukit.kernels.cpu.inference import inference_work_size, network_steps
+from grukit.kernels.cpu.intrinsics import behind, view, whole_numbers, whole_numbers_size
 from grukit.kernels.cpu.layout import INPUTS, UNITS, head_weights
 from grukit.kernels.cpu.linear import linear_forward
 from grukit.kernels.scalar import ONE, ZERO
@@ -72,7 +73,8 @@ def serve_windows(network: Any, served: Any, x: Any, states: Any, work: Any, out
 def serve_work_size(network: Any, T: int, rows: int) -> int:
     """Numbers in the workspace of :func:`serve_windows`."""
     layers = network.layers
-    return whole_numbers_size(rows) + rows * (T * layers[0, INPUTS] + layers[-1, UNITS]) + inference_work_size(network, T, rows)
+    inputs_and_outputs = rows * (T * layers[0, INPUTS] + layers[-1, UNITS])
+    return whole_numbers_size(rows) + inputs_and_outputs + inference_work_size(network, T, rows)
 
 
 def ready_to_serve(network: Any, served: Served) -> Callable[..., None]:

@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import anywhere, apart, inner, view
+from grukit.kernels.cpu._jit import anywhere, inner
+from grukit.kernels.cpu.intrinsics import apart, view
 from grukit.kernels.cpu.layout import INPUTS, UNITS, cell_storage, n_directions, widest
 
 
@@ -121,10 +122,8 @@ def _sections(network: Any, T: int, B: int) -> Any:
     scratch = 0
     for row in range(layers.shape[0] - 1):
         D, H = layers[row, INPUTS], layers[row, UNITS]
-        # In a time loop: packed weights, biases, steps' gradients, a panel of a product. After it: d_x of all steps, or what
-        # one gate's weight gradient needs.
-        in_loop = H * (blocks * H + 3 * D + 3) + (blocks + 2) * B * H + 3 * B * H
-        scratch = max(scratch, in_loop, H * D, T * B * D)
+        # Packed weights, biases, two arrays of a step.
+        scratch = max(scratch, H * (blocks * H + 3 * D + 3) + 2 * B * H)
     handed_size, decayed_size, copy_size = _copies(network, network.options, T, B)
     handed_at = _caches_size(network, network.options, layers.shape[0] - 1, T, B)
     decayed_at = handed_at + handed_size
