@@ -64,6 +64,17 @@ class _Part(JITCodeLibrary):
         return module
 
 
+class _SmallPart(_Part):
+    """A part whose machine code is to be small: loops are neither unrolled nor written twice, for numbers apart and not."""
+
+    def add_llvm_module(self, ll_module: Any) -> None:
+        """Tell LLVM so."""
+        for function in ll_module.functions:
+            if not function.is_declaration:
+                function.add_function_attribute("optsize")
+        super().add_llvm_module(ll_module)
+
+
 def _all_libraries(libraries: Any) -> dict[Any, None]:
     """Libraries and what the parts among them call, each once."""
     found: dict[Any, None] = {}
@@ -128,6 +139,14 @@ class _IntoPart(LoweringPass):
 
 
 @register_pass(mutates_CFG=False, analysis_only=True)
+class _IntoSmallPart(_IntoPart):
+    """Has the code written into a :class:`_SmallPart`."""
+
+    _name = "grukit_into_small_part"
+    _library = _SmallPart
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)
 class _IntoWhole(_IntoPart):
     """Has the code written into a :class:`_Whole`."""
 
@@ -180,6 +199,12 @@ class PartCompiler(CompilerBase):
             manager.add_pass(each, each._name)
         manager.finalize()
         return [manager]
+
+
+class SmallPartCompiler(PartCompiler):
+    """The same for parts whose machine code is to be small."""
+
+    _into = _IntoSmallPart
 
 
 class KernelCompiler(PartCompiler):

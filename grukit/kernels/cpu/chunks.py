@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import anywhere, inner
+from grukit.kernels.cpu._jit import anywhere, inner, outer
 from grukit.kernels.cpu.decay import last_seen
-from grukit.kernels.cpu.intrinsics import behind, view, whole_numbers, whole_numbers_size
+from grukit.kernels.cpu.intrinsics import apart, behind, view, whole_numbers, whole_numbers_size
 from grukit.kernels.cpu.layout import UNITS, n_columns
 from grukit.kernels.cpu.network import initial_states, network_backward, network_forward
 from grukit.kernels.cpu.workspace import work_size
@@ -62,7 +62,7 @@ def chunk_work_size(network: Any, T: int, rows: int) -> int:
     return whole_numbers_size(rows) + inputs_and_outputs + work_size(network, T, rows)
 
 
-@inner
+@outer
 def gather(options: Any, samples: Any, chunk: Any, x: Any, lengths: Any) -> None:
     """Copy sequences out of the table, time first; what lies beyond a row's end is zero and never used.
 
@@ -82,7 +82,7 @@ def gather(options: Any, samples: Any, chunk: Any, x: Any, lengths: Any) -> None
                 x[t, b, d] = samples.values[start + t, d] if t < n else ZERO
 
 
-@inner
+@outer
 def _longest(samples: Any, chunk: Any) -> int:
     longest = 0
     for i in chunk:
@@ -90,7 +90,7 @@ def _longest(samples: Any, chunk: Any) -> int:
     return longest
 
 
-@inner
+@outer
 def outputs_of_chunk(network: Any, parameters: Any, samples: Any, chunk: Any, work: Any) -> Any:
     """Forward pass of one chunk; returns x, lengths, outputs and the rest of ``work``."""
     T, B = _longest(samples, chunk), chunk.size
@@ -106,7 +106,7 @@ def outputs_of_chunk(network: Any, parameters: Any, samples: Any, chunk: Any, wo
     return x, lengths, outputs, rest
 
 
-@inner
+@outer
 def _weight_of(samples: Any, i: int, t: int) -> float:
     """Weight of the output of sample i after its step t, where there is one at every step."""
     weight = np.float64(samples.weights[i])
@@ -115,7 +115,7 @@ def _weight_of(samples: Any, i: int, t: int) -> float:
     return weight
 
 
-@inner
+@outer
 def _cross_entropy(target: int, factor: Any, outputs: Any) -> Any:
     """Cross entropy of the softmax of one row (K,), which is overwritten by its derivative times ``factor``.
 
@@ -142,7 +142,7 @@ def _cross_entropy(target: int, factor: Any, outputs: Any) -> Any:
     return value + math.log1p(others)
 
 
-@inner
+@outer
 def loss_of_chunk(network: Any, samples: Any, chunk: Any, loss: Any, scale: float, outputs: Any) -> float:
     """Weighted sum of the losses of a chunk; ``outputs`` is overwritten by its derivative times ``scale``.
 
@@ -178,7 +178,7 @@ def loss_of_chunk(network: Any, samples: Any, chunk: Any, loss: Any, scale: floa
     return total
 
 
-@inner
+@outer
 def total_weight(network: Any, samples: Any, batch: Any) -> float:
     """Sum of the weights of all outputs of a batch."""
     total = 0.0
@@ -193,13 +193,13 @@ def total_weight(network: Any, samples: Any, batch: Any) -> float:
     return total
 
 
-@inner
+@outer
 def count_slots(n_samples: int, rows: int) -> int:
     """Slots that a batch of ``n_samples`` uses."""
     return min(N_SLOTS, (n_samples + rows - 1) // rows)
 
 
-@inner
+@outer
 def gradients_of_batch(
     thread: int, team: int, network: Any, parameters: Any, samples: Any, batch: Any, loss: Any, storage: Any
 ) -> None:
@@ -229,6 +229,7 @@ def gradients_of_batch(
 @inner
 def sum_slots(storage: Any, n_slots: int) -> float:
     """Add the partial gradients into ``slots[0]``, in slot order; returns the summed loss."""
+    apart()
     total = storage.losses[0]
     for slot in range(1, n_slots):
         total += storage.losses[slot]

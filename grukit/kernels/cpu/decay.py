@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import inner
-from grukit.kernels.cpu.intrinsics import view
+from grukit.kernels.cpu._jit import inner, outer
+from grukit.kernels.cpu.intrinsics import apart, view
 from grukit.kernels.cpu.layout import DECAY, INPUTS, UNITS
 from grukit.kernels.cpu.products import times
 from grukit.kernels.scalar import ONE, ZERO
@@ -30,7 +30,7 @@ class Decay(NamedTuple):
     state_bias: np.ndarray
 
 
-@inner
+@outer
 def decay_weights(network: Any, parameters: Any) -> Any:
     """The views in the flat vector (of parameters or of their gradients)."""
     layer = network.layers[0]
@@ -68,6 +68,7 @@ def decay_forward(network: Any, parameters: Any, x: Any, lengths: Any, inputs: A
     inputs   (T, B, 2n)          out  decayed values, m
     state    (T, B, H)           out  g; one beyond a row's end
     """
+    apart()
     weights = decay_weights(network, parameters)
     n = weights.input_bias.size
     for t in range(x.shape[0]):
@@ -91,6 +92,7 @@ def decay_backward(
     d_x           (T, B, 3n) or (0, B, 3n)  out  empty: not wanted
     d_parameters  (P,)                      out  added to
     """
+    apart()
     weights, d_weights = decay_weights(network, parameters), decay_weights(network, d_parameters)
     n, wanted = weights.input_bias.size, d_x.shape[0] > 0
     for t in range(x.shape[0]):
@@ -120,7 +122,7 @@ def decay_backward(
                         d_x[t, b, 2 * n + k] += d_a * weights.state_weight[j, k]
 
 
-@inner
+@outer
 def last_seen(values: Any, start: int, n_steps: int, b: int, x: Any) -> None:
     """Row b of x (T, B, 3n), the columns v, m, d, from the rows of a table from ``start`` on.
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import inner
+from grukit.kernels.cpu._jit import inner, outer
 from grukit.kernels.cpu.intrinsics import apart, behind, view
 from grukit.kernels.scalar import ZERO
 
@@ -67,7 +67,7 @@ def part(joined: Any, lengths: Any, direction: int, states: Any) -> None:
 # --- of a network that may have one direction only -----------------------------------------------------------------------
 
 
-@inner
+@outer
 def in_direction(options: Any, direction: int, values: Any, lengths: Any, turned: Any) -> Any:
     """Values (T, B, D) in the order in which a direction takes the steps."""
     if options is None or direction == 0:
@@ -77,7 +77,7 @@ def in_direction(options: Any, direction: int, values: Any, lengths: Any, turned
     return out
 
 
-@inner
+@outer
 def in_direction_backward(options: Any, direction: int, d_values: Any, d_turned: Any) -> Any:
     """Where the gradient of what :func:`in_direction` returned is written."""
     if options is None or direction == 0:
@@ -85,7 +85,7 @@ def in_direction_backward(options: Any, direction: int, d_values: Any, d_turned:
     return view(d_turned, 0, d_values.shape)
 
 
-@inner
+@outer
 def add_direction(options: Any, direction: int, d_turned: Any, lengths: Any, d_values: Any) -> None:
     """Add the gradient d_turned (T, B, D) of what :func:`in_direction` returned to d_values, unless they are one."""
     if options is None or direction == 0:
@@ -93,7 +93,7 @@ def add_direction(options: Any, direction: int, d_turned: Any, lengths: Any, d_v
     add_turned(d_turned, lengths, d_values)
 
 
-@inner
+@outer
 def own_states(options: Any, out: Any, shape: Any, rest: Any) -> Any:
     """Where a direction writes its states: to what the layer hands up, or apart, to be joined; and the rest of ``rest``."""
     if options is None:
@@ -104,7 +104,7 @@ def own_states(options: Any, out: Any, shape: Any, rest: Any) -> Any:
     return out, rest
 
 
-@inner
+@outer
 def join_directions(options: Any, states: Any, lengths: Any, direction: int, out: Any) -> None:
     """Join what a direction wrote apart, see :func:`own_states`, to what the layer hands up."""
     if options is None:

@@ -65,26 +65,47 @@ def dual_state_forward(x: Any, weights: Any, damped: bool, cache: Any, rows: Any
         times(h[t], mask, entered)
         for gate in range(3):
             product_packed(entered, packed[gate * H * H : (gate + 1) * H * H], width, H, 0.0, products[gate])
-        for b in range(B):
-            for j in range(H):
-                gates[R, t, b, j] = sigmoid(gates[R, t, b, j] + products[0, b, j])
-                gates[Z, t, b, j] = sigmoid(gates[Z, t, b, j] + products[1, b, j])
-                gates[OUT, t, b, j] = sigmoid(gates[OUT, t, b, j] + products[2, b, j])
-                entered[b, j] = c[t, b, j] * gates[R, t, b, j] * mask[b, j]
+        for gate, plane in ((0, R), (1, Z), (2, OUT)):
+            _open_gate(products[gate], gates[plane, t])
+        r, z, u, g = gates[R, t], gates[Z, t], gates[U, t], gates[G, t]
+        times(c[t], r, entered)
+        times(entered, mask, entered)
         product_packed(entered, packed[3 * H * H : 4 * H * H], width, H, 0.0, products[0])
         for b in range(B):
             for j in range(H):
-                u = tanh(products[0, b, j] + b_c[j])
-                gates[U, t, b, j] = u
-                gates[G, t, b, j] = (gates[R, t, b, j] * h[t, b, j] + gates[Z, t, b, j] * u) * mask[b, j]
-        product_packed(gates[G, t], packed[4 * H * H :], width, H, 0.0, products[0])
-        for b in range(B):
-            for j in range(H):
-                k, z = tanh(products[0, b, j] + b_h[j]), gates[Z, t, b, j]
-                gates[K, t, b, j] = k
-                h[t + 1, b, j] = k - z * k if damped else k
-                c[t + 1, b, j] = (ONE - z) * c[t, b, j] + gates[R, t, b, j] * h[t + 1, b, j]
-                gates[Y, t, b, j] = gates[OUT, t, b, j] * h[t + 1, b, j]
+                u[b, j] = tanh(products[0, b, j] + b_c[j])
+                g[b, j] = (r[b, j] * h[t, b, j] + z[b, j] * u[b, j]) * mask[b, j]
+        product_packed(g, packed[4 * H * H :], width, H, 0.0, products[0])
+        _new_h(products[0], b_h, damped, z, gates[K, t], h[t + 1])
+        _new_c_and_output(r, z, gates[OUT, t], c[t], h[t + 1], c[t + 1], gates[Y, t])
+
+
+# Loops over few arrays, because LLVM vectorises none that needs many checks of whether arrays overlap.
+
+
+@inner
+def _open_gate(product: Any, gate: Any) -> None:
+    """A gate (B, H), which holds what the inputs add."""
+    for b in range(gate.shape[0]):
+        for j in range(gate.shape[1]):
+            gate[b, j] = sigmoid(gate[b, j] + product[b, j])
+
+
+@inner
+def _new_h(product: Any, bias: Any, damped: bool, z: Any, k: Any, h: Any) -> None:
+    for b in range(h.shape[0]):
+        for j in range(h.shape[1]):
+            k_j = tanh(product[b, j] + bias[j])
+            k[b, j] = k_j
+            h[b, j] = k_j - z[b, j] * k_j if damped else k_j
+
+
+@inner
+def _new_c_and_output(r: Any, z: Any, o: Any, c_previous: Any, h: Any, c: Any, y: Any) -> None:
+    for b in range(h.shape[0]):
+        for j in range(h.shape[1]):
+            c[b, j] = (ONE - z[b, j]) * c_previous[b, j] + r[b, j] * h[b, j]
+            y[b, j] = o[b, j] * h[b, j]
 
 
 @inner

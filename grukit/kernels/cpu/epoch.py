@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import inner, kernel
+from grukit.kernels.cpu._jit import kernel, outer
 from grukit.kernels.cpu.chunks import count_slots, gradients_of_batch, sum_slots, total_weight
 from grukit.kernels.cpu.optimizer import add_penalty, gradient_norm, update
 from grukit.kernels.cpu.team import barrier, stop, stopped
@@ -51,7 +51,7 @@ def train_batches(
             return
 
 
-@inner
+@outer
 def _finish_batch(
     number: int, network: Any, samples: Any, batches: Any, batch: Any, loss: Any, optimizer: Any, storage: Any
 ) -> bool:

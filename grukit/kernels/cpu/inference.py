@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import anywhere, inner, kernel
+from grukit.kernels.cpu._jit import anywhere, kernel, outer
 from grukit.kernels.cpu.cells import layer_steps, pack_recurrent
 from grukit.kernels.cpu.chunks import gather
 from grukit.kernels.cpu.decay import decay_forward, no_decay
@@ -60,7 +60,7 @@ def pack_network(network: Any, parameters: Any, rows: int, packed: Any) -> None:
             own.b_ih[i] += weights.b_hh[i]
 
 
-@inner
+@outer
 def packed_layer(network: Any, packed: Any, row: int) -> Any:
     """The views of row ``row`` of the layer table in the packed parameters."""
     layer, blocks = network.layers[row], cell_storage(network).blocks
@@ -82,7 +82,7 @@ def states_size(network: Any, rows: int) -> int:
     return total
 
 
-@inner
+@outer
 def begin_states(network: Any, packed: Any, rows: int, states: Any) -> None:
     """Write the states before the first step, learned or zero, into states (states_size,)."""
     at = 0
@@ -130,7 +130,7 @@ def _option_columns(options: Any, layers: Any) -> int:
     return columns
 
 
-@inner
+@outer
 def _decay(options: Any, network: Any, packed: Any, x: Any, lengths: Any, rest: Any) -> Any:
     """What the first layer hears, the factors of its states, and what is left of ``rest``."""
     if options is None:
@@ -147,7 +147,7 @@ def _decay(options: Any, network: Any, packed: Any, x: Any, lengths: Any, rest: 
 # --- the passes ---------------------------------------------------------------------------------------------------------
 
 
-@inner
+@outer
 def _place(states: Any, left: int, out: Any) -> None:
     """Write states (B, H) into the columns of out from ``left`` on."""
     for b in range(states.shape[0]):
@@ -155,7 +155,7 @@ def _place(states: Any, left: int, out: Any) -> None:
             out[b, left + j] = states[b, j]
 
 
-@inner
+@outer
 def network_steps(network: Any, packed: Any, x: Any, lengths: Any, states: Any, work: Any) -> Any:
     """All steps of all layers; returns what the head reads: (T, B, units), or (1, B, units) after each row's last step.
 
@@ -194,7 +194,7 @@ def network_steps(network: Any, packed: Any, x: Any, lengths: Any, states: Any, 
     return below
 
 
-@inner
+@outer
 def write_outputs(
     network: Any, samples: Any, first: int, size: int, t: int, lengths: Any, out: Any, outputs: Any
 ) -> None:

@@ -6,7 +6,7 @@ whatever the number of units. A chunk that is not full is padded, so a predictio
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import anywhere, inner, kernel
+from grukit.kernels.cpu._jit import anywhere, inner, kernel, outer
 from grukit.kernels.cpu.cells import layer_lane_steps
 from grukit.kernels.cpu.inference import packed_layer, write_outputs
 from grukit.kernels.cpu.intrinsics import apart, behind, view, whole_numbers, whole_numbers_size
@@ -33,7 +33,7 @@ def _gather(samples: Any, first: int, size: int, x: Any, lengths: Any) -> None:
                 x[t, d, b] = samples.values[start + t, d] if t < n else ZERO
 
 
-@inner
+@outer
 def _begin(network: Any, packed: Any, row: int, h: Any) -> None:
     """The state h (H, LANES) of a layer before the first step: learned, or zeros."""
     at = network.layers[row, H_0]
@@ -42,7 +42,7 @@ def _begin(network: Any, packed: Any, row: int, h: Any) -> None:
             h[j, b] = packed[at + j] if at >= 0 else ZERO
 
 
-@inner
+@outer
 def _all_steps(network: Any, packed: Any, x: Any, lengths: Any, work: Any) -> Any:
     """All steps of all layers; returns what the head reads: (T, H, LANES), or (1, H, LANES) after each row's last step."""
     apart()

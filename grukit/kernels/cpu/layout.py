@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import anywhere, inner, overloaded
+from grukit.kernels.cpu._jit import anywhere, outer, overloaded
 from grukit.kernels.cpu.intrinsics import apart, view
 
 # Columns of the layer table: a row for each direction of each layer, then the head. The head has inputs, outputs, the
@@ -99,7 +99,7 @@ class Weights(NamedTuple):
     b_hh: np.ndarray
 
 
-@inner
+@outer
 def layer_weights(network: Any, parameters: Any, layer: Any) -> Any:
     """Named views of one direction of a layer in the flat vector (of parameters or of their gradients)."""
     apart()
@@ -111,7 +111,7 @@ def layer_weights(network: Any, parameters: Any, layer: Any) -> Any:
     return Weights(w_ih, w_hh, b_ih, b_hh)
 
 
-@inner
+@outer
 def head_weights(parameters: Any, head: Any) -> Any:
     """The head's weight (K, H) and bias (K,), views of the flat vector."""
     apart()
@@ -137,7 +137,7 @@ def n_columns(options: Any, layers: Any) -> int:
     return n // 2 * 3 if options.decay else n
 
 
-@inner
+@outer
 def masks_states(options: Any) -> bool:
     """Whether recurrent dropout multiplies the state by a mask."""
     if options is None:

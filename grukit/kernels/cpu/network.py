@@ -7,7 +7,7 @@ or read at each row's own end does it read a copy, ``handed``.
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import inner
+from grukit.kernels.cpu._jit import outer
 from grukit.kernels.cpu.cells import final_output, final_output_backward, layer_backward, layer_forward, layer_output
 from grukit.kernels.cpu.decay import decay_backward, decay_forward
 from grukit.kernels.cpu.directions import add_direction, in_direction, in_direction_backward, join, part
@@ -20,7 +20,7 @@ from grukit.kernels.cpu.workspace import decayed_inputs, handed, hands_copies, l
 from grukit.kernels.scalar import ZERO
 
 
-@inner
+@outer
 def initial_states(network: Any, parameters: Any, work: Any, T: int, B: int) -> None:
     """Set the states before the first step: learned ones, or zeros."""
     apart()
@@ -33,7 +33,7 @@ def initial_states(network: Any, parameters: Any, work: Any, T: int, B: int) -> 
                     cache.c[0, b, j] = parameters[at + cache.h.shape[2] + j] if at >= 0 else ZERO
 
 
-@inner
+@outer
 def _initial_states_backward(cache: Any, at: int, d_parameters: Any) -> None:
     """Add the gradient of learned initial states, a sum over the rows, which all begin alike."""
     apart()
@@ -45,7 +45,7 @@ def _initial_states_backward(cache: Any, at: int, d_parameters: Any) -> None:
                 d_parameters[at + H + j] += cache.d_c[b, j]
 
 
-@inner
+@outer
 def network_forward(network: Any, parameters: Any, x: Any, lengths: Any, samples: Any, work: Any, outputs: Any) -> None:
     """Outputs of a chunk. The initial states, h[0] and c[0] of each cache, are the caller's to set.
 
@@ -78,7 +78,7 @@ def network_forward(network: Any, parameters: Any, x: Any, lengths: Any, samples
     linear_forward(view(below, 0, (outputs.shape[0], below.shape[2])), weight, bias, outputs)
 
 
-@inner
+@outer
 def network_backward(
     network: Any,
     parameters: Any,
@@ -139,7 +139,7 @@ def network_backward(
 # --- what options add, forward and backward -----------------------------------------------------------------------------
 
 
-@inner
+@outer
 def _decay(options: Any, network: Any, parameters: Any, x: Any, lengths: Any, work: Any) -> Any:
     """What the first layer hears: x (T, B, D), or, of missing values, what decay makes of it."""
     if options is None:
@@ -152,7 +152,7 @@ def _decay(options: Any, network: Any, parameters: Any, x: Any, lengths: Any, wo
     return x
 
 
-@inner
+@outer
 def _first_inputs(options: Any, network: Any, x: Any, d_x: Any, shared: Any, work: Any) -> Any:
     """What :func:`_decay` returned, and where its gradient is written."""
     if options is None:
@@ -164,7 +164,7 @@ def _first_inputs(options: Any, network: Any, x: Any, d_x: Any, shared: Any, wor
     return x, d_x
 
 
-@inner
+@outer
 def _decay_backward(
     options: Any,
     network: Any,
@@ -189,13 +189,13 @@ def _decay_backward(
 # --- what a layer hands to the next -------------------------------------------------------------------------------------
 
 
-@inner
+@outer
 def _whole(options: Any, network: Any, index: int) -> bool:
     """Whether all states of layer ``index`` are handed up, or only the last, for the head of one output a sequence."""
     return network.per_step or (index + 1) * n_directions(options) < network.layers.shape[0] - 1
 
 
-@inner
+@outer
 def _hand_up(options: Any, network: Any, work: Any, index: int, lengths: Any, T: int, B: int) -> None:
     """Copy what layer ``index`` hands up, where it is not read where it lies."""
     apart()
@@ -211,7 +211,7 @@ def _hand_up(options: Any, network: Any, work: Any, index: int, lengths: Any, T:
                 final_output(network, cache, lengths, direction * cache.h.shape[2], out[0])
 
 
-@inner
+@outer
 def _handed_up(options: Any, network: Any, work: Any, index: int, T: int, B: int) -> Any:
     """What layer ``index`` hands up: its states (T, B, units), or (1, B, units), the last."""
     apart()
@@ -223,7 +223,7 @@ def _handed_up(options: Any, network: Any, work: Any, index: int, T: int, B: int
     return states if whole else states[T - 1 :]
 
 
-@inner
+@outer
 def _gradient_of_handed(options: Any, network: Any, shared: Any, work: Any, index: int, T: int, B: int) -> Any:
     """Where the gradient of what layer ``index`` handed up is written: its own place, or, of a copy, the shared buffer."""
     apart()
@@ -235,7 +235,7 @@ def _gradient_of_handed(options: Any, network: Any, shared: Any, work: Any, inde
     return cache.d_states if whole else view(cache.d_h, 0, (1, B, cache.d_h.shape[1]))
 
 
-@inner
+@outer
 def _take_back(options: Any, network: Any, shared: Any, work: Any, index: int, lengths: Any, T: int, B: int) -> None:
     """Part the gradient of a copy into its directions' ``d_states`` and ``d_h``."""
     apart()

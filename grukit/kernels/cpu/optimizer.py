@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from grukit.kernels.cpu._jit import inner
+from grukit.kernels.cpu.intrinsics import apart
 from grukit.kernels.scalar import ADAM, ADAMW, ONE, SGD, adam_step, rmsprop_step, sgd_step
 
 RMSPROP_DECAY = 0.99  # PyTorch's default
@@ -41,6 +42,7 @@ def idle_optimizer(parameters: np.ndarray) -> Optimizer:
 @inner
 def gradient_norm(gradient: Any) -> float:
     """Euclidean norm of the gradient (P,), summed in float64."""
+    apart()
     total = 0.0
     for i in range(gradient.size):
         total += np.float64(gradient[i]) * np.float64(gradient[i])
@@ -50,6 +52,7 @@ def gradient_norm(gradient: Any) -> float:
 @inner
 def add_penalty(parameters: Any, penalized: Any, strength: float, gradient: Any) -> None:
     """Add strength * weights to the gradient, the derivative of strength / 2 * sum of squared weights."""
+    apart()
     strength = parameters.dtype.type(strength)
     for i in range(parameters.size):
         gradient[i] += strength * penalized[i] * parameters[i]
@@ -61,6 +64,7 @@ def update(optimizer: Any, rate: float, norm: float, gradient: Any) -> None:
 
     gradient  (P,)  in   of Euclidean length ``norm``; it is scaled down to ``clip_norm`` where it is longer
     """
+    apart()
     dtype = gradient.dtype.type
     p, m, v = optimizer.parameters, optimizer.first_moment, optimizer.second_moment
     optimizer.step[0] += 1

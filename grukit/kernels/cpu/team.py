@@ -17,7 +17,7 @@ from numba import types
 from numba.extending import intrinsic
 from threadpoolctl import ThreadpoolController
 
-from grukit.kernels.cpu._jit import inner
+from grukit.kernels.cpu._jit import outer
 
 ARRIVED, STOP = 0, 8  # entries of a team's control array, 64 bytes apart so that they share no cache line
 CONTROL_SIZE = 16
@@ -51,19 +51,19 @@ def _load(typingctx: Any, array: Any, index: Any) -> Any:
     return types.int64(array, types.intp), codegen
 
 
-@inner
+@outer
 def stopped(control: Any) -> bool:
     """Whether the team was told to stop."""
     return _load(control, STOP) != 0  # type: ignore[call-arg]
 
 
-@inner
+@outer
 def stop(control: Any) -> None:
     """Tell the team to stop: every barrier opens."""
     _add(control, STOP, 1)  # type: ignore[call-arg]
 
 
-@inner
+@outer
 def barrier(control: Any, team: int) -> None:
     """Wait until all ``team`` threads are here, or the team is told to stop.
 

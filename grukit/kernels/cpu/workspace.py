@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import anywhere, inner
+from grukit.kernels.cpu._jit import anywhere, outer
 from grukit.kernels.cpu.intrinsics import apart, view
 from grukit.kernels.cpu.layout import INPUTS, UNITS, cell_storage, n_directions, widest
 
@@ -133,7 +133,7 @@ def _sections(network: Any, T: int, B: int) -> Any:
     return _Sections(handed_at, decayed_at, rows_at, copies_at, copy_size, scratch_at, scratch_at + scratch)
 
 
-@inner
+@outer
 def handed(network: Any, work: Any, index: int, T: int, B: int) -> Any:
     """The copy (T, B, units of all directions) of the states that layer ``index`` hands up."""
     apart()
@@ -145,13 +145,13 @@ def handed(network: Any, work: Any, index: int, T: int, B: int) -> Any:
     return view(work, at, (T, B, layers[(index + 1) * directions, INPUTS]))
 
 
-@inner
+@outer
 def decayed_inputs(network: Any, work: Any, T: int, B: int) -> Any:
     """What the first layer hears where missing values decay, (T, B, D)."""
     return view(work, _sections(network, T, B).decayed, (T, B, network.layers[0, INPUTS]))
 
 
-@inner
+@outer
 def shared_buffers(network: Any, work: Any, T: int, B: int) -> Any:
     """The buffers behind the caches."""
     apart()
