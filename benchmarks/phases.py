@@ -20,15 +20,16 @@ from numba import njit
 from peer_cases import CASES, Work
 from peer_grukit import KERNELS, Grukit, estimator_inference, inference
 
+from grukit.kernels.cpu._jit import OPTIONS
+from grukit.kernels.cpu._parts import KernelCompiler
 from grukit.kernels.cpu.gru import _gru_step, _gru_step_backward, _gru_step_forward
 from grukit.kernels.cpu.layout import Weights
 from grukit.kernels.cpu.products import fill, pack, panel_width, product_packed
 from grukit.kernels.cpu.recurrent import PROJECTED, Q, layer_gradients, project_inputs
 from grukit.kernels.cpu.session import chunk_rows
 from grukit.kernels.cpu.vectors import LANES, add_product_in_lanes, add_product_of_row, affine_in_lanes
-from grukit.kernels.scalar import FASTMATH
 
-compiled = njit(fastmath=FASTMATH, error_model="numpy")
+compiled = njit(pipeline_class=KernelCompiler, **OPTIONS)
 
 
 @compiled
@@ -42,12 +43,12 @@ def inputs_forward(n, x, w_ih, packed, biases, gates):
 
 
 @compiled
-def products_forward(n, h, packed, width, part, products):
+def products_forward(n, h, packed, width, products):
     H = h.shape[2]
     for _ in range(n):
         for t in range(h.shape[0] - 1):
             for gate in range(3):
-                product_packed(h[t], packed[gate * H * H : (gate + 1) * H * H], width, part, products[gate])
+                product_packed(h[t], packed[gate * H * H : (gate + 1) * H * H], width, H, 0.0, products[gate])
 
 
 @compiled
@@ -70,9 +71,9 @@ def gates_backward(n, d_states, h, gates, through, d, side):
 
 
 @compiled
-def products_backward(n, steps, side, packed, width, part, through):
+def products_backward(n, steps, side, packed, width, through):
     for _ in range(n * steps):
-        product_packed(side, packed, width, part, through)
+        product_packed(side, packed, width, through.shape[1], 0.0, through)
 
 
 @compiled
@@ -167,10 +168,10 @@ def phases(work, optimizer):
     step = 2 * T * case.batch * 3 * H
     return {
         "input products": (lambda n: inputs_forward(n * chunks, x, weights.w_ih, packed_ih, biases, gates), step * D),
-        "recurrent products": (lambda n: products_forward(n * chunks, h, packed, width, scratch, products), step * H),
+        "recurrent products": (lambda n: products_forward(n * chunks, h, packed, width, products), step * H),
         "gates forward": (lambda n: gates_forward(n * chunks, products.reshape(3, B * H), q_bias, flat_h, flat_gates), 0),
         "gates backward": (lambda n: gates_backward(n * chunks, none, flat_h, flat_gates, through.ravel(), d, side), 0),
-        "products backward": (lambda n: products_backward(n * chunks, T, side, packed, width_3, scratch, through), step * H),
+        "products backward": (lambda n: products_backward(n * chunks, T, side, packed, width_3, through), step * H),
         "weight gradients": (
             lambda n: weight_gradients(n * chunks, x, h[:T], weights, gates, scratch, array(0, B, D), d_weights),
             step * (H + D),
