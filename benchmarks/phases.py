@@ -24,22 +24,23 @@ from grukit.kernels.cpu._jit import OPTIONS
 from grukit.kernels.cpu._parts import KernelCompiler
 from grukit.kernels.cpu.gru import _gru_step, _gru_step_backward, _gru_step_forward
 from grukit.kernels.cpu.layout import Weights
-from grukit.kernels.cpu.products import fill, pack, panel_width, product_packed
-from grukit.kernels.cpu.recurrent import PROJECTED, Q, layer_gradients, project_inputs
+from grukit.kernels.cpu.products import fill, panel_width, product_packed
+from grukit.kernels.cpu.recurrent import Q, layer_gradients, pack_inputs, project_inputs
 from grukit.kernels.cpu.session import chunk_rows
 from grukit.kernels.cpu.vectors import LANES, add_product_in_lanes, add_product_of_row, affine_in_lanes
+from grukit.kernels.cpu.workspace import steps_together
 
 compiled = njit(pipeline_class=KernelCompiler, **OPTIONS)
 
 
 @compiled
-def inputs_forward(n, x, w_ih, packed, biases, gates):
+def inputs_forward(n, x, weights, packed, ones, gates):
     _, T, B, H = gates.shape
-    together = max(1, PROJECTED // (4 * B * H))
+    together = steps_together(T, 4 * B * H)
     for _ in range(n):
-        pack(w_ih.T, H, packed)
+        pack_inputs(weights, 2, packed)
         for t in range(0, T, together):
-            project_inputs(x, packed, biases, t, min(t + together, T), gates)
+            project_inputs(x, packed, t, min(t + together, T), (0, 1, 3), ones, gates)
 
 
 @compiled
@@ -163,11 +164,12 @@ def phases(work, optimizer):
         array(work.spec.n_parameters),
     )
     weights, d_weights = (Weights(array(3 * H, D), array(3 * H, H), array(3 * H), array(3 * H)) for _ in range(2))
-    products, biases, packed_ih, q_bias, d = array(3, B, H), array(3, H), array(3 * H * D), array(B * H), array(B * H)
+    products, packed_ih, ones = array(3, B, H), array(3 * H * (D + 1)), array(T * B * (D + 1))
+    q_bias, d = array(B * H), array(B * H)
     none, width, width_3 = array(0, B, H), panel_width_of(B, H, H), panel_width_of(B, 3 * H, H)
     step = 2 * T * case.batch * 3 * H
     return {
-        "input products": (lambda n: inputs_forward(n * chunks, x, weights.w_ih, packed_ih, biases, gates), step * D),
+        "input products": (lambda n: inputs_forward(n * chunks, x, weights, packed_ih, ones, gates), step * D),
         "recurrent products": (lambda n: products_forward(n * chunks, h, packed, width, products), step * H),
         "gates forward": (lambda n: gates_forward(n * chunks, products.reshape(3, B * H), q_bias, flat_h, flat_gates), 0),
         "gates backward": (lambda n: gates_backward(n * chunks, none, flat_h, flat_gates, through.ravel(), d, side), 0),

@@ -2,7 +2,7 @@
 
     python benchmarks/threads.py [--turns 9] [--write]
 
-Both run in turns, one thread pinned to one core and two to two. A case whose parameters differ by a bit afterwards is an error.
+Both run in turns, one thread pinned to one core and two to two. A case whose parameters differ by a bit is an error.
 """
 
 import argparse

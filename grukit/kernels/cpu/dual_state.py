@@ -13,7 +13,6 @@ from grukit.kernels.cpu.products import (
     accumulate,
     add,
     add_outer_products,
-    affine,
     copy,
     fill,
     pack,
@@ -23,7 +22,8 @@ from grukit.kernels.cpu.products import (
     step_width,
     times,
 )
-from grukit.kernels.cpu.recurrent import input_gradients, project_steps, steps_together
+from grukit.kernels.cpu.recurrent import input_gradients, pack_inputs, project_inputs, project_steps
+from grukit.kernels.cpu.workspace import steps_together
 from grukit.kernels.scalar import ONE, ZERO, sigmoid, tanh
 
 # Planes: gates r, z, o; u = tanh(W_c (c' r) + b_c); k = tanh(W_h g + b_h); g = r h' + z u; the output o h.
@@ -46,22 +46,18 @@ def dual_state_forward(x: Any, weights: Any, damped: bool, cache: Any, rows: Any
     T, B, H = gates.shape[1:]
     D = x.shape[2]
     width = panel_width(B, H, H)
-    packed, packed_ih, rest = (
-        scratch[: 5 * H * H],
-        scratch[5 * H * H : H * (5 * H + 3 * D)],
-        scratch[H * (5 * H + 3 * D) :],
-    )
-    entered = view(rest, 0, (B, H))
+    packed, packed_ih = scratch[: 5 * H * H], scratch[5 * H * H : H * (5 * H + 3 * D + 3)]
+    rest = scratch[H * (5 * H + 3 * D + 3) :]
+    entered, ones = view(rest, 0, (B, H)), rest[B * H :]
+    together = steps_together(T, 4 * B * H)
     for block in range(5):
         pack(weights.w_hh[block * H : (block + 1) * H].T, width, packed[block * H * H : (block + 1) * H * H])
-    pack(weights.w_ih.T, H, packed_ih)
-    for gate in range(3):
-        own = view(packed_ih, gate * D * H, (D, H))
-        bias = weights.b_ih[gate * H : (gate + 1) * H]
-        affine(view(x, 0, (T * B, D)), own, bias, view(gates, gate * T * B * H, (T * B, H)))
+    pack_inputs(weights, 0, packed_ih)
     products = view(rows, 0, (3, B, H))
     b_c, b_h = weights.b_ih[3 * H : 4 * H], weights.b_ih[4 * H :]
     for t in range(T):
+        if t % together == 0:
+            project_inputs(x, packed_ih, t, min(t + together, T), (R, Z, OUT), ones, gates)
         times(h[t], mask, entered)
         for gate in range(3):
             product_packed(entered, packed[gate * H * H : (gate + 1) * H * H], width, H, 0.0, products[gate])
@@ -127,7 +123,7 @@ def dual_state_backward(
     pack(weights.w_hh[: 3 * H], width_3, packed[: 3 * H * H])
     pack(weights.w_hh[3 * H : 4 * H], width, packed[3 * H * H : 4 * H * H])
     pack(weights.w_hh[4 * H :], width, packed[4 * H * H :])
-    d_gates, d_product, sums = view(rows, 0, (B, 3 * H)), view(rest, 0, (B, H)), view(rest, B * H, (H,))
+    d_gates, d_product = view(rows, 0, (B, 3 * H)), view(rest, 0, (B, H))
     for t in range(T - 1, -1, -1):
         _output_backward(t, d_states, damped, cache, d_gates)
         product_packed(gates[K, t], packed[4 * H * H :], width, H, 0.0, d_product)
@@ -141,11 +137,12 @@ def dual_state_backward(
             for j in range(H):
                 d_h[b, j] += d_product[b, j] * mask[b, j]
     mask_states(True, mask, cache.h[:T])
+    sums, block_sums = view(scratch, 0, (H,)), scratch[H:]  # the packed weights are done with
     planes, h = (R, Z, OUT, U, K), cache.h[:T]
     for block, entered in ((0, h), (1, h), (2, h), (3, gates[A]), (4, gates[G])):
         own = slice(block * H, (block + 1) * H)
         d_plane = view(gates, planes[block] * T * B * H, (T * B, H))
-        row_sums(d_plane, sums)
+        row_sums(d_plane, block_sums, sums)
         add(sums, d_weights.b_ih[own])
         add_outer_products(d_plane, view(entered, 0, (T * B, H)), d_weights.w_hh[own])
     input_gradients(x, (R, Z, OUT), weights, gates, d_x, d_weights)

@@ -8,22 +8,21 @@ from grukit.kernels.cpu.dropout import mask_states, masked_gradient, masked_stat
 from grukit.kernels.cpu.intrinsics import behind, view
 from grukit.kernels.cpu.products import accumulate, clear, copy, fill, pack, panel_width, product_packed, step_width
 from grukit.kernels.cpu.recurrent import (
-    PROJECTED,
     N,
     Q,
     R,
     Z,
     candidate_apart,
     carry,
-    joint_biases,
     keep_ended,
     layer_gradients,
+    pack_inputs,
     project_inputs,
     project_steps,
     shortest,
-    steps_together,
 )
 from grukit.kernels.cpu.vectors import add_product_in_lanes, affine_in_lanes
+from grukit.kernels.cpu.workspace import steps_together
 from grukit.kernels.scalar import ONE, sigmoid, tanh
 
 
@@ -44,22 +43,20 @@ def gru_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, ro
     D = x.shape[2]
     size = B * H
     width = panel_width(B, H, H)
-    packed, packed_ih = view(scratch, 0, (3, H * H)), view(scratch, 3 * H * H, (3 * H * D,))
-    rest = behind(scratch, 3 * H * (H + D))
-    q_bias, biases = view(rest, 0, (size,)), view(rest, size, (3, H))
-    thinned = view(rest, size + 3 * H, (B, H))
+    packed, packed_ih = view(scratch, 0, (3, H * H)), view(scratch, 3 * H * H, (3 * H * (D + 1),))
+    rest = behind(scratch, 3 * H * (H + D + 1))
+    q_bias, thinned, ones = view(rest, 0, (size,)), view(rest, size, (B, H)), behind(rest, 2 * size)
     for gate in range(3):
         pack(weights.w_hh[gate * H : (gate + 1) * H].T, width, packed[gate])
-    pack(weights.w_ih.T, H, packed_ih)
+    pack_inputs(weights, 2, packed_ih)
     for i in range(size):
         q_bias[i] = weights.b_hh[2 * H + i % H]
-    joint_biases(weights, 2, biases)
     products = view(rows, 0, (3, B, H))
     fewest = shortest(lengths)
-    together = max(1, PROJECTED // (4 * size))
+    together = steps_together(T, 4 * size)
     for t in range(T):
         if t % together == 0:
-            project_inputs(x, packed_ih, biases, t, min(t + together, T), gates)
+            project_inputs(x, packed_ih, t, min(t + together, T), (R, Z, N), ones, gates)
         previous = decayed_state(decay, h, t)
         entered = masked_state(masked, cache.mask, previous, thinned)
         for gate in range(3):

@@ -8,22 +8,21 @@ from grukit.kernels.cpu.dropout import mask_states, masked_gradient, masked_stat
 from grukit.kernels.cpu.intrinsics import behind, view
 from grukit.kernels.cpu.products import accumulate, clear, copy, fill, pack, panel_width, product_packed, step_width
 from grukit.kernels.cpu.recurrent import (
-    PROJECTED,
     N,
     Q,
     R,
     Z,
     candidate_apart,
     carry,
-    joint_biases,
     keep_ended,
     layer_gradients,
+    pack_inputs,
     project_inputs,
     project_steps,
     shortest,
-    steps_together,
 )
 from grukit.kernels.cpu.vectors import add_product_in_lanes, affine_in_lanes
+from grukit.kernels.cpu.workspace import steps_together
 from grukit.kernels.scalar import ONE, sigmoid, tanh
 
 
@@ -43,16 +42,15 @@ def gru_reset_before_forward(
     D = x.shape[2]
     width_rz, width_n = panel_width(B, H, 2 * H), panel_width(B, H, H)
     packed_rz, packed_n = view(scratch, 0, (2 * H * H,)), view(scratch, 2 * H * H, (H * H,))
-    packed_ih, rest = view(scratch, 3 * H * H, (3 * H * D,)), behind(scratch, 3 * H * (H + D))
-    biases, thinned = view(rest, 0, (3, H)), view(rest, 3 * H, (B, H))
-    joint_biases(weights, 3, biases)
-    pack(weights.w_ih.T, H, packed_ih)
-    together = max(1, PROJECTED // (4 * size))
+    packed_ih, rest = view(scratch, 3 * H * H, (3 * H * (D + 1),)), behind(scratch, 3 * H * (H + D + 1))
+    thinned, ones = view(rest, 0, (B, H)), behind(rest, size)
+    pack_inputs(weights, 3, packed_ih)
+    together = steps_together(T, 4 * size)
     pack(weights.w_hh[: 2 * H].T, width_rz, packed_rz)
     pack(weights.w_hh[2 * H :].T, width_n, packed_n)
     for t in range(T):
         if t % together == 0:
-            project_inputs(x, packed_ih, biases, t, min(t + together, T), gates)
+            project_inputs(x, packed_ih, t, min(t + together, T), (R, Z, N), ones, gates)
         previous = decayed_state(decay, h, t)
         entered = masked_state(masked, cache.mask, previous, thinned)
         product_packed(entered, packed_rz, width_rz, 2 * H, 0.0, rows_rz)

@@ -31,7 +31,7 @@ from grukit.kernels.cpu.layout import (
 )
 from grukit.kernels.cpu.linear import linear_forward
 from grukit.kernels.cpu.products import pack, step_width
-from grukit.kernels.cpu.recurrent import PROJECTED
+from grukit.kernels.cpu.workspace import PROJECTED
 from grukit.kernels.scalar import ZERO
 
 

@@ -18,7 +18,7 @@ from grukit.kernels.scalar import ZERO
 
 SMALL_PRODUCT = 1_000_000
 FEWEST = 16  # a piece of fewer rows or columns is not worth its call
-FEW_INPUTS = 2
+SUMMED = 256  # numbers that are added up side by side
 PANEL = 64  # columns of a panel, where there is room for so many
 
 
@@ -39,25 +39,6 @@ def product(a: Any, b: Any, beta: float, out: Any) -> None:
 
 
 @inner
-def affine(a: Any, b: Any, bias: Any, out: Any) -> None:
-    """Write a (m, k) b (k, n) + bias (n,) into out (m, n)."""
-    m, n = out.shape
-    if a.shape[1] <= FEW_INPUTS:  # less work than a product's call is good for
-        for i in range(m):
-            for j in range(n):
-                out[i, j] = bias[j]
-            for k in range(a.shape[1]):
-                a_k = a[i, k]
-                for j in range(n):
-                    out[i, j] += a_k * b[k, j]
-        return
-    product(a, b, 0.0, out)
-    for i in range(m):
-        for j in range(n):
-            out[i, j] += bias[j]
-
-
-@inner
 def add_outer_products(a: Any, b: Any, out: Any) -> None:
     """Add a^T b to out (m, n): the outer products of the rows of a (k, m) and b (k, n), summed."""
     step = _piece(a.shape[0], out.size)
@@ -66,12 +47,28 @@ def add_outer_products(a: Any, b: Any, out: Any) -> None:
 
 
 @inner
-def row_sums(rows: Any, out: Any) -> None:
-    """Write the sum of ``rows`` (m, n) over m into out (n,)."""
-    for j in range(rows.shape[1]):
+def row_sums(rows: Any, block: Any, out: Any) -> None:
+    """Write the sum of ``rows`` (m, n) over m into out (n,); scratch ``block`` (n + SUMMED,).
+
+    As many rows as make ``SUMMED`` numbers are added up side by side, in one loop: few columns fill no vector,
+    and a sum waits for the one before.
+    """
+    m, n = rows.shape
+    together = max(1, min(m, SUMMED // n))
+    size = together * n
+    for i in range(size):
+        block[i] = ZERO
+    for first in range(0, m - together + 1, together):
+        added = view(rows, first * n, (size,))
+        for i in range(size):
+            block[i] += added[i]
+    for j in range(n):
         out[j] = ZERO
-    for i in range(rows.shape[0]):
-        for j in range(rows.shape[1]):
+    for k in range(together):
+        for j in range(n):
+            out[j] += block[k * n + j]
+    for i in range(m - m % together, m):
+        for j in range(n):
             out[j] += rows[i, j]
 
 

@@ -3,12 +3,11 @@
 from typing import Any
 
 from grukit.kernels.cpu._jit import inner
-from grukit.kernels.cpu.intrinsics import view
+from grukit.kernels.cpu.intrinsics import behind, view
 from grukit.kernels.cpu.products import (
     accumulate,
     add,
     add_outer_products,
-    affine,
     fill,
     product,
     row_sums,
@@ -22,30 +21,43 @@ R, Z, Q, N = 0, 1, 2, 3
 
 PANEL_ROWS = 128  # of a panel of gradients and states, which then fit in the L2 cache
 
-# Steps whose inputs are projected at once: their four planes should still be in the L2 cache when the gate loop comes by.
-PROJECTED = 65536
+
+@inner
+def pack_inputs(weights: Any, n_joint: int, packed: Any) -> None:
+    """Pack what the inputs are multiplied by: of each gate the transposed weights (D, H) and, as a further row, its bias.
+
+    The bias is b_ih and, of the first ``n_joint`` gates, b_hh.
+    """
+    H, D = weights.w_ih.shape[0] // 3, weights.w_ih.shape[1]
+    for gate in range(3):
+        first = gate * H
+        own = view(packed, first * (D + 1), (D + 1, H))
+        for j in range(H):
+            for d in range(D):
+                own[d, j] = weights.w_ih[first + j, d]
+            own[D, j] = weights.b_ih[first + j] + weights.b_hh[first + j] if gate < n_joint else weights.b_ih[first + j]
 
 
 @inner
-def project_inputs(x: Any, packed: Any, biases: Any, first: int, last: int, gates: Any) -> None:
-    """W_i x + b of the steps first..last, one product a gate, into the planes r, z and n.
+def project_inputs(x: Any, packed: Any, first: int, last: int, planes: Any, ones: Any, gates: Any) -> None:
+    """W_i x + b of the steps first..last, one product a gate, into three ``planes`` of ``gates``.
 
-    packed  (3 D H,)  in   the transposed input weights of each gate
-    biases  (3, H)    in
+    The inputs are copied beside a column of ones, by which the bias is multiplied: adding it afterwards takes longer.
+
+    packed  (3 (D + 1) H,)  in       from :func:`pack_inputs`
+    ones    (.,)            scratch  (last - first) B (D + 1) numbers
     """
     _, B, D = x.shape
-    H = gates.shape[3]
+    T, H = gates.shape[1], gates.shape[3]
     n = (last - first) * B
-    rows = view(x, first * B * D, (n, D))
-    for gate, plane in ((0, R), (1, Z), (2, N)):
-        w_t = view(packed, gate * D * H, (D, H))
-        affine(rows, w_t, biases[gate], view(gates, (plane * gates.shape[1] + first) * B * H, (n, H)))
-
-
-@inner
-def steps_together(T: int, numbers: int) -> int:
-    """Steps that are projected at once at inference, of ``numbers`` numbers each."""
-    return max(1, min(T, PROJECTED // numbers))
+    rows, with_ones = view(x, first * B * D, (n, D)), view(ones, 0, (n, D + 1))
+    for i in range(n):
+        for d in range(D):
+            with_ones[i, d] = rows[i, d]
+        with_ones[i, D] = ONE
+    for gate in range(3):
+        w_t = view(packed, gate * (D + 1) * H, (D + 1, H))
+        product(with_ones, w_t, 0.0, view(gates, (planes[gate] * T + first) * B * H, (n, H)))
 
 
 @inner
@@ -67,16 +79,6 @@ def project_steps(x: Any, first: int, last: int, weights: Any, projected: Any) -
     for t in range(first, last):
         fill(bias, projected[t - first])
         accumulate(x[t], weights.w_ih, width, N, projected[t - first])
-
-
-@inner
-def joint_biases(weights: Any, n_joint: int, biases: Any) -> None:
-    """Write the biases (3, H) that enter with the inputs: b_ih, plus b_hh of the first ``n_joint`` gates."""
-    _, H = biases.shape
-    for gate in range(3):
-        for j in range(H):
-            i = gate * H + j
-            biases[gate, j] = weights.b_ih[i] + weights.b_hh[i] if gate < n_joint else weights.b_ih[i]
 
 
 @inner
@@ -127,15 +129,15 @@ def layer_gradients(
     """
     T, B, _ = x.shape
     H = gates.shape[3]
-    sums = view(scratch, 0, (H,))
+    sums, block = view(scratch, 0, (H,)), behind(scratch, H)
     for gate, plane in ((0, R), (1, Z), (2, N)):
         own = slice(gate * H, (gate + 1) * H)
         d_recurrent, taken = view(gates, plane * T * B * H, (T * B, H)), view(h_previous, 0, (T * B, H))
-        row_sums(d_recurrent, sums)
+        row_sums(d_recurrent, block, sums)
         add(sums, d_weights.b_ih[own])
         if gate == 2:
             d_recurrent, taken = view(gates, recurrent * T * B * H, (T * B, H)), view(entered, 0, (T * B, H))
-            row_sums(d_recurrent, sums)
+            row_sums(d_recurrent, block, sums)
         add(sums, d_weights.b_hh[own])
         if not _in_panels(gates):
             add_outer_products(d_recurrent, taken, d_weights.w_hh[own])

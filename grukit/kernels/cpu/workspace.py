@@ -7,6 +7,16 @@ import numpy as np
 from grukit.kernels.cpu._jit import anywhere, outer
 from grukit.kernels.cpu.intrinsics import apart, view
 from grukit.kernels.cpu.layout import INPUTS, UNITS, cell_storage, n_directions, widest
+from grukit.kernels.cpu.products import SUMMED
+
+# Steps whose inputs are projected at once: their planes should still be in the L2 cache when the gate loop comes by.
+PROJECTED = 65536
+
+
+@anywhere
+def steps_together(T: int, numbers: int) -> int:
+    """Steps of T that are projected at once, of ``numbers`` numbers each."""
+    return max(1, min(T, PROJECTED // numbers))
 
 
 class Cache(NamedTuple):
@@ -122,8 +132,9 @@ def _sections(network: Any, T: int, B: int) -> Any:
     scratch = 0
     for row in range(layers.shape[0] - 1):
         D, H = layers[row, INPUTS], layers[row, UNITS]
-        # Packed weights, biases, two arrays of a step.
-        scratch = max(scratch, H * (blocks * H + 3 * D + 3) + 2 * B * H)
+        # Packed weights and biases, two arrays of a step, inputs with a column of ones.
+        ones = steps_together(T, 4 * B * H) * B * (D + 1)
+        scratch = max(scratch, H * (blocks * H + 3 * D + 3) + 2 * B * H + ones, 2 * H + SUMMED)
     handed_size, decayed_size, copy_size = _copies(network, network.options, T, B)
     handed_at = _caches_size(network, network.options, layers.shape[0] - 1, T, B)
     decayed_at = handed_at + handed_size
