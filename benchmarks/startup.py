@@ -35,6 +35,7 @@ X, y = founding.data()
 began = time.perf_counter()
 founding.fit_grukit(X, y)
 """
+OPTIONS = ['cell="gru_reset_before"', "dropout=0.1", "bidirectional=True", 'missing="decay"', 'cell="dual_state"']
 END = "\nprint(time.perf_counter() - began)"
 
 
@@ -77,7 +78,7 @@ def main() -> None:
         "import sklearn, pandas": (IMPORTS, False, "import"),
         "the same and import grukit": (LIBRARY, False, "import"),
         "first fit, cold cache": (FIT, True, "fit"),
-        "the same with dropout": (FIT.replace("max_iter=1", "max_iter=1, dropout=0.1"), True, "fit"),
+        **{f"the same, {option}": (FIT.replace("max_iter=1", f"max_iter=1, {option}"), True, "fit") for option in OPTIONS},
         "first fit, warm cache": (FIT, False, "fit"),
         "founding example, cold cache": (FOUNDING, True, "fit"),
         "founding example, warm cache": (FOUNDING, False, "fit"),
