@@ -22,6 +22,12 @@ from grukit.model import CELLS
 
 PACKAGES = ("numpy", "scipy", "pandas", "numba", "llvmlite", "scikit-learn", "matplotlib")
 DTYPES = ("float32", "float64")
+# Options that have kernels of their own, and a setting that needs them.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "dropout": {"dropout": 0.5},
+    "bidirectional": {"bidirectional": True},
+    "decay": {"missing": "decay"},
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -80,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     warmup.add_argument(
         "--plain",
         action="store_true",
-        help="not those for bidirectional, dropout and missing='decay', which are others",
+        help="not those for dropout, bidirectional and missing='decay', which are others",
     )
     warmup.set_defaults(run=_warmup)
     info = commands.add_parser("info", help="show versions, cores, GPUs and folders", description="Show what is used.")
@@ -105,17 +111,20 @@ def _seed(text: str) -> int:
 
 
 def _warmup(arguments: argparse.Namespace) -> None:
-    """Call every kernel that a fitted model calls, for each cell and type, without options and with them."""
+    """Call every kernel that a fitted model calls, for each cell and type, without options and with each."""
     X = np.random.default_rng(0).normal(size=(40, 2))
     for cell in arguments.cell or sorted(set(CELLS) - {"dual_state_basic"}):  # whose kernels are those of "dual_state"
         for dtype in arguments.dtype or DTYPES:
-            for bidirectional in (False, True)[: 1 if arguments.plain or CELLS[cell].n_states > 1 else 2]:
+            for option in ["", *([] if arguments.plain else OPTIONS)]:
+                if CELLS[cell].n_states > 1 and option in ("dropout", "decay"):
+                    continue  # its kernels always know dropout, and decay is not for it
                 began = time.perf_counter()
-                settings = {"cell": cell, "dtype": dtype, "bidirectional": bidirectional, "early_stopping": True}
+                settings = {"cell": cell, "dtype": dtype, "early_stopping": True, **OPTIONS.get(option, {})}
                 model = GRURegressor(2, window=4, max_iter=1, **settings).fit(X, X[:, 0])
-                model.predictor()(X)
                 model.predict(X)
-                what = f"{cell}, {dtype}{', with options' if bidirectional else ''}"
+                if option != "decay":  # whose predictions depend on an index, which a predictor is not given
+                    model.predictor()(X)
+                what = ", ".join(filter(None, [cell, dtype, option]))
                 print(f"{what}: {time.perf_counter() - began:.1f} s")
     print(f"Kernels are cached in {_cache_folder(select_engine('cpu').kernels)}")
 

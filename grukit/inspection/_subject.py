@@ -72,5 +72,5 @@ class Subject:
             some = samples[first : first + size]
             x = np.empty((lengths[some].max(), len(some), self.spec.n_columns))
             steps = np.empty(len(some), np.int64)
-            self._kernels.gather(self.spec.for_kernels(self._kernels).options, self._samples, some, x, steps)
+            self._kernels.gather(self.spec.decay or None, self._samples, some, x, steps)
             yield Batch(some, x, steps)

@@ -175,7 +175,7 @@ class NetworkSpec:
                 recurrent=float(self.recurrent_dropout) if active else 0.0,
                 seed=0 if seed is None else seed,
             )
-            options = kernels.Options(self.bidirectional, self.decay, dropout)
+            options = kernels.Options(self.bidirectional or None, self.decay or None, dropout)
         return getattr(kernels, cell.network)(
             per_step=self.per_step,
             options=options,

@@ -1,8 +1,9 @@
 """How the CPU kernels are compiled.
 
-Only what Python calls is cached and has a Python entry (``kernel``); the loops that it calls are compiled as parts of it
-(``inner``, :mod:`grukit.kernels.cpu._parts`). The first fit then takes 10 s of one 2.6 GHz core, of which LLVM has 4.
-A helper that is called in many places is kept whole (``apart``), and workspaces are cut by ``view``, a fifth of the time.
+Only what Python calls is cached and has a Python entry (``kernel``); the loops that it calls (``inner``) and what is around
+them (``outer``) are compiled as parts of it, see :mod:`grukit.kernels.cpu._parts`. The first fit then takes 6.5 s of one
+2.6 GHz core, of which LLVM has 2. A helper that is called in many places is kept whole (``apart``), and workspaces are cut by
+``view``, see :mod:`grukit.kernels.cpu.intrinsics`.
 """
 
 import gc

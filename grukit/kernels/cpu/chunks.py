@@ -13,7 +13,7 @@ import numpy as np
 from grukit.kernels.cpu._jit import anywhere, inner, outer
 from grukit.kernels.cpu.decay import last_seen
 from grukit.kernels.cpu.intrinsics import apart, behind, view, whole_numbers, whole_numbers_size
-from grukit.kernels.cpu.layout import UNITS, n_columns
+from grukit.kernels.cpu.layout import UNITS, decays, n_columns
 from grukit.kernels.cpu.network import initial_states, network_backward, network_forward
 from grukit.kernels.cpu.workspace import work_size
 from grukit.kernels.scalar import CROSS_ENTROPY, ONE, ZERO, loss_derivative, loss_value
@@ -63,23 +63,30 @@ def chunk_work_size(network: Any, T: int, rows: int) -> int:
 
 
 @outer
-def gather(options: Any, samples: Any, chunk: Any, x: Any, lengths: Any) -> None:
+def gather(decay: Any, samples: Any, chunk: Any, x: Any, lengths: Any) -> None:
     """Copy sequences out of the table, time first; what lies beyond a row's end is zero and never used.
 
     chunk    (n,)       in   numbers of the samples, n <= B; the rows behind them get no steps
     x        (T, B, D)  out
     lengths  (B,)       out
     """
-    T, B, D = x.shape
+    B = x.shape[1]
     for b in range(B):
         start, n = (samples.starts[chunk[b]], samples.lengths[chunk[b]]) if b < chunk.size else (0, 0)
         lengths[b] = n
-        if options is not None and options.decay:
-            last_seen(samples.values, start, n, b, x)
-            continue
+        _gather_one(decay, samples.values, start, n, b, x)
+
+
+@outer
+def _gather_one(decay: Any, values: Any, start: int, n: int, b: int, x: Any) -> None:
+    """Row b of x, from the table's n rows from ``start`` on."""
+    T, _, D = x.shape
+    if decay is None:
         for t in range(T):
             for d in range(D):
-                x[t, b, d] = samples.values[start + t, d] if t < n else ZERO
+                x[t, b, d] = values[start + t, d] if t < n else ZERO
+    else:
+        last_seen(values, start, n, b, x)
 
 
 @outer
@@ -100,7 +107,7 @@ def outputs_of_chunk(network: Any, parameters: Any, samples: Any, chunk: Any, wo
     x = view(work, 0, (T, B, D))
     outputs = view(work, x.size, (n_outputs, K))
     rest = behind(work, x.size + n_outputs * K)
-    gather(network.options, samples, chunk, x, lengths)
+    gather(decays(network.options), samples, chunk, x, lengths)
     initial_states(network, parameters, rest, T, B)
     network_forward(network, parameters, x, lengths, chunk, rest, outputs)
     return x, lengths, outputs, rest

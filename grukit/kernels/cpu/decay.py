@@ -143,7 +143,7 @@ def last_seen(values: Any, start: int, n_steps: int, b: int, x: Any) -> None:
             x[t, b, k], x[t, b, n + k], x[t, b, 2 * n + k] = last, ONE if seen else ZERO, since
 
 
-# --- the state: ``decay`` is None where a network has no options, and empty where its states do not decay ----------------
+# --- the state: ``decay`` is None where nothing decays, and empty where a layer's states do not ---------------------------
 
 
 @inner

@@ -64,13 +64,13 @@ def part(joined: Any, lengths: Any, direction: int, states: Any) -> None:
                 states[t, b, j] = joined[source, b, left + j] if t < lengths[b] else ZERO
 
 
-# --- of a network that may have one direction only -----------------------------------------------------------------------
+# --- of a network that may have one direction only: ``both`` is None then --------------------------------------------------
 
 
 @outer
-def in_direction(options: Any, direction: int, values: Any, lengths: Any, turned: Any) -> Any:
+def in_direction(both: Any, direction: int, values: Any, lengths: Any, turned: Any) -> Any:
     """Values (T, B, D) in the order in which a direction takes the steps."""
-    if options is None or direction == 0:
+    if both is None or direction == 0:
         return values
     out = view(turned, 0, values.shape)
     turn(values, lengths, out)
@@ -78,36 +78,33 @@ def in_direction(options: Any, direction: int, values: Any, lengths: Any, turned
 
 
 @outer
-def in_direction_backward(options: Any, direction: int, d_values: Any, d_turned: Any) -> Any:
+def in_direction_backward(both: Any, direction: int, d_values: Any, d_turned: Any) -> Any:
     """Where the gradient of what :func:`in_direction` returned is written."""
-    if options is None or direction == 0:
+    if both is None or direction == 0:
         return d_values
     return view(d_turned, 0, d_values.shape)
 
 
 @outer
-def add_direction(options: Any, direction: int, d_turned: Any, lengths: Any, d_values: Any) -> None:
+def add_direction(both: Any, direction: int, d_turned: Any, lengths: Any, d_values: Any) -> None:
     """Add the gradient d_turned (T, B, D) of what :func:`in_direction` returned to d_values, unless they are one."""
-    if options is None or direction == 0:
+    if both is None or direction == 0:
         return
     add_turned(d_turned, lengths, d_values)
 
 
 @outer
-def own_states(options: Any, out: Any, shape: Any, rest: Any) -> Any:
+def own_states(both: Any, out: Any, shape: Any, rest: Any) -> Any:
     """Where a direction writes its states: to what the layer hands up, or apart, to be joined; and the rest of ``rest``."""
-    if options is None:
+    if both is None:
         return out, rest
-    if options.bidirectional:
-        T, B, H = shape
-        return view(rest, 0, shape), behind(rest, T * B * H)
-    return out, rest
+    T, B, H = shape
+    return view(rest, 0, shape), behind(rest, T * B * H)
 
 
 @outer
-def join_directions(options: Any, states: Any, lengths: Any, direction: int, out: Any) -> None:
+def join_directions(both: Any, states: Any, lengths: Any, direction: int, out: Any) -> None:
     """Join what a direction wrote apart, see :func:`own_states`, to what the layer hands up."""
-    if options is None:
+    if both is None:
         return
-    if options.bidirectional:
-        join(states, lengths, direction, out)
+    join(states, lengths, direction, out)

@@ -22,7 +22,9 @@ from grukit.kernels.cpu.layout import (
     UNITS,
     W_HH,
     W_IH,
+    both_ways,
     cell_storage,
+    decays,
     head_weights,
     layer_weights,
     n_columns,
@@ -123,25 +125,23 @@ def _option_columns(options: Any, layers: Any) -> int:
     if options is None:
         return 0
     columns = 0
-    if options.bidirectional:
+    if options.bidirectional is not None:
         columns += max(layers[0, INPUTS], 2 * widest(layers)) + widest(layers)
-    if options.decay:
+    if options.decay is not None:
         columns += layers[0, INPUTS] + layers[0, UNITS]
     return columns
 
 
 @outer
-def _decay(options: Any, network: Any, packed: Any, x: Any, lengths: Any, rest: Any) -> Any:
+def _decay(decay: Any, network: Any, packed: Any, x: Any, lengths: Any, rest: Any) -> Any:
     """What the first layer hears, the factors of its states, and what is left of ``rest``."""
-    if options is None:
+    if decay is None:
         return x, None, rest
     T, B, _ = x.shape
     D, H = network.layers[0, INPUTS], network.layers[0, UNITS]
-    if options.decay:
-        inputs, factors = view(rest, 0, (T, B, D)), view(rest, T * B * D, (T, B, H))
-        decay_forward(network, packed, x, lengths, inputs, factors)
-        return inputs, factors, behind(rest, T * B * (D + H))
-    return x, view(rest, 0, (0, B, H)), rest
+    inputs, factors = view(rest, 0, (T, B, D)), view(rest, T * B * D, (T, B, H))
+    decay_forward(network, packed, x, lengths, inputs, factors)
+    return inputs, factors, behind(rest, T * B * (D + H))
 
 
 # --- the passes ---------------------------------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ def network_steps(network: Any, packed: Any, x: Any, lengths: Any, states: Any, 
     directions = n_directions(options)
     n_layers = (layers.shape[0] - 1) // directions
     size = _handed_size(network, T, B)
-    below, decay, rest = _decay(options, network, packed, x, lengths, behind(work, 2 * size))
+    below, decay, rest = _decay(decays(options), network, packed, x, lengths, behind(work, 2 * size))
     at = 0
     for index in range(n_layers):
         whole = network.per_step or index < n_layers - 1
@@ -181,13 +181,13 @@ def network_steps(network: Any, packed: Any, x: Any, lengths: Any, states: Any, 
         for direction in range(directions):
             own = view(states, at, (n_states, B, H))
             at += n_states * B * H
-            written, scratch = own_states(options, out, (T, B, H), rest)
-            source = in_direction(options, direction, below, lengths, scratch)
+            written, scratch = own_states(both_ways(options), out, (T, B, H), rest)
+            source = in_direction(both_ways(options), direction, below, lengths, scratch)
             scratch = behind(scratch, below.size if direction > 0 else 0)
             weights = packed_layer(network, packed, directions * index + direction)
             layer_steps(network, source, lengths, weights, decay, own, written if whole else written[:0], scratch)
             if whole:
-                join_directions(options, written, lengths, direction, out)
+                join_directions(both_ways(options), written, lengths, direction, out)
             else:
                 _place(own[n_states - 1], direction * H, out[0])
         below, decay = out, no_decay(decay)
@@ -233,7 +233,7 @@ def predict_chunks(
             chunk[b] = first + b
             T = max(T, samples.lengths[first + b])
         x, inner_rest = view(rest, 0, (T, rows, D)), behind(rest, T * rows * D)
-        gather(network.options, samples, chunk[:size], x, lengths)
+        gather(decays(network.options), samples, chunk[:size], x, lengths)
         begin_states(network, packed, rows, states)
         read = network_steps(network, packed, x, lengths, states, behind(inner_rest, rows * K))
         out = view(inner_rest, 0, (rows, K))

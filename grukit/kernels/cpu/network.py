@@ -13,7 +13,16 @@ from grukit.kernels.cpu.decay import decay_backward, decay_forward
 from grukit.kernels.cpu.directions import add_direction, in_direction, in_direction_backward, join, part
 from grukit.kernels.cpu.dropout import draw_mask, drop_inputs
 from grukit.kernels.cpu.intrinsics import apart, view
-from grukit.kernels.cpu.layout import H_0, INPUTS, cell_storage, head_weights, layer_weights, n_directions
+from grukit.kernels.cpu.layout import (
+    H_0,
+    INPUTS,
+    both_ways,
+    cell_storage,
+    decays,
+    head_weights,
+    layer_weights,
+    n_directions,
+)
 from grukit.kernels.cpu.linear import linear_backward, linear_forward
 from grukit.kernels.cpu.products import clear
 from grukit.kernels.cpu.workspace import decayed_inputs, handed, hands_copies, layer_cache, shared_buffers
@@ -61,13 +70,13 @@ def network_forward(network: Any, parameters: Any, x: Any, lengths: Any, samples
     directions = n_directions(options)
     n_layers = (network.layers.shape[0] - 1) // directions
     shared = shared_buffers(network, work, T, B)
-    below = _decay(options, network, parameters, x, lengths, work)
+    below = _decay(decays(options), network, parameters, x, lengths, work)
     for index in range(n_layers):
         drop_inputs(options, index, samples, below)
         for direction in range(directions):
             row = directions * index + direction
             cache = layer_cache(network, work, row, T, B)
-            source = in_direction(options, direction, below, lengths, shared.turned)
+            source = in_direction(both_ways(options), direction, below, lengths, shared.turned)
             draw_mask(options, row, samples, cache.mask)
             weights = layer_weights(network, parameters, network.layers[row])
             layer_forward(network, source, weights, lengths, cache, shared.rows, shared.scratch)
@@ -113,7 +122,7 @@ def network_backward(
     linear_backward(d_outputs, flat, weight, view(d_top, 0, flat.shape), d_weight, d_bias)
     drop_inputs(options, n_layers, samples, d_top)
     for index in range(n_layers - 1, -1, -1):
-        below, d_below = _first_inputs(options, network, x, d_x, shared, work)
+        below, d_below = _first_inputs(decays(options), network, x, d_x, shared, work)
         if index > 0:
             below = _handed_up(options, network, work, index - 1, T, B)
             d_below = _gradient_of_handed(options, network, shared, work, index - 1, T, B)
@@ -121,52 +130,48 @@ def network_backward(
         for direction in range(directions):
             row = directions * index + direction
             cache = layer_cache(network, work, row, T, B)
-            source = in_direction(options, direction, below, lengths, shared.turned)
-            d_source = in_direction_backward(options, direction, d_below, shared.d_turned)
+            source = in_direction(both_ways(options), direction, below, lengths, shared.turned)
+            d_source = in_direction_backward(both_ways(options), direction, d_below, shared.d_turned)
             # The top layer of a network with one output a sequence may hear from its last state alone.
             last_only = not network.per_step and index == n_layers - 1 and cache.c.shape[0] == 0
             d_states = cache.d_states[:0] if last_only else cache.d_states
             weights = layer_weights(network, parameters, network.layers[row])
             d_weights = layer_weights(network, d_parameters, network.layers[row])
             layer_backward(network, d_states, source, weights, cache, shared.rows, shared.scratch, d_source, d_weights)
-            add_direction(options, direction, d_source, lengths, d_below)
+            add_direction(both_ways(options), direction, d_source, lengths, d_below)
             if network.layers[row, H_0] >= 0:
                 _initial_states_backward(cache, network.layers[row, H_0], d_parameters)
         drop_inputs(options, index, samples, d_below)
-    _decay_backward(options, network, parameters, x, lengths, shared, work, d_x, d_parameters)
+    _decay_backward(decays(options), network, parameters, x, lengths, shared, work, d_x, d_parameters)
 
 
 # --- what options add, forward and backward -----------------------------------------------------------------------------
 
 
 @outer
-def _decay(options: Any, network: Any, parameters: Any, x: Any, lengths: Any, work: Any) -> Any:
+def _decay(decay: Any, network: Any, parameters: Any, x: Any, lengths: Any, work: Any) -> Any:
     """What the first layer hears: x (T, B, D), or, of missing values, what decay makes of it."""
-    if options is None:
+    if decay is None:
         return x
     T, B, _ = x.shape
-    if options.decay:
-        inputs = decayed_inputs(network, work, T, B)
-        decay_forward(network, parameters, x, lengths, inputs, layer_cache(network, work, 0, T, B).decay[0])
-        return inputs
-    return x
+    inputs = decayed_inputs(network, work, T, B)
+    decay_forward(network, parameters, x, lengths, inputs, layer_cache(network, work, 0, T, B).decay[0])
+    return inputs
 
 
 @outer
-def _first_inputs(options: Any, network: Any, x: Any, d_x: Any, shared: Any, work: Any) -> Any:
+def _first_inputs(decay: Any, network: Any, x: Any, d_x: Any, shared: Any, work: Any) -> Any:
     """What :func:`_decay` returned, and where its gradient is written."""
-    if options is None:
+    if decay is None:
         return x, d_x
     T, B, _ = x.shape
-    if options.decay:
-        inputs = decayed_inputs(network, work, T, B)
-        return inputs, view(shared.d_handed, 0, inputs.shape)
-    return x, d_x
+    inputs = decayed_inputs(network, work, T, B)
+    return inputs, view(shared.d_handed, 0, inputs.shape)
 
 
 @outer
 def _decay_backward(
-    options: Any,
+    decay: Any,
     network: Any,
     parameters: Any,
     x: Any,
@@ -177,13 +182,12 @@ def _decay_backward(
     d_parameters: Any,
 ) -> None:
     """Gradients of :func:`_decay`."""
-    if options is None:
+    if decay is None:
         return
     T, B, _ = x.shape
-    if options.decay:
-        d_inputs = view(shared.d_handed, 0, (T, B, network.layers[0, INPUTS]))
-        d_state = layer_cache(network, work, 0, T, B).decay[0]
-        decay_backward(network, parameters, x, lengths, d_inputs, d_state, d_x, d_parameters)
+    d_inputs = view(shared.d_handed, 0, (T, B, network.layers[0, INPUTS]))
+    d_state = layer_cache(network, work, 0, T, B).decay[0]
+    decay_backward(network, parameters, x, lengths, d_inputs, d_state, d_x, d_parameters)
 
 
 # --- what a layer hands to the next -------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import numpy as np
 
 from grukit.kernels.cpu._jit import anywhere, outer
 from grukit.kernels.cpu.intrinsics import apart, view
-from grukit.kernels.cpu.layout import INPUTS, UNITS, cell_storage, n_directions, widest
+from grukit.kernels.cpu.layout import INPUTS, UNITS, cell_storage, decays, n_directions, widest
 from grukit.kernels.cpu.products import SUMMED
 
 # Steps whose inputs are projected at once: their planes should still be in the L2 cache when the gate loop comes by.
@@ -28,9 +28,9 @@ class Cache(NamedTuple):
     d_states: np.ndarray  # (T, B, H) gradient that reaches the output of each step from outside; in the end, in all
     d_h: np.ndarray  # (B, H) gradient of the last state, in the end of the initial one
     d_c: np.ndarray  # (B, H) or (0, H), the same of c
-    # None of a network without options:
-    mask: np.ndarray | None  # (B, H) recurrent dropout: 0 or 1 / (1 - rate)
-    decay: np.ndarray | None  # (2, T, B, H) factors of the state, and the state times them; or (0, T, B, H)
+    mask: np.ndarray | None  # (B, H) recurrent dropout: 0 or 1 / (1 - rate); None of a network without options
+    # (2, T, B, H) factors of the state, and the state times them, or (0, T, B, H); None where nothing decays
+    decay: np.ndarray | None
 
 
 class Shared(NamedTuple):
@@ -48,7 +48,7 @@ def hands_copies(options: Any, memory: int) -> bool:
     """Whether a layer hands a copy of its states up: joined, thinned or read at each row's end, not as they lie."""
     if options is None:
         return False
-    return options.bidirectional or options.dropout.inputs > 0 or memory > 0
+    return options.bidirectional is not None or options.dropout.inputs > 0 or memory > 0
 
 
 @anywhere
@@ -58,8 +58,8 @@ def _caches_size(network: Any, options: Any, n_rows: int, T: int, B: int) -> int
     for row in range(n_rows):
         units += network.layers[row, UNITS]
     total = ((1 + cell.memory) * (T + 2) + cell.planes * T + T + 1) * B * units
-    if options is not None:
-        total += 2 * T * B * network.layers[0, UNITS] if options.decay and n_rows > 0 else 0
+    if decays(options) is not None and n_rows > 0:
+        total += 2 * T * B * network.layers[0, UNITS]
     return total
 
 
@@ -68,9 +68,16 @@ def _mask_and_decay(options: Any, work: Any, at: int, row: int, shape: Any) -> A
     """The arrays that only options need; shape (T, B, H)."""
     if options is None:
         return None, None
+    _, B, H = shape
+    return view(work, at, (B, H)), _decay_factors(options.decay, work, at + B * H, row, shape)
+
+
+@anywhere
+def _decay_factors(decay: Any, work: Any, at: int, row: int, shape: Any) -> Any:
+    if decay is None:
+        return None
     T, B, H = shape
-    planes = 2 if options.decay and row == 0 else 0
-    return view(work, at, (B, H)), view(work, at + B * H, (planes, T, B, H))
+    return view(work, at, (2 if row == 0 else 0, T, B, H))
 
 
 @anywhere
@@ -122,8 +129,8 @@ def _copies(network: Any, options: Any, T: int, B: int) -> Any:
     for row in range(layers.shape[0]):
         units += layers[row, UNITS] if copied and row < layers.shape[0] - 1 else 0
         most = max(most, layers[row, INPUTS])
-    decayed = T * B * layers[0, INPUTS] if options.decay else 0
-    return T * B * units, decayed, T * B * most if copied or options.decay else 0
+    decayed = 0 if options.decay is None else T * B * layers[0, INPUTS]
+    return T * B * units, decayed, T * B * most if copied or decayed > 0 else 0
 
 
 @anywhere
