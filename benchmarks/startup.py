@@ -78,7 +78,10 @@ def main() -> None:
         "import sklearn, pandas": (IMPORTS, False, "import"),
         "the same and import grukit": (LIBRARY, False, "import"),
         "first fit, cold cache": (FIT, True, "fit"),
-        **{f"the same, {option}": (FIT.replace("max_iter=1", f"max_iter=1, {option}"), True, "fit") for option in OPTIONS},
+        **{
+            f"the same, {option}": (FIT.replace("max_iter=1", f"max_iter=1, {option}"), True, "fit")
+            for option in OPTIONS
+        },
         "first fit, warm cache": (FIT, False, "fit"),
         "founding example, cold cache": (FOUNDING, True, "fit"),
         "founding example, warm cache": (FOUNDING, False, "fit"),
