@@ -127,7 +127,7 @@ class _IntoPart(LoweringPass):
     """Has the code written into a :class:`_Part`."""
 
     _name = "grukit_into_part"
-    _library = _Part
+    _library: Any = _Part
 
     def __init__(self) -> None:
         LoweringPass.__init__(self)
@@ -143,7 +143,7 @@ class _IntoSmallPart(_IntoPart):
     """Has the code written into a :class:`_SmallPart`."""
 
     _name = "grukit_into_small_part"
-    _library = _SmallPart
+    _library: Any = _SmallPart
 
 
 @register_pass(mutates_CFG=False, analysis_only=True)
@@ -151,7 +151,7 @@ class _IntoWhole(_IntoPart):
     """Has the code written into a :class:`_Whole`."""
 
     _name = "grukit_into_whole"
-    _library = _Whole
+    _library: Any = _Whole
 
 
 class _Flags(Flags):
