@@ -83,7 +83,10 @@ def inference(work: Work) -> Callable[[], np.ndarray]:
 
 
 def estimator_inference(work: Work) -> dict[str, Callable[[], np.ndarray]]:
-    """The same outputs through ``GRURegressor``: its predictor, and ``predict`` of an array and of a frame with history."""
+    """The same outputs through ``GRURegressor``: its predictor, and ``predict`` of an array and of a frame with history.
+
+    The predictor is given what it computes in, an array of float64, as every peer is given its own kind of array.
+    """
     case = work.case
     settings = dict(
         hidden_layer_sizes=case.hidden, window=case.steps, max_iter=1, standardize=False, n_jobs=work.threads
@@ -96,11 +99,11 @@ def estimator_inference(work: Work) -> dict[str, Callable[[], np.ndarray]]:
     of_frame = GRURegressor(**settings).fit(frame[: n + 1], pd.Series(np.zeros(n + 1), index[: n + 1]))
     of_array.weights_ = of_frame.weights_ = work.weights
     history, rows, predictor = frame[:n], frame[n:], of_array.predictor()
-    given = X[0] if case.batch == 1 else X  # a window alone is not padded to a batch
+    given = np.array(X[0] if case.batch == 1 else X, np.float64)  # a window alone is not padded to a batch
     return {
-        "predictor()": lambda: np.reshape(predictor(given), (-1, 1)),
-        "predict(array)": lambda: of_array.predict(X)[:, None],
-        "predict(frame)": lambda: of_frame.predict(rows, context=history).to_numpy()[:, None],
+        "predictor()": lambda: predictor(given),
+        "predict(array)": lambda: of_array.predict(X),
+        "predict(frame)": lambda: of_frame.predict(rows, context=history),
     }
 
 

@@ -96,8 +96,9 @@ def predictors(work: Any, peers: dict[str, type]) -> tuple[dict[str, Step], dict
         calls[name] = peer.inference(work.sequences())
         notes[name] = getattr(peer, "note", "")
     for name, call in calls.items():
-        if not np.allclose(call(), expected, rtol=1e-4, atol=1e-5):
-            notes[name] = f"not timed: its outputs differ by {np.abs(call() - expected).max():.1e}"
+        outputs = np.asarray(call()).reshape(expected.shape)  # a predictor gives a float, or (B,)
+        if not np.allclose(outputs, expected, rtol=1e-4, atol=1e-5):
+            notes[name] = f"not timed: its outputs differ by {np.abs(outputs - expected).max():.1e}"
             continue
         works[name] = lambda n, call=call: [call() for _ in range(n)]
     return works, notes
