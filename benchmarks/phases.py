@@ -103,15 +103,19 @@ def row_of_inputs(n, x, w_ih, bias, gates):
     for _ in range(n):
         for t in range(x.shape[0]):
             fill(bias, gates)
-            add_product_of_row(x[t, 0], w_ih, gates[0])
+            add_product_of_row(x[t, 0], w_ih, gates.size, False, gates[0])
 
 
 @compiled
 def row_of_states(n, steps, w_rz, w_n, bias, h, gates, candidates):
-    for _ in range(n * steps):
-        add_product_of_row(h[0], w_rz, gates[0])
+    H = h.shape[1]
+    for t in range(n * steps):
         fill(bias, candidates)
-        add_product_of_row(h[0], w_n, candidates[0])
+        if t % 2 == 1:
+            add_product_of_row(h[0], w_n, H, True, candidates[0])
+        add_product_of_row(h[0], w_rz, 2 * H, t % 2 == 1, gates[0])
+        if t % 2 == 0:
+            add_product_of_row(h[0], w_n, H, False, candidates[0])
 
 
 @compiled
@@ -131,14 +135,13 @@ def phases_of_inference(case):
     T, D, H = case.steps, case.inputs, case.hidden[0]
     one = case.batch == 1
     rows, chunks = (1, 1) if one else (LANES, case.batch // LANES)
-    bias, bias_n, w_ih, w_rz, w_n = array(3 * H), array(H), array(D, 3 * H), array(H, 2 * H), array(H, H)
+    bias, bias_n, w_ih, w_rz, w_n = array(3 * H), array(H), array(D * 3 * H), array(H * 2 * H), array(H * H)
     if one:
         x, h, gates, candidates = array(T, 1, D), array(1, H), array(1, 3 * H), array(1, H)
         inputs, states = row_of_inputs, row_of_states
     else:
         x, h, gates, candidates = array(T, D, rows), array(H, rows), array(3 * H, rows), array(H, rows)
         inputs, states = lanes_of_inputs, lanes_of_states
-        w_ih, w_rz, w_n = w_ih.ravel(), w_rz.ravel(), w_n.ravel()
     step = 2 * T * case.batch * 3 * H
     flat = gates.ravel(), candidates.ravel(), h.ravel()
     return {

@@ -10,14 +10,22 @@ from hypothesis import strategies as st
 from numba import njit
 
 from grukit.kernels.cpu.products import pack
-from grukit.kernels.cpu.vectors import BLOCK, LANES, add_product_in_lanes, add_product_of_row, affine_in_lanes
+from grukit.kernels.cpu.vectors import (
+    BLOCK,
+    LANES,
+    ROW_PANEL,
+    add_product_in_lanes,
+    add_product_of_row,
+    affine_in_lanes,
+)
 
 SHAPES = [(1, 1), (3, 2), (8, 5), (15, 16), (30, 10), (31, 1), (96, 32), (150, 50), (259, 7)]
 
 
 @njit
-def row(a, b, out):
-    add_product_of_row(a, b, out)
+def row(a, factor, packed, back, out):
+    pack(factor, ROW_PANEL, packed)
+    add_product_of_row(a, packed, factor.shape[1], back, out)
 
 
 @njit
@@ -48,9 +56,9 @@ def test_products_agree_with_numpy_and_with_each_other(dtype, shape, seed):
     np.testing.assert_allclose(affine, bias[:, None] + w @ h, **tolerance)
     for whole in (around_added, around_affine):
         assert (whole[:32] == 7).all() and (whole[-32:] == 7).all()
-    for lane in (0, LANES - 1):  # the same bits, for every sum runs in the same order
+    for lane, back in ((0, False), (LANES - 1, True)):  # the same bits, for every sum runs in the same order
         alone, around = guarded(before[:, lane])
-        row(np.ascontiguousarray(h[:, lane]), np.ascontiguousarray(w.T), alone)
+        row(np.ascontiguousarray(h[:, lane]), w.T, np.empty(n * k, dtype), back, alone)
         np.testing.assert_array_equal(alone, added[:, lane])
         assert (around[:32] == 7).all() and (around[-32:] == 7).all()
 

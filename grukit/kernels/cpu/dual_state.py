@@ -231,19 +231,19 @@ def dual_state_steps(x: Any, lengths: Any, weights: Any, damped: bool, states: A
         if t % together == 0:
             project_steps(x, t, min(t + together, T), weights, projected)
         gates = projected[t % together]
-        accumulate(h, w_gates, width_3, 3 * H, gates)
+        accumulate(h, w_gates, width_3, 3 * H, t, gates)
         for b in range(B):
             for j in range(3 * H):
                 gates[b, j] = sigmoid(gates[b, j])
             for j in range(H):
                 entered[b, j] = c[b, j] * gates[b, j]
         fill(weights.b_ih[3 * H : 4 * H], rows)
-        accumulate(entered, w_c, width, H, rows)
+        accumulate(entered, w_c, width, H, t, rows)
         for b in range(B):
             for j in range(H):
                 entered[b, j] = gates[b, j] * h[b, j] + gates[b, H + j] * tanh(rows[b, j])
         fill(weights.b_ih[4 * H :], rows)
-        accumulate(entered, w_h, width, H, rows)
+        accumulate(entered, w_h, width, H, t, rows)
         for b in range(B):
             if t < lengths[b]:
                 for j in range(H):

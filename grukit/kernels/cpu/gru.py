@@ -188,9 +188,12 @@ def gru_steps(x: Any, lengths: Any, weights: Any, decay: Any, h: Any, outputs: A
             project_steps(x, t, min(t + together, T), weights, projected)
         decay_in_place(decay, t, h)
         gates = projected[t % together]
-        accumulate(h, w_rz, width_rz, 2 * H, gates)
         fill(b_n, candidates)
-        accumulate(h, w_n, width_n, H, candidates)
+        if t % 2 == 1:  # there and back, see ``accumulate``
+            accumulate(h, w_n, width_n, H, t, candidates)
+        accumulate(h, w_rz, width_rz, 2 * H, t, gates)
+        if t % 2 == 0:
+            accumulate(h, w_n, width_n, H, t, candidates)
         for b in range(B):
             if t < lengths[b]:
                 _gru_step(gates[b], candidates[b], h[b])

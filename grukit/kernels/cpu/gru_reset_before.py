@@ -131,11 +131,11 @@ def gru_reset_before_steps(x: Any, lengths: Any, weights: Any, decay: Any, h: An
             project_steps(x, t, min(t + together, T), weights, projected)
         decay_in_place(decay, t, h)
         gates = projected[t % together]
-        accumulate(h, w_rz, width_rz, 2 * H, gates)
+        accumulate(h, w_rz, width_rz, 2 * H, t, gates)
         for b in range(B):
             _reset(gates[b], h[b], reset[b])
         fill(b_n, candidates)
-        accumulate(reset, w_n, width_n, H, candidates)
+        accumulate(reset, w_n, width_n, H, t, candidates)
         for b in range(B):
             if t < lengths[b]:
                 _update(gates[b], candidates[b], h[b])

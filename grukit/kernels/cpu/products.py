@@ -13,7 +13,7 @@ from typing import Any
 from grukit.kernels.cpu._jit import inner
 from grukit.kernels.cpu.blas import gemm
 from grukit.kernels.cpu.intrinsics import view
-from grukit.kernels.cpu.vectors import BLOCK, add_product_of_row
+from grukit.kernels.cpu.vectors import BLOCK, ROW_PANEL, add_product_of_row
 from grukit.kernels.scalar import ZERO
 
 SMALL_PRODUCT = 1_000_000
@@ -161,7 +161,7 @@ def step_width(rows: int, k: int, n: int, like: Any) -> int:
     """
     if rows == 0:
         return BLOCK
-    return n if _row_by_row(rows, like) else panel_width(rows, k, n)
+    return ROW_PANEL if _row_by_row(rows, like) else panel_width(rows, k, n)
 
 
 @inner
@@ -173,12 +173,14 @@ def fill(bias: Any, out: Any) -> None:
 
 
 @inner
-def accumulate(a: Any, packed: Any, width: int, n: int, out: Any) -> None:
-    """Add a (m, k) times a factor (k, n), packed with :func:`step_width`, to the first n columns of out (m, .)."""
-    m, k = a.shape
+def accumulate(a: Any, packed: Any, width: int, n: int, turn: int, out: Any) -> None:
+    """Add a (m, k) times a factor (k, n), packed with :func:`step_width`, to the first n columns of out (m, .).
+
+    ``turn`` is odd at every other product with the same factor: the panels of it are taken there and back.
+    """
+    m = a.shape[0]
     if not _row_by_row(m, packed):
         product_packed(a, packed, width, n, 1.0, out)
         return
-    factor = view(packed, 0, (k, n))
     for row in range(m):
-        add_product_of_row(a[row], factor, out[row])
+        add_product_of_row(a[row], packed, n, (turn + row) % 2 == 1, out[row])

@@ -78,7 +78,7 @@ def project_steps(x: Any, first: int, last: int, weights: Any, projected: Any) -
     width, bias = step_width(B, D, N, weights.w_ih), view(weights.b_ih, 0, (N,))
     for t in range(first, last):
         fill(bias, projected[t - first])
-        accumulate(x[t], weights.w_ih, width, N, projected[t - first])
+        accumulate(x[t], weights.w_ih, width, N, 0, projected[t - first])
 
 
 @inner

@@ -8,7 +8,8 @@ give a row the same bits. One Zen 4 core, float32, (3H, H) weights, GFLOP/s of 1
     units               10    32    64   128   256
     16 rows in lanes    87   117   115   117   117
     np.dot, 16 rows     64   106   114   115    55
-    one row             26    62    52    54    56    from 64 units on as fast as the weights come from the L2 cache
+    one row             26    62    78    60    54    from 128 units on as fast as the weights come from the L2 cache
+    always forth        26    62    57    57    54    not there and back, see ``add_product_of_row``
     loop, one row       11    40    54    51    55
 """
 
@@ -23,6 +24,7 @@ from grukit.kernels.cpu._jit import inner
 
 LANES = 16  # rows in lanes
 BLOCK = 8  # weights' rows that are multiplied at once
+ROW_PANEL = 4 * LANES  # columns that are added up at once for one row
 
 
 def _block(rows: int, vectors: int, width: int = LANES, begins: bool = False) -> Any:
@@ -104,7 +106,7 @@ def _splat(builder: Any, vector: Any, number: Any) -> Any:
 
 _add_block, _add_two_blocks, _add_lanes = _block(BLOCK, 1), _block(BLOCK, 2), _block(1, 1)
 _begin_block, _begin_lanes = _block(BLOCK, 1, begins=True), _block(1, 1, begins=True)
-_add_8, _add_4, _add_2 = _block(1, 8), _block(1, 4), _block(1, 2)
+_add_4, _add_2 = _block(1, 4), _block(1, 2)
 _add_half, _add_quarter, _add_pair, _add_one = _block(1, 1, 8), _block(1, 1, 4), _block(1, 1, 2), _block(1, 1, 1)
 
 
@@ -154,30 +156,36 @@ def add_outer_products_of(a: Any, b: Any, first: int, last: int, out: Any) -> No
 
 
 @inner
-def add_product_of_row(a: Any, b: Any, out: Any) -> None:
-    """Add a b to ``out``; a (k,), b (k, n), out (n,)."""
-    k, n = b.shape
-    at = 0
-    while n - at >= 8 * LANES:
-        _add_8(a, 0, 0, 1, b, at, n, out, at, 0, k, a, 0)
-        at += 8 * LANES
-    if n - at >= 4 * LANES:
-        _add_4(a, 0, 0, 1, b, at, n, out, at, 0, k, a, 0)
-        at += 4 * LANES
+def add_product_of_row(a: Any, packed: Any, n: int, back: bool, out: Any) -> None:
+    """Add a B to ``out``.
+
+    a       (k,)      in
+    packed  (n k,)    in       B (k, n), packed into panels of ``ROW_PANEL`` columns
+    back              in       from the last panel to the first: what was read last, the other way round, is still in the
+                               L1 cache
+    out     (n,)      in, out
+    """
+    k = a.size
+    whole = n // ROW_PANEL * ROW_PANEL
+    for panel in range(0, whole, ROW_PANEL):
+        at = whole - ROW_PANEL - panel if back else panel
+        _add_4(a, 0, 0, 1, packed, at * k, ROW_PANEL, out, at, 0, k, a, 0)
+    at, width = whole, n - whole  # of the last panel, which is narrower
+    before = whole * k - whole
     if n - at >= 2 * LANES:
-        _add_2(a, 0, 0, 1, b, at, n, out, at, 0, k, a, 0)
+        _add_2(a, 0, 0, 1, packed, before + at, width, out, at, 0, k, a, 0)
         at += 2 * LANES
     if n - at >= LANES:
-        _add_lanes(a, 0, 0, 1, b, at, n, out, at, 0, k, a, 0)
+        _add_lanes(a, 0, 0, 1, packed, before + at, width, out, at, 0, k, a, 0)
         at += LANES
     if n - at >= 8:
-        _add_half(a, 0, 0, 1, b, at, n, out, at, 0, k, a, 0)
+        _add_half(a, 0, 0, 1, packed, before + at, width, out, at, 0, k, a, 0)
         at += 8
     if n - at >= 4:
-        _add_quarter(a, 0, 0, 1, b, at, n, out, at, 0, k, a, 0)
+        _add_quarter(a, 0, 0, 1, packed, before + at, width, out, at, 0, k, a, 0)
         at += 4
     if n - at >= 2:
-        _add_pair(a, 0, 0, 1, b, at, n, out, at, 0, k, a, 0)
+        _add_pair(a, 0, 0, 1, packed, before + at, width, out, at, 0, k, a, 0)
         at += 2
     if n - at >= 1:
-        _add_one(a, 0, 0, 1, b, at, n, out, at, 0, k, a, 0)
+        _add_one(a, 0, 0, 1, packed, before + at, width, out, at, 0, k, a, 0)
