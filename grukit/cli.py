@@ -177,8 +177,8 @@ def _cuda_kernels() -> str:
 
 def _cache_folder(kernels: Any) -> str:
     """Where numba keeps the compiled kernels; it knows best, having found a folder that can be written."""
-    stats = getattr(kernels.train_batches, "stats", None)
-    return "none: NUMBA_DISABLE_JIT is set" if stats is None else str(stats.cache_path)
+    path = kernels.train_batches.stats.cache_path
+    return "none: no folder that can be written was found" if path is None else str(path)
 
 
 def _gpu_names() -> list[str]:

@@ -176,3 +176,13 @@ def test_other_functions_are_compiled_as_ever():
     assert gc.get_threshold() == before
     assert seen[0] == ("double", before[0])
     assert seen[1] == ("begin_states", 20_000)
+
+
+def test_without_a_compiler_a_fit_says_so():
+    code = CASE + """
+try:
+    fit()
+except ImportError as error:
+    print(error)
+"""
+    assert "unset NUMBA_DISABLE_JIT" in run(code, NUMBA_DISABLE_JIT="1")

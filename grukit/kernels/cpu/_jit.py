@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from numba import njit, typeof
+from numba import config, njit, typeof
 from numba.core.event import Listener, register
 from numba.extending import overload, register_jitable
 
@@ -31,6 +31,9 @@ def _fingerprint() -> str:
 
 
 SOURCES = _fingerprint()
+
+if config.DISABLE_JIT:  # type: ignore[attr-defined]
+    raise ImportError("grukit is compiled by Numba and cannot run without: unset NUMBA_DISABLE_JIT.")
 
 # nogil: the threads of a team run the same kernel at once. error_model: division follows IEEE 754, because a kernel that
 # raises in one thread would leave the others waiting. _nrt: nothing is allocated and no references are counted, for
@@ -113,8 +116,7 @@ def kernel(function: Callable[..., Any]) -> Any:
     """
     try:
         compiled = njit(cache=True, pipeline_class=KernelCompiler, **OPTIONS)(function)
-        if hasattr(compiled, "_cache"):  # not with NUMBA_DISABLE_JIT
-            _key_by_sources(compiled._cache)
+        _key_by_sources(compiled._cache)
         return compiled
     except RuntimeError as error:
         if "no locator available" not in str(error):

@@ -67,12 +67,12 @@ class _Part(JITCodeLibrary):
 class _SmallPart(_Part):
     """A part whose machine code is to be small: loops are neither unrolled nor written twice, for numbers apart and not."""
 
-    def add_llvm_module(self, ll_module: Any) -> None:
+    def add_ir_module(self, ir_module: Any) -> None:
         """Tell LLVM so."""
-        for function in ll_module.functions:
+        for function in ir_module.functions:
             if not function.is_declaration:
-                function.add_function_attribute("optsize")
-        super().add_llvm_module(ll_module)
+                function.attributes.add("optsize")
+        super().add_ir_module(ir_module)
 
 
 def _all_libraries(libraries: Any) -> dict[Any, None]:
@@ -103,7 +103,7 @@ class _Whole(JITCodeLibrary):
         super().finalize()
 
     def _optimize_final_module(self) -> None:
-        """Once: Numba's first round serves the counting of references, which the kernels hardly do."""
+        """Once: Numba's first round serves the counting of references, which the kernels do without."""
         passes, builder = self._codegen._module_pass_manager()
         passes.run(self._final_module, builder)
 

@@ -2,7 +2,7 @@
 
 ``np.dot`` in a kernel makes the same call, but it cannot add to its result, writes whole arrays only, asks at every call
 whether it is given a vector, and each pair of its arguments' types takes Numba a seventh of a second to compile. What is
-used here of Numba besides its extension interface is the name of the function behind ``np.dot``.
+used here of Numba besides its extension interface is what it calls ``np.dot`` by, and how it checks that.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ _XXGEMM = ir.FunctionType(
 def gemm(a: Any, b: Any, beta: float, out: Any, left: int) -> None:
     """Write a (m, k) b (k, n) + beta out into the n columns of out (m, .) from ``left`` on.
 
-    ``a`` may be a transposed view; apart from that all are C-contiguous. Nothing is checked in a kernel.
+    ``a`` may be a transposed view; apart from that all are C-contiguous, and of one type. Sizes are not checked in a kernel.
     """
     columns = out[:, left : left + b.shape[1]]
     columns[...] = np.dot(a, b) + (beta * columns if beta else 0)
@@ -35,7 +35,7 @@ def gemm(a: Any, b: Any, beta: float, out: Any, left: int) -> None:
 
 @intrinsic_of(gemm)
 def _gemm(_typing: Any, a: Any, b: Any, beta: Any, out: Any, left: Any) -> Any:
-    if (a.layout not in "CF") or (b.layout, out.layout) != ("C", "C"):
+    if a.layout not in "CF" or (b.layout, out.layout) != ("C", "C") or not a.dtype == b.dtype == out.dtype:
         return None  # numba's word for no such signature
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

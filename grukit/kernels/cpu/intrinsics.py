@@ -9,7 +9,7 @@ from numba.core import cgutils
 from numba.core.typing.templates import infer, infer_global, make_intrinsic_template
 from numba.np.arrayobj import populate_array
 
-from grukit.kernels.cpu._jit import anywhere, inner
+from grukit.kernels.cpu._jit import anywhere
 
 
 def intrinsic_of(function: Any) -> Any:
@@ -61,7 +61,7 @@ def _view(_typing: Any, source: Any, _at: Any, shape: Any) -> Any:
 
 def whole_numbers(source: Any, n: int) -> Any:
     """The beginning of a flat array of floating-point numbers as n whole ones; see :func:`whole_numbers_size`."""
-    return source.view(np.int64)[:n]
+    return source[: whole_numbers_size(n)].view(np.int64)[:n]
 
 
 @intrinsic_of(whole_numbers)
@@ -94,7 +94,7 @@ def whole_numbers_size(n: int) -> int:
     return (2 * n + 15) // 16 * 16
 
 
-@inner
+@anywhere
 def behind(source: Any, at: int) -> Any:
     """View the rest of a flat array, from number ``at`` on."""
     return view(source, at, (source.size - at,))

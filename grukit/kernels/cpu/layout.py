@@ -1,6 +1,6 @@
 """What a network is to a kernel: the layer table, the network types, named views of the flat parameters."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -24,8 +24,8 @@ class Dropout(NamedTuple):
 class Options(NamedTuple):
     """What a network may have beyond its layers; None: it has not."""
 
-    bidirectional: bool | None
-    decay: bool | None  # of missing values; the inputs are then (last value, whether seen, time since) of each
+    bidirectional: Literal[True] | None
+    decay: Literal[True] | None  # of missing values; the inputs are then (last value, whether seen, time since) of each
     dropout: Dropout
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 LINE = 64  # bytes
+LINE_NUMBERS = 16  # of float32 in a line; float64 has them in two
 
 
 def aligned_empty(shape: Any, dtype: Any) -> np.ndarray:
@@ -16,3 +17,8 @@ def aligned_empty(shape: Any, dtype: Any) -> np.ndarray:
     memory = np.empty(size * dtype.itemsize + LINE, dtype=np.uint8)
     start = -memory.ctypes.data % LINE
     return memory[start : start + size * dtype.itemsize].view(dtype).reshape(shape)
+
+
+def workspaces(n_threads: int, size: int, dtype: Any) -> np.ndarray:
+    """A workspace of at least ``size`` numbers for each thread, (n_threads, .), that starts at a line."""
+    return aligned_empty((n_threads, -(-size // LINE_NUMBERS) * LINE_NUMBERS), dtype)

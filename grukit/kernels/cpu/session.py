@@ -10,7 +10,7 @@ from grukit.kernels.cpu.epoch import Batches, train_batches
 from grukit.kernels.cpu.inference import pack_network, predict_chunks, predict_work_size
 from grukit.kernels.cpu.lanes import predict_lanes, predict_lanes_work_size
 from grukit.kernels.cpu.layout import B_IH, UNITS, Dropout
-from grukit.kernels.cpu.memory import aligned_empty
+from grukit.kernels.cpu.memory import aligned_empty, workspaces
 from grukit.kernels.cpu.optimizer import Optimizer, idle_optimizer
 from grukit.kernels.cpu.team import Team
 from grukit.kernels.cpu.vectors import LANES
@@ -87,7 +87,7 @@ class Session:
         self.storage = Storage(
             slots=aligned_empty((N_SLOTS, n_parameters), dtype),
             losses=np.empty(N_SLOTS),
-            work=aligned_empty((n_threads, chunk_work_size(network, longest, rows)), dtype),
+            work=workspaces(n_threads, chunk_work_size(network, longest, rows), dtype),
         )
 
     def __enter__(self) -> "Session":
@@ -160,7 +160,7 @@ def predict(network: Any, parameters: np.ndarray, samples: Any, n_threads: int, 
     longest, in_lanes = int(samples.lengths.max(initial=1)), network.options is None
     pack_network(network, parameters, 0 if in_lanes else LANES, packed)
     size = predict_lanes_work_size(network, longest) if in_lanes else predict_work_size(network, longest, LANES)
-    work = aligned_empty((n_threads, size), parameters.dtype)
+    work = workspaces(n_threads, size, parameters.dtype)
     with Team(n_threads, blas=not in_lanes) as team:
         if in_lanes:
             team.run(predict_lanes, network, packed, samples, outputs, work)

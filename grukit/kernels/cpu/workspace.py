@@ -139,8 +139,9 @@ def _sections(network: Any, T: int, B: int) -> Any:
     scratch = 0
     for row in range(layers.shape[0] - 1):
         D, H = layers[row, INPUTS], layers[row, UNITS]
-        # Packed weights and biases, two arrays of a step, inputs with a column of ones.
-        ones = steps_together(T, 4 * B * H) * B * (D + 1)
+        # Packed weights and biases, two arrays of a step, inputs with a column of ones: of as many rows as may be
+        # projected at once, and not of as many as are, which may be more in a chunk of fewer rows.
+        ones = max(B, min(T * B, PROJECTED // (4 * H))) * (D + 1)
         scratch = max(scratch, H * (blocks * H + 3 * D + 3) + 2 * B * H + ones, 2 * H + SUMMED)
     handed_size, decayed_size, copy_size = _copies(network, network.options, T, B)
     handed_at = _caches_size(network, network.options, layers.shape[0] - 1, T, B)
