@@ -179,10 +179,13 @@ def test_other_functions_are_compiled_as_ever():
 
 
 def test_without_a_compiler_a_fit_says_so():
-    code = CASE + """
+    code = (
+        CASE
+        + """
 try:
     fit()
 except ImportError as error:
     print(error)
 """
+    )
     assert "unset NUMBA_DISABLE_JIT" in run(code, NUMBA_DISABLE_JIT="1")
