@@ -22,11 +22,15 @@ from grukit.model import CELLS
 
 PACKAGES = ("numpy", "scipy", "pandas", "numba", "llvmlite", "scikit-learn", "matplotlib")
 DTYPES = ("float32", "float64")
-# Options that have kernels of their own, and a setting that needs them.
+# Options that have kernels of their own, and settings that need them.
+DROPOUT: dict[str, Any] = {"dropout": 0.5}
 OPTIONS: dict[str, dict[str, Any]] = {
-    "dropout": {"dropout": 0.5},
+    "": {},
+    "dropout": DROPOUT,
     "bidirectional": {"bidirectional": True},
+    "bidirectional with dropout": {"bidirectional": True, **DROPOUT},
     "decay": {"missing": "decay"},
+    "decay with dropout": {"missing": "decay", **DROPOUT},
 }
 
 
@@ -111,18 +115,19 @@ def _seed(text: str) -> int:
 
 
 def _warmup(arguments: argparse.Namespace) -> None:
-    """Call every kernel that a fitted model calls, for each cell and type, without options and with each."""
+    """Call every kernel that a fitted model calls, for each cell and type, without options and with those that go together."""
     X = np.random.default_rng(0).normal(size=(40, 2))
     for cell in arguments.cell or sorted(set(CELLS) - {"dual_state_basic"}):  # whose kernels are those of "dual_state"
         for dtype in arguments.dtype or DTYPES:
-            for option in ["", *([] if arguments.plain else OPTIONS)]:
-                if CELLS[cell].n_states > 1 and option in ("dropout", "decay"):
-                    continue  # its kernels always know dropout, and decay is not for it
+            for option in list(OPTIONS)[: 1 if arguments.plain else None]:
+                decay = "missing" in OPTIONS[option]
+                if decay and CELLS[cell].n_states > 1:
+                    continue
                 began = time.perf_counter()
-                settings = {"cell": cell, "dtype": dtype, "early_stopping": True, **OPTIONS.get(option, {})}
+                settings = {"cell": cell, "dtype": dtype, "early_stopping": True, **OPTIONS[option]}
                 model = GRURegressor(2, window=4, max_iter=1, **settings).fit(X, X[:, 0])
                 model.predict(X)
-                if option != "decay":  # whose predictions depend on an index, which a predictor is not given
+                if not decay:  # whose predictions depend on an index, which a predictor is not given
                     model.predictor()(X)
                 what = ", ".join(filter(None, [cell, dtype, option]))
                 print(f"{what}: {time.perf_counter() - began:.1f} s")

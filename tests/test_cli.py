@@ -419,12 +419,12 @@ def test_warmup_compiles_what_it_is_asked_to(capsys):
     assert cli.main(["warmup", "--cell", "gru", "--dtype", "float32"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"gru, float32: \d+\.\d s", lines[0])
-    for line, option in zip(lines[1:4], ("dropout", "bidirectional", "decay"), strict=True):
+    for line, option in zip(lines[1:6], list(cli.OPTIONS)[1:], strict=True):
         assert re.fullmatch(rf"gru, float32, {option}: \d+\.\d s", line)
-    assert lines[4:] == [f"Kernels are cached in {cli._cache_folder(kernels)}"]
+    assert lines[6:] == [f"Kernels are cached in {cli._cache_folder(kernels)}"]
     networks = [signature[4] for signature in kernels.train_batches.signatures]
     options = {str(dict(zip(network.fields, network.types, strict=True))["options"]) for network in networks}
-    assert "none" in options and len(options) >= 4
+    assert "none" in options and len(options) >= 6
     assert cli.main(["warmup", "--cell", "gru", "--dtype", "float32", "--plain"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2
     with pytest.raises(SystemExit) as caught:

@@ -167,14 +167,10 @@ class NetworkSpec:
 
     def for_kernels(self, kernels: ModuleType, seed: int | None = None) -> Any:
         """The network as an engine's kernels take it; with dropout only where a seed is given."""
-        cell, active = CELLS[self.cell], seed is not None
-        options = None
-        if self.bidirectional or self.decay or (self.thinned and active) or cell.n_states > 1:
-            dropout = kernels.Dropout(
-                inputs=float(self.dropout) if active else 0.0,
-                recurrent=float(self.recurrent_dropout) if active else 0.0,
-                seed=0 if seed is None else seed,
-            )
+        cell, dropout, options = CELLS[self.cell], None, None
+        if self.thinned and seed is not None:
+            dropout = kernels.Dropout(inputs=float(self.dropout), recurrent=float(self.recurrent_dropout), seed=seed)
+        if self.bidirectional or self.decay or dropout is not None or cell.n_states > 1:
             options = kernels.Options(self.bidirectional or None, self.decay or None, dropout)
         return getattr(kernels, cell.network)(
             per_step=self.per_step,

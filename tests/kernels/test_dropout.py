@@ -17,9 +17,9 @@ KEPT = ["001101110001", "111110001101", "111011111111", "110100110011", "1101101
 
 
 @njit
-def draw(options, samples, mask, values):
-    draw_mask(options, 1, samples, mask)
-    drop_inputs(options, 2, samples, values)
+def draw(dropout, samples, mask, values):
+    draw_mask(dropout, 1, samples, mask)
+    drop_inputs(dropout, 2, samples, values)
 
 
 def test_keys_and_bits():
@@ -32,9 +32,9 @@ def test_keys_and_bits():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_masks_are_as_they_were(dtype):
     spec = NetworkSpec("gru", 1, (4,), 1, dropout=0.3, recurrent_dropout=0.5)
-    options = spec.for_kernels(select_engine("cpu").kernels, seed=7).options
+    dropout = spec.for_kernels(select_engine("cpu").kernels, seed=7).options.dropout
     mask, values = np.empty((2, 12), dtype), np.ones((2, 2, 12), dtype)
-    draw(options, np.array([0, 41]), mask, values)
+    draw(dropout, np.array([0, 41]), mask, values)
     kept = ["".join(str(int(number > 0)) for number in row) for row in (*mask, *values.reshape(4, 12))]
     assert kept == KEPT
     assert set(mask.ravel()) == {0, 2}

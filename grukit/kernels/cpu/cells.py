@@ -18,7 +18,7 @@ from grukit.kernels.cpu.gru_reset_before import (
     gru_reset_before_steps,
 )
 from grukit.kernels.cpu.intrinsics import apart
-from grukit.kernels.cpu.layout import GRU, DualState, GRUResetBefore, masks_states
+from grukit.kernels.cpu.layout import GRU, DualState, GRUResetBefore, drops, masks_states
 from grukit.kernels.cpu.products import clear
 
 
@@ -31,7 +31,7 @@ def layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, 
 def _layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> Any:
     def gru(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> None:
         apart()
-        forward(x, weights, lengths, masks_states(network.options), cache, rows, scratch)
+        forward(x, weights, lengths, masks_states(drops(network.options)), cache, rows, scratch)
 
     def dual_state(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> None:
         apart()
@@ -58,7 +58,7 @@ def _layer_backward(
         network: Any, d_states: Any, x: Any, weights: Any, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
     ) -> None:
         apart()
-        masked = masks_states(network.options)
+        masked = masks_states(drops(network.options))
         backward(d_states, x, weights, masked, cache, rows, scratch, d_x, d_weights)
 
     def dual_state(

@@ -25,41 +25,41 @@ def _thin(key: Any, rate: float, values: Any) -> None:
 
 
 @inner
-def drop_inputs(options: Any, layer: int, samples: Any, values: Any) -> None:
+def drop_inputs(dropout: Any, layer: int, samples: Any, values: Any) -> None:
     """Thin the inputs of a layer, or their gradient, in place.
 
     samples  (B,)       in   numbers of the samples
     values   (T, B, D)  in and out
     """
     apart()
-    if options is None:
+    if dropout is None:
         return
-    if options.dropout.inputs > 0:
+    if dropout.inputs > 0:
         for t in range(values.shape[0]):
             for b in range(values.shape[1]):
-                key = dropout_key(options.dropout.seed, 2 * layer + INPUT_STREAM, samples[b], t)
-                _thin(key, options.dropout.inputs, values[t, b])
+                key = dropout_key(dropout.seed, 2 * layer + INPUT_STREAM, samples[b], t)
+                _thin(key, dropout.inputs, values[t, b])
 
 
 @inner
-def draw_mask(options: Any, row: int, samples: Any, mask: Any) -> None:
+def draw_mask(dropout: Any, row: int, samples: Any, mask: Any) -> None:
     """The recurrent mask of a chunk, one for all steps of a sequence (Gal and Ghahramani 2016); ones where there is none.
 
     samples  (B,)    in   numbers of the samples
     mask     (B, H)  out
     """
     apart()
-    if options is None:
+    if dropout is None:
         return
     for b in range(mask.shape[0]):
         for j in range(mask.shape[1]):
             mask[b, j] = ONE
-        if options.dropout.recurrent > 0:
-            key = dropout_key(options.dropout.seed, 2 * row + RECURRENT_STREAM, samples[b], 0)
-            _thin(key, options.dropout.recurrent, mask[b])
+        if dropout.recurrent > 0:
+            key = dropout_key(dropout.seed, 2 * row + RECURRENT_STREAM, samples[b], 0)
+            _thin(key, dropout.recurrent, mask[b])
 
 
-# --- the mask in a layer: None where a network has no options ----------------------------------------------------------
+# --- the mask in a layer: None where a network has no dropout ----------------------------------------------------------
 
 
 @inner
@@ -72,11 +72,19 @@ def masked_state(masked: bool, mask: Any, h: Any, out: Any) -> Any:
 
 
 @inner
-def masked_gradient(masked: bool, mask: Any, d: Any) -> None:
-    """Multiply the gradient d (B, H) of what :func:`masked_state` returned by the mask."""
+def times_mask(masked: bool, mask: Any, values: Any) -> None:
+    """Multiply values (B, H), such as the gradient of what :func:`masked_state` returned, by the mask."""
     if mask is None or not masked:
         return
-    times(d, mask, d)
+    times(values, mask, values)
+
+
+@inner
+def mask_of(mask: Any, b: int, j: int) -> Any:
+    """What the mask makes of unit j of row b."""
+    if mask is None:
+        return ONE
+    return mask[b, j]
 
 
 @inner

@@ -7,7 +7,7 @@ step wait for one another.
 from typing import Any
 
 from grukit.kernels.cpu._jit import inner
-from grukit.kernels.cpu.dropout import mask_states
+from grukit.kernels.cpu.dropout import mask_of, mask_states, masked_state, times_mask
 from grukit.kernels.cpu.intrinsics import view
 from grukit.kernels.cpu.products import (
     accumulate,
@@ -58,19 +58,19 @@ def dual_state_forward(x: Any, weights: Any, damped: bool, cache: Any, rows: Any
     for t in range(T):
         if t % together == 0:
             project_inputs(x, packed_ih, t, min(t + together, T), (R, Z, OUT), ones, gates)
-        times(h[t], mask, entered)
+        state = masked_state(True, mask, h[t], entered)
         for gate in range(3):
-            product_packed(entered, packed[gate * H * H : (gate + 1) * H * H], width, H, 0.0, products[gate])
+            product_packed(state, packed[gate * H * H : (gate + 1) * H * H], width, H, 0.0, products[gate])
         for gate, plane in ((0, R), (1, Z), (2, OUT)):
             _open_gate(products[gate], gates[plane, t])
         r, z, u, g = gates[R, t], gates[Z, t], gates[U, t], gates[G, t]
         times(c[t], r, entered)
-        times(entered, mask, entered)
+        times_mask(True, mask, entered)
         product_packed(entered, packed[3 * H * H : 4 * H * H], width, H, 0.0, products[0])
         for b in range(B):
             for j in range(H):
                 u[b, j] = tanh(products[0, b, j] + b_c[j])
-                g[b, j] = (r[b, j] * h[t, b, j] + z[b, j] * u[b, j]) * mask[b, j]
+                g[b, j] = (r[b, j] * h[t, b, j] + z[b, j] * u[b, j]) * mask_of(mask, b, j)
         product_packed(g, packed[4 * H * H :], width, H, 0.0, products[0])
         _new_h(products[0], b_h, damped, z, gates[K, t], h[t + 1])
         _new_c_and_output(r, z, gates[OUT, t], c[t], h[t + 1], c[t + 1], gates[Y, t])
@@ -127,15 +127,15 @@ def dual_state_backward(
     for t in range(T - 1, -1, -1):
         _output_backward(t, d_states, damped, cache, d_gates)
         product_packed(gates[K, t], packed[4 * H * H :], width, H, 0.0, d_product)
-        times(d_product, mask, d_product)
+        times_mask(True, mask, d_product)
         _mixture_backward(t, d_product, cache, d_gates)
         product_packed(gates[U, t], packed[3 * H * H : 4 * H * H], width, H, 0.0, d_product)
-        times(d_product, mask, d_product)
+        times_mask(True, mask, d_product)
         _gates_backward(t, d_product, cache, d_gates)
         product_packed(d_gates, packed[: 3 * H * H], width_3, H, 0.0, d_product)
         for b in range(B):
             for j in range(H):
-                d_h[b, j] += d_product[b, j] * mask[b, j]
+                d_h[b, j] += d_product[b, j] * mask_of(mask, b, j)
     mask_states(True, mask, cache.h[:T])
     sums, block_sums = view(scratch, 0, (H,)), scratch[H:]  # the packed weights are done with
     planes, h = (R, Z, OUT, U, K), cache.h[:T]
@@ -191,7 +191,7 @@ def _gates_backward(t: int, d_a: Any, cache: Any, d_gates: Any) -> None:
             d_gates[b, j] = (d_gates[b, j] + d_a[b, j] * c[t, b, j]) * (r - r * r)
             d_gates[b, H + j] *= z - z * z
             d_c[b, j] += d_a[b, j] * r
-            gates[A, t, b, j] = c[t, b, j] * r * mask[b, j]
+            gates[A, t, b, j] = c[t, b, j] * r * mask_of(mask, b, j)
             gates[R, t, b, j] = d_gates[b, j]
             gates[Z, t, b, j] = d_gates[b, H + j]
             gates[OUT, t, b, j] = d_gates[b, 2 * H + j]

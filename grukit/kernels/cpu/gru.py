@@ -4,7 +4,7 @@ from typing import Any
 
 from grukit.kernels.cpu._jit import inner
 from grukit.kernels.cpu.decay import decay_in_place, decayed_state, decayed_state_backward, decayed_states
-from grukit.kernels.cpu.dropout import mask_states, masked_gradient, masked_state
+from grukit.kernels.cpu.dropout import mask_states, masked_state, times_mask
 from grukit.kernels.cpu.intrinsics import behind, view
 from grukit.kernels.cpu.products import accumulate, clear, copy, fill, pack, panel_width, product_packed, step_width
 from grukit.kernels.cpu.recurrent import (
@@ -126,7 +126,7 @@ def gru_backward(
                 for j in range(H):
                     side[b, gate * H + j] = gates[plane, t, b, j]
         product_packed(side, packed, width, H, 0.0, view(through, 0, (B, H)))
-        masked_gradient(masked, mask, view(through, 0, (B, H)))
+        times_mask(masked, mask, view(through, 0, (B, H)))
         decayed_state_backward(decay, h, t, d_h, view(through, 0, (B, H)))
     for i in range(B * H):
         d[i] += through[i]

@@ -4,7 +4,7 @@ from typing import Any
 
 from grukit.kernels.cpu._jit import inner
 from grukit.kernels.cpu.decay import decay_in_place, decayed_state, decayed_state_backward, decayed_states
-from grukit.kernels.cpu.dropout import mask_states, masked_gradient, masked_state
+from grukit.kernels.cpu.dropout import mask_states, masked_state, times_mask
 from grukit.kernels.cpu.intrinsics import behind, view
 from grukit.kernels.cpu.products import accumulate, clear, copy, fill, pack, panel_width, product_packed, step_width
 from grukit.kernels.cpu.recurrent import (
@@ -98,7 +98,7 @@ def gru_reset_before_backward(
                 gates[Z, t, b, j] = d * (previous[t, b, j] - n) * (z - z * z)
                 gates[N, t, b, j] = d * (ONE - z) * (ONE - n * n)
         product_packed(gates[N, t], packed_n, width_n, H, 0.0, d_reset)
-        masked_gradient(masked, mask, d_reset)
+        times_mask(masked, mask, d_reset)
         for b in range(B):
             for j in range(H):
                 r = gates[R, t, b, j]
@@ -106,7 +106,7 @@ def gru_reset_before_backward(
                 rows_rz[b, j] = gates[R, t, b, j] = d_reset[b, j] * previous[t, b, j] * (r - r * r)
                 rows_rz[b, H + j] = gates[Z, t, b, j]
         product_packed(rows_rz, packed_rz, width_rz, H, 0.0, through)
-        masked_gradient(masked, mask, through)
+        times_mask(masked, mask, through)
         decayed_state_backward(decay, h, t, d_h, through)
     for b in range(B):
         for j in range(H):

@@ -26,7 +26,7 @@ class Options(NamedTuple):
 
     bidirectional: Literal[True] | None
     decay: Literal[True] | None  # of missing values; the inputs are then (last value, whether seen, time since) of each
-    dropout: Dropout
+    dropout: Dropout | None
 
 
 class GRU(NamedTuple):
@@ -137,6 +137,14 @@ def decays(options: Any) -> Any:
 
 
 @anywhere
+def drops(options: Any) -> Any:
+    """The network's :class:`Dropout`, or None."""
+    if options is None:
+        return None
+    return options.dropout
+
+
+@anywhere
 def n_directions(options: Any) -> int:
     """Passes of a layer: forward in time, or both ways."""
     return 1 if both_ways(options) is None else 2
@@ -149,12 +157,20 @@ def n_columns(options: Any, layers: Any) -> int:
     return n if decays(options) is None else n // 2 * 3
 
 
-@outer
-def masks_states(options: Any) -> bool:
-    """Whether recurrent dropout multiplies the state by a mask."""
-    if options is None:
+@anywhere
+def thins_inputs(dropout: Any) -> bool:
+    """Whether some inputs of layers are set to zero."""
+    if dropout is None:
         return False
-    return options.dropout.recurrent > 0
+    return dropout.inputs > 0
+
+
+@outer
+def masks_states(dropout: Any) -> bool:
+    """Whether recurrent dropout multiplies the state by a mask."""
+    if dropout is None:
+        return False
+    return dropout.recurrent > 0
 
 
 @anywhere

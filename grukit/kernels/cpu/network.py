@@ -19,6 +19,7 @@ from grukit.kernels.cpu.layout import (
     both_ways,
     cell_storage,
     decays,
+    drops,
     head_weights,
     layer_weights,
     n_directions,
@@ -72,18 +73,18 @@ def network_forward(network: Any, parameters: Any, x: Any, lengths: Any, samples
     shared = shared_buffers(network, work, T, B)
     below = _decay(decays(options), network, parameters, x, lengths, work)
     for index in range(n_layers):
-        drop_inputs(options, index, samples, below)
+        drop_inputs(drops(options), index, samples, below)
         for direction in range(directions):
             row = directions * index + direction
             cache = layer_cache(network, work, row, T, B)
             source = in_direction(both_ways(options), direction, below, lengths, shared.turned)
-            draw_mask(options, row, samples, cache.mask)
+            draw_mask(drops(options), row, samples, cache.mask)
             weights = layer_weights(network, parameters, network.layers[row])
             layer_forward(network, source, weights, lengths, cache, shared.rows, shared.scratch)
         _hand_up(options, network, work, index, lengths, T, B)
         below = _handed_up(options, network, work, index, T, B)
     weight, bias = head_weights(parameters, network.layers[-1])
-    drop_inputs(options, n_layers, samples, below)
+    drop_inputs(drops(options), n_layers, samples, below)
     linear_forward(view(below, 0, (outputs.shape[0], below.shape[2])), weight, bias, outputs)
 
 
@@ -120,7 +121,7 @@ def network_backward(
         clear(cache.d_c)
     flat = view(top, 0, (d_outputs.shape[0], top.shape[2]))
     linear_backward(d_outputs, flat, weight, view(d_top, 0, flat.shape), d_weight, d_bias)
-    drop_inputs(options, n_layers, samples, d_top)
+    drop_inputs(drops(options), n_layers, samples, d_top)
     for index in range(n_layers - 1, -1, -1):
         below, d_below = _first_inputs(decays(options), network, x, d_x, shared, work)
         if index > 0:
@@ -141,7 +142,7 @@ def network_backward(
             add_direction(both_ways(options), direction, d_source, lengths, d_below)
             if network.layers[row, H_0] >= 0:
                 _initial_states_backward(cache, network.layers[row, H_0], d_parameters)
-        drop_inputs(options, index, samples, d_below)
+        drop_inputs(drops(options), index, samples, d_below)
     _decay_backward(decays(options), network, parameters, x, lengths, shared, work, d_x, d_parameters)
 
 

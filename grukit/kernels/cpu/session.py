@@ -9,7 +9,7 @@ from grukit.kernels.cpu.chunks import N_SLOTS, Loss, Storage, chunk_work_size
 from grukit.kernels.cpu.epoch import Batches, train_batches
 from grukit.kernels.cpu.inference import pack_network, predict_chunks, predict_work_size
 from grukit.kernels.cpu.lanes import predict_lanes, predict_lanes_work_size
-from grukit.kernels.cpu.layout import B_IH, UNITS, Dropout
+from grukit.kernels.cpu.layout import B_IH, UNITS, Dropout, drops
 from grukit.kernels.cpu.memory import aligned_empty, workspaces
 from grukit.kernels.cpu.optimizer import Optimizer, idle_optimizer
 from grukit.kernels.cpu.team import Team
@@ -37,8 +37,12 @@ def chunk_rows(network: Any) -> int:
 
 
 def with_dropout(network: Any, dropout: Dropout) -> Any:
-    """The network with another dropout; a network without options has none."""
-    return network if network.options is None else network._replace(options=network.options._replace(dropout=dropout))
+    """The network with another dropout, where it has one."""
+    return (
+        network
+        if drops(network.options) is None
+        else network._replace(options=network.options._replace(dropout=dropout))
+    )
 
 
 class Session:
@@ -108,9 +112,9 @@ class Session:
 
         Afterwards ``parameters`` and ``previous`` of the optimiser, ``batches.records`` and ``batches.done`` are current.
         """
-        network, options = self.training, self.training.options
-        if options is not None:
-            network = with_dropout(network, options.dropout._replace(seed=batches.seed))
+        network, dropout = self.training, drops(self.training.options)
+        if dropout is not None:
+            network = with_dropout(network, dropout._replace(seed=batches.seed))
         self._run(network, stop_at, self.samples, batches, self._optimizer, self.storage)
 
     def undo(self) -> None:

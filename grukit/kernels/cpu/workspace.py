@@ -6,7 +6,7 @@ import numpy as np
 
 from grukit.kernels.cpu._jit import anywhere, outer
 from grukit.kernels.cpu.intrinsics import apart, view
-from grukit.kernels.cpu.layout import INPUTS, UNITS, cell_storage, decays, n_directions, widest
+from grukit.kernels.cpu.layout import INPUTS, UNITS, cell_storage, decays, n_directions, thins_inputs, widest
 from grukit.kernels.cpu.products import SUMMED
 
 # Steps whose inputs are projected at once: their planes should still be in the L2 cache when the gate loop comes by.
@@ -28,7 +28,7 @@ class Cache(NamedTuple):
     d_states: np.ndarray  # (T, B, H) gradient that reaches the output of each step from outside; in the end, in all
     d_h: np.ndarray  # (B, H) gradient of the last state, in the end of the initial one
     d_c: np.ndarray  # (B, H) or (0, H), the same of c
-    mask: np.ndarray | None  # (B, H) recurrent dropout: 0 or 1 / (1 - rate); None of a network without options
+    mask: np.ndarray | None  # (B, H) recurrent dropout: 0 or 1 / (1 - rate); None of a network without dropout
     # (2, T, B, H) factors of the state, and the state times them, or (0, T, B, H); None where nothing decays
     decay: np.ndarray | None
 
@@ -48,12 +48,12 @@ def hands_copies(options: Any, memory: int) -> bool:
     """Whether a layer hands a copy of its states up: joined, thinned or read at each row's end, not as they lie."""
     if options is None:
         return False
-    return options.bidirectional is not None or options.dropout.inputs > 0 or memory > 0
+    return options.bidirectional is not None or thins_inputs(options.dropout) or memory > 0
 
 
 @anywhere
 def _caches_size(network: Any, options: Any, n_rows: int, T: int, B: int) -> int:
-    """Numbers in the caches of the first ``n_rows`` rows of the layer table; a mask's place is there without options, too."""
+    """Numbers in the caches of the first ``n_rows`` rows of the layer table; a mask's place is there without dropout, too."""
     cell, units = cell_storage(network), 0
     for row in range(n_rows):
         units += network.layers[row, UNITS]
@@ -69,7 +69,14 @@ def _mask_and_decay(options: Any, work: Any, at: int, row: int, shape: Any) -> A
     if options is None:
         return None, None
     _, B, H = shape
-    return view(work, at, (B, H)), _decay_factors(options.decay, work, at + B * H, row, shape)
+    return _mask(options.dropout, work, at, (B, H)), _decay_factors(options.decay, work, at + B * H, row, shape)
+
+
+@anywhere
+def _mask(dropout: Any, work: Any, at: int, shape: Any) -> Any:
+    if dropout is None:
+        return None
+    return view(work, at, shape)
 
 
 @anywhere

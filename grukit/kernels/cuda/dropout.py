@@ -4,6 +4,7 @@ from typing import Any
 
 from grukit.kernels.cpu import Dropout
 from grukit.kernels.cpu.dropout import INPUT_STREAM, RECURRENT_STREAM
+from grukit.kernels.cpu.layout import drops
 from grukit.kernels.cuda import _cuda
 from grukit.kernels.cuda._cuda import Launch, compiled, cuda, pieces, uint32
 from grukit.kernels.scalar import ONE, dropout_key, dropout_threshold, thinned
@@ -56,7 +57,7 @@ NO_DROPOUT = Dropout(0.0, 0.0, 0)
 
 def dropout_of(network: Any) -> Dropout:
     """The rates of a network's dropout."""
-    return NO_DROPOUT if network.options is None else network.options.dropout
+    return drops(network.options) or NO_DROPOUT
 
 
 class Draws:
