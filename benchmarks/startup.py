@@ -35,7 +35,16 @@ X, y = founding.data()
 began = time.perf_counter()
 founding.fit_grukit(X, y)
 """
-OPTIONS = ['cell="gru_reset_before"', "dropout=0.1", "bidirectional=True", 'missing="decay"', 'cell="dual_state"']
+OPTIONS = [
+    'cell="gru_reset_before"',
+    "dropout=0.1",
+    "bidirectional=True",
+    "bidirectional=True, dropout=0.1",
+    'missing="decay"',
+    'missing="decay", dropout=0.1',
+    'cell="dual_state"',
+    'cell="dual_state", dropout=0.1',
+]
 END = "\nprint(time.perf_counter() - began)"
 
 
