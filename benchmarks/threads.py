@@ -10,13 +10,16 @@ import os
 from collections.abc import Callable
 
 from _report import machine, report, table
-from _timing import interleaved, limit
+from _timing import interleaved, limit, seconds_of
 
 limit(2)
 
 import numpy as np  # noqa: E402
+from numba import njit  # noqa: E402
 from peer_cases import Case, Work  # noqa: E402
 from peer_grukit import Grukit  # noqa: E402
+
+from grukit.kernels.cpu.team import Team, barrier  # noqa: E402
 
 SIZES = [
     (64, 24, 1, (32,)),
@@ -39,6 +42,19 @@ def pinned(threads: int, call: Callable[[], object]) -> object:
         os.sched_setaffinity(0, cores)
 
 
+@njit(nogil=True)
+def meet(thread: int, team: int, control: np.ndarray, n: int) -> None:
+    for _ in range(n):
+        barrier(control, team)
+
+
+def meeting(n: int = 100_000) -> float:
+    """Nanoseconds that two threads take to meet: how near their cores are, which a virtual machine may change meanwhile."""
+    with Team(2) as team:
+        team.run(meet, 1)
+        return 1e9 / n * seconds_of(lambda: team.run(meet, n))
+
+
 def compare(case: Case, turns: int) -> list[str]:
     """A row of the table."""
     trainers = {threads: Grukit(Work(case, threads)) for threads in (1, 2)}
@@ -57,7 +73,7 @@ def compare(case: Case, turns: int) -> list[str]:
     sizes = f"{case.batch}, {case.steps}, {case.inputs}, {' + '.join(map(str, case.hidden))}"
     low, high = np.quantile(ratios, [0.25, 0.75])
     times = [f"{1e6 * each.median:,.0f}" for each in (one, two)]
-    return [sizes, *times, f"{one.median / two.median:.2f}", f"{low:.2f} to {high:.2f}"]
+    return [sizes, *times, f"{one.median / two.median:.2f}", f"{low:.2f} to {high:.2f}", f"{meeting():.0f}"]
 
 
 def main() -> None:
@@ -66,8 +82,16 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the table into the README")
     args = parser.parse_args()
     rows = [compare(Case("train", *sizes, target=1.0), args.turns) for sizes in SIZES]
-    header = ["batch, steps, inputs, hidden", "one thread, µs", "two, µs", "ratio of the medians", "quartiles"]
-    note = f"A training step; the parameters are the same to the bit. Medians of {args.turns} turns. {machine()}."
+    header = [
+        "batch, steps, inputs, hidden",
+        "one thread, µs",
+        "two, µs",
+        "ratio of the medians",
+        "quartiles",
+        "a meeting, ns",
+    ]
+    note = f"A training step; the parameters are the same to the bit. Medians of {args.turns} turns. "
+    note += f"Two threads meet twice a step; how long that takes tells how near their cores are. {machine()}."
     report("threads", f"{table(header, rows)}\n\n{note}", args.write)
 
 
