@@ -50,6 +50,7 @@ class Storage(NamedTuple):
 
     slots: np.ndarray  # (N_SLOTS, P) partial gradients, or (0, P) where none are wanted
     losses: np.ndarray  # (N_SLOTS,) float64, partial weighted sums of the losses
+    squares: np.ndarray  # (PIECES,) float64, partial sums of the gradient's squares
     work: np.ndarray  # (n_threads, chunk_work_size)
 
 
@@ -208,16 +209,23 @@ def count_slots(n_samples: int, rows: int) -> int:
 
 @outer
 def gradients_of_batch(
-    thread: int, team: int, network: Any, parameters: Any, samples: Any, batch: Any, loss: Any, storage: Any
+    thread: int,
+    team: int,
+    network: Any,
+    parameters: Any,
+    samples: Any,
+    batch: Any,
+    scale: float,
+    loss: Any,
+    storage: Any,
 ) -> None:
-    """One thread's part of the losses and gradients of a batch (b,) of sample numbers.
+    """One thread's part of the losses of a batch (b,) of sample numbers and their gradients, times ``scale``.
 
-    The partial gradients of the weighted mean loss go to ``storage.slots``, the partial sums to ``storage.losses``; where
-    there are no slots the backward pass is left out.
+    The partial gradients go to ``storage.slots``, the partial sums of the losses to ``storage.losses``; where there are no
+    slots the backward pass is left out.
     """
     n_chunks = (batch.size + loss.rows - 1) // loss.rows
     n_slots = count_slots(batch.size, loss.rows)
-    scale = 1.0 / total_weight(network, samples, batch)
     work = storage.work[thread]
     nowhere = view(work, 0, (0, 1, 1))
     for slot in range(thread, n_slots, team):
@@ -234,13 +242,13 @@ def gradients_of_batch(
 
 
 @inner
-def sum_slots(storage: Any, n_slots: int) -> float:
-    """Add the partial gradients into ``slots[0]``, in slot order; returns the summed loss."""
+def sum_slots(slots: Any, n_slots: int, first: int, last: int) -> None:
+    """Add the partial gradients of the parameters first..last into ``slots[0]``, in slot order; slots may be (0, P)."""
     apart()
-    total = storage.losses[0]
+    if slots.shape[0] == 0:
+        return
+    total = view(slots, first, (last - first,))
     for slot in range(1, n_slots):
-        total += storage.losses[slot]
-        if storage.slots.shape[0] > 0:
-            for i in range(storage.slots.shape[1]):
-                storage.slots[0, i] += storage.slots[slot, i]
-    return total
+        added = view(slots, slot * slots.shape[1] + first, (last - first,))
+        for i in range(total.size):
+            total[i] += added[i]

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import inner
-from grukit.kernels.cpu.intrinsics import apart
+from grukit.kernels.cpu._jit import inner, outer
+from grukit.kernels.cpu.intrinsics import apart, view
 from grukit.kernels.scalar import ADAM, ADAMW, ONE, SGD, adam_step, rmsprop_step, sgd_step
 
 RMSPROP_DECAY = 0.99  # PyTorch's default
@@ -39,51 +39,78 @@ def idle_optimizer(parameters: np.ndarray) -> Optimizer:
     )
 
 
+# The squares of a gradient are summed by pieces, so that its norm has the same bits for any number of threads.
+PIECES = 16
+
+
+@outer
+def _begin(piece: int, n: int) -> int:
+    """Where a piece of n parameters begins: at a cache line, so that one thread alone writes to a line."""
+    return min(n, piece * ((n // PIECES + 16) // 16 * 16))
+
+
+@outer
+def share(thread: int, team: int, n: int) -> Any:
+    """A thread's own part first..last of n parameters, whole pieces."""
+    return _begin(thread * PIECES // team, n), _begin((thread + 1) * PIECES // team, n)
+
+
 @inner
-def gradient_norm(gradient: Any) -> float:
-    """Euclidean norm of the gradient (P,), summed in float64."""
+def own(values: Any, first: int, last: int) -> Any:
+    """The values first..last: a loop over them is vectorised, one from ``first`` on asks at each whether it is negative."""
+    return view(values, first, (last - first,))
+
+
+@inner
+def sum_squares(thread: int, team: int, gradient: Any, squares: Any) -> None:
+    """Write the sums of the squares of a thread's own pieces into squares (PIECES,), in float64."""
     apart()
-    total = 0.0
-    for i in range(gradient.size):
-        total += np.float64(gradient[i]) * np.float64(gradient[i])
-    return math.sqrt(total)
+    for piece in range(thread * PIECES // team, (thread + 1) * PIECES // team):
+        total = 0.0
+        numbers = own(gradient, _begin(piece, gradient.size), _begin(piece + 1, gradient.size))
+        for i in range(numbers.size):
+            total += np.float64(numbers[i]) * np.float64(numbers[i])
+        squares[piece] = total
 
 
 @inner
-def add_penalty(parameters: Any, penalized: Any, strength: float, gradient: Any) -> None:
+def add_penalty(optimizer: Any, strength: float, first: int, last: int, gradient: Any) -> None:
     """Add strength * weights to the gradient, the derivative of strength / 2 * sum of squared weights."""
     apart()
+    parameters, penalized = own(optimizer.parameters, first, last), own(optimizer.penalized, first, last)
+    gradient = own(gradient, first, last)
     strength = parameters.dtype.type(strength)
     for i in range(parameters.size):
         gradient[i] += strength * penalized[i] * parameters[i]
 
 
 @inner
-def update(optimizer: Any, rate: float, norm: float, gradient: Any) -> None:
-    """One optimiser step on ``parameters``; keeps what they were in ``previous``.
+def update(optimizer: Any, first: int, last: int, rate: float, norm: float, gradient: Any) -> None:
+    """Step ``step + 1`` on the parameters first..last; keeps what they were in ``previous``. Counting steps is the caller's.
 
     gradient  (P,)  in   of Euclidean length ``norm``; it is scaled down to ``clip_norm`` where it is longer
     """
     apart()
     dtype = gradient.dtype.type
-    p, m, v = optimizer.parameters, optimizer.first_moment, optimizer.second_moment
-    optimizer.step[0] += 1
+    p, previous = own(optimizer.parameters, first, last), own(optimizer.previous, first, last)
+    m, v = own(optimizer.first_moment, first, last), own(optimizer.second_moment, first, last)
+    penalized, gradient = own(optimizer.penalized, first, last), own(gradient, first, last)
     scale = dtype(optimizer.clip_norm / norm) if norm > optimizer.clip_norm else dtype(1)
     p_rate, epsilon = dtype(rate), dtype(optimizer.epsilon)
     for i in range(p.size):
-        optimizer.previous[i] = p[i]
+        previous[i] = p[i]
     if optimizer.solver == SGD:
         momentum = dtype(optimizer.momentum)
         for i in range(p.size):
             p[i], m[i] = sgd_step(p[i], scale * gradient[i], m[i], p_rate, momentum, optimizer.nesterov)
     elif optimizer.solver == ADAM or optimizer.solver == ADAMW:
-        step = float(optimizer.step[0])
+        step = optimizer.step[0] + 1.0
         root = math.sqrt(1.0 - optimizer.beta_2**step)
         m_rate = dtype(rate * root / (1.0 - optimizer.beta_1**step))
         beta_1, beta_2, epsilon = dtype(optimizer.beta_1), dtype(optimizer.beta_2), dtype(optimizer.epsilon * root)
         decay = dtype(rate * optimizer.alpha) if optimizer.solver == ADAMW else dtype(0)
         for i in range(p.size):
-            kept = p[i] * (ONE - decay * optimizer.penalized[i])
+            kept = p[i] * (ONE - decay * penalized[i])
             p[i], m[i], v[i] = adam_step(kept, scale * gradient[i], m[i], v[i], m_rate, beta_1, beta_2, epsilon)
     else:
         for i in range(p.size):

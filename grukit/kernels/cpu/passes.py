@@ -4,12 +4,21 @@ The loops themselves are parts of the kernels of training and prediction and hav
 would crash. Here each is a kernel of its own, cached on disk.
 """
 
-from grukit.kernels.cpu import chunks, inference, network, optimizer
+from typing import Any
+
+from grukit.kernels.cpu import chunks, inference, network
 from grukit.kernels.cpu._jit import kernel
+from grukit.kernels.cpu.optimizer import update as update_share
 
 gather = kernel(chunks.gather.py_func)
 initial_states = kernel(network.initial_states.py_func)
 network_forward = kernel(network.network_forward.py_func)
 network_backward = kernel(network.network_backward.py_func)
 begin_states = kernel(inference.begin_states.py_func)
-update = kernel(optimizer.update.py_func)
+
+
+@kernel
+def update(optimizer: Any, rate: float, norm: float, gradient: Any) -> None:
+    """One optimiser step on all parameters, see :func:`grukit.kernels.cpu.optimizer.update`."""
+    update_share(optimizer, 0, gradient.size, rate, norm, gradient)
+    optimizer.step[0] += 1

@@ -11,7 +11,7 @@ from grukit.kernels.cpu.inference import pack_network, predict_chunks, predict_w
 from grukit.kernels.cpu.lanes import predict_lanes, predict_lanes_work_size
 from grukit.kernels.cpu.layout import B_IH, UNITS, Dropout, drops
 from grukit.kernels.cpu.memory import aligned_empty, workspaces
-from grukit.kernels.cpu.optimizer import Optimizer, idle_optimizer
+from grukit.kernels.cpu.optimizer import PIECES, Optimizer, idle_optimizer
 from grukit.kernels.cpu.team import Team
 from grukit.kernels.cpu.vectors import LANES
 
@@ -91,6 +91,7 @@ class Session:
         self.storage = Storage(
             slots=aligned_empty((N_SLOTS, n_parameters), dtype),
             losses=np.empty(N_SLOTS),
+            squares=np.empty(PIECES),
             work=workspaces(n_threads, chunk_work_size(network, longest, rows), dtype),
         )
 

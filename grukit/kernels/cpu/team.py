@@ -58,12 +58,6 @@ def stopped(control: Any) -> bool:
 
 
 @outer
-def stop(control: Any) -> None:
-    """Tell the team to stop: every barrier opens."""
-    _add(control, STOP, 1)  # type: ignore[call-arg]
-
-
-@outer
 def barrier(control: Any, team: int) -> None:
     """Wait until all ``team`` threads are here, or the team is told to stop.
 
