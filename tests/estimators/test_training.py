@@ -67,6 +67,19 @@ def test_any_number_of_threads_gives_the_same_bits(tiny, solver, kind):
         np.testing.assert_array_equal(fits[0].predict(X), other.predict(X))
 
 
+@pytest.mark.parametrize(
+    "units", [1, 20]
+)  # 16 threads have more shares of the few parameters than there are cache lines
+def test_many_threads_share_the_parameters_out(tiny, units):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(600, 1)), rng.normal(size=600)
+    settings = {"hidden_layer_sizes": units, "max_iter": 3, "batch_size": 600, "clip_norm": 1e-3}
+    fits = [tiny(n_jobs=n, **settings).fit(X, y) for n in (1, 5, 16)]
+    for other in fits[1:]:
+        assert_same_weights(fits[0], other)
+        assert fits[0].history_["gradient_norm"].tolist() == other.history_["gradient_norm"].tolist()
+
+
 def test_float64_and_float32_agree_to_their_precision(tiny, hourly):
     X = hourly(60)
     single, double = tiny().fit(X, X["a"]), tiny(dtype="float64").fit(X, X["a"])
