@@ -91,7 +91,9 @@ def main() -> None:
         "a meeting, ns",
     ]
     note = f"A training step; the parameters are the same to the bit. Medians of {args.turns} turns. "
-    note += f"Two threads meet twice a step; how long that takes tells how near their cores are. {machine()}."
+    note += (
+        f"Two threads meet three times a step; how long a meeting takes tells how near their cores are. {machine()}."
+    )
     report("threads", f"{table(header, rows)}\n\n{note}", args.write)
 
 
