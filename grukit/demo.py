@@ -75,7 +75,7 @@ def run_demo(arguments: argparse.Namespace) -> None:
     )
     model = GRURegressor(**GRU_SETTINGS, random_state=arguments.seed)
     X = _calendar(pd.DatetimeIndex(sst.index)).assign(sst=sst)
-    print("Compiling the kernels; the first time this takes about 12 s ... ", end="", flush=True)
+    print("Compiling the kernels; the first time this takes about 8 s ... ", end="", flush=True)
     _, seconds = _timed(lambda: _forecast(clone(model).set_params(max_iter=1), X, sst))
     print(f"done in {seconds:.1f} s.\n")
     ridge = make_pipeline(StandardScaler(), Ridge())
