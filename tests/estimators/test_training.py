@@ -67,10 +67,9 @@ def test_any_number_of_threads_gives_the_same_bits(tiny, solver, kind):
         np.testing.assert_array_equal(fits[0].predict(X), other.predict(X))
 
 
-@pytest.mark.parametrize(
-    "units", [1, 20]
-)  # 16 threads have more shares of the few parameters than there are cache lines
+@pytest.mark.parametrize("units", [1, 20])
 def test_many_threads_share_the_parameters_out(tiny, units):
+    """Of one unit there are fewer cache lines of parameters than threads."""
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(600, 1)), rng.normal(size=600)
     settings = {"hidden_layer_sizes": units, "max_iter": 3, "batch_size": 600, "clip_norm": 1e-3}

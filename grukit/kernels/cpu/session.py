@@ -38,11 +38,9 @@ def chunk_rows(network: Any) -> int:
 
 def with_dropout(network: Any, dropout: Dropout) -> Any:
     """The network with another dropout, where it has one."""
-    return (
-        network
-        if drops(network.options) is None
-        else network._replace(options=network.options._replace(dropout=dropout))
-    )
+    if drops(network.options) is None:
+        return network
+    return network._replace(options=network.options._replace(dropout=dropout))
 
 
 class Session:
