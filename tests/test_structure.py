@@ -24,7 +24,7 @@ ALLOWED = {
     "datasets": {"datasets"},
     # It looks into fitted estimators, and takes derivatives of losses one number at a time.
     "inspection": {"inspection", "estimators", "data", "train", "model", "engines", "kernels.scalar"},
-    "plotting": {"plotting", "inspection", "data"},
+    "plotting": {"plotting", "inspection", "estimators", "data"},
     "cli": {"demo", "engines", "model", ""},
     "demo": {"datasets", "plotting", ""},
     "__main__": {"cli"},

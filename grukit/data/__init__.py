@@ -1,6 +1,7 @@
 """pandas and arrays to sequences, and outputs back to pandas. The only room that knows pandas."""
 
 from grukit.data.context import Tail, continuation, given_context, tail_of
+from grukit.data.features import Features
 from grukit.data.frames import Table, check_columns, check_finite, read_table
 from grukit.data.history import history_frame
 from grukit.data.indexes import choose_rows, feature_columns, lag_index, sample_index, step_index
@@ -24,6 +25,7 @@ from grukit.data.targets import TargetForm, check_same_index, read_targets, to_o
 __all__ = [
     "ALL_ALIKE",
     "Classes",
+    "Features",
     "Samples",
     "Scaler",
     "Sequences",

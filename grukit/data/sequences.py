@@ -81,14 +81,8 @@ def is_sequences(X: Any) -> bool:
     return isinstance(X, np.ndarray) and X.ndim == 3
 
 
-def read_sequences(X: Any, allow_nan: bool = False) -> tuple[Sequences, list[Any] | None]:
+def read_sequences(X: Any, allow_nan: bool = False) -> Sequences:
     """Sequences from a 3-D array (n_sequences, n_steps, n_features) or a list of two-dimensional tables.
-
-    Returns
-    -------
-    sequences : Sequences
-    columns : list or None
-        The common column names of a list of DataFrames.
 
     Raises
     ------
@@ -100,7 +94,7 @@ def read_sequences(X: Any, allow_nan: bool = False) -> tuple[Sequences, list[Any
             raise ValueError(f"X is empty: its shape is {X.shape}; at least one sequence, step and feature is needed.")
         X, (n, T, D) = _as_float(X, "X"), X.shape
         if sum_is_finite(X):  # all at once; what is wrong is found one by one
-            return Sequences(X.reshape(n * T, D), np.arange(n) * T, np.full(n, T), exchangeable=True), None
+            return Sequences(X.reshape(n * T, D), np.arange(n) * T, np.full(n, T), exchangeable=True)
         X = [*X]
     first = X[0]
     columns = list(first.columns) if isinstance(first, pd.DataFrame) else None
@@ -122,7 +116,7 @@ def read_sequences(X: Any, allow_nan: bool = False) -> tuple[Sequences, list[Any
         arrays.append(array)
     lengths = np.array([len(array) for array in arrays])
     starts = np.cumsum(lengths) - lengths
-    return Sequences(np.concatenate(arrays), starts, lengths, exchangeable=True), columns
+    return Sequences(np.concatenate(arrays), starts, lengths, exchangeable=True)
 
 
 def _as_float(x: Any, what: str) -> np.ndarray:

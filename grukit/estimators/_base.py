@@ -3,7 +3,7 @@
 from abc import ABCMeta, abstractmethod
 from copy import deepcopy
 from dataclasses import asdict, fields, replace
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -12,103 +12,91 @@ from sklearn.utils import Tags, check_random_state
 
 from grukit.data import (
     ALL_ALIKE,
+    Classes,
     Samples,
     Scaler,
     TargetForm,
     check_any_seen,
-    encode_inputs,
     fit_inputs,
-    history_frame,
     select_samples,
     tail_of,
 )
 from grukit.engines import CUDA_LOSSES, Engine, select_engine, with_memory
-from grukit.estimators._constraints import check_parameters
-from grukit.estimators._fitted import FittedNetwork
-from grukit.estimators._inputs import Work, read_X
+from grukit.estimators._declare import with_parameters
+from grukit.estimators._parameters import SharedParameters, check_parameters
 from grukit.estimators._weights import check_representable, read_weights
+from grukit.estimators.fitted import FittedEstimator, FittedState, TrainingState, fitted_state
+from grukit.estimators.inputs import InputForm, Work, read_X
+from grukit.estimators.targets import Objective, Targets, check_same_kind
 from grukit.model import NetworkSpec, initialize
-from grukit.train import Problem, Progress, TrainingOptions, fit_lbfgs, fit_stochastic, predict
+from grukit.train import Problem, TrainingOptions, fit_lbfgs, fit_stochastic, predict
 
 AUTO_BATCH_SIZE = 64
 
 
-class Objective(NamedTuple):
-    """What is minimised, and what the network's outputs stand for."""
-
-    loss: str  # a key of grukit.train.LOSSES
-    parameter: float
-    link: str  # see grukit.data.links
-
-
-class RecurrentEstimator(FittedNetwork, BaseEstimator, metaclass=ABCMeta):
-    """Base of the estimators. A subclass has the parameters and says what targets and outputs mean."""
+@with_parameters
+class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metaclass=ABCMeta):
+    """Base of the estimators. A subclass says what targets and outputs mean."""
 
     @abstractmethod
-    def _read_y(self, y: Any, work: Work, X: Any, first: bool, classes: Any) -> tuple[np.ndarray, TargetForm]:
-        """Check ``y``; targets as the loss takes them, and the form of what :meth:`_outputs` gives.
+    def _read_y(self, y: Any, work: Work, X: Any, before: FittedState | None, classes: Any) -> Targets:
+        """Check and read ``y``; ``classes`` are the labels that may come, or None.
 
-        ``classes`` are the labels that may come, or None.
+        ``before`` is what was learned where training goes on, or y is compared with predictions.
         """
 
     @abstractmethod
-    def _objective(self) -> Objective:
-        """The loss for the targets that were read."""
+    def _objective(self, classes: Classes | None) -> Objective:
+        """The loss for such targets."""
 
     @abstractmethod
-    def _initial_bias(self, targets: np.ndarray, weights: np.ndarray) -> Any:
+    def _initial_bias(self, link: str, n_outputs: int, targets: np.ndarray, weights: np.ndarray) -> Any:
         """What is added to the head's bias (K,) at the start: the best constant prediction."""
 
-    def _weigh(
-        self, targets: np.ndarray, weights: np.ndarray, work: Work, per_step: bool
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _weigh(self, targets: Targets, weights: np.ndarray, work: Work) -> tuple[np.ndarray, np.ndarray]:
         """Weights of the samples (n,), and of single steps (N,) or none (0,), once the targets are known."""
         return weights, ALL_ALIKE
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, first: bool, classes: Any = None, **overrides: Any) -> Self:
         """Train; ``first`` starts anew, ``overrides`` replace training options. A failed fit changes nothing."""
-        before = self.__dict__.copy()
-        try:
-            self._fit_or_raise(X, y, sample_weight, first, classes, **overrides)
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
-        return self
-
-    def _fit_or_raise(self, X: Any, y: Any, sample_weight: Any, first: bool, classes: Any, **overrides: Any) -> None:
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
-        going_on = bool(overrides) and not first
         check_parameters(self)
         select_engine(self.device)  # says what is missing before any work
-        work = read_X(self, X, reset=first, context="auto" if going_on else None)
-        targets, form = self._read_y(y, work, X, first, classes)
-        weights = read_weights(sample_weight, X, work.sequences)
-        weights, step_weights = self._weigh(targets, weights, work, form.per_step)
-        check_representable(weights, self.dtype)
-        if work.table is not None:
-            targets, weights = work.table.from_user_order(targets), work.table.from_user_order(weights)
-        samples = Samples(work.sequences, targets, weights, form.per_step, step_weights)
+        before = None if first else fitted_state(self)
+        going_on = before is not None and bool(overrides)
+        form = InputForm(type(self).__name__, self.window, self.missing) if before is None else before.inputs
+        tail = before.tail if before is not None and going_on else None
+        work = read_X(X, form, tail, "auto" if going_on else None)
+        targets = self._read_y(y, work, X, before, classes)
+        samples = self._samples(X, work, targets, sample_weight)
         fraction = self.validation_fraction if self.early_stopping and not overrides else None
-        training, validation = select_samples(samples, fraction, self._window, work.table, fold=self.shuffle)
-        if first:
-            self._form, self._tail = form, None
-            self._start(training)
-        self._check_unchanged(form)
-        self._form = form
-        self._train(training, validation, **overrides)
-        if work.table is not None:
-            self._tail = tail_of(work.table, self._window, work.context, self._tail if going_on else None)
+        training, validation = select_samples(samples, fraction, work.form.window, work.table, fold=self.shuffle)
+        state = self._start(work.form, targets, training) if before is None else self._go_on(before, targets)
+        state = self._trained(state, training, validation, **overrides)
+        if work.table is not None and work.form.window is not None:
+            state = replace(state, tail=tail_of(work.table, work.form.window, work.context, tail))
+        self._fitted = state
+        return self
 
-    def _network_spec(self, n_features: int, form: TargetForm) -> NetworkSpec:
+    def _samples(self, X: Any, work: Work, targets: Targets, sample_weight: Any) -> Samples:
+        """All samples with their targets and weights, in the order of the table or list."""
+        weights = read_weights(sample_weight, X, work.sequences)
+        weights, step_weights = self._weigh(targets, weights, work)
+        check_representable(weights, self.dtype)
+        values = targets.values
+        if work.table is not None:
+            values, weights = work.table.from_user_order(values), work.table.from_user_order(weights)
+        return Samples(work.sequences, values, weights, targets.outputs.per_step, step_weights)
+
+    def _network_spec(self, n_features: int, outputs: TargetForm) -> NetworkSpec:
         sizes = self.hidden_layer_sizes
         return NetworkSpec(
             cell=self.cell,
             n_inputs=n_features if self.missing == "error" else 2 * n_features,
             hidden_layer_sizes=(int(sizes),) if np.ndim(sizes) == 0 else tuple(int(size) for size in sizes),
-            n_outputs=form.n_outputs,
-            per_step=form.per_step,
+            n_outputs=outputs.n_outputs,
+            per_step=outputs.per_step,
             bidirectional=bool(self.bidirectional),
             learned_state=self.initial_state == "learned",
             decay=self.missing == "decay",
@@ -116,73 +104,64 @@ class RecurrentEstimator(FittedNetwork, BaseEstimator, metaclass=ABCMeta):
             recurrent_dropout=float(self.recurrent_dropout),
         )
 
-    @property
-    def _n_features(self) -> int:
-        """Features of a step; the time since the row before is none."""
-        return len(self._x_scaler.mean) - (self._missing == "decay")
-
-    def _encode(self, values: np.ndarray, dtype: str) -> np.ndarray:
-        """Values (N, .) of the samples as the kernels take them."""
-        return encode_inputs(values, self._x_scaler, self._missing, dtype)
-
-    def _start(self, training: Samples) -> None:
+    def _start(self, inputs: InputForm, targets: Targets, training: Samples) -> FittedState:
         """Scalers from the training samples alone, initial weights, an empty record."""
-        inputs, input_weights = training.inputs_seen()
-        targets, target_weights = training.targets_seen()
-        names = getattr(self, "feature_names_in_", None)
-        check_any_seen(inputs[:, :-1] if self._missing == "decay" else inputs, "X", names)
-        check_any_seen(targets, "y", self._form.names)
-        K = self._form.n_outputs
-        link, self._standardize = self._objective().link, self.standardize
+        seen, input_weights = training.inputs_seen()
+        values, weights = training.targets_seen()
+        names = None if inputs.features is None else inputs.features.names
+        check_any_seen(seen[:, :-1] if inputs.missing == "decay" else seen, "X", names)
+        check_any_seen(values, "y", targets.outputs.names)
+        objective = self._objective(targets.classes)
+        link = objective.link
         scales_y = self.standardize and link == "identity"
-        self._x_scaler = fit_inputs(inputs, input_weights, self.standardize, self._missing)
-        self._y_scaler = Scaler.fit(targets, target_weights) if scales_y else Scaler.identity(K, link)
-        self._random_state = check_random_state(self.random_state)
-        self._spec = self._network_spec(self._n_features, self._form)
-        self._parameters = initialize(self._spec, self.weight_init, self.dtype, self._random_state)
-        self._spec.views(self._parameters)["head.bias"][...] += self._initial_bias(targets, target_weights)
-        self._moments: dict[str, np.ndarray] = {}
-        self._moments_of = self.solver
-        self._records: list[dict[str, Any]] = []
+        x_scaler = fit_inputs(seen, input_weights, self.standardize, inputs.missing)
+        y_scaler = Scaler.fit(values, weights) if scales_y else Scaler.identity(targets.outputs.n_outputs, link)
+        random_state = check_random_state(self.random_state)
+        spec = self._network_spec(seen.shape[1] - (inputs.missing == "decay"), targets.outputs)
+        parameters = initialize(spec, self.weight_init, self.dtype, random_state)
+        spec.views(parameters)["head.bias"][...] += self._initial_bias(link, spec.n_outputs, values, weights)
+        training_state = TrainingState(objective, random_state, self.standardize, self.solver, {})
+        _, outputs, labels, classes = targets
+        return FittedState(inputs, outputs, labels, classes, x_scaler, y_scaler, spec, parameters, training_state)
 
-    def _check_unchanged(self, form: TargetForm) -> None:
-        """Where training goes on, the network must be the one that was started."""
-        if (form.n_outputs, form.per_step) != (self._form.n_outputs, self._form.per_step):
-            raise ValueError(
-                f"y has {form.n_outputs} outputs{' a step' if form.per_step else ''}; the model was fitted with "
-                f"{self._form.n_outputs}{' a step' if self._form.per_step else ''}."
-            )
-        wanted = self._network_spec(self._n_features, form)
-        was_thinned = replace(self._spec, dropout=wanted.dropout, recurrent_dropout=wanted.recurrent_dropout)
-        before = {
-            **asdict(was_thinned),  # dropout alone may change
-            "window": self._window,
-            "dtype": self._parameters.dtype.name,
-            "standardize": self._standardize,
-            "link of the loss": self._y_scaler.link,
+    def _go_on(self, before: FittedState, targets: Targets) -> FittedState:
+        """The state that training goes on from: the network must be the one that was started."""
+        check_same_kind(targets, before.outputs)
+        wanted = self._network_spec(before.n_features, targets.outputs)
+        # dropout alone may change
+        spec = replace(before.spec, dropout=wanted.dropout, recurrent_dropout=wanted.recurrent_dropout)
+        was = {
+            **asdict(spec),
+            "window": before.inputs.window,
+            "dtype": before.parameters.dtype.name,
+            "standardize": before.training.standardize,
+            "link of the loss": before.y_scaler.link,
         }
-        now = [*asdict(wanted).values(), self.window, self.dtype, self.standardize, self._objective().link]
-        for (name, was), value in zip(before.items(), now, strict=True):
-            if value != was:
+        link = self._objective(targets.classes).link
+        now = [*asdict(wanted).values(), self.window, self.dtype, self.standardize, link]
+        for (name, value), new in zip(was.items(), now, strict=True):
+            if value != new:
                 raise ValueError(
-                    f"Training goes on with a model whose {name} is {was!r}; now it is {value!r}. Start anew with fit and "
+                    f"Training goes on with a model whose {name} is {value!r}; now it is {new!r}. Start anew with fit and "
                     "warm_start=False."
                 )
-        self._spec = wanted
+        return replace(before, outputs=targets.outputs, labels=targets.labels, spec=wanted)
 
-    def _train(self, training: Samples, validation: Samples | None, **overrides: Any) -> None:
-        """Train copies of the weights and moments, then keep them with the record."""
-        values = self._encode(training.sequences.values, self.dtype)
-        n_samples = len(training.sequences)
-        options = self._options(n_samples, n_before=len(self._records), **overrides)
-        objective = self._objective()
+    def _trained(
+        self, state: FittedState, training: Samples, validation: Samples | None, **overrides: Any
+    ) -> FittedState:
+        """The state after training, which works on copies of the weights and moments."""
+        values = state.encode(training.sequences.values, self.dtype)
+        n_samples, records = len(training.sequences), state.training.records
+        options = self._options(n_samples, n_before=len(records), **overrides)
+        objective = self._objective(state.classes)
         taken = n_samples if self.solver == "lbfgs" else options.batch_size
-        engine = self._engine(training, taken)
-        given = [self._for_kernels(engine, values, some) for some in (training, validation) if some is not None]
-        engine = with_memory(engine, self.device, self._spec, given, taken, training=True)
+        engine = self._engine(state.spec, objective, training, taken)
+        given = [self._for_kernels(engine, state, values, some) for some in (training, validation) if some is not None]
+        engine = with_memory(engine, self.device, state.spec, given, taken, training=True)
         problem = Problem(
             engine.kernels,
-            self._spec,
+            state.spec,
             given[0],
             objective.loss,
             objective.parameter,
@@ -191,31 +170,41 @@ class RecurrentEstimator(FittedNetwork, BaseEstimator, metaclass=ABCMeta):
             taken,
             self.precision,
         )
-        parameters = self._parameters.copy()
+        parameters, random_state = state.parameters.copy(), deepcopy(state.training.random_state)
         # Another solver's moments mean something else.
-        known = self._moments if self._moments_of == self.solver else {}
+        known = state.training.moments if state.training.solver == self.solver else {}
         moments = {name: moment.copy() for name, moment in known.items()}
-        random_state = deepcopy(self._random_state)
         with problem:
             if self.solver == "lbfgs":
                 progress = fit_lbfgs(problem, parameters, options)
             else:
                 progress = fit_stochastic(problem, parameters, options, random_state, moments)
-        self._parameters, self._random_state = parameters, random_state
-        self._moments, self._moments_of = moments, self.solver
-        self._keep(progress, engine)
+        training_state = TrainingState(
+            objective,
+            random_state,
+            state.training.standardize,
+            self.solver,
+            moments,
+            (*records, *progress.records),
+            progress.best_iter,
+            progress.kept_iter,
+            progress.stop_reason,
+            engine.device,
+            engine.reason,
+        )
+        return replace(state, parameters=parameters, training=training_state)
 
-    def _engine(self, training: Samples, taken: int) -> Engine:
+    def _engine(self, spec: NetworkSpec, objective: Objective, training: Samples, taken: int) -> Engine:
         """The engine for training that takes so many samples at once."""
         lacks = ""
-        if self._objective().loss not in CUDA_LOSSES:
+        if objective.loss not in CUDA_LOSSES:
             lacks = "the GPU's kernels have no log loss"
         elif training.step_weights.size or np.isnan(training.targets).any():
             lacks = "the GPU's kernels know no missing targets"
-        return select_engine(self.device, self._spec, taken * int(training.sequences.lengths.max()), lacks=lacks)
+        return select_engine(self.device, spec, taken * int(training.sequences.lengths.max()), lacks=lacks)
 
-    def _for_kernels(self, engine: Engine, values: np.ndarray, samples: Samples) -> Any:
-        targets = self._y_scaler.transform(samples.targets, self.dtype)
+    def _for_kernels(self, engine: Engine, state: FittedState, values: np.ndarray, samples: Samples) -> Any:
+        targets = state.y_scaler.transform(samples.targets, self.dtype)
         taken, weights = samples.sequences, samples.weights.astype(self.dtype)
         return engine.kernels.Samples(values, targets, taken.starts, taken.lengths, weights, samples.step_weights)
 
@@ -230,35 +219,25 @@ class RecurrentEstimator(FittedNetwork, BaseEstimator, metaclass=ABCMeta):
         same_name = {field.name for field in fields(TrainingOptions)} & set(self.get_params(deep=False)) - set(values)
         return TrainingOptions(**values, **{name: getattr(self, name) for name in same_name})
 
-    def _keep(self, progress: Progress, engine: Engine) -> None:
-        """The fitted attributes."""
-        self._records = self._records + progress.records
-        self.n_iter_ = len(self._records)
-        self.best_iter_ = progress.best_iter
-        self.stop_reason_ = progress.stop_reason
-        self.history_ = history_frame(self._records)
-        self.loss_curve_ = [entry["loss"] for entry in self._records]
-        validated = any(np.isfinite(entry["validation_loss"]) for entry in self._records)
-        self.validation_curve_ = [entry["validation_loss"] for entry in self._records] if validated else None
-        self.loss_ = self.loss_curve_[progress.kept_iter - 1] if progress.records else np.nan
-        self.n_outputs_ = self._spec.n_outputs
-        self.n_parameters_ = self._spec.n_parameters
-        self.device_, self.device_reason_ = engine.device, engine.reason
+    def _work(self, X: Any, context: Any) -> Work:
+        """X read for a prediction."""
+        state = fitted_state(self)
+        return read_X(X, state.inputs, state.tail, context)
 
     def _outputs(self, work: Work) -> np.ndarray:
         """Predictions on the targets' own scale, or probabilities, in the order of the user's rows."""
-        return self._y_scaler.inverse(self._network_outputs(work))
+        return self._fitted.y_scaler.inverse(self._network_outputs(work))
 
     def _network_outputs(self, work: Work) -> np.ndarray:
         """What the network gives for every sample, or step, in the order of the user's rows; float64."""
-        sequences = work.sequences
-        engine = select_engine(self.device, self._spec, int(sequences.lengths.sum()) // 3, required=False)
-        values = self._encode(sequences.values, self._parameters.dtype.name)
-        empty = np.empty((0, self._spec.n_outputs), values.dtype)
+        state, sequences = self._fitted, work.sequences
+        engine = select_engine(self.device, state.spec, int(sequences.lengths.sum()) // 3, required=False)
+        values = state.encode(sequences.values, state.parameters.dtype.name)
+        empty = np.empty((0, state.spec.n_outputs), values.dtype)
         samples = engine.kernels.Samples(values, empty, sequences.starts, sequences.lengths, empty[:, 0])
-        engine = with_memory(engine, self.device, self._spec, [samples], len(sequences), training=False)
+        engine = with_memory(engine, self.device, state.spec, [samples], len(sequences), training=False)
         n_threads = effective_n_jobs(self.n_jobs)
-        outputs = predict(engine.kernels, self._spec, self._parameters, samples, n_threads, self.precision)
+        outputs = predict(engine.kernels, state.spec, state.parameters, samples, n_threads, self.precision)
         outputs = outputs.astype(np.float64)
         return outputs if work.table is None else work.table.to_user_order(outputs)
 

@@ -1,26 +1,27 @@
 """A fitted network that serves: packed once, with what every call needs."""
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from grukit.data import mean_of
 from grukit.engines import select_engine
+
+if TYPE_CHECKING:
+    from grukit.estimators.fitted import FittedState
 
 
 class Server:
     """A fitted network packed for steps of ``rows`` sequences."""
 
-    def __init__(self, model: Any, rows: int):
-        check_is_fitted(model)
-        if model._spec.decay:
+    def __init__(self, fitted: "FittedState", rows: int):
+        if fitted.spec.decay:
             raise ValueError("With missing='decay' a prediction depends on the index; use predict(X).")
-        self.rows, self.spec, self.squeeze = rows, model._spec, model._form.squeeze
-        self.missing, self.n_features = model._missing, model._n_features
-        self.x_scaler, self.y_scaler = model._x_scaler, model._y_scaler
-        self._pack(model._parameters)
+        self.rows, self.spec, self.squeeze = rows, fitted.spec, fitted.outputs.squeeze
+        self.missing, self.n_features = fitted.inputs.missing, fitted.n_features
+        self.x_scaler, self.y_scaler = fitted.x_scaler, fitted.y_scaler
+        self._pack(fitted.parameters)
 
     def _pack(self, parameters: np.ndarray) -> None:
         self.single = self.squeeze and not self.spec.per_step  # one number a window

@@ -2,13 +2,16 @@
 
 import threading
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from grukit.data import encode_inputs
 from grukit.estimators._server import Server
 from grukit.train import predict
+
+if TYPE_CHECKING:
+    from grukit.estimators.fitted import FittedState
 
 
 class Predictor:
@@ -20,8 +23,8 @@ class Predictor:
 
     Parameters
     ----------
-    model : GRURegressor or GRUClassifier
-        Fitted.
+    fitted : FittedState
+        What the model learned.
 
     Examples
     --------
@@ -34,8 +37,8 @@ class Predictor:
     True
     """
 
-    def __init__(self, model: Any):
-        self._one = Server(model, 1)
+    def __init__(self, fitted: "FittedState"):
+        self._one = Server(fitted, 1)
 
     def __call__(self, x: Any) -> Any:
         """Predict.
@@ -97,8 +100,8 @@ class Stream:
 
     Parameters
     ----------
-    model : GRURegressor or GRUClassifier
-        Fitted.
+    fitted : FittedState
+        What the model learned.
     n_series : int, default=1
         Series that advance together.
 
@@ -113,10 +116,10 @@ class Stream:
     _states: np.ndarray
     n_steps: int
 
-    def __init__(self, model: Any, n_series: int = 1):
+    def __init__(self, fitted: "FittedState", n_series: int = 1):
         if not isinstance(n_series, Integral) or n_series < 1:
             raise ValueError(f"n_series must be a positive integer; got {n_series!r}.")
-        self._server = Server(model, int(n_series))
+        self._server = Server(fitted, int(n_series))
         if self._server.spec.bidirectional:
             raise ValueError("A bidirectional model reads a window from both ends, so it cannot go on step by step.")
         self._lock = threading.Lock()

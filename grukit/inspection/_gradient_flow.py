@@ -1,6 +1,5 @@
 """How much of the loss's gradient reaches the states, step by step back from the end."""
 
-from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, softmax
 
+from grukit.estimators.fitted import targets_of
+from grukit.estimators.targets import Objective
 from grukit.inspection._subject import Batch, Subject
 from grukit.model import network_backward, network_forward
 from grukit.train import LOSSES
@@ -86,16 +87,10 @@ def gradient_flow(model: Any, X: Any, y: Any, context: Any = "auto") -> pd.DataF
 
 def _targets(subject: Subject, X: Any, y: Any) -> np.ndarray:
     """Targets as the loss takes them, in the order of the samples or, one a step, of the values' rows."""
-    model = copy(subject.model)  # reading labels leaves a note of their form
-    targets, form = model._read_y(y, subject.work, X, False, None)
-    if (form.n_outputs, form.per_step) != (model._form.n_outputs, model._form.per_step):
-        raise ValueError(
-            f"y has {form.n_outputs} outputs{' a step' if form.per_step else ''}; the model was fitted with "
-            f"{model._form.n_outputs}{' a step' if model._form.per_step else ''}."
-        )
+    targets = targets_of(subject.state, y, subject.work, X)
     if subject.table is not None:
         targets = subject.table.from_user_order(targets)
-    return model._y_scaler.transform(targets, "float64")
+    return subject.state.y_scaler.transform(targets, "float64")
 
 
 def _state_gradients(subject: Subject, batch: Batch, targets: np.ndarray) -> list[np.ndarray]:
@@ -117,11 +112,11 @@ def _loss_gradient(subject: Subject, batch: Batch, targets: np.ndarray, outputs:
     """Gradient of each sample's own mean loss with respect to the outputs, (B, K) or (T, B, K)."""
     samples = batch.samples
     if not subject.spec.per_step:
-        return _loss_derivative(subject.model, outputs, targets[samples])
+        return _loss_derivative(subject.state.training.objective, outputs, targets[samples])
     steps, sequences = np.nonzero(batch.within)
     own = targets[subject.sequences.starts[samples[sequences]] + steps]
     d_outputs = np.zeros_like(outputs)
-    slopes = _loss_derivative(subject.model, outputs[steps, sequences], own)
+    slopes = _loss_derivative(subject.state.training.objective, outputs[steps, sequences], own)
     seen = ~np.isnan(own).all(axis=1)
     n_seen = np.bincount(sequences, seen, minlength=len(samples))
     d_outputs[steps, sequences] = slopes / n_seen[sequences, None]
@@ -136,12 +131,11 @@ def _with_targets(subject: Subject, targets: np.ndarray) -> np.ndarray:
     return np.flatnonzero(seen)
 
 
-def _loss_derivative(model: Any, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+def _loss_derivative(objective: Objective, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Derivative of the loss of each row of outputs (n, K); missing targets have none."""
     # Imported here, so that importing this module does not import numba.
     from grukit.kernels.scalar import loss_derivative
 
-    objective = model._objective()
     if objective.loss == "cross_entropy":
         return softmax(outputs, axis=1) - (np.arange(outputs.shape[1]) == targets)
     if objective.loss == "log_loss":

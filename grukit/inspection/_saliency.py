@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from grukit.data import choose_rows, feature_columns, lag_index, sample_index, step_index
+from grukit.data import Scaler, choose_rows, feature_columns, lag_index, sample_index, step_index
 from grukit.inspection._subject import Batch, Subject
 from grukit.model import network_backward, network_forward
 
@@ -96,13 +96,13 @@ def saliency(
     subject = Subject(model, X, context)
     if subject.spec.decay and method == "integrated":
         raise ValueError("method='integrated' is not for missing='decay', whose values are told at many steps.")
-    columns = feature_columns(X, model._n_features)
-    k, origin = model._form.number_of(output), _origin(model, baseline, columns)
+    columns = feature_columns(X, subject.state.n_features)
+    k, origin = subject.state.outputs.number_of(output), _origin(subject.state.x_scaler, baseline, columns)
     samples, index = _samples(subject, X, rows)
     values, at = np.empty((len(index), len(columns))), 0
     for batch in subject.batches(samples):
         if method == "gradient":
-            found = _gradient(subject, batch.x, batch.lengths, k) / model._x_scaler.scale[: len(columns)]
+            found = _gradient(subject, batch.x, batch.lengths, k) / subject.state.x_scaler.scale[: len(columns)]
         else:
             found = _integrated(subject, batch, k, origin, int(n_steps))
         sequences, places = np.nonzero(batch.within.T)
@@ -117,9 +117,9 @@ def _gradient(subject: Subject, x: np.ndarray, lengths: np.ndarray, k: int) -> n
     outputs, forward = network_forward(subject.spec, subject.parameters, x, lengths)
     explained = (lengths - 1, np.arange(len(lengths)), k) if subject.spec.per_step else (slice(None), k)
     d_outputs = np.zeros_like(outputs)
-    d_outputs[explained] = subject.model._y_scaler.derivative(outputs)[explained]
+    d_outputs[explained] = subject.state.y_scaler.derivative(outputs)[explained]
     _, d_x, _ = network_backward(d_outputs, forward)
-    d_x, missing = d_x[:, :, : subject.model._n_features], _missing(subject, x)
+    d_x, missing = d_x[:, :, : subject.state.n_features], _missing(subject, x)
     if subject.spec.decay:  # a value is told again at every step until the next one is seen
         for t in range(len(x) - 1, 0, -1):
             d_x[t - 1] += np.where(missing[t], d_x[t], 0.0)
@@ -128,7 +128,7 @@ def _gradient(subject: Subject, x: np.ndarray, lengths: np.ndarray, k: int) -> n
 
 def _missing(subject: Subject, x: np.ndarray) -> np.ndarray:
     """Where the values of the D features in x (T, B, .) are missing."""
-    D = subject.model._n_features
+    D = subject.state.n_features
     if subject.spec.decay:
         return x[:, :, D : 2 * D] == 0
     return x[:, :, D:] == 1 if x.shape[2] == 2 * D else np.zeros(x.shape, dtype=bool)
@@ -155,7 +155,7 @@ def _samples(subject: Subject, X: Any, rows: Any) -> tuple[np.ndarray, pd.MultiI
     return samples, lag_index(index[chosen], lengths[samples])
 
 
-def _origin(model: Any, baseline: Any, columns: pd.Index) -> np.ndarray:
+def _origin(scaler: Scaler, baseline: Any, columns: pd.Index) -> np.ndarray:
     """The baseline on the scale of the network's inputs, (D,)."""
     if baseline is None:
         return np.zeros(len(columns))
@@ -168,5 +168,4 @@ def _origin(model: Any, baseline: Any, columns: pd.Index) -> np.ndarray:
         raise ValueError(f"baseline must be a number or have the shape ({len(columns)},); its shape is {array.shape}.")
     if not np.isfinite(array).all():
         raise ValueError(f"baseline must be finite; got {baseline!r}.")
-    scaler = model._x_scaler
     return (np.broadcast_to(array, columns.shape) - scaler.mean[: len(columns)]) / scaler.scale[: len(columns)]

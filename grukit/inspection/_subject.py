@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from grukit.engines import select_engine
-from grukit.estimators._base import RecurrentEstimator
-from grukit.estimators._inputs import read_X
+from grukit.estimators.fitted import FittedEstimator, fitted_state
+from grukit.estimators.inputs import read_X
 
 # Numbers in the workspace of a batch, 32 MiB in float64; a sequence that needs more is a batch by itself.
 BATCH_NUMBERS = 2**22
@@ -48,17 +47,17 @@ class Subject:
     """
 
     def __init__(self, model: Any, X: Any, context: Any):
-        if not isinstance(model, RecurrentEstimator):
+        if not isinstance(model, FittedEstimator):
             raise TypeError(
                 f"Give a fitted estimator of grukit; got {type(model).__name__}. Of a pipeline, give the last step, and X "
                 "as the steps before it make it."
             )
-        check_is_fitted(model)
-        work = read_X(model, X, reset=False, context=context)
-        self.model, self.spec = model, model._spec
-        self.parameters = model._parameters.astype(np.float64)
+        state = fitted_state(model)
+        work = read_X(X, state.inputs, state.tail, context)
+        self.state, self.spec = state, state.spec
+        self.parameters = state.parameters.astype(np.float64)
         self.work, self.sequences, self.table = work, work.sequences, work.table
-        values, none = model._encode(work.sequences.values, "float64"), np.empty((0, 1))
+        values, none = state.encode(work.sequences.values, "float64"), np.empty((0, 1))
         self._kernels = select_engine("cpu").kernels
         self._samples = self._kernels.Samples(values, none, work.sequences.starts, work.sequences.lengths, none[:, 0])
 

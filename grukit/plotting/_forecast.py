@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import check_is_fitted
 
 from grukit.data import check_same_index, sample_index, step_index
+from grukit.estimators.fitted import fitted_state
 from grukit.plotting._common import (
     DASHED,
     SOLID,
@@ -104,14 +104,14 @@ class ForecastDisplay:
             there.
         """
         require_matplotlib()
-        check_is_fitted(model)
+        form = fitted_state(model).outputs
         check_same_index(X, y)
-        k = model._form.number_of(output)
-        per_step = model._form.per_step
+        k = form.number_of(output)
         truth, predictions = (
-            one_series(_column(values, k, X, per_step), series) for values in (y, model.predict(X, context=context))
+            one_series(_column(values, k, X, form.per_step), series)
+            for values in (y, model.predict(X, context=context))
         )
-        name = None if model._form.names is None else model._form.names[k]
+        name = None if form.names is None else form.names[k]
         return cls(truth.rename(name), predictions.rename(type(model).__name__)).plot(ax, unit=unit)
 
     def plot(self, ax: "Axes | None" = None, *, unit: str | None = None) -> Self:

@@ -11,7 +11,7 @@ from grukit.train.problem import Problem
 from grukit.train.progress import Progress
 from grukit.train.schedules import rates_of_epoch
 
-SOLVERS = {"sgd": 0, "adam": 1, "adamw": 2, "rmsprop": 3}
+SOLVERS = {"adam": 1, "adamw": 2, "sgd": 0, "rmsprop": 3}
 SPAN_SECONDS = 0.25  # a compiled call lasts about this long at most, so that Ctrl-C is heard
 MAX_FAILURES = 3  # steps in a row that were not finite before training gives up
 ADAPTIVE_FACTOR, ADAPTIVE_END = 0.2, 1e-6  # scikit-learn's "adaptive": divide by 5, stop below 1e-6

@@ -22,7 +22,7 @@ def content(sequences, targets, i, per_step):
 )
 def test_each_content_survives_once_with_the_sum_of_its_weights(samples, per_step, data):
     X = [np.full((n, 2), float(x)) for n, x, _ in samples]
-    sequences, _ = read_sequences(X)
+    sequences = read_sequences(X)
     t = np.array([[float(y)] for _, _, y in samples])
     targets = np.repeat(t, sequences.lengths, axis=0) if per_step else t
     weights = np.array(data.draw(st.lists(st.integers(1, 5), min_size=len(X), max_size=len(X))), dtype=float)
@@ -36,7 +36,7 @@ def test_each_content_survives_once_with_the_sum_of_its_weights(samples, per_ste
 
     # The survivors come in the same order however the samples came.
     order = np.random.default_rng(0).permutation(len(X))
-    again, _ = read_sequences([X[i] for i in order])
+    again = read_sequences([X[i] for i in order])
     moved = np.repeat(t[order], again.lengths, axis=0) if per_step else t[order]
     kept_again, total_again = fold_duplicates(again, moved, per_step, weights[order])
     np.testing.assert_array_equal(total_again, total)

@@ -48,7 +48,7 @@ def test_any_labels_come_back(y):
 )
 def test_the_shape_says_what_y_is(y, shape, per_step, dtype):
     X = np.zeros((2, 3, 1))
-    labels, form = read_labels(y, read_sequences(X)[0], X)
+    labels, form = read_labels(y, read_sequences(X), X)
     assert labels.shape == shape
     assert (form.per_step, form.n_outputs, form.dtype) == (per_step, shape[1], dtype)
     flat = np.concatenate([np.asarray(t) for t in y]) if per_step else np.asarray(y)

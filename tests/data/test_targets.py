@@ -54,7 +54,7 @@ def test_targets_are_a_copy():
 
 def test_targets_at_every_step_come_back_in_pieces():
     X = [FRAME, FRAME[:2].to_numpy(), FRAME[1:]]
-    sequences, _ = read_sequences(X)
+    sequences = read_sequences(X)
     y = [x if isinstance(x, pd.DataFrame) else x * 1 for x in X]
     values, form = read_targets(y, sequences, X)
     assert (form.n_outputs, form.per_step, form.squeeze, list(form.names)) == (2, True, False, ["a", "b"])

@@ -1,8 +1,6 @@
 """GRUClassifier: labels in and out, probabilities, weights of classes, learning, errors."""
 
-import inspect
 import pickle
-import re
 
 import numpy as np
 import pandas as pd
@@ -12,7 +10,7 @@ from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score
 from sklearn.utils.class_weight import compute_class_weight
 
-from grukit import GRUClassifier, GRURegressor
+from grukit import GRUClassifier
 
 STILL = {"max_iter": 1, "learning_rate_init": 1e-30}  # trains without a change of the weights
 
@@ -458,27 +456,3 @@ def test_what_does_not_go_together(data, sequences):
         model.score(X, y[:, 0])
     with pytest.raises(ValueError, match="y has 2 labels a sample; the model was fitted with 1"):
         model.score(X, both)
-
-
-# --- The same parameters ---------------------------------------------------------------------------------
-
-
-def parameters_of(estimator):
-    """Text of each parameter in the class's documentation, without the line of its type."""
-    text = inspect.cleandoc(estimator.__doc__).split("Parameters\n----------\n")[1].split("\n\nAttributes\n")[0]
-    found = re.findall(r"^(\w[\w, ]*) : (.*\n(?:    .*\n?)+)", text, re.MULTILINE)
-    return {name: " ".join(words.split()) for names, words in found for name in names.split(", ")}
-
-
-def test_shared_parameters_are_documented_and_set_alike():
-    classifier, regressor = parameters_of(GRUClassifier), parameters_of(GRURegressor)
-    assert list(classifier) == list(inspect.signature(GRUClassifier).parameters)
-    assert set(regressor) - set(classifier) == {"loss", "quantile", "delta"}
-    assert set(classifier) - set(regressor) == {"class_weight"}
-    shared = [name for name in regressor if name in classifier]
-    assert [name for name in classifier if name in regressor] == shared
-    assert {name for name in shared if regressor[name] != classifier[name]} == {"standardize"}
-    for name in shared:
-        assert inspect.signature(GRUClassifier).parameters[name] == inspect.signature(GRURegressor).parameters[name], (
-            name
-        )

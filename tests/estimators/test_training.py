@@ -6,12 +6,15 @@ import sys
 import threading
 import time
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import reference
 from sklearn.exceptions import ConvergenceWarning
+
+from grukit.estimators.fitted import fitted_state
 
 COLUMNS = ["epoch", "loss", "validation_loss", "gradient_norm", "learning_rate", "seconds"]
 
@@ -626,7 +629,8 @@ def test_fitted_attributes(tiny, hourly):
     model = tiny().fit(X, X)
     assert (model.n_outputs_, model.n_features_in_, model.device_) == (2, 2, "cpu")
     assert "CPU" in model.device_reason_ and model.device_reason_.endswith(".")
-    public = {name for name in vars(model) if name.endswith("_") and not name.startswith("_")}
+    public = {name for name in dir(model) if name.endswith("_") and not name.startswith("_")}
+    assert {"n_iter_", "history_", "weights_", "loss_"} < public
     for name in public - {"validation_curve_"}:
         assert getattr(model, name) is not None, name
 
@@ -636,7 +640,8 @@ def test_another_solver_starts_with_moments_of_its_own(tiny, hourly):
     model = tiny(warm_start=True, shuffle=False).fit(X, X["a"])
     fresh = tiny(warm_start=True, shuffle=False, solver="sgd").fit(X, X["a"])
     fresh.weights_ = model.weights_
-    fresh._moments = {}
+    state = fitted_state(fresh)
+    fresh._fitted = replace(state, training=replace(state.training, moments={}))
     model.set_params(solver="sgd").fit(X, X["a"])
     assert_same_weights(model, fresh.fit(X, X["a"]))
 

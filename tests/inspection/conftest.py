@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from grukit import GRURegressor
+from grukit.estimators.fitted import fitted_state
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +26,8 @@ def scaled():
     """Make one sequence (T, D) what the network sees of it, time first: (T, 1, D)."""
 
     def make(model, sequence):
-        return ((np.asarray(sequence) - model._x_scaler.mean) / model._x_scaler.scale)[:, None]
+        return ((np.asarray(sequence) - fitted_state(model).x_scaler.mean) / fitted_state(model).x_scaler.scale)[
+            :, None
+        ]
 
     return make

@@ -6,6 +6,7 @@ import pytest
 import reference
 
 from grukit import GRUClassifier, GRURegressor
+from grukit.estimators.fitted import fitted_state
 from grukit.inspection import gates, gradient_flow, saliency
 
 RNG = np.random.default_rng(0)
@@ -56,7 +57,7 @@ def test_outputs_follow_from_the_gates():
         weights = model.weights_
         outputs = state.to_numpy() @ weights["head.weight"][0] + weights["head.bias"]
         expected = np.concatenate(model.predict(SEQUENCES))
-        np.testing.assert_allclose(model._y_scaler.inverse(outputs[:, None])[:, 0], expected, rtol=1e-12)
+        np.testing.assert_allclose(fitted_state(model).y_scaler.inverse(outputs[:, None])[:, 0], expected, rtol=1e-12)
 
 
 def test_gradient_flow_of_the_unit_with_two_states_begins_at_the_output_gate():
@@ -65,7 +66,7 @@ def test_gradient_flow_of_the_unit_with_two_states_begins_at_the_output_gate():
     inside = gates(model, SEQUENCES)
     norms = []
     for i, target in enumerate([1.0, 2.0, 4.0]):
-        error = (model.predict(SEQUENCES)[i] - target) / model._y_scaler.scale[0]
+        error = (model.predict(SEQUENCES)[i] - target) / fitted_state(model).y_scaler.scale[0]
         gate = inside[0, "output"].loc[i].iloc[-1]
         norms.append(np.linalg.norm(2 * error * model.weights_["head.weight"][0] * gate))
     np.testing.assert_allclose(flow.loc[0, 0], np.mean(norms), rtol=1e-10)
@@ -74,9 +75,9 @@ def test_gradient_flow_of_the_unit_with_two_states_begins_at_the_output_gate():
 @pytest.mark.parametrize("labels", [["a", "b", "a"], ["a", "b", "c"], pd.DataFrame([[0, 1], [1, 1], [0, 0]])], ids=len)
 def test_gradient_flow_of_a_classifier_begins_at_the_error_of_its_probabilities(labels):
     model = GRUClassifier(**{**SETTINGS, "hidden_layer_sizes": 3}).fit(SEQUENCES, labels)
-    form = model._label_form
+    state = fitted_state(model)
     flow = gradient_flow(model, SEQUENCES, labels)
-    assert model._label_form is form
+    assert fitted_state(model) is state
     wanted = np.eye(3)[:, [0, 1, 2]] if len(set(np.ravel(labels))) == 3 else np.asarray(labels)
     found = np.asarray(model.predict_proba(SEQUENCES))
     if wanted.ndim == 1:

@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from grukit import GRURegressor
+from grukit.estimators.fitted import fitted_state
 from grukit.inspection import _gates, _subject, gates
 from grukit.model import CELLS
 
@@ -73,7 +74,7 @@ def test_the_head_makes_predictions_of_the_states(fitted):
     model = fitted(FRAME, FRAME["a"])
     states = gates(model, FRAME)[1, "state"]
     network = states @ model.weights_["head.weight"][0].astype(float) + float(model.weights_["head.bias"][0])
-    predicted = network * model._y_scaler.scale[0] + model._y_scaler.mean[0]
+    predicted = network * fitted_state(model).y_scaler.scale[0] + fitted_state(model).y_scaler.mean[0]
     np.testing.assert_allclose(predicted, model.predict(FRAME), rtol=1e-5)
 
 

@@ -7,6 +7,7 @@ import reference
 from sklearn.exceptions import NotFittedError
 
 from grukit import GRURegressor
+from grukit.estimators.fitted import fitted_state
 from grukit.inspection import _subject, gradient_flow
 from grukit.train import REGRESSION_LOSSES
 
@@ -35,7 +36,7 @@ def flow_by_differences(model, pieces, targets):
     longest = max(len(x) for x in pieces)
     norms = np.full((len(pieces), longest, len(model.hidden_layer_sizes)), np.nan)
     for i, (x, target) in enumerate(zip(pieces, targets, strict=True)):
-        x = (x - model._x_scaler.mean) / model._x_scaler.scale
+        x = (x - fitted_state(model).x_scaler.mean) / fitted_state(model).x_scaler.scale
         nudges = [np.zeros((len(x), H)) for H in model.hidden_layer_sizes]
         for k, nudge in enumerate(nudges):
 
@@ -53,7 +54,9 @@ def test_sequences_agree_with_central_differences(cell, per_step, fitted):
     K = 2
     y = [RNG.normal(3, 2, (len(x), K)) for x in SEQUENCES] if per_step else RNG.normal(3, 2, (3, K))
     model = fitted(SEQUENCES, y, cell=cell)
-    scaled = [(np.reshape(t, (-1, K)) - model._y_scaler.mean) / model._y_scaler.scale for t in y]
+    scaled = [
+        (np.reshape(t, (-1, K)) - fitted_state(model).y_scaler.mean) / fitted_state(model).y_scaler.scale for t in y
+    ]
     flow = gradient_flow(model, SEQUENCES, y)
     expected = flow_by_differences(model, SEQUENCES, scaled)
     assert np.abs(flow - expected).max(axis=None) < 1e-8 * expected.max()
@@ -69,9 +72,8 @@ def test_windows_of_a_panel_agree_with_central_differences(fitted):
     for site in ("u", "v"):
         rows = panel.xs(site, level="site").to_numpy()
         pieces += [rows[max(0, i - 2) : i + 1] for i in range(len(rows))]
-        targets += list(
-            ((y.xs(site, level="site").to_numpy() - model._y_scaler.mean) / model._y_scaler.scale)[:, None, None]
-        )
+        scaler = fitted_state(model).y_scaler
+        targets += list(((y.xs(site, level="site").to_numpy() - scaler.mean) / scaler.scale)[:, None, None])
     expected = flow_by_differences(model, pieces, [target.reshape(1, 1) for target in targets])
     assert np.abs(gradient_flow(model, panel, y) - expected).max(axis=None) < 1e-8 * expected.max()
 
@@ -84,7 +86,7 @@ def test_a_net_that_hears_nothing_keeps_what_its_update_gate_says(fitted):
     weights["head.weight"][:] = [[3.0, 4.0]]
     model.weights_ = weights
     flow = gradient_flow(model, FRAME[4:], FRAME["a"][4:], context=FRAME[:4])
-    error = np.abs(FRAME["a"][4:] - model._y_scaler.mean[0]).mean() / model._y_scaler.scale[0]
+    error = np.abs(FRAME["a"][4:] - fitted_state(model).y_scaler.mean[0]).mean() / fitted_state(model).y_scaler.scale[0]
     np.testing.assert_allclose(flow[0], 2 * error * 5 * 0.75 ** np.arange(5), rtol=1e-6)  # log(3) in float32
 
 
@@ -95,10 +97,14 @@ def test_each_loss_has_its_own_derivative(loss, fitted):
     weights = {name: weight.astype(np.float64) for name, weight in model.weights_.items()}
     norms = []
     for i in range(len(FRAME)):
-        x = (FRAME.to_numpy()[max(0, i - 3) : i + 1] - model._x_scaler.mean) / model._x_scaler.scale
+        x = (FRAME.to_numpy()[max(0, i - 3) : i + 1] - fitted_state(model).x_scaler.mean) / fitted_state(
+            model
+        ).x_scaler.scale
         outputs, _ = reference.network_forward("gru", weights, x[:, None])
-        target = (y[i] - model._y_scaler.mean) / model._y_scaler.scale
-        _, slope = reference.loss(loss, outputs, target[None], parameter=model._objective().parameter)
+        target = (y[i] - fitted_state(model).y_scaler.mean) / fitted_state(model).y_scaler.scale
+        _, slope = reference.loss(
+            loss, outputs, target[None], parameter=fitted_state(model).training.objective.parameter
+        )
         norms.append(np.linalg.norm(slope @ weights["head.weight"]))
     np.testing.assert_allclose(gradient_flow(model, FRAME, y).loc[0, 0], np.mean(norms), rtol=1e-12)
 

@@ -7,6 +7,7 @@ import reference
 from sklearn.exceptions import NotFittedError
 
 from grukit import GRURegressor
+from grukit.estimators.fitted import fitted_state
 from grukit.inspection import _subject, saliency
 
 RNG = np.random.default_rng(0)
@@ -18,9 +19,9 @@ TARGETS = pd.DataFrame(np.abs(RNG.normal(4, 2, (7, 2))), index=DAYS, columns=["p
 
 def predict_one(model, sequence, k=0):
     """Prediction k at the end of one sequence (T, D), by the reference in float64."""
-    x = (sequence - model._x_scaler.mean) / model._x_scaler.scale
+    x = (sequence - fitted_state(model).x_scaler.mean) / fitted_state(model).x_scaler.scale
     outputs, _ = reference.network_forward(model.cell, model.weights_, x[:, None])
-    return float(model._y_scaler.inverse(outputs)[0, k])
+    return float(fitted_state(model).y_scaler.inverse(outputs)[0, k])
 
 
 def by_differences(model, sequence, k=0):
@@ -83,7 +84,8 @@ def test_integrated_gradients_sum_to_the_difference_from_the_baseline(loss, fitt
     for n_steps in (20, 40):
         sums = saliency(model, FRAME, "integrated", n_steps=n_steps).groupby("day").sum().sum(axis=1)
         differences = [
-            predict_one(model, window(i)) - predict_one(model, 0 * window(i) + model._x_scaler.mean) for i in range(7)
+            predict_one(model, window(i)) - predict_one(model, 0 * window(i) + fitted_state(model).x_scaler.mean)
+            for i in range(7)
         ]
         errors[n_steps] = sums.to_numpy() - differences
         assert np.abs(errors[n_steps]).max() < 2e-3 * np.abs(differences).max()

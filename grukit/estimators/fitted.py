@@ -1,0 +1,281 @@
+"""What a fit learned, in one record, and what a fitted estimator shows of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from grukit.data import Classes, Scaler, Tail, TargetForm, encode_inputs, history_frame
+from grukit.estimators.inputs import InputForm, Work
+from grukit.estimators.service import Predictor, Stream
+from grukit.estimators.targets import Objective, check_same_kind, read_classes, read_numbers
+from grukit.model import NetworkSpec
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """What training needs to go on, and the record of it.
+
+    Attributes
+    ----------
+    objective : Objective
+        What was minimised.
+    random_state : numpy.random.RandomState
+        After the last epoch.
+    standardize : bool
+        The parameter.
+    solver : str
+        The solver that ``moments`` belong to.
+    moments : mapping of str to ndarray
+        The optimiser's state; empty before the first epoch.
+    records : tuple of dict
+        One an epoch, see :class:`grukit.train.Progress`.
+    best_iter, kept_iter, stop_reason
+        Of the last call of ``fit``, see :class:`grukit.train.Progress`.
+    device, device_reason : str
+        Where it ran, and why.
+    """
+
+    objective: Objective
+    random_state: np.random.RandomState
+    standardize: bool
+    solver: str
+    moments: Mapping[str, np.ndarray]
+    records: tuple[dict[str, Any], ...] = ()
+    best_iter: int = 0
+    kept_iter: int = 0
+    stop_reason: str = ""
+    device: str = ""
+    device_reason: str = ""
+
+
+@dataclass(frozen=True)
+class FittedState:
+    """All that a fit learned. Built by ``fit``, replaced as a whole, changed by nobody.
+
+    Attributes
+    ----------
+    inputs : InputForm
+        How X is read.
+    outputs : TargetForm
+        The form of the network's outputs: targets, or probabilities.
+    labels : TargetForm or None
+        Of a classifier: the form of the labels.
+    classes : Classes or None
+        Of a classifier.
+    x_scaler, y_scaler : Scaler
+        Between the user's units and the network's.
+    spec : NetworkSpec
+        The network, and
+    parameters : ndarray of shape (n_parameters,)
+        its weights.
+    training : TrainingState
+        What only training needs.
+    tail : Tail or None
+        The last rows trained on, where X had an index.
+    """
+
+    inputs: InputForm
+    outputs: TargetForm
+    labels: TargetForm | None
+    classes: Classes | None
+    x_scaler: Scaler
+    y_scaler: Scaler
+    spec: NetworkSpec
+    parameters: np.ndarray
+    training: TrainingState
+    tail: Tail | None = None
+
+    @property
+    def n_features(self) -> int:
+        """Features of a step; the time since the row before is none."""
+        return len(self.x_scaler.mean) - (self.inputs.missing == "decay")
+
+    def encode(self, values: np.ndarray, dtype: str) -> np.ndarray:
+        """Values (N, .) of samples as the kernels take them."""
+        return encode_inputs(values, self.x_scaler, self.inputs.missing, dtype)
+
+
+def fitted_state(model: Any) -> FittedState:
+    """The record of a fitted estimator.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        Where it was not fitted.
+    """
+    check_is_fitted(model)
+    state: FittedState = model._fitted
+    return state
+
+
+def targets_of(state: FittedState, y: Any, work: Work, X: Any) -> np.ndarray:
+    """``y`` as the loss takes it, for a model that was fitted.
+
+    Raises
+    ------
+    ValueError
+        Where y does not belong to X, or has other outputs than in ``fit``.
+    """
+    if state.classes is None:
+        targets = read_numbers(y, work, X, state.training.objective.loss)
+    else:
+        targets = read_classes(y, work, X, state.classes)
+    check_same_kind(targets, state.outputs)
+    return targets.values
+
+
+class FittedEstimator:
+    """What an estimator shows of its :class:`FittedState`: fitted attributes, predictors and streams."""
+
+    _fitted: FittedState
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether there is a record."""
+        return "_fitted" in self.__dict__
+
+    def predictor(self) -> Predictor:
+        """Return an object for predictions in a hurry: checks done once, a call takes microseconds.
+
+        Returns
+        -------
+        Predictor
+            Called with one window or a batch of them, arrays. It keeps the model as it is now. Of a classifier it gives
+            probabilities, as ``predict_proba``.
+        """
+        return Predictor(fitted_state(self))
+
+    def stream(self, n_series: int = 1) -> Stream:
+        """Return an object that takes one time step at a time and keeps the state of one or many series.
+
+        Parameters
+        ----------
+        n_series : int, default=1
+            Series that advance together.
+
+        Returns
+        -------
+        Stream
+            Its history is every step since it began, not only the last ``window``. It keeps the model as it is now. Of a
+            classifier it gives probabilities, as ``predict_proba``.
+        """
+        return Stream(fitted_state(self), n_series)
+
+    @property
+    def n_features_in_(self) -> int:
+        """int: Columns of X."""
+        features = fitted_state(self).inputs.features
+        assert features is not None
+        return features.n
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """ndarray of str: Names of the columns, where X had names that are all strings."""
+        features = fitted_state(self).inputs.features
+        assert features is not None
+        if features.names is None:
+            raise AttributeError("feature_names_in_ is only there where X had names that are all strings.")
+        return features.names
+
+    @property
+    def n_outputs_(self) -> int:
+        """int: Outputs of the network.
+
+        Of a regressor the columns of y; of a classifier 1 for two classes, otherwise one a class or label.
+        """
+        return fitted_state(self).spec.n_outputs
+
+    @property
+    def n_parameters_(self) -> int:
+        """int: Numbers in ``weights_``."""
+        return fitted_state(self).spec.n_parameters
+
+    @property
+    def n_iter_(self) -> int:
+        """int: Epochs run, over all calls of ``partial_fit`` and warm starts."""
+        return len(fitted_state(self).training.records)
+
+    @property
+    def best_iter_(self) -> int:
+        """int: Epoch of the last call of ``fit`` with the lowest validation loss, whose weights are kept.
+
+        Where nothing was held out, with the lowest training loss, while the last weights are kept.
+        """
+        return fitted_state(self).training.best_iter
+
+    @property
+    def loss_(self) -> float:
+        """float: Mean training loss in the epoch whose weights are kept.
+
+        Of a regressor on the standardised scale, of a classifier in nats; for "lbfgs" with the penalty.
+        """
+        training = fitted_state(self).training
+        return training.records[training.kept_iter - 1]["loss"] if training.kept_iter else np.nan
+
+    @property
+    def loss_curve_(self) -> list[float]:
+        """List of float: Training loss of each epoch."""
+        return [entry["loss"] for entry in fitted_state(self).training.records]
+
+    @property
+    def validation_curve_(self) -> list[float] | None:
+        """List of float or None: Validation loss of each epoch; None where nothing was held out."""
+        losses = [entry["validation_loss"] for entry in fitted_state(self).training.records]
+        return losses if np.isfinite(losses).any() else None
+
+    @property
+    def history_(self) -> Any:
+        """DataFrame: A row an epoch.
+
+        Columns epoch, loss, validation_loss, gradient_norm (mean over batches, before clipping), learning_rate, seconds.
+        """
+        return history_frame(list(fitted_state(self).training.records))
+
+    @property
+    def stop_reason_(self) -> str:
+        """str: Why training ended, a sentence."""
+        return fitted_state(self).training.stop_reason
+
+    @property
+    def device_(self) -> str:
+        """str: Where training ran, "cpu" or "cuda"."""
+        return fitted_state(self).training.device
+
+    @property
+    def device_reason_(self) -> str:
+        """str: Why there, a sentence."""
+        return fitted_state(self).training.device_reason
+
+    @property
+    def weights_(self) -> dict[str, np.ndarray]:
+        """dict of ndarray: Copies of the weights, by name. Assigning such a dict checks and sets them.
+
+        The names and layouts are those of ``torch.nn.GRU.state_dict()``: ``weight_ih_l{k}`` (3H, D),
+        ``weight_hh_l{k}`` (3H, H), ``bias_ih_l{k}``, ``bias_hh_l{k}`` (3H,), blocks r, z, n;
+        ``head.weight`` (K, H), ``head.bias`` (K,). Both directions, other cells and options have further names, see
+        ``grukit.model.NetworkSpec.shapes``. They act on standardised data; a classifier's give log odds.
+        """
+        state = fitted_state(self)
+        return {name: view.copy() for name, view in state.spec.views(state.parameters).items()}
+
+    @weights_.setter
+    def weights_(self, weights: dict[str, np.ndarray]) -> None:
+        state = fitted_state(self)
+        views, dtype = state.spec.views(state.parameters), state.parameters.dtype
+        if set(weights) != set(views):
+            missing, unknown = sorted(set(views) - set(weights)), sorted(set(weights) - set(views))
+            raise ValueError(f"weights_ needs exactly the names {list(views)}; missing: {missing}, unknown: {unknown}.")
+        arrays = {name: np.asarray(weights[name], dtype=np.float64) for name in views}
+        for name, array in arrays.items():
+            if array.shape != views[name].shape:
+                raise ValueError(f"weights_[{name!r}] has the shape {array.shape}; it must be {views[name].shape}.")
+            with np.errstate(over="ignore"):
+                finite = np.isfinite(array.astype(dtype)).all()
+            if not finite:
+                raise ValueError(
+                    f"weights_[{name!r}] holds NaN or infinity, or a number too large for the model's dtype."
+                )
+        parameters = np.concatenate([array.ravel() for array in arrays.values()]).astype(dtype)
+        self._fitted = replace(state, parameters=parameters)

@@ -1,0 +1,173 @@
+"""X as users give it, checked and cut into samples."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_array
+
+from grukit.data import (
+    Features,
+    Sequences,
+    Table,
+    Tail,
+    check_columns,
+    check_finite,
+    continuation,
+    given_context,
+    independent_rows,
+    is_sequences,
+    read_sequences,
+    read_table,
+    sequences_with_time,
+    time_between,
+    time_kind,
+    time_since,
+    windows,
+)
+
+NO_TIME = "no time"
+
+
+@dataclass(frozen=True)
+class InputForm:
+    """How X is read, and what later calls must agree with; before ``fit`` has read X, only what parameters say.
+
+    Attributes
+    ----------
+    estimator : str
+        Name of the class, for messages.
+    window, missing
+        The parameters.
+    kind : {"table", "sequences", "rows"} or None
+        What X is: rows that are time steps, stand-alone sequences, or rows that are univariate sequences.
+    features : Features or None
+        Its columns.
+    time_kind : str or None
+        With ``missing="decay"``, what the index tells, see :func:`grukit.data.time_kind`, or ``NO_TIME``.
+    """
+
+    estimator: str
+    window: int | None
+    missing: str
+    kind: str | None = None
+    features: Features | None = None
+    time_kind: str | None = None
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one call works on: the samples of X and, for tables, the table they are windows of."""
+
+    form: InputForm
+    sequences: Sequences
+    table: Table | None = None
+    context: dict[tuple[Any, ...], np.ndarray] | None = None
+
+
+def read_X(X: Any, form: InputForm, tail: Tail | None = None, context: Any = None) -> Work:
+    """Check X and cut it into samples.
+
+    Parameters
+    ----------
+    X, context
+        As in ``predict``.
+    form : InputForm
+        What is known of X; in the result's form nothing is unknown.
+    tail : Tail or None
+        The last rows of training, for ``context="auto"``.
+    """
+    kind = "sequences" if is_sequences(X) else "rows" if form.window is None else "table"
+    if form.kind not in (None, kind):
+        raise ValueError(
+            f"X is read as {kind} here and was read as {form.kind} in fit. Give X in the same form: a 2-D table, "
+            "or a 3-D array or list of 2-D tables."
+        )
+    if kind != "table" and not (context is None or (isinstance(context, str) and context == "auto")):
+        raise ValueError("context is for tables whose rows are time steps; sequences stand alone. Leave it out.")
+    form = replace(form, kind=kind)
+    if kind == "sequences":
+        sequences = read_sequences(X, form.missing != "error")
+        form = _with_features(form, X, sequences.values.shape[1])
+        return _timed(form, sequences, X)
+    values, form = _read_values(form, X, "X")
+    if kind == "rows":
+        return _timed(form, independent_rows(np.ascontiguousarray(values)), X)
+    table, form = _read_table(form, values, X)
+    assert form.window is not None  # or the rows would be sequences
+    before = _context_of(form, table, tail, context)
+    return Work(form, windows(table, form.window, before), table, before)
+
+
+def _read_values(form: InputForm, X: Any, what: str) -> tuple[np.ndarray, InputForm]:
+    """The numbers (n, D) of a table."""
+    check_columns(X, what)
+    values = check_array(
+        X, dtype=(np.float64, np.float32), ensure_all_finite=False, input_name=what, estimator=form.estimator
+    )
+    form = _with_features(form, X, values.shape[1])
+    columns, index = getattr(X, "columns", None), getattr(X, "index", None)
+    check_finite(values, "Input X" if what == "X" else what, columns, index, allow_nan=form.missing != "error")
+    return values, form
+
+
+def _with_features(form: InputForm, X: Any, n: int) -> InputForm:
+    given = Features.of(X, n)
+    if form.features is None:
+        return replace(form, features=given)
+    form.features.check(given, form.estimator, warn=form.kind != "sequences")
+    return form
+
+
+def _context_of(form: InputForm, table: Table, tail: Tail | None, context: Any) -> dict[tuple[Any, ...], np.ndarray]:
+    if context is None:
+        return {}
+    if isinstance(context, str):
+        if context != "auto":
+            raise ValueError(f"context must be 'auto', None, or a table of earlier rows; got {context!r}.")
+        rows = continuation(tail, table)
+        last = {} if tail is None else {key: tail.times[key][0] for key in rows}
+    else:
+        values, _ = _read_values(form, context, "context")
+        history, _ = _read_table(form, values, context)
+        assert form.window is not None
+        rows = given_context(history, table, form.window)
+        ends = zip(history.keys, history.offsets[1:], strict=True)
+        last = {} if history.times is None else {key: history.times[end - 1] for key, end in ends if key in rows}
+    if form.missing == "decay" and table.times is not None:
+        for key, time in last.items():
+            start = table.offsets[table.keys.index(key)]
+            table.values[start, -1] = time_between(time, table.times[start])
+    return rows
+
+
+def _read_table(form: InputForm, values: np.ndarray, X: Any) -> tuple[Table, InputForm]:
+    """The table, with the time since the row before as a last column where missing values decay."""
+    table = read_table(values, X)
+    if form.missing != "decay":
+        return table, form
+    form = _with_time_kind(form, [table.times])
+    series = [slice(*table.offsets[s : s + 2]) for s in range(len(table.keys))]
+    since = [time_since(None if table.times is None else table.times[s], s.stop - s.start) for s in series]
+    return replace(table, values=np.column_stack([table.values, np.concatenate(since)])), form
+
+
+def _timed(form: InputForm, sequences: Sequences, X: Any) -> Work:
+    """Stand-alone sequences, with the time since the row before where missing values decay."""
+    if form.missing != "decay":
+        return Work(form, sequences)
+    form = _with_time_kind(form, [getattr(x, "index", None) for x in X] if isinstance(X, list | tuple) else [])
+    return Work(form, sequences_with_time(sequences, X))
+
+
+def _with_time_kind(form: InputForm, indexes: list[Any]) -> InputForm:
+    """Raise where an index counts in another kind of number than those before, in ``fit`` or here."""
+    kinds = [kind for kind in map(time_kind, indexes) if kind is not None]
+    known = form.time_kind or (kinds[0] if kinds else NO_TIME)
+    for kind in kinds:
+        if kind != known:
+            raise ValueError(
+                "With missing='decay' the index tells how long ago a value was seen. In fit it told "
+                f"{known if known == NO_TIME else f'a {known}'}; here it tells a {kind}."
+            )
+    return replace(form, time_kind=known)

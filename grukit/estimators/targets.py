@@ -1,0 +1,63 @@
+"""y as users give it, as the loss takes it."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from grukit.data import Classes, TargetForm, as_labels, read_labels, read_targets
+from grukit.estimators.inputs import Work
+
+
+class Objective(NamedTuple):
+    """What is minimised, and what the network's outputs stand for."""
+
+    loss: str  # a key of grukit.train.LOSSES
+    parameter: float
+    link: str  # see grukit.data.links
+
+
+class Targets(NamedTuple):
+    """What was read of y."""
+
+    values: np.ndarray  # as the loss takes them, (n, K), or (N, K) with a target at every step
+    outputs: TargetForm  # of what the network gives
+    labels: TargetForm | None = None  # of a classifier: of the labels
+    classes: Classes | None = None
+
+
+def read_numbers(y: Any, work: Work, X: Any, loss: str) -> Targets:
+    """Targets of a regressor."""
+    values, form = read_targets(y, work.sequences, X, allow_nan=work.form.missing != "error")
+    if loss == "poisson" and (values < 0).any():
+        raise ValueError(f"loss='poisson' needs y >= 0; the smallest value is {np.nanmin(values):g}.")
+    return Targets(values, form)
+
+
+def read_classes(y: Any, work: Work, X: Any, known: Classes | None, given: Any = None) -> Targets:
+    """Targets of a classifier, of the classes that are ``known``, or ``given``, or else those in y."""
+    labels, form = read_labels(y, work.sequences, X)
+    if given is not None and form.n_outputs > 1:
+        raise ValueError("classes is for one label a sample; several are as many as y has columns.")
+    if known is None:
+        known = Classes.found_in(labels if given is None else as_labels(given, "classes").reshape(-1, 1), form)
+    elif given is not None and not np.array_equal(np.unique(as_labels(given, "classes")), known.values):
+        raise ValueError(f"classes must be those of the first call, {known.values.tolist()}; got {given!r}.")
+    check_kind(labels, known)
+    return Targets(known.encode(labels), known.form(form), form, known)
+
+
+def check_kind(labels: np.ndarray, classes: Classes) -> None:
+    """Raise where there are more or fewer labels a sample than in ``fit``."""
+    n_labels = len(classes.values) if classes.multilabel else 1
+    if labels.shape[1] != n_labels:
+        raise ValueError(f"y has {labels.shape[1]} labels a sample; the model was fitted with {n_labels}.")
+
+
+def check_same_kind(targets: Targets, known: TargetForm) -> None:
+    """Raise where there are more or fewer outputs than in ``fit``, or a target at every step in one of both only."""
+    outputs = targets.outputs
+    if (outputs.n_outputs, outputs.per_step) != (known.n_outputs, known.per_step):
+        raise ValueError(
+            f"y has {outputs.n_outputs} outputs{' a step' if outputs.per_step else ''}; the model was fitted with "
+            f"{known.n_outputs}{' a step' if known.per_step else ''}."
+        )
