@@ -20,15 +20,15 @@ from numba import njit
 from peer_cases import CASES, Work
 from peer_grukit import KERNELS, Grukit, estimator_inference, inference
 
-from grukit.kernels.cpu._jit import OPTIONS
-from grukit.kernels.cpu._parts import KernelCompiler
-from grukit.kernels.cpu.gru import _gru_step, _gru_step_backward, _gru_step_forward
-from grukit.kernels.cpu.layout import Weights
-from grukit.kernels.cpu.products import fill, panel_width, product_packed
-from grukit.kernels.cpu.recurrent import Q, layer_gradients, pack_inputs, project_inputs
+from grukit.kernels.cpu.cells.gru import _gru_step, _gru_step_backward, _gru_step_forward
+from grukit.kernels.cpu.cells.recurrent import Q, layer_gradients, pack_inputs, project_inputs
+from grukit.kernels.cpu.compiler.jit import OPTIONS
+from grukit.kernels.cpu.compiler.parts import KernelCompiler
+from grukit.kernels.cpu.products.matrices import fill, panel_width, product_packed
+from grukit.kernels.cpu.products.vectors import LANES, add_product_in_lanes, add_product_of_row, affine_in_lanes
 from grukit.kernels.cpu.session import chunk_rows
-from grukit.kernels.cpu.vectors import LANES, add_product_in_lanes, add_product_of_row, affine_in_lanes
-from grukit.kernels.cpu.workspace import steps_together
+from grukit.kernels.cpu.storage.layout import Weights
+from grukit.kernels.cpu.storage.workspace import steps_together
 
 compiled = njit(pipeline_class=KernelCompiler, **OPTIONS)
 

@@ -181,9 +181,9 @@ def _cuda_kernels() -> str:
 
 
 def _cache_folder(kernels: Any) -> str:
-    """Where numba keeps the compiled kernels; it knows best, having found a folder that can be written."""
-    path = kernels.train_batches.stats.cache_path
-    return "none: no folder that can be written was found" if path is None else str(path)
+    """Where numba keeps the compiled kernels, in subfolders; it knows best, having found a folder that can be written."""
+    paths = [kernel.stats.cache_path for kernel in (kernels.train_batches, kernels.predict_chunks)]
+    return "none: no folder that can be written was found" if None in paths else os.path.commonpath(paths)
 
 
 def _gpu_names() -> list[str]:

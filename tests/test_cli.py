@@ -311,9 +311,11 @@ def test_info_names_a_package_that_is_not_installed():
 
 
 def test_info_names_the_cache_folder_of_the_kernels(tmp_path):
-    kernels = SimpleNamespace(train_batches=SimpleNamespace(stats=SimpleNamespace(cache_path=str(tmp_path))))
+    """Each kernel's lies beside its module, or in one folder for all of them."""
+    train, predict = (SimpleNamespace(stats=SimpleNamespace(cache_path=str(tmp_path / name))) for name in "ab")
+    kernels = SimpleNamespace(train_batches=train, predict_chunks=predict)
     assert cli._cache_folder(kernels) == str(tmp_path)
-    kernels.train_batches.stats.cache_path = None
+    train.stats.cache_path = None
     assert cli._cache_folder(kernels).startswith("none: ")
 
 

@@ -30,6 +30,10 @@ ALLOWED = {
     "__main__": {"cli"},
     "": {"estimators"},
 }
+# Within the CPU's room a module may import from its own group and from those before it; the public names come last.
+CPU_GROUPS = (
+    "compiler", "team", "products", "storage", "cells", "network", "training", "inference", "passes", "session", "",
+)  # fmt: skip
 ONLY_IN = {
     # Inspection, like plotting, comes after the fact: its results are frames on the indexes that ``data`` makes.
     "pandas": {"data", "datasets", "demo", "inspection", "plotting"},
@@ -69,6 +73,28 @@ def test_imports_run_one_way(path):
             assert room_of(tuple(inside)) in ALLOWED[room], f"{room} must not import {name}"
         elif root in ONLY_IN:
             assert room in ONLY_IN[root], f"{room} must not import {root}"
+
+
+CPU = PACKAGE / "kernels" / "cpu"
+CPU_MODULES = [path for path in MODULES if path.is_relative_to(CPU)]
+
+
+@pytest.mark.parametrize("path", CPU_MODULES, ids=[str(path.relative_to(CPU)) for path in CPU_MODULES])
+def test_imports_within_the_cpu_s_room_run_one_way(path):
+    def place(parts):
+        return CPU_GROUPS.index(parts[0] if parts else "")
+
+    parts = path.relative_to(CPU).with_suffix("").parts
+    own = place(tuple(part for part in parts if part != "__init__"))
+    for name in imports_of(path):
+        if name.startswith("grukit.kernels.cpu"):
+            assert place(name.split(".")[3:]) <= own, f"{path} must not import {name}"
+
+
+def test_a_group_of_kernels_has_no_names_of_its_own():
+    groups = [path for path in CPU_MODULES if path.name == "__init__.py" and path.parent != CPU]
+    assert {path.parent.name for path in groups} < set(CPU_GROUPS)
+    assert not [path for path in groups if list(imports_of(path))]
 
 
 def test_the_rule_is_alive(tmp_path):

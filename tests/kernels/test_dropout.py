@@ -5,7 +5,7 @@ import pytest
 from numba import njit
 
 from grukit.engines import select_engine
-from grukit.kernels.cpu.dropout import draw_mask, drop_inputs
+from grukit.kernels.cpu.cells.dropout import draw_mask, drop_inputs
 from grukit.kernels.scalar import dropout_bits, dropout_key
 from grukit.model import NetworkSpec
 

@@ -5,8 +5,8 @@ import pytest
 from numba import njit
 from numba.core.errors import TypingError
 
-from grukit.kernels.cpu.blas import gemm
-from grukit.kernels.cpu.intrinsics import behind, view, whole_numbers, whole_numbers_size
+from grukit.kernels.cpu.compiler.intrinsics import behind, view, whole_numbers, whole_numbers_size
+from grukit.kernels.cpu.products.blas import gemm
 
 
 def pieces(source, out):

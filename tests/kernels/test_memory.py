@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from grukit import GRURegressor
 from grukit.engines import select_engine
-from grukit.kernels.cpu import memory, session
+from grukit.kernels.cpu import session
+from grukit.kernels.cpu.storage import memory
 from grukit.model import NetworkSpec
 
 KERNELS = select_engine("cpu").kernels

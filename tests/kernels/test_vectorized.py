@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numba import njit
 
-from grukit.kernels.cpu.dropout import _thin
-from grukit.kernels.cpu.gru import _gru_step, _gru_step_backward, _gru_step_forward
+from grukit.kernels.cpu.cells.dropout import _thin
+from grukit.kernels.cpu.cells.gru import _gru_step, _gru_step_backward, _gru_step_forward
 from grukit.kernels.scalar import FASTMATH
 
 pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86 instructions")

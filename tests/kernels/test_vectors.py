@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from grukit.kernels.cpu.products import pack
-from grukit.kernels.cpu.vectors import (
+from grukit.kernels.cpu.products.matrices import pack
+from grukit.kernels.cpu.products.vectors import (
     BLOCK,
     LANES,
     ROW_PANEL,

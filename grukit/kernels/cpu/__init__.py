@@ -1,11 +1,21 @@
-"""The loops on the CPU, compiled by Numba. See :mod:`grukit.kernels` for names, shapes and equations."""
+"""The loops on the CPU, compiled by Numba. See :mod:`grukit.kernels` for names, shapes and equations.
 
-from grukit.kernels.cpu.chunks import N_SLOTS, Loss, Samples, Storage, chunk_work_size
-from grukit.kernels.cpu.epoch import Batches, train_batches
-from grukit.kernels.cpu.inference import pack_network, predict_chunks, predict_work_size, states_size
-from grukit.kernels.cpu.layout import GRU, Dropout, DualState, GRUResetBefore, Options
-from grukit.kernels.cpu.memory import aligned_empty
-from grukit.kernels.cpu.optimizer import Optimizer, idle_optimizer
+Each of these imports from itself and from those above it, and from nothing else here::
+
+    compiler    how the kernels are compiled, and what they ask of the compiler
+    team        threads that run one kernel together
+    products    of matrices and vectors: the BLAS's, and those in vector registers
+    storage     where numbers lie: parameters, workspaces, aligned arrays
+    cells       one layer in one direction, and the choice of its cell
+    network     all layers and the head, forward and backward
+    training    chunks of a batch, an epoch, the optimisers
+    inference   predictions layer by layer, in lanes, of a predictor or stream; it gathers its samples as training does
+    passes      single passes of a network, for Python
+    session     memory and threads for training and prediction
+"""
+
+from grukit.kernels.cpu.inference.layers import pack_network, predict_chunks, predict_work_size, states_size
+from grukit.kernels.cpu.inference.service import Served, ready_to_serve, serve_work_size
 from grukit.kernels.cpu.passes import (
     begin_states,
     gather,
@@ -14,10 +24,14 @@ from grukit.kernels.cpu.passes import (
     network_forward,
     update,
 )
-from grukit.kernels.cpu.service import Served, ready_to_serve, serve_work_size
 from grukit.kernels.cpu.session import Session, predict
+from grukit.kernels.cpu.storage.layout import GRU, Dropout, DualState, GRUResetBefore, Options
+from grukit.kernels.cpu.storage.memory import aligned_empty
+from grukit.kernels.cpu.storage.workspace import layer_cache, work_size
 from grukit.kernels.cpu.team import Team, single_threaded_blas
-from grukit.kernels.cpu.workspace import layer_cache, work_size
+from grukit.kernels.cpu.training.chunks import N_SLOTS, Loss, Samples, Storage, chunk_work_size
+from grukit.kernels.cpu.training.epoch import Batches, train_batches
+from grukit.kernels.cpu.training.optimizer import Optimizer, idle_optimizer
 
 __all__ = [
     "GRU",

@@ -6,19 +6,21 @@ would crash. Here each is a kernel of its own, cached on disk.
 
 from typing import Any
 
-from grukit.kernels.cpu import chunks, inference, network
-from grukit.kernels.cpu._jit import kernel
-from grukit.kernels.cpu.optimizer import update as update_share
+from grukit.kernels.cpu.compiler.jit import kernel
+from grukit.kernels.cpu.inference import layers
+from grukit.kernels.cpu.network import forward_backward
+from grukit.kernels.cpu.training import chunks
+from grukit.kernels.cpu.training.optimizer import update as update_share
 
 gather = kernel(chunks.gather.py_func)
-initial_states = kernel(network.initial_states.py_func)
-network_forward = kernel(network.network_forward.py_func)
-network_backward = kernel(network.network_backward.py_func)
-begin_states = kernel(inference.begin_states.py_func)
+initial_states = kernel(forward_backward.initial_states.py_func)
+network_forward = kernel(forward_backward.network_forward.py_func)
+network_backward = kernel(forward_backward.network_backward.py_func)
+begin_states = kernel(layers.begin_states.py_func)
 
 
 @kernel
 def update(optimizer: Any, rate: float, norm: float, gradient: Any) -> None:
-    """One optimiser step on all parameters, see :func:`grukit.kernels.cpu.optimizer.update`."""
+    """One optimiser step on all parameters, see :func:`grukit.kernels.cpu.training.optimizer.update`."""
     update_share(optimizer, 0, gradient.size, rate, norm, gradient)
     optimizer.step[0] += 1

@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from grukit.kernels.cpu.chunks import N_SLOTS, Loss, Storage, chunk_work_size
-from grukit.kernels.cpu.epoch import Batches, train_batches
-from grukit.kernels.cpu.inference import pack_network, predict_chunks, predict_work_size
-from grukit.kernels.cpu.lanes import predict_lanes, predict_lanes_work_size
-from grukit.kernels.cpu.layout import B_IH, UNITS, Dropout, drops
-from grukit.kernels.cpu.memory import aligned_empty, workspaces
-from grukit.kernels.cpu.optimizer import PIECES, Optimizer, idle_optimizer
+from grukit.kernels.cpu.inference.lanes import predict_lanes, predict_lanes_work_size
+from grukit.kernels.cpu.inference.layers import pack_network, predict_chunks, predict_work_size
+from grukit.kernels.cpu.products.vectors import LANES
+from grukit.kernels.cpu.storage.layout import B_IH, UNITS, Dropout, drops
+from grukit.kernels.cpu.storage.memory import aligned_empty, workspaces
 from grukit.kernels.cpu.team import Team
-from grukit.kernels.cpu.vectors import LANES
+from grukit.kernels.cpu.training.chunks import N_SLOTS, Loss, Storage, chunk_work_size
+from grukit.kernels.cpu.training.epoch import Batches, train_batches
+from grukit.kernels.cpu.training.optimizer import PIECES, Optimizer, idle_optimizer
 
 
 def chunk_rows(network: Any) -> int:

@@ -17,7 +17,7 @@ from numba import types
 from numba.extending import intrinsic
 from threadpoolctl import ThreadpoolController
 
-from grukit.kernels.cpu._jit import outer
+from grukit.kernels.cpu.compiler.jit import outer
 
 ARRIVED, STOP = 0, 8  # entries of a team's control array, 64 bytes apart so that they share no cache line
 CONTROL_SIZE = 16

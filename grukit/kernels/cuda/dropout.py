@@ -1,10 +1,10 @@
-"""Dropout with the masks of :mod:`grukit.kernels.cpu.dropout`, drawn from the same counter: a thread a number."""
+"""Dropout with the masks of :mod:`grukit.kernels.cpu.cells.dropout`, drawn from the same counter: a thread a number."""
 
 from typing import Any
 
 from grukit.kernels.cpu import Dropout
-from grukit.kernels.cpu.dropout import INPUT_STREAM, RECURRENT_STREAM
-from grukit.kernels.cpu.layout import drops
+from grukit.kernels.cpu.cells.dropout import INPUT_STREAM, RECURRENT_STREAM
+from grukit.kernels.cpu.storage.layout import drops
 from grukit.kernels.cuda import _cuda
 from grukit.kernels.cuda._cuda import Launch, compiled, cuda, pieces, uint32
 from grukit.kernels.scalar import ONE, dropout_key, dropout_threshold, thinned

@@ -2,12 +2,9 @@
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import inner
-from grukit.kernels.cpu.decay import decay_in_place, decayed_state, decayed_state_backward, decayed_states
-from grukit.kernels.cpu.dropout import mask_states, masked_state, times_mask
-from grukit.kernels.cpu.intrinsics import behind, view
-from grukit.kernels.cpu.products import accumulate, clear, copy, fill, pack, panel_width, product_packed, step_width
-from grukit.kernels.cpu.recurrent import (
+from grukit.kernels.cpu.cells.decay import decay_in_place, decayed_state, decayed_state_backward, decayed_states
+from grukit.kernels.cpu.cells.dropout import mask_states, masked_state, times_mask
+from grukit.kernels.cpu.cells.recurrent import (
     N,
     Q,
     R,
@@ -21,8 +18,20 @@ from grukit.kernels.cpu.recurrent import (
     project_steps,
     shortest,
 )
-from grukit.kernels.cpu.vectors import add_product_in_lanes, affine_in_lanes
-from grukit.kernels.cpu.workspace import steps_together
+from grukit.kernels.cpu.compiler.intrinsics import behind, view
+from grukit.kernels.cpu.compiler.jit import inner
+from grukit.kernels.cpu.products.matrices import (
+    accumulate,
+    clear,
+    copy,
+    fill,
+    pack,
+    panel_width,
+    product_packed,
+    step_width,
+)
+from grukit.kernels.cpu.products.vectors import add_product_in_lanes, affine_in_lanes
+from grukit.kernels.cpu.storage.workspace import steps_together
 from grukit.kernels.scalar import ONE, sigmoid, tanh
 
 

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import anywhere, exact, kernel, ready
-from grukit.kernels.cpu.inference import inference_work_size, network_steps
-from grukit.kernels.cpu.intrinsics import behind, view, whole_numbers, whole_numbers_size
-from grukit.kernels.cpu.layout import INPUTS, UNITS, head_weights
-from grukit.kernels.cpu.linear import linear_forward
+from grukit.kernels.cpu.compiler.intrinsics import behind, view, whole_numbers, whole_numbers_size
+from grukit.kernels.cpu.compiler.jit import anywhere, exact, kernel, ready
+from grukit.kernels.cpu.inference.layers import inference_work_size, network_steps
+from grukit.kernels.cpu.network.linear import linear_forward
+from grukit.kernels.cpu.storage.layout import INPUTS, UNITS, head_weights
 from grukit.kernels.scalar import ONE, ZERO
 
 

@@ -1,19 +1,20 @@
 """Predictions of many sequences by a network without options: ``LANES`` of them at a time, one in each lane of a vector.
 
-A step then is products that stay in vector registers (:mod:`grukit.kernels.cpu.vectors`) and gate loops without a remainder,
-whatever the number of units. A chunk that is not full is padded, so a prediction has the same bits alone and in company.
+A step then is products that stay in vector registers (:mod:`grukit.kernels.cpu.products.vectors`) and gate loops without a
+remainder, whatever the number of units. A chunk that is not full is padded, so a prediction has the same bits alone and in
+company.
 """
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import anywhere, inner, kernel, outer
-from grukit.kernels.cpu.cells import layer_lane_steps
-from grukit.kernels.cpu.inference import packed_layer, write_outputs
-from grukit.kernels.cpu.intrinsics import apart, behind, view, whole_numbers, whole_numbers_size
-from grukit.kernels.cpu.layout import H_0, INPUTS, UNITS, head_weights, widest
-from grukit.kernels.cpu.linear import linear_forward
-from grukit.kernels.cpu.products import copy
-from grukit.kernels.cpu.vectors import LANES
+from grukit.kernels.cpu.cells.dispatch import layer_lane_steps
+from grukit.kernels.cpu.compiler.intrinsics import apart, behind, view, whole_numbers, whole_numbers_size
+from grukit.kernels.cpu.compiler.jit import anywhere, inner, kernel, outer
+from grukit.kernels.cpu.inference.layers import packed_layer, write_outputs
+from grukit.kernels.cpu.network.linear import linear_forward
+from grukit.kernels.cpu.products.matrices import copy
+from grukit.kernels.cpu.products.vectors import LANES
+from grukit.kernels.cpu.storage.layout import H_0, INPUTS, UNITS, head_weights, widest
 from grukit.kernels.scalar import ZERO
 
 

@@ -1,9 +1,9 @@
 """How the CPU kernels are compiled.
 
 Only what Python calls is cached and has a Python entry (``kernel``); the loops that it calls (``inner``) and what is around
-them (``outer``) are compiled as parts of it, see :mod:`grukit.kernels.cpu._parts`. The first fit then takes 6.5 s of one
-2.6 GHz core, of which LLVM has 2. A helper that is called in many places is kept whole (``apart``), and workspaces are cut by
-``view``, see :mod:`grukit.kernels.cpu.intrinsics`.
+them (``outer``) are compiled as parts of it, see :mod:`grukit.kernels.cpu.compiler.parts`. The first fit then takes 6.5 s of
+one 2.6 GHz core, of which LLVM has 2. A helper that is called in many places is kept whole (``apart``), and workspaces are cut
+by ``view``, see :mod:`grukit.kernels.cpu.compiler.intrinsics`.
 """
 
 import gc
@@ -18,19 +18,20 @@ from numba import config, njit, typeof
 from numba.core.event import Listener, register
 from numba.extending import overload, register_jitable
 
-from grukit.kernels.cpu._parts import KernelCompiler, PartCompiler, SmallPartCompiler
+from grukit.kernels.cpu.compiler.parts import KernelCompiler, PartCompiler, SmallPartCompiler
 from grukit.kernels.scalar import FASTMATH
 
 
 def _fingerprint() -> str:
     """Digest of the sources of all that is compiled here; the kernels of a GPU have no say in it."""
-    digest = sha256()
-    for path in sorted([Path(__file__).parents[1] / "scalar.py", *Path(__file__).parent.rglob("*.py")]):
+    digest, cpu = sha256(), Path(__file__).parents[1]
+    for path in sorted([cpu.parent / "scalar.py", *cpu.rglob("*.py")]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
 SOURCES = _fingerprint()
+OURS = __name__.removesuffix("compiler.jit")  # what the names of the modules with kernels begin with
 
 if config.DISABLE_JIT:  # type: ignore[attr-defined]
     raise ImportError("grukit is compiled by Numba and cannot run without: unset NUMBA_DISABLE_JIT.")
@@ -60,7 +61,7 @@ overloaded: Any = partial(overload, jit_options=PART)  # type: ignore[arg-type]
 
 def _is_ours(event: Any) -> bool:
     module = event.data["dispatcher"].py_func.__module__  # None of a function that exec made
-    return str(module).startswith(f"{__package__}.")
+    return str(module).startswith(OURS)
 
 
 class _FewerCollections(Listener):

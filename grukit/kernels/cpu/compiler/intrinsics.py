@@ -9,7 +9,7 @@ from numba.core import cgutils
 from numba.core.typing.templates import infer, infer_global, make_intrinsic_template
 from numba.np.arrayobj import populate_array
 
-from grukit.kernels.cpu._jit import anywhere
+from grukit.kernels.cpu.compiler.jit import anywhere
 
 
 def intrinsic_of(function: Any) -> Any:

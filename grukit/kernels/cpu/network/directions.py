@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import inner, outer
-from grukit.kernels.cpu.intrinsics import apart, behind, view
+from grukit.kernels.cpu.compiler.intrinsics import apart, behind, view
+from grukit.kernels.cpu.compiler.jit import inner, outer
 from grukit.kernels.scalar import ZERO
 
 

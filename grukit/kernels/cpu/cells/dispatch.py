@@ -2,24 +2,24 @@
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import overloaded
-from grukit.kernels.cpu.dual_state import (
+from grukit.kernels.cpu.cells.dual_state import (
     Y,
     dual_state_backward,
     dual_state_forward,
     dual_state_pack,
     dual_state_steps,
 )
-from grukit.kernels.cpu.gru import gru_backward, gru_forward, gru_lane_steps, gru_pack, gru_steps
-from grukit.kernels.cpu.gru_reset_before import (
+from grukit.kernels.cpu.cells.gru import gru_backward, gru_forward, gru_lane_steps, gru_pack, gru_steps
+from grukit.kernels.cpu.cells.gru_reset_before import (
     gru_reset_before_backward,
     gru_reset_before_forward,
     gru_reset_before_lane_steps,
     gru_reset_before_steps,
 )
-from grukit.kernels.cpu.intrinsics import apart
-from grukit.kernels.cpu.layout import GRU, DualState, GRUResetBefore, drops, masks_states
-from grukit.kernels.cpu.products import clear
+from grukit.kernels.cpu.compiler.intrinsics import apart
+from grukit.kernels.cpu.compiler.jit import overloaded
+from grukit.kernels.cpu.products.matrices import clear
+from grukit.kernels.cpu.storage.layout import GRU, DualState, GRUResetBefore, drops, masks_states
 
 
 def layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> None:

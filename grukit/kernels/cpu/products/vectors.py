@@ -20,7 +20,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from grukit.kernels.cpu._jit import inner
+from grukit.kernels.cpu.compiler.jit import inner
 
 LANES = 16  # rows in lanes
 BLOCK = 8  # weights' rows that are multiplied at once

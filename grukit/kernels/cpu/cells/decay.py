@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import inner, outer
-from grukit.kernels.cpu.intrinsics import apart, view
-from grukit.kernels.cpu.layout import DECAY, INPUTS, UNITS
-from grukit.kernels.cpu.products import times
+from grukit.kernels.cpu.compiler.intrinsics import apart, view
+from grukit.kernels.cpu.compiler.jit import inner, outer
+from grukit.kernels.cpu.products.matrices import times
+from grukit.kernels.cpu.storage.layout import DECAY, INPUTS, UNITS
 from grukit.kernels.scalar import ONE, ZERO
 
 

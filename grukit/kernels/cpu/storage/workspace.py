@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import anywhere, outer
-from grukit.kernels.cpu.intrinsics import apart, view
-from grukit.kernels.cpu.layout import INPUTS, UNITS, cell_storage, decays, n_directions, thins_inputs, widest
-from grukit.kernels.cpu.products import SUMMED
+from grukit.kernels.cpu.compiler.intrinsics import apart, view
+from grukit.kernels.cpu.compiler.jit import anywhere, outer
+from grukit.kernels.cpu.products.matrices import SUMMED
+from grukit.kernels.cpu.storage.layout import INPUTS, UNITS, cell_storage, decays, n_directions, thins_inputs, widest
 
 # Steps whose inputs are projected at once: their planes should still be in the L2 cache when the gate loop comes by.
 PROJECTED = 65536

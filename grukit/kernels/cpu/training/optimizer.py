@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import inner, outer
-from grukit.kernels.cpu.intrinsics import apart, view
+from grukit.kernels.cpu.compiler.intrinsics import apart, view
+from grukit.kernels.cpu.compiler.jit import inner, outer
 from grukit.kernels.scalar import ADAM, ADAMW, ONE, SGD, adam_step, rmsprop_step, sgd_step
 
 RMSPROP_DECAY = 0.99  # PyTorch's default

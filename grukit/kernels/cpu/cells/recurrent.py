@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import inner
-from grukit.kernels.cpu.intrinsics import behind, view
-from grukit.kernels.cpu.products import (
+from grukit.kernels.cpu.compiler.intrinsics import behind, view
+from grukit.kernels.cpu.compiler.jit import inner
+from grukit.kernels.cpu.products.matrices import (
     accumulate,
     add,
     add_outer_products,
@@ -13,7 +13,7 @@ from grukit.kernels.cpu.products import (
     row_sums,
     step_width,
 )
-from grukit.kernels.cpu.vectors import LANES, add_outer_products_of
+from grukit.kernels.cpu.products.vectors import LANES, add_outer_products_of
 from grukit.kernels.scalar import ONE, ZERO
 
 # The planes of ``gates``.

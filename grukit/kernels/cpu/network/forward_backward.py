@@ -1,19 +1,27 @@
 """The whole network on one chunk of sequences: stacked recurrent layers and a linear head, forward and backward.
 
-All storage of a chunk is cut from one flat workspace (:mod:`grukit.kernels.cpu.workspace`); nothing is allocated in the loops.
-A layer reads the states of the one below where they lie. Only where they are joined from two directions, thinned by dropout
-or read at each row's own end does it read a copy, ``handed``.
+All storage of a chunk is cut from one flat workspace (:mod:`grukit.kernels.cpu.storage.workspace`); nothing is allocated in
+the loops. A layer reads the states of the one below where they lie. Only where they are joined from two directions, thinned by
+dropout or read at each row's own end does it read a copy, ``handed``.
 """
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import outer
-from grukit.kernels.cpu.cells import final_output, final_output_backward, layer_backward, layer_forward, layer_output
-from grukit.kernels.cpu.decay import decay_backward, decay_forward
-from grukit.kernels.cpu.directions import add_direction, in_direction, in_direction_backward, join, part
-from grukit.kernels.cpu.dropout import draw_mask, drop_inputs
-from grukit.kernels.cpu.intrinsics import apart, view
-from grukit.kernels.cpu.layout import (
+from grukit.kernels.cpu.cells.decay import decay_backward, decay_forward
+from grukit.kernels.cpu.cells.dispatch import (
+    final_output,
+    final_output_backward,
+    layer_backward,
+    layer_forward,
+    layer_output,
+)
+from grukit.kernels.cpu.cells.dropout import draw_mask, drop_inputs
+from grukit.kernels.cpu.compiler.intrinsics import apart, view
+from grukit.kernels.cpu.compiler.jit import outer
+from grukit.kernels.cpu.network.directions import add_direction, in_direction, in_direction_backward, join, part
+from grukit.kernels.cpu.network.linear import linear_backward, linear_forward
+from grukit.kernels.cpu.products.matrices import clear
+from grukit.kernels.cpu.storage.layout import (
     H_0,
     INPUTS,
     both_ways,
@@ -24,9 +32,7 @@ from grukit.kernels.cpu.layout import (
     layer_weights,
     n_directions,
 )
-from grukit.kernels.cpu.linear import linear_backward, linear_forward
-from grukit.kernels.cpu.products import clear
-from grukit.kernels.cpu.workspace import decayed_inputs, handed, hands_copies, layer_cache, shared_buffers
+from grukit.kernels.cpu.storage.workspace import decayed_inputs, handed, hands_copies, layer_cache, shared_buffers
 from grukit.kernels.scalar import ZERO
 
 

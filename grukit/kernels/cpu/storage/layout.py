@@ -4,8 +4,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import anywhere, outer, overloaded
-from grukit.kernels.cpu.intrinsics import apart, view
+from grukit.kernels.cpu.compiler.intrinsics import apart, view
+from grukit.kernels.cpu.compiler.jit import anywhere, outer, overloaded
 
 # Columns of the layer table: a row for each direction of each layer, then the head. The head has inputs, outputs, the
 # offset of its weight (W_IH) and of its bias (B_IH). -1: there is no such parameter; a cell with one bias has no B_HH, H_0
@@ -14,7 +14,7 @@ INPUTS, UNITS, W_IH, W_HH, B_IH, B_HH, H_0, DECAY = range(8)
 
 
 class Dropout(NamedTuple):
-    """Shares that are set to zero in training, and what the draw depends on; see :mod:`grukit.kernels.cpu.dropout`."""
+    """Shares that are set to zero in training, and what the draw depends on; see :mod:`grukit.kernels.cpu.cells.dropout`."""
 
     inputs: float  # of the inputs of every layer, the head's too
     recurrent: float  # of the state as it enters the recurrent products

@@ -10,10 +10,10 @@ neither factor transposed, except for the sum of outer products. One Zen 4 core,
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import inner
-from grukit.kernels.cpu.blas import gemm
-from grukit.kernels.cpu.intrinsics import view
-from grukit.kernels.cpu.vectors import BLOCK, ROW_PANEL, add_product_of_row
+from grukit.kernels.cpu.compiler.intrinsics import view
+from grukit.kernels.cpu.compiler.jit import inner
+from grukit.kernels.cpu.products.blas import gemm
+from grukit.kernels.cpu.products.vectors import BLOCK, ROW_PANEL, add_product_of_row
 from grukit.kernels.scalar import ZERO
 
 SMALL_PRODUCT = 1_000_000
@@ -157,7 +157,7 @@ def _row_by_row(rows: int, like: Any) -> bool:
 def step_width(rows: int, k: int, n: int, like: Any) -> int:
     """Columns of a panel of a packed factor (k, n) that :func:`accumulate` takes; ``like`` is an array of its type.
 
-    ``rows`` 0: for :func:`grukit.kernels.cpu.vectors.add_product_in_lanes`.
+    ``rows`` 0: for :func:`grukit.kernels.cpu.products.vectors.add_product_in_lanes`.
     """
     if rows == 0:
         return BLOCK

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import kernel, outer
-from grukit.kernels.cpu.chunks import count_slots, gradients_of_batch, sum_slots, total_weight
-from grukit.kernels.cpu.optimizer import PIECES, add_penalty, share, sum_squares, update
+from grukit.kernels.cpu.compiler.jit import kernel, outer
 from grukit.kernels.cpu.team import barrier, stopped
+from grukit.kernels.cpu.training.chunks import count_slots, gradients_of_batch, sum_slots, total_weight
+from grukit.kernels.cpu.training.optimizer import PIECES, add_penalty, share, sum_squares, update
 from grukit.kernels.scalar import ADAMW
 
 

@@ -6,10 +6,11 @@ step wait for one another.
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import inner
-from grukit.kernels.cpu.dropout import mask_of, mask_states, masked_state, times_mask
-from grukit.kernels.cpu.intrinsics import view
-from grukit.kernels.cpu.products import (
+from grukit.kernels.cpu.cells.dropout import mask_of, mask_states, masked_state, times_mask
+from grukit.kernels.cpu.cells.recurrent import input_gradients, pack_inputs, project_inputs, project_steps
+from grukit.kernels.cpu.compiler.intrinsics import view
+from grukit.kernels.cpu.compiler.jit import inner
+from grukit.kernels.cpu.products.matrices import (
     accumulate,
     add,
     add_outer_products,
@@ -22,8 +23,7 @@ from grukit.kernels.cpu.products import (
     step_width,
     times,
 )
-from grukit.kernels.cpu.recurrent import input_gradients, pack_inputs, project_inputs, project_steps
-from grukit.kernels.cpu.workspace import steps_together
+from grukit.kernels.cpu.storage.workspace import steps_together
 from grukit.kernels.scalar import ONE, ZERO, sigmoid, tanh
 
 # Planes: gates r, z, o; u = tanh(W_c (c' r) + b_c); k = tanh(W_h g + b_h); g = r h' + z u; the output o h.

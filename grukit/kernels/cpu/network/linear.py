@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import inner
-from grukit.kernels.cpu.intrinsics import apart
+from grukit.kernels.cpu.compiler.intrinsics import apart
+from grukit.kernels.cpu.compiler.jit import inner
 from grukit.kernels.scalar import ZERO
 
 

@@ -13,7 +13,7 @@ from numba import types
 from numba.core import cgutils
 from numba.np.linalg import check_blas_return, get_blas_kind
 
-from grukit.kernels.cpu.intrinsics import intrinsic_of
+from grukit.kernels.cpu.compiler.intrinsics import intrinsic_of
 
 _CHAR, _SIZE = ir.IntType(8), ir.IntType(64)
 _POINTER = _CHAR.as_pointer()

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import anywhere, inner, outer
-from grukit.kernels.cpu.decay import last_seen
-from grukit.kernels.cpu.intrinsics import apart, behind, view, whole_numbers, whole_numbers_size
-from grukit.kernels.cpu.layout import UNITS, decays, n_columns
-from grukit.kernels.cpu.network import initial_states, network_backward, network_forward
-from grukit.kernels.cpu.workspace import work_size
+from grukit.kernels.cpu.cells.decay import last_seen
+from grukit.kernels.cpu.compiler.intrinsics import apart, behind, view, whole_numbers, whole_numbers_size
+from grukit.kernels.cpu.compiler.jit import anywhere, inner, outer
+from grukit.kernels.cpu.network.forward_backward import initial_states, network_backward, network_forward
+from grukit.kernels.cpu.storage.layout import UNITS, decays, n_columns
+from grukit.kernels.cpu.storage.workspace import work_size
 from grukit.kernels.scalar import CROSS_ENTROPY, ONE, ZERO, loss_derivative, loss_value
 
 N_SLOTS = 16  # partial gradients kept apart; more threads than this find nothing to do

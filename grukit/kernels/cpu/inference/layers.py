@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu._jit import anywhere, kernel, outer
-from grukit.kernels.cpu.cells import layer_steps, pack_recurrent
-from grukit.kernels.cpu.chunks import gather
-from grukit.kernels.cpu.decay import decay_forward, no_decay
-from grukit.kernels.cpu.directions import in_direction, join_directions, own_states
-from grukit.kernels.cpu.intrinsics import behind, view, whole_numbers, whole_numbers_size
-from grukit.kernels.cpu.layout import (
+from grukit.kernels.cpu.cells.decay import decay_forward, no_decay
+from grukit.kernels.cpu.cells.dispatch import layer_steps, pack_recurrent
+from grukit.kernels.cpu.compiler.intrinsics import behind, view, whole_numbers, whole_numbers_size
+from grukit.kernels.cpu.compiler.jit import anywhere, kernel, outer
+from grukit.kernels.cpu.network.directions import in_direction, join_directions, own_states
+from grukit.kernels.cpu.network.linear import linear_forward
+from grukit.kernels.cpu.products.matrices import pack, step_width
+from grukit.kernels.cpu.storage.layout import (
     B_HH,
     B_IH,
     H_0,
@@ -31,9 +32,8 @@ from grukit.kernels.cpu.layout import (
     n_directions,
     widest,
 )
-from grukit.kernels.cpu.linear import linear_forward
-from grukit.kernels.cpu.products import pack, step_width
-from grukit.kernels.cpu.workspace import PROJECTED
+from grukit.kernels.cpu.storage.workspace import PROJECTED
+from grukit.kernels.cpu.training.chunks import gather
 from grukit.kernels.scalar import ZERO
 
 

@@ -6,9 +6,9 @@ threads, on how samples are batched, nor on the device. So nothing is stored eit
 
 from typing import Any
 
-from grukit.kernels.cpu._jit import inner
-from grukit.kernels.cpu.intrinsics import apart
-from grukit.kernels.cpu.products import times
+from grukit.kernels.cpu.compiler.intrinsics import apart
+from grukit.kernels.cpu.compiler.jit import inner
+from grukit.kernels.cpu.products.matrices import times
 from grukit.kernels.scalar import ONE, dropout_key, dropout_threshold, thinned
 
 # Two streams for each row of the layer table.

@@ -1,0 +1,1 @@
+"""Products of matrices and vectors: the BLAS's, and those in vector registers."""
