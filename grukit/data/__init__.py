@@ -12,15 +12,13 @@ from grukit.data.missing import (
     encode_inputs,
     fit_inputs,
     sequences_with_time,
-    time_between,
-    time_kind,
-    time_since,
 )
 from grukit.data.probabilities import as_probabilities
 from grukit.data.samples import ALL_ALIKE, Samples, select_samples
 from grukit.data.scaling import Scaler
 from grukit.data.sequences import Sequences, independent_rows, is_sequences, read_sequences, windows
 from grukit.data.targets import TargetForm, check_same_index, read_targets, to_output
+from grukit.data.times import as_times, time_between, time_kind, time_since
 
 __all__ = [
     "ALL_ALIKE",
@@ -34,6 +32,7 @@ __all__ = [
     "TargetForm",
     "as_labels",
     "as_probabilities",
+    "as_times",
     "check_any_seen",
     "check_columns",
     "check_finite",

@@ -1,65 +1,28 @@
 """History from before a table's first row: the training tail, or rows given with ``predict``."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.tseries.frequencies import to_offset
 
 from grukit.data.frames import Table
+from grukit.data.times import WITH_ZONE, WITHOUT_ZONE, Pace, kind_of
 
 
 @dataclass(frozen=True)
 class Tail:
-    """The last rows of each training series, their last time, and the step to the next.
+    """The last rows of each training series, where its index ended and how it advanced.
 
     Attributes
     ----------
     rows : dict of series key -> ndarray of shape (c, D)
-    times : dict of series key -> (last time, step)
-        The step is None where the index is not regular.
+    paces : dict of series key -> Pace
     """
 
     rows: dict[tuple[Any, ...], np.ndarray]
-    times: dict[tuple[Any, ...], tuple[Any, Any]]
-
-
-def _step(times: pd.Index) -> Any:
-    """Step of one series' index, or None where it is not regular; of a long series the last rows count."""
-    if isinstance(times, pd.PeriodIndex):
-        return 1
-    if isinstance(times, pd.DatetimeIndex | pd.TimedeltaIndex):
-        if times.freq is not None or len(times) < 3:
-            return _days(times.freq)
-        with warnings.catch_warnings():
-            # pandas 3.1 warns that this will return an offset, which to_offset takes as well.
-            warnings.filterwarnings("ignore", message=".*infer_freq")
-            frequency = pd.infer_freq(times[-64:])
-        return None if frequency is None else _days(to_offset(frequency))
-    if isinstance(times, pd.RangeIndex):
-        return times.step
-    if not pd.api.types.is_any_real_numeric_dtype(times) or pd.api.types.is_bool_dtype(times) or len(times) < 2:
-        return None
-    # Python's own numbers: they do not wrap around.
-    before, last = times[-2:].tolist()
-    step = last - before
-    if len(times) > 2 and not _same(before, times[-3:-2].tolist()[0] + step, step):
-        return None
-    return step
-
-
-def _days(step: Any) -> Any:
-    """A step of whole days by the calendar, also where a clock changes; before pandas 3 a Day is 24 hours."""
-    return pd.DateOffset(days=step.n) if isinstance(step, pd.offsets.Day) else step
-
-
-def _same(a: Any, b: Any, step: Any) -> bool:
-    """Whether two times are equal, floats up to rounding."""
-    if isinstance(a, float) or isinstance(b, float):
-        return bool(abs(a - b) <= 1e-6 * abs(step))
-    return bool(a == b)
+    paces: dict[tuple[Any, ...], Pace]
 
 
 def tail_of(
@@ -81,34 +44,85 @@ def tail_of(
     if table.times is None:
         return None
     rows = {} if earlier is None else dict(earlier.rows)
-    times = {} if earlier is None else dict(earlier.times)
+    paces = {} if earlier is None else dict(earlier.paces)
     for s, key in enumerate(table.keys):
         first, last = table.offsets[s], table.offsets[s + 1]
-        own = table.times[first:last]
-        kept, step = table.values[max(first, last - window + 1) : last], _step(own)
+        kept, pace = table.values[max(first, last - window + 1) : last], Pace.of(table.times[first:last])
         before = (context or {}).get(key)
         if before is not None:
             kept = np.concatenate([before, kept])[-(window - 1) :] if window > 1 else kept
-            if earlier is not None:  # it went on at the step it had, which a short frame alone may not show
-                step = earlier.times[key][1]
-        rows[key] = kept.copy()
-        times[key] = own[-1:].tolist()[0], step
-    return Tail(rows, times)
+            if earlier is not None:  # it went on at the pace it had, which a short frame alone may not show
+                pace = replace(earlier.paces[key], last=pace.last)
+        rows[key], paces[key] = kept.copy(), pace
+    return Tail(rows, paces)
 
 
-def continuation(tail: Tail | None, table: Table) -> dict[tuple[Any, ...], np.ndarray]:
-    """Context of the series that start one step after the training series of the same name ended, at the same step."""
-    if tail is None or table.times is None:
+def continuation(tail: Tail | None, table: Table, window: int) -> dict[tuple[Any, ...], np.ndarray]:
+    """Context of the series that go on where the training series of the same name ended.
+
+    Raises
+    ------
+    ValueError
+        Where one of both indexes has a time zone and the other has none.
+
+    Warns
+    -----
+    UserWarning
+        Where a series of the same name starts so soon after training that windows would reach back there, but it cannot be
+        told, or is not so, that no rows are missing between.
+    """
+    if tail is None or table.times is None or window == 1:
         return {}
-    context = {}
+    context, reasons = {}, []
+    known, given = len(next(iter(tail.paces))), len(table.keys[0])
+    if known != given:
+        reasons.append(
+            f"its index has {_levels(given)} and that of fit had {_levels(known)}, so none of its series is known; keep the "
+            "levels that name the series, as X.loc[[name]] does"
+        )
     for s, key in enumerate(table.keys):
-        times = table.times[table.offsets[s] : table.offsets[s + 1]][:2].tolist()
-        last, step = tail.times.get(key, (None, None))
-        if step is None or not _comparable(times[0], last):
+        pace = tail.paces.get(key)
+        if pace is None:
             continue
-        if _same(times[0], last + step, step) and (len(times) < 2 or _same(times[1], times[0] + step, step)):
+        found = _goes_on(pace, table.times[table.offsets[s] : table.offsets[s + 1]], window)
+        if found is True:
             context[key] = tail.rows[key]
+        elif found:
+            reasons.append(found + (f" (series {'/'.join(map(str, key))})" if key else ""))
+    if reasons:
+        others = f" {len(reasons) - 1} more series are like that." if len(reasons) > 1 else ""
+        warnings.warn(
+            f"The first rows of X have no history from before X: {reasons[0]}.{others} Give the earlier rows as context=, or "
+            "context=None where there are none.",
+            stacklevel=2,
+        )
     return context
+
+
+def _levels(n_names: int) -> str:
+    return f"{n_names + 1} levels" if n_names else "1 level"
+
+
+def _goes_on(pace: Pace, times: pd.Index, window: int) -> bool | str:
+    """Whether a series goes on where training ended; a reason where it might, but is not taken to."""
+    kind = kind_of(times)
+    if {kind, pace.kind} == {WITH_ZONE, WITHOUT_ZONE}:
+        raise ValueError(
+            f"X's index holds {kind}, the first {times[0]}; that of fit held {pace.kind}, the last {pace.last}. Use "
+            "tz_localize, so that both have a time zone, or none."
+        )
+    if kind != pace.kind:
+        return f"its index holds {kind} and that of fit held {pace.kind}"
+    first, *second = times[:2].tolist()
+    if not (_comparable(first, pace.last) and first > pace.last):
+        return False
+    if pace.follows([first, *second]):
+        return True
+    between = f"X starts at {first} and training ended at {pace.last}"
+    if pace.typical is None:
+        return f"{between}, and it cannot be told whether that is the next step, from {pace.unclear}"
+    steps = pace.steps_to(first)
+    return f"{between}, {steps:.3g} steps before" if steps <= window else False
 
 
 def _comparable(a: Any, b: Any) -> bool:

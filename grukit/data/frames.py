@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from grukit.data.times import as_times
+
 _TIMES = (pd.DatetimeIndex, pd.PeriodIndex, pd.TimedeltaIndex)
 
 
@@ -166,7 +168,7 @@ def read_table(values: np.ndarray, X: Any) -> Table:
     n = len(values)
     if not isinstance(X, pd.DataFrame):
         return Table(values, np.array([0, n]), [()], None, None)
-    times = X.index.get_level_values(-1)
+    times = as_times(X.index.get_level_values(-1))
     if X.index.nlevels == 1:
         check_times(times)
         return Table(values, np.array([0, n]), [()], times, None)

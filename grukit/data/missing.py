@@ -1,4 +1,4 @@
-"""Missing inputs: an error, flagged to the network, or told as they were last seen; and the time between rows."""
+"""Missing inputs: an error, flagged to the network, or given as they were last seen with the time since."""
 
 from typing import Any
 
@@ -7,32 +7,7 @@ import pandas as pd
 
 from grukit.data.scaling import Scaler
 from grukit.data.sequences import Sequences
-
-SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}  # of the units of pandas' times
-
-
-def time_kind(times: pd.Index | None) -> str | None:
-    """What an index says of the time: "time", "number", or None for nothing."""
-    if isinstance(times, pd.DatetimeIndex | pd.TimedeltaIndex | pd.PeriodIndex):
-        return "time"
-    return "number" if times is not None and pd.api.types.is_any_real_numeric_dtype(times) else None
-
-
-def time_since(times: pd.Index | None, n: int) -> np.ndarray:
-    """Time from the row before to each of n rows, in seconds or as numbers; NaN where it is not known: of the first row."""
-    since = np.full(n, np.nan)
-    if isinstance(times, pd.PeriodIndex):
-        times = times.to_timestamp()
-    if isinstance(times, pd.DatetimeIndex | pd.TimedeltaIndex):
-        since[1:] = np.diff(times.asi8) * SECONDS[times.unit]
-    elif times is not None and time_kind(times) == "number":
-        since[1:] = np.diff(times.to_numpy(dtype=np.float64))
-    return since
-
-
-def time_between(last: Any, first: Any) -> float:
-    """Time from one entry of an index to another, as :func:`time_since`."""
-    return float(time_since(pd.Index([last, first]), 2)[1])
+from grukit.data.times import as_times, time_since
 
 
 def sequences_with_time(sequences: Sequences, X: Any) -> Sequences:
@@ -40,7 +15,7 @@ def sequences_with_time(sequences: Sequences, X: Any) -> Sequences:
     since = []
     for i, n in enumerate(sequences.lengths):
         own = X[i] if isinstance(X, list | tuple) else None
-        since.append(time_since(own.index if isinstance(own, pd.DataFrame) else None, n))
+        since.append(time_since(as_times(own.index) if isinstance(own, pd.DataFrame) else None, n))
     values = np.column_stack([sequences.values, np.concatenate(since)])
     return Sequences(values, sequences.starts, sequences.lengths, sequences.exchangeable)
 

@@ -1,5 +1,6 @@
 """X as users give it, checked and cut into samples."""
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from grukit.data import (
     Sequences,
     Table,
     Tail,
+    as_times,
     check_columns,
     check_finite,
     continuation,
@@ -125,8 +127,9 @@ def _context_of(form: InputForm, table: Table, tail: Tail | None, context: Any) 
     if isinstance(context, str):
         if context != "auto":
             raise ValueError(f"context must be 'auto', None, or a table of earlier rows; got {context!r}.")
-        rows = continuation(tail, table)
-        last = {} if tail is None else {key: tail.times[key][0] for key in rows}
+        assert form.window is not None
+        rows = continuation(tail, table, form.window)
+        last = {} if tail is None else {key: tail.paces[key].last for key in rows}
     else:
         values, _ = _read_values(form, context, "context")
         history, _ = _read_table(form, values, context)
@@ -156,13 +159,23 @@ def _timed(form: InputForm, sequences: Sequences, X: Any) -> Work:
     """Stand-alone sequences, with the time since the row before where missing values decay."""
     if form.missing != "decay":
         return Work(form, sequences)
-    form = _with_time_kind(form, [getattr(x, "index", None) for x in X] if isinstance(X, list | tuple) else [])
+    form = _with_time_kind(
+        form, [as_times(x.index) for x in X if hasattr(x, "columns")] if isinstance(X, list | tuple) else []
+    )
     return Work(form, sequences_with_time(sequences, X))
 
 
 def _with_time_kind(form: InputForm, indexes: list[Any]) -> InputForm:
     """Raise where an index counts in another kind of number than those before, in ``fit`` or here."""
-    kinds = [kind for kind in map(time_kind, indexes) if kind is not None]
+    kinds = [time_kind(index) for index in indexes if index is not None]
+    if None in kinds:
+        wrong = next(index for index in indexes if index is not None and time_kind(index) is None)
+        warnings.warn(
+            f"With missing='decay' the index tells how long ago a value was seen; one of dtype {wrong.dtype} tells no time, "
+            "so each row counts as one step. Parse it, for instance with pd.to_datetime, or drop it.",
+            stacklevel=2,
+        )
+        kinds = [kind for kind in kinds if kind is not None]
     known = form.time_kind or (kinds[0] if kinds else NO_TIME)
     for kind in kinds:
         if kind != known:

@@ -1,5 +1,7 @@
 """Which frames continue a table, and with which rows."""
 
+from contextlib import nullcontext as quiet
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,11 +43,20 @@ def test_the_next_step_continues_and_no_other(index):
         train = table_of(index[:n])
         tail = tail_of(train, 5)
         for first in range(30):
-            context = continuation(tail, table_of(index[first:]))
+            table = table_of(index[first:])
+            steps = tail.paces[()].steps_to(table.times[:1].tolist()[0])
+            gap = first > n and steps <= 5  # a window would still reach back
+            with (
+                pytest.warns(UserWarning, match=f"and training ended at .*, {steps:.3g} steps before")
+                if gap
+                else quiet()
+            ):
+                context = continuation(tail, table, 5)
             if first == n:
                 np.testing.assert_array_equal(context[()], train.values[-4:])
             else:
                 assert context == {}, first
+        assert 1.9 < tail.paces[()].steps_to(index[n + 1 : n + 2].tolist()[0]) < 5
 
 
 def test_a_frame_without_a_step_has_no_next_one():
@@ -56,13 +67,13 @@ def test_a_frame_without_a_step_has_no_next_one():
         pd.Index([1, 2, 3]).astype(str),
     ):
         tail = tail_of(table_of(index), 5)
-        assert tail.times[()][1] is None and continuation(tail, table_of(index)) == {}
+        assert tail.paces[()].step is None and continuation(tail, table_of(index), 5) == {}
     irregular = pd.DatetimeIndex(["2024-01-01", "2024-01-02", "2024-01-05", "2024-01-06"])
-    assert tail_of(table_of(irregular), 5).times[()][1] is None
+    assert tail_of(table_of(irregular), 5).paces[()].step is None
 
 
 def test_irregular_numbers_have_no_step():
-    assert tail_of(table_of(pd.Index([0, 1, 2, 3, 17])), 5).times[()][1] is None
+    assert tail_of(table_of(pd.Index([0, 1, 2, 3, 17])), 5).paces[()].step is None
 
 
 @pytest.mark.parametrize("index", [pd.Index(np.array([253, 254, 255], "uint8")), pd.Index([False, True])])
@@ -73,8 +84,8 @@ def test_an_index_at_the_end_of_its_type_is_no_error(index):
 def test_arrays_have_no_tail():
     values = np.zeros((5, 2))
     assert tail_of(read_table(values, values), 3) is None
-    assert continuation(None, table_of(INDEXES["hours"])) == {}
-    assert continuation(tail_of(table_of(INDEXES["hours"][:20]), 3), read_table(values, values)) == {}
+    assert continuation(None, table_of(INDEXES["hours"]), 3) == {}
+    assert continuation(tail_of(table_of(INDEXES["hours"][:20]), 3), read_table(values, values), 3) == {}
 
 
 @pytest.mark.parametrize("window", [1, 2, 5, 50])
