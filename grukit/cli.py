@@ -6,9 +6,11 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import joblib
@@ -79,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--no-plot", action="store_true", help="draw no picture; needs no matplotlib")
     demo.add_argument("--seed", type=_seed, default=0, help="seed of the network (default: %(default)s)")
-    demo.set_defaults(run=run_demo)
+    demo.set_defaults(run=lambda arguments: run_demo(arguments, show_compilation))
     warmup = commands.add_parser(
         "warmup",
         help="compile the kernels into the cache, for instance of a container image",
@@ -109,6 +111,47 @@ def _seed(text: str) -> int:
     if not text.isdecimal() or int(text) >= 2**32:
         raise argparse.ArgumentTypeError(f"the seed must be a whole number from 0 to 2**32 - 1: {text!r}")
     return int(text)
+
+
+# -- demo --------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def show_compilation() -> Iterator[None]:
+    """Where Numba compiles anything meanwhile, say so, and how long it took; on a terminal, show how far it is."""
+    from numba.core.event import Listener, install_listener
+    from tqdm import tqdm
+
+    class Counter(Listener):
+        def __init__(self) -> None:
+            self.bar: Any = None
+
+        def on_start(self, event: Any) -> None:
+            if self.bar is None:
+                print("Compiling the kernels.", flush=True)
+                self.bar = tqdm(disable=None, leave=False, bar_format="{n_fmt} functions in {elapsed}")
+
+        def on_end(self, event: Any) -> None:
+            self.bar.update()
+
+    def redraw() -> None:  # between functions, too: the machine code of all of them comes last and takes longest
+        while not done.wait(0.2):
+            if counter.bar is not None:
+                counter.bar.refresh()
+
+    counter, done, began = Counter(), Event(), time.perf_counter()
+    clock = Thread(target=redraw, daemon=True)
+    clock.start()
+    try:
+        with install_listener("numba:compile", counter):
+            yield
+    finally:
+        done.set()
+        clock.join()
+        if counter.bar is not None:
+            counter.bar.close()
+    if counter.bar is not None:
+        print(f"Compiled in {time.perf_counter() - began:.1f} s.\n")
 
 
 # -- warmup ------------------------------------------------------------------------------------------------------------
