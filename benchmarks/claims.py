@@ -157,7 +157,7 @@ def claims() -> str:
     found = rows()
     lines = [[claim, figures, f"[{long.date}]({page})"] for claim, figures, page, long in found]
     measured = dict.fromkeys(f"{long.date}: {long.machine}" for *_, long in found)
-    note = f"Medians, one thread unless said otherwise; a date links to the long table. {'; '.join(measured)}."
+    note = f"Medians on a CPU, one thread unless said otherwise; a date links to the long table. {'; '.join(measured)}."
     return f"{table(['what', 'measured', 'when'], lines)}\n\n{note}"
 
 

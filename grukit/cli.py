@@ -1,4 +1,4 @@
-"""The command line: ``python -m grukit demo``, ``info`` and ``warmup``. It and the demo are all that prints."""
+"""The command line: ``python -m grukit demo``, ``info`` and ``warmup``. Only this module and the demo print."""
 
 import argparse
 import ctypes
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises
     ------
     SystemExit
-        With status 2 for arguments that make no sense, with 0 after ``--help`` and ``--version``.
+        With status 2 for invalid arguments, with 0 after ``--help`` and ``--version``.
     """
     arguments = _parser().parse_args(argv)
     try:
@@ -118,7 +118,7 @@ def _seed(text: str) -> int:
 
 @contextmanager
 def show_compilation() -> Iterator[None]:
-    """Where Numba compiles anything meanwhile, say so, and how long it took; on a terminal, show how far it is."""
+    """Say so where Numba compiles anything within it, and how long that took; on a terminal, show the progress."""
     from numba.core.event import Listener, install_listener
     from tqdm import tqdm
 
@@ -170,7 +170,7 @@ def _warmup(arguments: argparse.Namespace) -> None:
                 settings = {"cell": cell, "dtype": dtype, "early_stopping": True, **OPTIONS[option]}
                 model = GRURegressor(2, window=4, max_iter=1, **settings).fit(X, X[:, 0])
                 model.predict(X)
-                if not decay:  # whose predictions depend on an index, which a predictor is not given
+                if not decay:  # whose predictions need an index, and a predictor is given none
                     model.predictor()(X)
                 what = ", ".join(filter(None, [cell, dtype, option]))
                 print(f"{what}: {time.perf_counter() - began:.1f} s")
@@ -224,7 +224,7 @@ def _cuda_kernels() -> str:
 
 
 def _cache_folder(kernels: Any) -> str:
-    """Where numba keeps the compiled kernels; it knows best, having found a folder that can be written."""
+    """Where Numba keeps the compiled kernels: the first folder of its own that can be written."""
     path = kernels.train_batches.stats.cache_path
     return "none: no folder that can be written was found" if path is None else str(path)
 
@@ -244,5 +244,5 @@ def _gpu_names() -> list[str]:
 def _gpu_name(driver: Any, ordinal: int) -> str:
     device, name = ctypes.c_int(0), ctypes.create_string_buffer(256)
     if driver.cuDeviceGet(ctypes.byref(device), ordinal) or driver.cuDeviceGetName(name, len(name), device):
-        return f"device {ordinal}, which does not tell its name"
+        return f"device {ordinal}, name not available"
     return name.value.decode(errors="replace")

@@ -421,8 +421,8 @@ class FakeDriver:
         (FakeDriver([]), []),
         (FakeDriver([b"Card A"], init=100), []),
         (FakeDriver([b"Card A"], count=3), []),
-        (FakeDriver([b"Card A"], name=1), ["device 0, which does not tell its name"]),
-        (FakeDriver([b"Card A"], device=101), ["device 0, which does not tell its name"]),
+        (FakeDriver([b"Card A"], name=1), ["device 0, name not available"]),
+        (FakeDriver([b"Card A"], device=101), ["device 0, name not available"]),
         (object(), []),
     ],
 )
@@ -458,7 +458,7 @@ def test_info_without_a_driver_finds_no_gpu(monkeypatch):
         (["demo", "--output", "demo.jpg"], "must end in .png: 'demo.jpg'"),
     ],
 )
-def test_arguments_that_make_no_sense_end_with_usage_and_status_2(arguments, message, capsys):
+def test_invalid_arguments_end_with_usage_and_status_2(arguments, message, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main(arguments)
     assert end.value.code == 2

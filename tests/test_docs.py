@@ -4,6 +4,7 @@ Their examples are run by ``python -m doctest``, which passes a page without exa
 """
 
 import doctest
+import os
 import re
 import subprocess
 import sys
@@ -101,7 +102,8 @@ def test_the_readme_is_short():
 
 
 def run(script, *arguments):
-    return subprocess.run([sys.executable, ROOT / "benchmarks" / script, *arguments], capture_output=True, text=True)
+    command = [sys.executable, ROOT / "benchmarks" / script, *arguments]
+    return subprocess.run(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("script", ["parameters.py", "claims.py"])
