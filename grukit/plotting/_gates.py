@@ -10,8 +10,8 @@ from grukit.inspection import gates as compute_gates
 from grukit.plotting._common import (
     axis_of,
     check_frame,
-    edges_around,
     concise_dates,
+    edges_around,
     one_series,
     require_matplotlib,
 )
