@@ -1,4 +1,4 @@
-"""What every benchmark shares: the machine's name, and writing a table into the README."""
+"""What every benchmark shares: the machine's name, and writing a table into the page that has its markers."""
 
 import platform
 import re
@@ -28,15 +28,42 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def marked(name: str) -> tuple[Path, str, str, str]:
+    """The one page, of README.md and docs/*.md, with the markers of ``name``; its text before, between and after them.
+
+    Raises
+    ------
+    SystemExit
+        Where no page has the markers, or they are there more than once.
+    """
+    begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
+    found = []
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        text = path.read_text(encoding="utf-8")
+        found += [(path, text, at.end()) for at in re.finditer(re.escape(begin), text)]
+    if len(found) != 1 or end not in found[0][1][found[0][2] :]:
+        pages = ", ".join(str(path.relative_to(ROOT)) for path, *_ in found) or "none"
+        sys.exit(f"One page must have the markers of {name!r}, once; found in: {pages}.")
+    path, text, at = found[0]
+    between, after = text[at:].split(end, 1)
+    return path, text[:at], between, end + after
+
+
 def report(name: str, text: str, write: bool) -> None:
-    """Print a result; with ``write``, put it into the README between the markers of ``name`` as well."""
+    """Print a result; with ``write``, put it between the markers of ``name`` as well."""
     print(text)
-    if not write:
+    if write:
+        path, before, _, after = marked(name)
+        path.write_text(f"{before}{text}\n{after}", encoding="utf-8")
+
+
+def check_or_write(texts: dict[str, str], script: str) -> None:
+    """With ``--check`` on the command line, exit with a message where a page has another text; else report all of them."""
+    if "--check" not in sys.argv[1:]:
+        for name, text in texts.items():
+            report(name, text, write=True)
         return
-    path = ROOT / "README.md"
-    readme = path.read_text()
-    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    if begin not in readme or end not in readme:
-        sys.exit(f"README.md has no markers for {name!r}.")
-    before, rest = readme.split(begin)
-    path.write_text(before + begin + "\n" + text + "\n" + end + rest.split(end)[1])
+    for name, text in texts.items():
+        path, _, between, _ = marked(name)
+        if between != text + "\n":
+            sys.exit(f"{path.relative_to(ROOT)}: {name!r} is out of date; run python {script}.")

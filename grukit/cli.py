@@ -1,4 +1,4 @@
-"""The command line: ``python -m grukit demo``, ``info`` and ``warmup``. It and the demo are all that prints."""
+"""The command line: ``python -m grukit demo``, ``info`` and ``warmup``. Only this module and the demo print."""
 
 import argparse
 import ctypes
@@ -6,9 +6,11 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import joblib
@@ -50,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises
     ------
     SystemExit
-        With status 2 for arguments that make no sense, with 0 after ``--help`` and ``--version``.
+        With status 2 for invalid arguments, with 0 after ``--help`` and ``--version``.
     """
     arguments = _parser().parse_args(argv)
     try:
@@ -79,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--no-plot", action="store_true", help="draw no picture; needs no matplotlib")
     demo.add_argument("--seed", type=_seed, default=0, help="seed of the network (default: %(default)s)")
-    demo.set_defaults(run=run_demo)
+    demo.set_defaults(run=lambda arguments: run_demo(arguments, show_compilation))
     warmup = commands.add_parser(
         "warmup",
         help="compile the kernels into the cache, for instance of a container image",
@@ -111,6 +113,47 @@ def _seed(text: str) -> int:
     return int(text)
 
 
+# -- demo --------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def show_compilation() -> Iterator[None]:
+    """Say so where Numba compiles anything within it, and how long that took; on a terminal, show the progress."""
+    from numba.core.event import Listener, install_listener
+    from tqdm import tqdm
+
+    class Counter(Listener):
+        def __init__(self) -> None:
+            self.bar: Any = None
+
+        def on_start(self, event: Any) -> None:
+            if self.bar is None:
+                print("Compiling the kernels.", flush=True)
+                self.bar = tqdm(disable=None, leave=False, bar_format="{n_fmt} functions in {elapsed}")
+
+        def on_end(self, event: Any) -> None:
+            self.bar.update()
+
+    def redraw() -> None:  # between functions, too: the machine code of all of them comes last and takes longest
+        while not done.wait(0.2):
+            if counter.bar is not None:
+                counter.bar.refresh()
+
+    counter, done, began = Counter(), Event(), time.perf_counter()
+    clock = Thread(target=redraw, daemon=True)
+    clock.start()
+    try:
+        with install_listener("numba:compile", counter):
+            yield
+    finally:
+        done.set()
+        clock.join()
+        if counter.bar is not None:
+            counter.bar.close()
+    if counter.bar is not None:
+        print(f"Compiled in {time.perf_counter() - began:.1f} s.\n")
+
+
 # -- warmup ------------------------------------------------------------------------------------------------------------
 
 
@@ -127,7 +170,7 @@ def _warmup(arguments: argparse.Namespace) -> None:
                 settings = {"cell": cell, "dtype": dtype, "early_stopping": True, **OPTIONS[option]}
                 model = GRURegressor(2, window=4, max_iter=1, **settings).fit(X, X[:, 0])
                 model.predict(X)
-                if not decay:  # whose predictions depend on an index, which a predictor is not given
+                if not decay:  # whose predictions need an index, and a predictor is given none
                     model.predictor()(X)
                 what = ", ".join(filter(None, [cell, dtype, option]))
                 print(f"{what}: {time.perf_counter() - began:.1f} s")
@@ -181,7 +224,7 @@ def _cuda_kernels() -> str:
 
 
 def _cache_folder(kernels: Any) -> str:
-    """Where numba keeps the compiled kernels, in subfolders; it knows best, having found a folder that can be written."""
+    """Where numba keeps the compiled kernels, in subfolders of the first folder of its own that can be written."""
     paths = [kernel.stats.cache_path for kernel in (kernels.train_batches, kernels.predict_chunks)]
     return "none: no folder that can be written was found" if None in paths else os.path.commonpath(paths)
 
@@ -201,5 +244,5 @@ def _gpu_names() -> list[str]:
 def _gpu_name(driver: Any, ordinal: int) -> str:
     device, name = ctypes.c_int(0), ctypes.create_string_buffer(256)
     if driver.cuDeviceGet(ctypes.byref(device), ordinal) or driver.cuDeviceGetName(name, len(name), device):
-        return f"device {ordinal}, which does not tell its name"
+        return f"device {ordinal}, name not available"
     return name.value.decode(errors="replace")

@@ -8,6 +8,7 @@ import platform
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -92,9 +93,9 @@ def test_demo_picture_is_an_image_of_sensible_size(demo):
     assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     assert 20_000 < path.stat().st_size < 1_000_000
     height, width, _ = plt.imread(path).shape
-    assert (width, height) == (1800, 675)
+    assert (width, height) == (1650, 600)
     image = plt.imread(path)[..., :3]
-    for half in (image[:, :1100], image[:, 1200:]):  # the forecast, the losses: ink on both, in black and blue
+    for half in (image[:, :1070], image[:, 1180:]):  # the forecast, the losses: ink on both, in black and blue
         blue = np.abs(half - np.array([0, 0x72, 0xB2]) / 255).max(axis=-1) < 0.02
         assert blue.sum() > 500 and (half.max(axis=-1) < 0.1).sum() > 500
 
@@ -173,7 +174,7 @@ def test_demo_writes_where_it_is_told_to(tmp_path, monkeypatch):
     outcome = run("demo", "--output", "pictures/sea.PNG")
     written = tmp_path / "pictures" / "sea.PNG"
     assert outcome.output.endswith(f"Picture: {written}\n")
-    assert plt.imread(written, format="png").shape[:2] == (675, 1800)
+    assert plt.imread(written, format="png").shape[:2] == (600, 1650)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["pictures", "sea.PNG"]
 
 
@@ -183,6 +184,79 @@ def test_demo_seed_changes_the_network_only():
     assert first["GRURegressor"][:2] != second["GRURegressor"][:2]
     for name in ("seasonal naive", "ridge on 6 lags"):
         assert first[name][:2] == second[name][:2]
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def compiled_within(errors, seconds=0.0):
+    """Standard output, and the time it all took, of a new function that is compiled under ``show_compilation``."""
+    began = time.perf_counter()
+    with (
+        contextlib.redirect_stdout(io.StringIO()) as output,
+        contextlib.redirect_stderr(errors),
+        cli.show_compilation(),
+    ):
+        assert output.getvalue() == ""  # nothing is compiled yet
+        called = numba.njit(lambda x: x + 1)
+        assert numba.njit(lambda x: called(x) * 2)(1) == 4
+        assert output.getvalue() == "Compiling the kernels.\n"
+        time.sleep(seconds)
+    return output.getvalue(), time.perf_counter() - began
+
+
+def test_compilation_is_announced_when_it_begins_and_timed_when_it_ends():
+    errors = io.StringIO()
+    output, elapsed = compiled_within(errors, seconds=0.3)
+    seconds = re.fullmatch(r"Compiling the kernels\.\nCompiled in (\d+\.\d) s\.\n\n", output).group(1)
+    assert 0.3 <= float(seconds) <= elapsed + 0.05
+    assert errors.getvalue() == ""  # no bar in a log file
+
+
+def test_compilation_shows_how_far_it_is_on_a_terminal():
+    errors = Terminal()
+    compiled_within(errors, seconds=1.3)
+    shown = re.findall(r"(\d+) functions in (\d+:\d+)", errors.getvalue())
+    assert shown[-1][0] == "2" and shown[-1][1] > "00:00"  # the clock goes on where no function is finished
+    assert errors.getvalue().split("\r")[-2].strip() == ""  # the line is cleared in the end
+
+
+def test_compilation_is_not_left_listening_after_an_error():
+    def fail():
+        with cli.show_compilation():
+            raise OSError("no such file")
+
+    with pytest.raises(OSError, match="no such file"):
+        fail()
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        numba.njit(lambda x: x - 1)(1)
+    assert output.getvalue() == ""
+
+
+@pytest.mark.usefixtures("demo", "quick")  # after the first, all kernels are there
+def test_demo_speaks_of_compiling_only_where_it_compiles():
+    assert "ompil" not in run("demo", "--no-plot").output
+    forecast = demo_module._forecast
+
+    def compiling(estimator, *data):
+        if estimator.get_params().get("max_iter") == 1:
+            numba.njit(lambda x: x + 2)(1)
+        return forecast(estimator, *data)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo_module, "_forecast", compiling)
+        output = run("demo", "--no-plot").output
+    assert re.search(r"ahead\.\n\nCompiling the kernels\.\nCompiled in \d+\.\d s\.\n\n +MAE", output)
+
+
+@pytest.mark.usefixtures("quick")
+def test_demo_shows_the_epochs_on_a_terminal():
+    errors = Terminal()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(errors):
+        assert cli.main(["demo", "--no-plot"]) == 0
+    assert "2/2" in errors.getvalue() and "epoch/s" in errors.getvalue()
 
 
 @pytest.fixture
@@ -349,8 +423,8 @@ class FakeDriver:
         (FakeDriver([]), []),
         (FakeDriver([b"Card A"], init=100), []),
         (FakeDriver([b"Card A"], count=3), []),
-        (FakeDriver([b"Card A"], name=1), ["device 0, which does not tell its name"]),
-        (FakeDriver([b"Card A"], device=101), ["device 0, which does not tell its name"]),
+        (FakeDriver([b"Card A"], name=1), ["device 0, name not available"]),
+        (FakeDriver([b"Card A"], device=101), ["device 0, name not available"]),
         (object(), []),
     ],
 )
@@ -386,7 +460,7 @@ def test_info_without_a_driver_finds_no_gpu(monkeypatch):
         (["demo", "--output", "demo.jpg"], "must end in .png: 'demo.jpg'"),
     ],
 )
-def test_arguments_that_make_no_sense_end_with_usage_and_status_2(arguments, message, capsys):
+def test_invalid_arguments_end_with_usage_and_status_2(arguments, message, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main(arguments)
     assert end.value.code == 2

@@ -1,4 +1,4 @@
-"""Looking inside a fitted model: its gates over time, how far gradients reach back, what a prediction depends on.
+"""Inspection of a fitted model: its gates over time, how far gradients reach back, what a prediction depends on.
 
 Everything is computed in float64, whatever the model's ``dtype``, and comes as a DataFrame. Pictures of them are in
 :mod:`grukit.plotting`.

@@ -20,7 +20,7 @@ def gates(model: Any, X: Any, context: Any = "auto") -> pd.DataFrame:
     """Reset gate, update gate, candidate and state of every unit, at every row or step of X.
 
     Of the GRU, the state after a step is ``candidate + update * (state before - candidate)``: an update gate near 1 keeps
-    what was there, near 0 takes the candidate. The reset gate says how much of the old state the candidate hears.
+    the state, near 0 takes the candidate. The reset gate scales what the previous state adds to the candidate.
 
     Parameters
     ----------

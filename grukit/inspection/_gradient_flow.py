@@ -15,7 +15,7 @@ from grukit.train import LOSSES
 
 
 def gradient_flow(model: Any, X: Any, y: Any, context: Any = "auto") -> pd.DataFrame:
-    """Norm of dLoss/dh_t against the distance of the step t from the end, for each layer.
+    """Norm of dLoss/dh_t by the distance of the step t from the end, for each layer.
 
     Where it falls towards zero, what happened that far back could not be learned (a vanishing gradient); where it grows,
     training is unstable (an exploding one). The gradient is the exact, total one: through the layer's own later states and
@@ -68,7 +68,9 @@ def gradient_flow(model: Any, X: Any, y: Any, context: Any = "auto") -> pd.DataF
     """
     subject = Subject(model, X, context)
     if subject.spec.bidirectional:
-        raise ValueError("A bidirectional model reads to both ends; its states have no one distance from the end.")
+        raise ValueError(
+            "A bidirectional model reads in both directions, so its states have no one distance from the end."
+        )
     targets = _targets(subject, X, y)
     n_layers, longest = len(subject.spec.hidden_layer_sizes), int(subject.sequences.lengths.max())
     sums, counts = np.zeros((longest, n_layers)), np.zeros(longest)

@@ -36,7 +36,7 @@ def saliency(
         sequence to explain an earlier one.
     method : {"gradient", "integrated"}, default="gradient"
         "gradient": by how much the prediction changes with an input, in units of the prediction per unit of the input.
-        "integrated": the part of the prediction's difference from that of the baseline that is owed to the input, in units
+        "integrated": the part of the prediction's difference from that of the baseline that is due to the input, in units
         of the prediction; the parts of one prediction sum to that difference (Sundararajan et al. 2017), up to the error
         of the midpoint rule.
     rows : label, slice, list or boolean mask, default=None
@@ -58,7 +58,7 @@ def saliency(
     DataFrame
         Columns: the features. Rows, for a table: a MultiIndex of X's index and "lag", 0 for the row itself, 1 for the row
         before it, up to ``window - 1`` or as far as history goes. So ``saliency(...).loc[label]`` is what one prediction
-        depends on, and ``.abs().groupby("lag").mean()`` tells how far back the model looks. For sequences: a MultiIndex of
+        depends on, and ``.abs().groupby("lag").mean()`` shows how far back the model looks. For sequences: a MultiIndex of
         sequence and step; DataFrames in a list keep their own index as the step. NaN where a value is missing.
 
         A table of n rows gives n times ``window`` rows; take a part with ``rows``. Memory beyond the result is bounded.
@@ -95,7 +95,9 @@ def saliency(
         raise ValueError(f"n_steps must be a positive integer; got {n_steps!r}.")
     subject = Subject(model, X, context)
     if subject.spec.decay and method == "integrated":
-        raise ValueError("method='integrated' is not for missing='decay', whose values are told at many steps.")
+        raise ValueError(
+            "method='integrated' is not for missing='decay', where a value enters the network at several steps."
+        )
     columns = feature_columns(X, subject.state.n_features)
     k, origin = subject.state.outputs.number_of(output), _origin(subject.state.x_scaler, baseline, columns)
     samples, index = _samples(subject, X, rows)
@@ -120,7 +122,7 @@ def _gradient(subject: Subject, x: np.ndarray, lengths: np.ndarray, k: int) -> n
     d_outputs[explained] = subject.state.y_scaler.derivative(outputs)[explained]
     _, d_x, _ = network_backward(d_outputs, forward)
     d_x, missing = d_x[:, :, : subject.state.n_features], _missing(subject, x)
-    if subject.spec.decay:  # a value is told again at every step until the next one is seen
+    if subject.spec.decay:  # a value enters again at every step until the next one is seen
         for t in range(len(x) - 1, 0, -1):
             d_x[t - 1] += np.where(missing[t], d_x[t], 0.0)
     return np.where(missing, np.nan, d_x)

@@ -1,4 +1,4 @@
-"""What is looked at: a fitted network and X, cut into batches that fit into memory."""
+"""What is inspected: a fitted network, and X cut into batches that fit into memory."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple

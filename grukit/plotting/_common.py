@@ -114,7 +114,7 @@ def axis_of(index: pd.Index) -> tuple[Any, str]:
     return index, label
 
 
-def name_dates_briefly(ax: "Axes") -> None:
+def concise_dates(ax: "Axes") -> None:
     """Where the x axis has dates: few ticks, and the year not at every one, so that labels do not run into each other."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 

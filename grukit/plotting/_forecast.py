@@ -1,4 +1,4 @@
-"""Predictions beside what came true."""
+"""Predictions beside observed values."""
 
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,7 +12,7 @@ from grukit.plotting._common import (
     SOLID,
     axes_or_new,
     axis_of,
-    name_dates_briefly,
+    concise_dates,
     one_series,
     require_matplotlib,
 )
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ForecastDisplay:
-    """Predictions beside what came true, over time.
+    """Predictions beside observed values, over time.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class ForecastDisplay:
         X, context
             As in ``predict``.
         y : as in ``fit``
-            What came true. Unlike there it may hold NaN.
+            Observed values. Unlike there it may hold NaN.
         output : label or int, default=None
             Column of y, by its name, or its number where y is an array; None: the only one.
         series : label or tuple, default=None
@@ -140,7 +140,7 @@ class ForecastDisplay:
             xlabel=label,
             ylabel=quantity if unit is None else f"{quantity} ({unit})",
         )
-        name_dates_briefly(ax)
+        concise_dates(ax)
         ax.margins(y=0.12)  # room for the legend
         ax.legend(ncols=2)
         self.ax_, self.figure_ = ax, ax.figure

@@ -10,8 +10,8 @@ from grukit.inspection import gates as compute_gates
 from grukit.plotting._common import (
     axis_of,
     check_frame,
+    concise_dates,
     edges_around,
-    name_dates_briefly,
     one_series,
     require_matplotlib,
 )
@@ -24,7 +24,7 @@ FROM_ZERO = ("reset", "update", "output")  # these lie in 0..1, the others in -1
 
 
 class GateDisplay:
-    """Gates, candidate and state of one layer: units upwards, time to the right, values as shades.
+    """Gates, candidate and state of one layer: a row a unit, time along the x axis, values as shades.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ class GateDisplay:
         lowest = 0.0 if name in FROM_ZERO else -limit
         # Cividis grows evenly in lightness, so that it prints.
         image = ax.pcolormesh(across, up, values, cmap="cividis", vmin=lowest, vmax=limit, rasterized=True)
-        name_dates_briefly(ax)
+        concise_dates(ax)
         ax.figure.colorbar(image, ax=ax, pad=0.02)
         ax.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5, min_n_ticks=1))
         title = f"{TITLES.get(name, name.capitalize())}, layer {self.layer}"

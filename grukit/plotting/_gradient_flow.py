@@ -1,4 +1,4 @@
-"""The gradient at the states against the distance from the end."""
+"""The gradient at the states, by their distance from the end."""
 
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class GradientFlowDisplay:
-    """How much of the loss's gradient reaches the states that lie further and further back, a line a layer.
+    """Norm of the gradient that reaches the states, by their distance from the end, a line a layer.
 
     Drawn on axes that have lines already, it takes other line styles, so that models can be compared:
     ``display = GradientFlowDisplay.from_estimator(one, X, y, name="one")``, then

@@ -1,4 +1,4 @@
-"""What predictions depend on, against how far back it lies."""
+"""What predictions depend on, by lag."""
 
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,7 +14,7 @@ MAX_LINES = 6
 
 
 class SaliencyDisplay:
-    """How much predictions depend on each input, against how far back it lies: a line an input.
+    """How much predictions depend on each input, by lag, a line an input.
 
     Parameters
     ----------
