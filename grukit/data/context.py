@@ -75,7 +75,7 @@ def continuation(tail: Tail | None, table: Table, window: int) -> dict[tuple[Any
         return {}
     context, reasons = {}, []
     known, given = len(next(iter(tail.paces))), len(table.keys[0])
-    if known != given:
+    if known != given and _any_goes_on(tail, table, window):
         reasons.append(
             f"its index has {_levels(given)} and that of fit had {_levels(known)}, so none of its series is known; keep the "
             "levels that name the series, as X.loc[[name]] does"
@@ -101,6 +101,14 @@ def continuation(tail: Tail | None, table: Table, window: int) -> dict[tuple[Any
 
 def _levels(n_names: int) -> str:
     return f"{n_names + 1} levels" if n_names else "1 level"
+
+
+def _any_goes_on(tail: Tail, table: Table, window: int) -> bool:
+    """Whether a series of X starts where windows would reach back to the end of a series of training, whatever its name."""
+    assert table.times is not None
+    ends = list({pace.last: pace for pace in tail.paces.values()}.values())
+    starts = [table.times[first : first + 2] for first in table.offsets[:-1]]
+    return any(_goes_on(pace, times, window) for times in starts for pace in ends)
 
 
 def _goes_on(pace: Pace, times: pd.Index, window: int) -> bool | str:
