@@ -43,16 +43,16 @@ def pinned(threads: int, call: Callable[[], object]) -> object:
 
 
 @njit(nogil=True)
-def meet(thread: int, team: int, control: np.ndarray, n: int) -> None:
+def barriers(thread: int, team: int, control: np.ndarray, n: int) -> None:
     for _ in range(n):
         barrier(control, team)
 
 
-def meeting(n: int = 100_000) -> float:
-    """Nanoseconds that two threads take to meet: how near their cores are, which a virtual machine may change meanwhile."""
+def barrier_ns(n: int = 100_000) -> float:
+    """Nanoseconds of a barrier of two threads: how near their cores are, which a virtual machine may change meanwhile."""
     with Team(2) as team:
-        team.run(meet, 1)
-        return 1e9 / n * seconds_of(lambda: team.run(meet, n))
+        team.run(barriers, 1)
+        return 1e9 / n * seconds_of(lambda: team.run(barriers, n))
 
 
 def compare(case: Case, turns: int) -> list[str]:
@@ -73,7 +73,7 @@ def compare(case: Case, turns: int) -> list[str]:
     sizes = f"{case.batch}, {case.steps}, {case.inputs}, {' + '.join(map(str, case.hidden))}"
     low, high = np.quantile(ratios, [0.25, 0.75])
     times = [f"{1e6 * each.median:,.0f}" for each in (one, two)]
-    return [sizes, *times, f"{one.median / two.median:.2f}", f"{low:.2f} to {high:.2f}", f"{meeting():.0f}"]
+    return [sizes, *times, f"{one.median / two.median:.2f}", f"{low:.2f} to {high:.2f}", f"{barrier_ns():.0f}"]
 
 
 def main() -> None:
@@ -88,11 +88,11 @@ def main() -> None:
         "two, µs",
         "ratio of the medians",
         "quartiles",
-        "a meeting, ns",
+        "a barrier, ns",
     ]
     note = f"A training step; the parameters are the same to the bit. Medians of {args.turns} turns. "
     note += (
-        f"Two threads meet three times a step; how long a meeting takes tells how near their cores are. {machine()}."
+        f"Two threads wait at three barriers a step; how long one takes shows how near their cores are. {machine()}."
     )
     report("threads", f"{table(header, rows)}\n\n{note}", args.write)
 

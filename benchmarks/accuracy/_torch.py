@@ -51,8 +51,8 @@ class Network(torch.nn.Module):
     def forward(self, x: Any) -> Any:
         """Outputs (B, T, K)."""
         x = functional.dropout(x, self.recipe.dropout, self.training)
-        thinned = self.training and self.recipe.recurrent_dropout > 0
-        states = self._with_recurrent_dropout(x) if thinned else self.layer(x)[0]
+        with_dropout = self.training and self.recipe.recurrent_dropout > 0
+        states = self._with_recurrent_dropout(x) if with_dropout else self.layer(x)[0]
         return self.head(functional.dropout(states, self.recipe.dropout, self.training))
 
     def _with_recurrent_dropout(self, x: Any) -> Any:

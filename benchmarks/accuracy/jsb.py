@@ -60,8 +60,8 @@ def marginals(split: dict[str, list[Any]]) -> float:
 
     _, train = frames(split["train"])
     _, test = frames(split["test"])
-    heard = np.concatenate(train)
-    p = (heard.sum(axis=0) + 1) / (len(heard) + 2)
+    played = np.concatenate(train)
+    p = (played.sum(axis=0) + 1) / (len(played) + 2)
     return nats([np.broadcast_to(p, y.shape) for y in test], test)
 
 

@@ -19,7 +19,7 @@ FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 SQUARED_ERROR, ABSOLUTE_ERROR, HUBER, QUANTILE, POISSON, LOG_LOSS, CROSS_ENTROPY = range(7)
 SGD, ADAM, ADAMW, RMSPROP = range(4)
 
-# Exact in float32, so they take the type of whatever they meet.
+# Exact in float32, so they take the type of whatever they are combined with.
 ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
 
 # tanh(x) = x P(x^2) / Q(x^2) on |x| <= TANH_LIMIT: our own reweighted least-squares fit of the relative error, which is
@@ -193,6 +193,6 @@ def dropout_threshold(rate: Any) -> Any:
 
 
 @register_jitable
-def thinned(value: Any, scale: Any, key: Any, j: Any, threshold: Any) -> Any:
-    """Zero where unit j is drawn, or else ``scale`` times the value; ``scale`` is 1 / (1 - rate) in the value's type."""
+def after_dropout(value: Any, scale: Any, key: Any, j: Any, threshold: Any) -> Any:
+    """Zero where unit j is dropped, or else ``scale`` times the value; ``scale`` is 1 / (1 - rate) in the value's type."""
     return ZERO if dropout_bits(key, j) < threshold else scale * value

@@ -10,7 +10,7 @@ from grukit.model.specification import NetworkSpec
 
 
 class Pass(NamedTuple):
-    """A forward pass that can be taken back once."""
+    """A forward pass, for one backward pass."""
 
     spec: NetworkSpec
     parameters: np.ndarray
@@ -81,7 +81,7 @@ def network_forward(
         raise ValueError(f"lengths[{row}] is {lengths[row]}; every sequence needs between 1 and {T} steps.")
     network = spec.for_kernels(kernels, seed)
     work = np.zeros(kernels.work_size(network, T, B), dtype=parameters.dtype)
-    x = x.copy() if seed is not None else x  # dropout thins it in place
+    x = x.copy() if seed is not None else x  # dropout changes it in place
     forward = Pass(spec, parameters, x, lengths, work, network, np.arange(B))
     kernels.initial_states(network, parameters, work, T, B)
     if initial is not None:

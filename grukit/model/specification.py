@@ -36,7 +36,7 @@ class NetworkSpec:
     n_inputs : int
         D, numbers a step.
     hidden_layer_sizes : tuple of int
-        H of each layer (of each of its directions), the first hears the inputs.
+        H of each layer (of each of its directions), the first receives the inputs.
     n_outputs : int
         K, numbers of an output.
     per_step : bool, default=False
@@ -51,8 +51,8 @@ class NetworkSpec:
         Share of the states that training sets to zero as they enter the recurrent products, the same at all steps.
     decay : bool, default=False
         Missing values decay (GRU-D, Che et al. 2018), in networks of GRUs in one direction. Each feature then has three
-        columns, the last value seen, whether it is seen now, and the time since it last was; the first layer hears two of
-        it, the decayed value and whether it is seen.
+        columns, the last value seen, whether it is seen now, and the time since it last was; the first layer receives two
+        of them, the decayed value and whether it is seen.
     """
 
     cell: str
@@ -77,8 +77,8 @@ class NetworkSpec:
         return self.n_inputs // 2 * 3 if self.decay else self.n_inputs
 
     @property
-    def thinned(self) -> bool:
-        """Whether training sets anything to zero."""
+    def has_dropout(self) -> bool:
+        """Whether training drops inputs or states."""
         return self.dropout > 0 or self.recurrent_dropout > 0
 
     @property
@@ -137,11 +137,11 @@ class NetworkSpec:
 
     def views(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         """Named, shaped views of a flat vector of parameters or gradients, shape (n_parameters,)."""
-        views, at = {}, 0
+        views, offset = {}, 0
         for name, shape in self.shapes.items():
             size = int(np.prod(shape))
-            views[name] = flat[at : at + size].reshape(shape)
-            at += size
+            views[name] = flat[offset : offset + size].reshape(shape)
+            offset += size
         return views
 
     @cached_property
@@ -154,21 +154,21 @@ class NetworkSpec:
         """
         names = list(self.shapes)
         ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes.values()])
-        at = dict(zip(names, [0, *ends[:-1]], strict=True))
+        offsets = dict(zip(names, [0, *ends[:-1]], strict=True))
         table: list[list[Any]] = []
         for suffix, D, H in self.layers:
-            bias = at.get(f"bias_ih_{suffix}", at.get(f"bias_{suffix}"))
-            others = [at.get(f"bias_hh_{suffix}", -1), at.get(f"initial_{suffix}", -1)]
-            others.append(-1 if table else at.get("decay.input_weight", -1))
-            table.append([D, H, at[f"weight_ih_{suffix}"], at[f"weight_hh_{suffix}"], bias, *others])
+            bias = offsets.get(f"bias_ih_{suffix}", offsets.get(f"bias_{suffix}"))
+            others = [offsets.get(f"bias_hh_{suffix}", -1), offsets.get(f"initial_{suffix}", -1)]
+            others.append(-1 if table else offsets.get("decay.input_weight", -1))
+            table.append([D, H, offsets[f"weight_ih_{suffix}"], offsets[f"weight_hh_{suffix}"], bias, *others])
         K, H = self.shapes["head.weight"]
-        table.append([H, K, at["head.weight"], -1, at["head.bias"], -1, -1, -1])
+        table.append([H, K, offsets["head.weight"], -1, offsets["head.bias"], -1, -1, -1])
         return np.array(table, dtype=np.int64)
 
     def for_kernels(self, kernels: ModuleType, seed: int | None = None) -> Any:
         """The network as an engine's kernels take it; with dropout only where a seed is given."""
         cell, dropout, options = CELLS[self.cell], None, None
-        if self.thinned and seed is not None:
+        if self.has_dropout and seed is not None:
             dropout = kernels.Dropout(inputs=float(self.dropout), recurrent=float(self.recurrent_dropout), seed=seed)
         if self.bidirectional or self.decay or dropout is not None or cell.n_states > 1:
             options = kernels.Options(self.bidirectional or None, self.decay or None, dropout)

@@ -53,7 +53,7 @@ class Progress:
         gradient_norm: float,
         learning_rate: float,
     ) -> None:
-        """Take down one epoch, keep the parameters where they are the best so far, and decide whether to go on."""
+        """Record one epoch, keep the parameters where they are the best so far, and decide whether to go on."""
         now = time.perf_counter()
         seconds, self._clock = now - self._clock, now
         entry: dict[str, Any] = {

@@ -12,7 +12,7 @@ from grukit.train.progress import Progress
 from grukit.train.schedules import rates_of_epoch
 
 SOLVERS = {"adam": 1, "adamw": 2, "sgd": 0, "rmsprop": 3}
-SPAN_SECONDS = 0.25  # a compiled call lasts about this long at most, so that Ctrl-C is heard
+SPAN_SECONDS = 0.25  # a compiled call lasts about this long at most, so that Ctrl-C is noticed
 MAX_FAILURES = 3  # steps in a row that were not finite before training gives up
 ADAPTIVE_FACTOR, ADAPTIVE_END = 0.2, 1e-6  # scikit-learn's "adaptive": divide by 5, stop below 1e-6
 
@@ -89,7 +89,7 @@ class _Stepper:
         return float(loss / weight), float(norm / n_batches)
 
     def check_last_step(self, number: int) -> None:
-        """Undo the last step of a fit where it led to a loss that is not finite; no later batch would tell."""
+        """Undo the last step of a fit where it led to a loss that is not finite; no later batch would show it."""
         if not np.isfinite(self.problem.probe_loss(self.optimizer.parameters, self.options.batch_size)):
             self.progress.take_back(self.optimizer.previous)
             self._undo(f"after epoch {number}", np.full(1, self.options.learning_rate_init * self.rate_scale))
@@ -184,7 +184,7 @@ def _run_epoch(stepper: _Stepper, progress: Progress, epoch: int, random_state: 
     rates = rates_of_epoch(
         options.learning_rate, options.learning_rate_init * stepper.rate_scale, epoch, options.max_iter, n_batches
     )
-    seed = int(random_state.randint(2**31)) if problem.spec.thinned else 0
+    seed = int(random_state.randint(2**31)) if problem.spec.has_dropout else 0
     loss, norm = stepper.epoch(options.n_before + epoch + 1, seed, order, rates)
     parameters = stepper.optimizer.parameters
     validation = None if problem.validation is None else problem.validation_loss(parameters)

@@ -166,9 +166,9 @@ def reference_decay(weights, x, since):
         last = np.where(seen, x[t], last)
         of_input = np.exp(-np.maximum(0, weights["decay.input_weight"] * delta + weights["decay.input_bias"]))
         of_state = np.exp(-np.maximum(0, weights["decay.state_weight"] @ delta + weights["decay.state_bias"]))
-        heard = np.concatenate([np.where(seen, last, of_input * last), seen])
+        received = np.concatenate([np.where(seen, last, of_input * last), seen])
         own = [weights[f"{kind}_l0"] for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
-        h = reference.step_forward("gru", heard, of_state * h, *own)[0]
+        h = reference.step_forward("gru", received, of_state * h, *own)[0]
     return weights["head.weight"] @ h + weights["head.bias"]
 
 

@@ -5,16 +5,16 @@ import pytest
 from numba import njit
 from numba.core.errors import TypingError
 
-from grukit.kernels.cpu.compiler.intrinsics import behind, view, whole_numbers, whole_numbers_size
+from grukit.kernels.cpu.compiler.intrinsics import rest_of, view, whole_numbers, whole_numbers_size
 from grukit.kernels.cpu.products.blas import gemm
 
 
 def pieces(source, out):
-    """Whole numbers at the beginning, and the shape and numbers of a view of what is behind them."""
+    """Whole numbers at the beginning, and the shape and numbers of a view of the rest."""
     numbers = whole_numbers(source, 3)
     for i in range(3):
         numbers[i] = 10**12 + i
-    rest = behind(source, whole_numbers_size(3))
+    rest = rest_of(source, whole_numbers_size(3))
     middle = view(rest, 1, (2, 2))
     for i in range(2):
         for j in range(2):

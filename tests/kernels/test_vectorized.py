@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from grukit.kernels.cpu.cells.dropout import _thin
+from grukit.kernels.cpu.cells.dropout import _drop
 from grukit.kernels.cpu.cells.gru import _gru_step, _gru_step_backward, _gru_step_forward
 from grukit.kernels.scalar import FASTMATH
 
@@ -58,10 +58,10 @@ def test_the_gate_loop_of_the_backward_step():
 
 def test_the_draws_of_dropout():
     @njit(fastmath=FASTMATH, error_model="numpy")
-    def thin(key, values):
-        _thin(key, 0.5, values)
+    def drop(key, values):
+        _drop(key, 0.5, values)
 
-    thin(np.uint32(1), np.zeros(8, np.float32))
-    (asm,) = thin.inspect_asm().values()
+    drop(np.uint32(1), np.zeros(8, np.float32))
+    (asm,) = drop.inspect_asm().values()
     assert len(re.findall(r"vpmulld\s.*%[yz]mm", asm)) >= 2  # the two multiplications of the hash
     assert len(re.findall(r"vmov\w+ps\s+%[yz]mm\d+, ", asm)) >= 1  # the values are stored as vectors

@@ -176,12 +176,12 @@ def test_predictions_agree_with_the_forward_pass(cell, dtype, options, per_step)
         np.testing.assert_allclose(got, wanted, **tolerance)
 
 
-THINNED = {"dropout": 0.3, "recurrent_dropout": 0.4}
+DROPOUT = {"dropout": 0.3, "recurrent_dropout": 0.4}
 
 
 def gradients_with_dropout(data, chosen, n_threads=1):
     """Gradient of the weighted sum of losses of ``chosen`` samples, all masks from one seed."""
-    spec = NetworkSpec("gru", 2, (20,), 2, bidirectional=True, **THINNED)
+    spec = NetworkSpec("gru", 2, (20,), 2, bidirectional=True, **DROPOUT)
     parameters = initialize(spec, "uniform", data.values.dtype.name, np.random.RandomState(0))
     with Problem(KERNELS, spec, data, "squared_error", 0.0, None, n_threads, batch_size=len(chosen)) as problem:
         batches = KERNELS.Batches(chosen, len(chosen), np.zeros(1), np.zeros((1, 3)), np.zeros(1, np.int64), False, 5)

@@ -2,7 +2,7 @@
 
 Each of these imports from itself and from those above it, and from nothing else here::
 
-    compiler    how the kernels are compiled, and what they ask of the compiler
+    compiler    how the kernels are compiled, and the intrinsics they use
     team        threads that run one kernel together
     products    of matrices and vectors: the BLAS's, and those in vector registers
     storage     where numbers lie: parameters, workspaces, aligned arrays

@@ -1,4 +1,4 @@
-"""What Python calls apart from training and prediction: one pass of a network, and what it needs.
+"""What Python calls besides training and prediction: one pass of a network, and what it needs.
 
 The loops themselves are parts of the kernels of training and prediction and have no Python entry: called from Python, they
 would crash. Here each is a kernel of its own, cached on disk.

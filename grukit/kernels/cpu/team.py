@@ -1,7 +1,7 @@
 """Threads that run one kernel together, and the BLAS kept to one thread meanwhile.
 
 Plain Python threads that release the GIL, not Numba's parallel target: its threading layers abort on concurrent calls or
-after a fork, and every one of them has to be installed, chosen and warmed up. A team meets at barriers between batches.
+after a fork, and every one of them has to be installed, chosen and warmed up. A team waits at barriers between batches.
 """
 
 import os
@@ -53,15 +53,15 @@ def _load(typingctx: Any, array: Any, index: Any) -> Any:
 
 @outer
 def stopped(control: Any) -> bool:
-    """Whether the team was told to stop."""
+    """Whether a thread of the team asked all to stop."""
     return _load(control, STOP) != 0  # type: ignore[call-arg]
 
 
 @outer
 def barrier(control: Any, team: int) -> None:
-    """Wait until all ``team`` threads are here, or the team is told to stop.
+    """Wait until all ``team`` threads are here, or one asks all to stop.
 
-    The counter only ever grows; the arrivals of one meeting are a whole multiple of the team.
+    The counter only ever grows; the arrivals at one barrier make it a whole multiple of the team.
     """
     if team == 1:
         return

@@ -7,12 +7,12 @@ from grukit.kernels.cpu.cells.dropout import INPUT_STREAM, RECURRENT_STREAM
 from grukit.kernels.cpu.storage.layout import drops
 from grukit.kernels.cuda import _cuda
 from grukit.kernels.cuda._cuda import Launch, compiled, cuda, pieces, uint32
-from grukit.kernels.scalar import ONE, dropout_key, dropout_threshold, thinned
+from grukit.kernels.scalar import ONE, after_dropout, dropout_key, dropout_threshold
 
 THREADS = 128
 
 
-def thin_kernel(dtype: str, of_ones: bool) -> Any:
+def dropout_kernel(dtype: str, of_ones: bool) -> Any:
     """Make the kernel; ``of_ones``: it draws a mask, and ``values`` is not read."""
     cast = getattr(_cuda, dtype)
 
@@ -31,7 +31,7 @@ def thin_kernel(dtype: str, of_ones: bool) -> Any:
         t, b = row // chunk.size, row % chunk.size
         key = dropout_key(seed[0], stream, chunk[b], t)
         value = cast(ONE) if of_ones else values[i]
-        out[i] = thinned(value, cast(scale), key, j, uint32(threshold))
+        out[i] = after_dropout(value, cast(scale), key, j, uint32(threshold))
 
     return kernel
 
@@ -84,8 +84,8 @@ class Draws:
     def __bool__(self) -> bool:
         return self.inputs or self.recurrent
 
-    def thin(self, layer: int, n: int, values: Any, out: Any) -> list[Any]:
-        """Inputs of a layer, vectors of ``n``, or their gradient; the head is the last layer."""
+    def drop(self, layer: int, n: int, values: Any, out: Any) -> list[Any]:
+        """Drop inputs of a layer, vectors of ``n``, or their gradient; the head is the last layer."""
         return [self._launch(2 * layer + INPUT_STREAM, n, False, values, out)] if self.inputs else []
 
     def mask(self, layer: int, n: int, out: Any) -> Launch:
@@ -94,7 +94,7 @@ class Draws:
 
     def _launch(self, stream: int, n: int, of_ones: bool, values: Any, out: Any) -> Launch:
         rate = self._rates[stream % 2]
-        kernel = compiled(thin_kernel, THREADS, out.dtype.name, of_ones)
+        kernel = compiled(dropout_kernel, THREADS, out.dtype.name, of_ones)
         drawn = (n, stream, int(dropout_threshold(rate)), 1.0 / (1.0 - rate), self.seed, self.chunk)
         return Launch(kernel, pieces(out.size, THREADS), THREADS, (*drawn, values, out))
 

@@ -145,7 +145,7 @@ def gru_backward(units: int, masked: bool) -> Any:
         for i in range(cuda.threadIdx.x, carried, units * slices):
             d_h[uint32(i)] = ZERO
         cuda.syncthreads()
-        skipped = uint32(T * B * H - d_outside.size)  # numbers before the first step that hears from outside
+        skipped = uint32(T * B * H - d_outside.size)  # numbers before the first step with a gradient from outside
         t = uint32(T)
         place = uint32((t - 1) * B + first)
         coming = fetch(place, j, H, own, skipped, gates, h, d_outside)

@@ -127,7 +127,7 @@ def gru_reset_before_backward(units: int, masked: bool) -> Any:
                 to = uint32(b * row + j)
                 d_gates[to], d_gates[uint32(to + units)], d_gates[uint32(to + 2 * units)] = ZERO, ZERO, ZERO
                 d_h[uint32(b * units + j)] = ZERO
-        skipped = uint32(T * B * H - d_outside.size)  # numbers before the first step that hears from outside
+        skipped = uint32(T * B * H - d_outside.size)  # numbers before the first step with a gradient from outside
         t = uint32(T)
         while t > 0:
             t = uint32(t - 1)

@@ -79,7 +79,7 @@ class NetworkLaunches:
         self.forward, self.backward = self._passes(self._layers, self._top, none, training)
         self.dropped = self.forward, self.backward
         if self.draws:
-            self.dropped = self._passes(self._dropped_layers(), self._handed(self._top), self.draws, training)
+            self.dropped = self._passes(self._dropped_layers(), self._input_buffer(self._top), self.draws, training)
 
     def _make_layers(self, training: bool) -> list[Layer]:
         T, B, dtype = self.T, self.B, self.parameters.dtype
@@ -92,11 +92,11 @@ class NetworkLaunches:
         below, last = self.x.reshape(T * B, int(self.table[0, INPUTS])), len(self.table) - 2
         for index in range(last + 1):
             D, H = int(self.table[index, INPUTS]), int(self.table[index, UNITS])
-            hears = T if self.network.per_step or index < last else 1
+            n_steps = T if self.network.per_step or index < last else 1
             h = cuda.device_array((T + 1) * B * H, dtype)
             h[: B * H].copy_to_device(np.zeros(B * H, dtype))
             gates = cuda.device_array((T * B, 4 * H), dtype)
-            d_outside = cuda.device_array((1, hears * B * H if training else 1), dtype)
+            d_outside = cuda.device_array((1, n_steps * B * H if training else 1), dtype)
             weights = self._weights(index, D, H)
             memory = (self.lengths, below, h, gates, d_outside, rows, through, d_h, self.precision)
             layers.append(Layer(type(self.network), T, B, D, H, *weights, *memory))
@@ -104,7 +104,7 @@ class NetworkLaunches:
         return layers
 
     def _weights(self, index: int, D: int, H: int) -> tuple[Any, Any, Any, Any]:
-        table, p = [int(at) for at in self.table[index]], self.parameters
+        table, p = [int(offset) for offset in self.table[index]], self.parameters
         w_ih = p[table[W_IH] : table[W_IH] + 3 * H * D].reshape(3 * H, D)
         w_hh = p[table[W_HH] : table[W_HH] + 3 * H * H].reshape(3 * H, H)
         return w_ih, w_hh, p[table[B_IH] : table[B_IH] + 3 * H], p[table[B_HH] : table[B_HH] + 3 * H]
@@ -113,13 +113,13 @@ class NetworkLaunches:
         H, K, weight, _, bias = (int(number) for number in self.table[-1, :5])
         return self.parameters[weight : weight + K * H].reshape(K, H), self.parameters[bias : bias + K]
 
-    def _handed(self, states: Any) -> Any:
-        """Memory for thinned inputs (T B, D) of a layer or the head; inputs that are not thinned are taken as they lie."""
+    def _input_buffer(self, states: Any) -> Any:
+        """Memory for the inputs (T B, D) of a layer or the head after dropout; without it they are read where they lie."""
         return cuda.device_array(states.shape, states.dtype) if self.draws.inputs else states
 
     def _dropped_layers(self) -> list[Layer]:
         """The layers as training takes them, with the memory that dropout needs."""
-        layers = [self._layers[0], *(layer._replace(x=self._handed(layer.x)) for layer in self._layers[1:])]
+        layers = [self._layers[0], *(layer._replace(x=self._input_buffer(layer.x)) for layer in self._layers[1:])]
         if not self.draws.recurrent:
             return layers
         entered = cuda.device_array(max(layer.B * layer.H for layer in layers), layers[0].x.dtype)
@@ -128,18 +128,18 @@ class NetworkLaunches:
         return [layer._replace(mask=(mask, entered[: mask.size])) for layer, mask in pairs]
 
     def _passes(self, layers: list[Layer], top: Any, draws: Draws, training: bool) -> tuple[list[Any], list[Any]]:
-        """Forward and, where wanted, backward; ``top`` is what the head hears."""
+        """Forward and, where wanted, backward; ``top`` are the head's inputs."""
         return self._forward(layers, top, draws), self._backward(layers, top, draws) if training else []
 
     def _forward(self, layers: list[Layer], head_x: Any, draws: Draws) -> list[Any]:
         weight, bias = self._head()
         launches = []
         for index, (layer, plain) in enumerate(zip(layers, self._layers, strict=True)):
-            launches += draws.thin(index, layer.D, flat(plain.x), flat(layer.x))
+            launches += draws.drop(index, layer.D, flat(plain.x), flat(layer.x))
             if layer.mask:
                 launches.append(draws.mask(index, layer.H, layer.mask[0]))
             launches += layer_forward(layer)
-        launches += draws.thin(len(layers), head_x.shape[1], flat(self._top), flat(head_x))
+        launches += draws.drop(len(layers), head_x.shape[1], flat(self._top), flat(head_x))
         to = self.outputs.reshape(1, self.outputs.size)
         return [*launches, product("nt", head_x, weight, to, 0, weight.shape[0], bias, self.precision)]
 
@@ -154,7 +154,7 @@ class NetworkLaunches:
             product("tn", d_outputs, head_x, self.slots, int(self.table[-1, W_IH]), H, None, self.precision),
             column_sums(d_outputs, cuda.to_device(head), self.slots),
             product("nn", d_outputs, weight, top.d_outside, 0, H, None, self.precision),
-            *draws.thin(len(layers), H, flat(top.d_outside), flat(top.d_outside)),
+            *draws.drop(len(layers), H, flat(top.d_outside), flat(top.d_outside)),
         ]
         for index in reversed(range(len(layers))):
             layer = layers[index]
@@ -163,5 +163,5 @@ class NetworkLaunches:
             launches += layer_backward(layer)
             launches += layer_gradients(layer, self.slots, self.table[index], targets, d_below)
             if d_below is not None:
-                launches += draws.thin(index, layer.D, flat(d_below), flat(d_below))
+                launches += draws.drop(index, layer.D, flat(d_below), flat(d_below))
         return launches

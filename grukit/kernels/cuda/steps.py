@@ -61,7 +61,7 @@ def gru_step_backward(dtype: str, masked: bool) -> Any:
             return
         b, j = uint32(i // H), uint32(i % H)
         at, state, row = uint32((t * B + b) * 4 * H + j), uint32(t * B * H + i), uint32(b * 3 * H + j)
-        skipped = uint32(h.size - B * H - d_outside.size)  # numbers before the first step that hears from outside
+        skipped = uint32(h.size - B * H - d_outside.size)  # numbers before the first step with a gradient from outside
         r, z, n, q = gates[at], gates[uint32(at + H)], gates[uint32(at + 2 * H)], gates[uint32(at + 3 * H)]
         d = ZERO * r
         if state + 2 * B * H < h.size:  # not the last step

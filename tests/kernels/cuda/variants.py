@@ -62,7 +62,7 @@ def of_dtype(dtype, types):
             yield f"{factory.__name__}{', masked' * masked}", factory(dtype, masked), (*signature, mask), steps.THREADS
     drawn = (i, i, i, d, longs, ints, v, v)
     for of_ones in (False, True):
-        yield f"thin{', ones' * of_ones}", dropout.thin_kernel(dtype, of_ones), drawn, dropout.THREADS
+        yield f"dropout{', ones' * of_ones}", dropout.dropout_kernel(dtype, of_ones), drawn, dropout.THREADS
     yield "times_mask", dropout.times_mask_kernel(dtype), (v, v), dropout.THREADS
     threads = batches.THREADS
     yield "gather", batches.gather(), (ints, rows, ints, ints, longs, cube, ints, ints), threads

@@ -1,7 +1,7 @@
 """Missing values that decay: GRU-D.
 
 Source: Che et al. 2018, "Recurrent Neural Networks for Multivariate Time Series with Missing Values", eq. 10-12. Of every
-input the layer is told the last value seen (v), whether it is seen now (m) and how long ago it last was (d)::
+input the layer receives the last value seen (v), whether it is seen now (m) and how long ago it last was (d)::
 
     input  m v + (1 - m) f v, and m      f = exp(-max(0, w d + b)), one w and b for each input
     state  g h'                          g = exp(-max(0, W d + b)), W (H, n)
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu.compiler.intrinsics import apart, view
+from grukit.kernels.cpu.compiler.intrinsics import noinline, view
 from grukit.kernels.cpu.compiler.jit import inner, outer
 from grukit.kernels.cpu.products.matrices import times
 from grukit.kernels.cpu.storage.layout import DECAY, INPUTS, UNITS
@@ -34,11 +34,11 @@ class Decay(NamedTuple):
 def decay_weights(network: Any, parameters: Any) -> Any:
     """The views in the flat vector (of parameters or of their gradients)."""
     layer = network.layers[0]
-    n, H, at = layer[INPUTS] // 2, layer[UNITS], layer[DECAY]
-    state = at + 2 * n
+    n, H, offset = layer[INPUTS] // 2, layer[UNITS], layer[DECAY]
+    state = offset + 2 * n
     return Decay(
-        parameters[at : at + n],
-        parameters[at + n : state],
+        parameters[offset : offset + n],
+        parameters[offset + n : state],
         view(parameters, state, (H, n)),
         parameters[state + H * n : state + H * n + H],
     )
@@ -61,14 +61,14 @@ def _factor(activation: Any) -> Any:
 
 @inner
 def decay_forward(network: Any, parameters: Any, x: Any, lengths: Any, inputs: Any, state: Any) -> None:
-    """What the first layer hears, and the factors of its state.
+    """Inputs of the first layer, and the factors of its state.
 
     x        (T, B, 3n)          in   columns v, m, d
     lengths  (B,)                in
     inputs   (T, B, 2n)          out  decayed values, m
     state    (T, B, H)           out  g; one beyond a row's end
     """
-    apart()
+    noinline()
     weights = decay_weights(network, parameters)
     n = weights.input_bias.size
     for t in range(x.shape[0]):
@@ -92,7 +92,7 @@ def decay_backward(
     d_x           (T, B, 3n) or (0, B, 3n)  out  empty: not wanted
     d_parameters  (P,)                      out  added to
     """
-    apart()
+    noinline()
     weights, d_weights = decay_weights(network, parameters), decay_weights(network, d_parameters)
     n, wanted = weights.input_bias.size, d_x.shape[0] > 0
     for t in range(x.shape[0]):

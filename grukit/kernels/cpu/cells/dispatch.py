@@ -16,7 +16,7 @@ from grukit.kernels.cpu.cells.gru_reset_before import (
     gru_reset_before_lane_steps,
     gru_reset_before_steps,
 )
-from grukit.kernels.cpu.compiler.intrinsics import apart
+from grukit.kernels.cpu.compiler.intrinsics import noinline
 from grukit.kernels.cpu.compiler.jit import overloaded
 from grukit.kernels.cpu.products.matrices import clear
 from grukit.kernels.cpu.storage.layout import GRU, DualState, GRUResetBefore, drops, masks_states
@@ -30,11 +30,11 @@ def layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, 
 @overloaded(layer_forward)
 def _layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> Any:
     def gru(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> None:
-        apart()
+        noinline()
         forward(x, weights, lengths, masks_states(drops(network.options)), cache, rows, scratch)
 
     def dual_state(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> None:
-        apart()
+        noinline()
         dual_state_forward(x, weights, network.damped, cache, rows, scratch)
 
     if network.instance_class is DualState:
@@ -57,14 +57,14 @@ def _layer_backward(
     def gru(
         network: Any, d_states: Any, x: Any, weights: Any, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
     ) -> None:
-        apart()
+        noinline()
         masked = masks_states(drops(network.options))
         backward(d_states, x, weights, masked, cache, rows, scratch, d_x, d_weights)
 
     def dual_state(
         network: Any, d_states: Any, x: Any, weights: Any, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
     ) -> None:
-        apart()
+        noinline()
         dual_state_backward(d_states, x, weights, network.damped, cache, rows, scratch, d_x, d_weights)
 
     if network.instance_class is DualState:
@@ -74,7 +74,7 @@ def _layer_backward(
 
 
 def layer_output(network: Any, cache: Any) -> Any:
-    """What a direction of a layer hands up at every step, (T, B, H)."""
+    """The outputs of one direction of a layer at every step, (T, B, H)."""
     raise NotImplementedError("kernels only")
 
 
@@ -90,7 +90,7 @@ def _layer_output(network: Any, cache: Any) -> Any:
 
 
 def final_output(network: Any, cache: Any, lengths: Any, left: int, out: Any) -> None:
-    """What a direction hands up after each row's own last step, into the columns of out (B, .) from ``left`` on."""
+    """The output of one direction after each row's own last step, into the columns of out (B, .) from ``left`` on."""
     raise NotImplementedError("kernels only")
 
 
@@ -161,13 +161,13 @@ def _layer_steps(
     network: Any, x: Any, lengths: Any, weights: Any, decay: Any, states: Any, outputs: Any, work: Any
 ) -> Any:
     def gru(network: Any, x: Any, lengths: Any, weights: Any, decay: Any, states: Any, outputs: Any, work: Any) -> None:
-        apart()
+        noinline()
         steps(x, lengths, weights, decay, states[0], outputs, work)
 
     def dual_state(
         network: Any, x: Any, lengths: Any, weights: Any, decay: Any, states: Any, outputs: Any, work: Any
     ) -> None:
-        apart()
+        noinline()
         dual_state_steps(x, lengths, weights, network.damped, states, outputs, work)
 
     if network.instance_class is DualState:
@@ -186,7 +186,7 @@ def _layer_lane_steps(network: Any, x: Any, lengths: Any, weights: Any, h: Any, 
     steps = {GRU: gru_lane_steps, GRUResetBefore: gru_reset_before_lane_steps}[network.instance_class]
 
     def run(network: Any, x: Any, lengths: Any, weights: Any, h: Any, outputs: Any, work: Any) -> None:
-        apart()
+        noinline()
         steps(x, lengths, weights, h, outputs, work)
 
     return run

@@ -6,39 +6,39 @@ threads, on how samples are batched, nor on the device. So nothing is stored eit
 
 from typing import Any
 
-from grukit.kernels.cpu.compiler.intrinsics import apart
+from grukit.kernels.cpu.compiler.intrinsics import noinline
 from grukit.kernels.cpu.compiler.jit import inner
 from grukit.kernels.cpu.products.matrices import times
-from grukit.kernels.scalar import ONE, dropout_key, dropout_threshold, thinned
+from grukit.kernels.scalar import ONE, after_dropout, dropout_key, dropout_threshold
 
 # Two streams for each row of the layer table.
 INPUT_STREAM, RECURRENT_STREAM = 0, 1
 
 
 @inner
-def _thin(key: Any, rate: float, values: Any) -> None:
+def _drop(key: Any, rate: float, values: Any) -> None:
     """Set a share of ``rate`` of values (n,) to zero and scale the others by 1 / (1 - rate)."""
     threshold = dropout_threshold(rate)
     scale = values.dtype.type(1.0 / (1.0 - rate))
     for j in range(values.size):
-        values[j] = thinned(values[j], scale, key, j, threshold)
+        values[j] = after_dropout(values[j], scale, key, j, threshold)
 
 
 @inner
 def drop_inputs(dropout: Any, layer: int, samples: Any, values: Any) -> None:
-    """Thin the inputs of a layer, or their gradient, in place.
+    """Drop a share of the inputs of a layer, or of their gradient, in place.
 
     samples  (B,)       in   numbers of the samples
     values   (T, B, D)  in and out
     """
-    apart()
+    noinline()
     if dropout is None:
         return
     if dropout.inputs > 0:
         for t in range(values.shape[0]):
             for b in range(values.shape[1]):
                 key = dropout_key(dropout.seed, 2 * layer + INPUT_STREAM, samples[b], t)
-                _thin(key, dropout.inputs, values[t, b])
+                _drop(key, dropout.inputs, values[t, b])
 
 
 @inner
@@ -48,7 +48,7 @@ def draw_mask(dropout: Any, row: int, samples: Any, mask: Any) -> None:
     samples  (B,)    in   numbers of the samples
     mask     (B, H)  out
     """
-    apart()
+    noinline()
     if dropout is None:
         return
     for b in range(mask.shape[0]):
@@ -56,7 +56,7 @@ def draw_mask(dropout: Any, row: int, samples: Any, mask: Any) -> None:
             mask[b, j] = ONE
         if dropout.recurrent > 0:
             key = dropout_key(dropout.seed, 2 * row + RECURRENT_STREAM, samples[b], 0)
-            _thin(key, dropout.recurrent, mask[b])
+            _drop(key, dropout.recurrent, mask[b])
 
 
 # --- the mask in a layer: None where a network has no dropout ----------------------------------------------------------

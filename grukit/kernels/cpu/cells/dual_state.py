@@ -199,7 +199,7 @@ def _gates_backward(t: int, d_a: Any, cache: Any, d_gates: Any) -> None:
 
 @inner
 def dual_state_pack(w_hh: Any, rows: int, packed: Any) -> None:
-    """Pack the recurrent weights (5H, H) for :func:`dual_state_steps`: the three gates together, the others apart."""
+    """Pack the recurrent weights (5H, H) for :func:`dual_state_steps`: the three gates together, the others separately."""
     H = w_hh.shape[1]
     pack(w_hh[: 3 * H].T, step_width(rows, H, 3 * H, packed), packed[: 3 * H * H])
     for block in range(3, 5):

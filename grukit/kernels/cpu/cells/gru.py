@@ -9,7 +9,6 @@ from grukit.kernels.cpu.cells.recurrent import (
     Q,
     R,
     Z,
-    candidate_apart,
     carry,
     keep_ended,
     layer_gradients,
@@ -17,8 +16,9 @@ from grukit.kernels.cpu.cells.recurrent import (
     project_inputs,
     project_steps,
     shortest,
+    split_candidate,
 )
-from grukit.kernels.cpu.compiler.intrinsics import behind, view
+from grukit.kernels.cpu.compiler.intrinsics import rest_of, view
 from grukit.kernels.cpu.compiler.jit import inner
 from grukit.kernels.cpu.products.matrices import (
     accumulate,
@@ -53,8 +53,8 @@ def gru_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, ro
     size = B * H
     width = panel_width(B, H, H)
     packed, packed_ih = view(scratch, 0, (3, H * H)), view(scratch, 3 * H * H, (3 * H * (D + 1),))
-    rest = behind(scratch, 3 * H * (H + D + 1))
-    q_bias, thinned, ones = view(rest, 0, (size,)), view(rest, size, (B, H)), behind(rest, 2 * size)
+    rest = rest_of(scratch, 3 * H * (H + D + 1))
+    q_bias, masked_h, ones = view(rest, 0, (size,)), view(rest, size, (B, H)), rest_of(rest, 2 * size)
     for gate in range(3):
         pack(weights.w_hh[gate * H : (gate + 1) * H].T, width, packed[gate])
     pack_inputs(weights, 2, packed_ih)
@@ -67,7 +67,7 @@ def gru_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, ro
         if t % together == 0:
             project_inputs(x, packed_ih, t, min(t + together, T), (R, Z, N), ones, gates)
         previous = decayed_state(decay, h, t)
-        entered = masked_state(masked, cache.mask, previous, thinned)
+        entered = masked_state(masked, cache.mask, previous, masked_h)
         for gate in range(3):
             product_packed(entered, packed[gate], width, H, 0.0, products[gate])
         flat = view(gates, 0, (4, T, size))
@@ -167,10 +167,10 @@ def _gru_step_backward(d_states: Any, h_previous: Any, gates: Any, t: int, throu
 
 @inner
 def gru_pack(w_hh: Any, rows: int, packed: Any) -> None:
-    """Pack the recurrent weights (3H, H) for steps of ``rows`` sequences, 0: in lanes. r and z together, n apart."""
+    """Pack the recurrent weights (3H, H) for steps of ``rows`` sequences, 0: in lanes. r and z together, n separately."""
     H = w_hh.shape[1]
     pack(w_hh[: 2 * H].T, step_width(rows, H, 2 * H, packed), view(packed, 0, (2 * H * H,)))
-    pack(w_hh[2 * H :].T, step_width(rows, H, H, packed), behind(packed, 2 * H * H))
+    pack(w_hh[2 * H :].T, step_width(rows, H, H, packed), rest_of(packed, 2 * H * H))
 
 
 @inner
@@ -188,9 +188,9 @@ def gru_steps(x: Any, lengths: Any, weights: Any, decay: Any, h: Any, outputs: A
     T, B, _ = x.shape
     H = h.shape[1]
     together = steps_together(T, 3 * B * H)
-    projected, rest = view(work, 0, (together, B, 3 * H)), behind(work, together * 3 * B * H)
+    projected, rest = view(work, 0, (together, B, 3 * H)), rest_of(work, together * 3 * B * H)
     candidates = view(rest, 0, (B, H))
-    w_rz, w_n, b_n = candidate_apart(weights, H)
+    w_rz, w_n, b_n = split_candidate(weights, H)
     width_rz, width_n = step_width(B, H, 2 * H, w_rz), step_width(B, H, H, w_n)
     for t in range(T):
         if t % together == 0:
@@ -217,7 +217,7 @@ def gru_lane_steps(x: Any, lengths: Any, weights: Any, h: Any, outputs: Any, wor
     H = h.shape[0]
     size = H * L
     gates, candidates, before = view(work, 0, (3 * H, L)), view(work, 3 * size, (H, L)), view(work, 4 * size, (H, L))
-    w_rz, w_n, b_n = candidate_apart(weights, H)
+    w_rz, w_n, b_n = split_candidate(weights, H)
     fewest = shortest(lengths)
     for t in range(T):
         affine_in_lanes(weights.w_ih, weights.b_ih, x[t], gates)

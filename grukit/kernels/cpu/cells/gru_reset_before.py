@@ -9,7 +9,6 @@ from grukit.kernels.cpu.cells.recurrent import (
     Q,
     R,
     Z,
-    candidate_apart,
     carry,
     keep_ended,
     layer_gradients,
@@ -17,8 +16,9 @@ from grukit.kernels.cpu.cells.recurrent import (
     project_inputs,
     project_steps,
     shortest,
+    split_candidate,
 )
-from grukit.kernels.cpu.compiler.intrinsics import behind, view
+from grukit.kernels.cpu.compiler.intrinsics import rest_of, view
 from grukit.kernels.cpu.compiler.jit import inner
 from grukit.kernels.cpu.products.matrices import (
     accumulate,
@@ -51,8 +51,8 @@ def gru_reset_before_forward(
     D = x.shape[2]
     width_rz, width_n = panel_width(B, H, 2 * H), panel_width(B, H, H)
     packed_rz, packed_n = view(scratch, 0, (2 * H * H,)), view(scratch, 2 * H * H, (H * H,))
-    packed_ih, rest = view(scratch, 3 * H * H, (3 * H * (D + 1),)), behind(scratch, 3 * H * (H + D + 1))
-    thinned, ones = view(rest, 0, (B, H)), behind(rest, size)
+    packed_ih, rest = view(scratch, 3 * H * H, (3 * H * (D + 1),)), rest_of(scratch, 3 * H * (H + D + 1))
+    masked_h, ones = view(rest, 0, (B, H)), rest_of(rest, size)
     pack_inputs(weights, 3, packed_ih)
     together = steps_together(T, 4 * size)
     pack(weights.w_hh[: 2 * H].T, width_rz, packed_rz)
@@ -61,7 +61,7 @@ def gru_reset_before_forward(
         if t % together == 0:
             project_inputs(x, packed_ih, t, min(t + together, T), (R, Z, N), ones, gates)
         previous = decayed_state(decay, h, t)
-        entered = masked_state(masked, cache.mask, previous, thinned)
+        entered = masked_state(masked, cache.mask, previous, masked_h)
         product_packed(entered, packed_rz, width_rz, 2 * H, 0.0, rows_rz)
         for b in range(B):
             for j in range(H):
@@ -131,9 +131,9 @@ def gru_reset_before_steps(x: Any, lengths: Any, weights: Any, decay: Any, h: An
     H = h.shape[1]
     size = B * H
     together = steps_together(T, 3 * size)
-    projected, rest = view(work, 0, (together, B, 3 * H)), behind(work, together * 3 * size)
+    projected, rest = view(work, 0, (together, B, 3 * H)), rest_of(work, together * 3 * size)
     reset, candidates = view(rest, 0, (B, H)), view(rest, size, (B, H))
-    w_rz, w_n, b_n = candidate_apart(weights, H)
+    w_rz, w_n, b_n = split_candidate(weights, H)
     width_rz, width_n = step_width(B, H, 2 * H, w_rz), step_width(B, H, H, w_n)
     for t in range(T):
         if t % together == 0:
@@ -160,7 +160,7 @@ def gru_reset_before_lane_steps(x: Any, lengths: Any, weights: Any, h: Any, outp
     size = H * L
     gates, candidates, before = view(work, 0, (3 * H, L)), view(work, 3 * size, (H, L)), view(work, 4 * size, (H, L))
     reset = view(work, 5 * size, (H, L))
-    w_rz, w_n, b_n = candidate_apart(weights, H)
+    w_rz, w_n, b_n = split_candidate(weights, H)
     fewest = shortest(lengths)
     for t in range(T):
         affine_in_lanes(weights.w_ih, weights.b_ih, x[t], gates)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grukit.kernels.cpu.compiler.intrinsics import behind, view
+from grukit.kernels.cpu.compiler.intrinsics import rest_of, view
 from grukit.kernels.cpu.compiler.jit import inner
 from grukit.kernels.cpu.products.matrices import (
     accumulate,
@@ -61,7 +61,7 @@ def project_inputs(x: Any, packed: Any, first: int, last: int, planes: Any, ones
 
 
 @inner
-def candidate_apart(weights: Any, H: int) -> Any:
+def split_candidate(weights: Any, H: int) -> Any:
     """Of the packed weights of inference: W_hh of r and z, of n, and the bias of n's product."""
     w_hh, b_hh = weights.w_hh, weights.b_hh
     return view(w_hh, 0, (2 * H * H,)), view(w_hh, 2 * H * H, (H * H,)), view(b_hh, 2 * H, (H,))
@@ -129,7 +129,7 @@ def layer_gradients(
     """
     T, B, _ = x.shape
     H = gates.shape[3]
-    sums, block = view(scratch, 0, (H,)), behind(scratch, H)
+    sums, block = view(scratch, 0, (H,)), rest_of(scratch, H)
     for gate, plane in ((0, R), (1, Z), (2, N)):
         own = slice(gate * H, (gate + 1) * H)
         d_recurrent, taken = view(gates, plane * T * B * H, (T * B, H)), view(h_previous, 0, (T * B, H))

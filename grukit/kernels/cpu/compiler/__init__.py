@@ -1,1 +1,1 @@
-"""How the kernels are compiled, and what they ask of the compiler."""
+"""How the kernels are compiled, and the intrinsics they use."""

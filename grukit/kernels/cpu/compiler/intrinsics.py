@@ -1,4 +1,4 @@
-"""What a kernel asks of the compiler itself. Each is a function of Python's, too, and does the same there."""
+"""Intrinsics: functions whose code in a kernel is written here. Python can call them, too, with the same results."""
 
 import math
 from typing import Any
@@ -24,12 +24,12 @@ def intrinsic_of(function: Any) -> Any:
     return register
 
 
-def apart() -> None:
-    """Called in a function, it keeps LLVM from pasting it into its callers: what is called in many places takes no time."""
+def noinline() -> None:
+    """Keep LLVM from inlining the function that calls this, so that one called in many places is compiled once."""
 
 
-@intrinsic_of(apart)
-def _apart(_typing: Any) -> Any:
+@intrinsic_of(noinline)
+def _noinline(_typing: Any) -> Any:
     def generate(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
         builder.function.attributes.add("noinline")
         return context.get_dummy_value()
@@ -37,23 +37,23 @@ def _apart(_typing: Any) -> Any:
     return types.void(), generate
 
 
-def view(source: Any, at: int, shape: tuple[int, ...]) -> Any:
-    """The numbers of a C-contiguous array from number ``at`` on, as an array of another shape.
+def view(source: Any, offset: int, shape: tuple[int, ...]) -> Any:
+    """The numbers of a C-contiguous array from number ``offset`` on, as an array of another shape.
 
     Where slicing and reshaping do the same, they check and take LLVM many times as long. Nothing is checked in a kernel.
     """
-    return source.reshape(-1)[at : at + math.prod(shape)].reshape(shape)
+    return source.reshape(-1)[offset : offset + math.prod(shape)].reshape(shape)
 
 
 @intrinsic_of(view)
 def _view(_typing: Any, source: Any, _at: Any, shape: Any) -> Any:
     if not (isinstance(source, types.Array) and source.layout == "C"):
-        return None  # numba's word for no such signature
+        return None  # in Numba: there is no such signature
     viewed = types.Array(source.dtype, len(shape), "C", readonly=not source.mutable)
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        array, at, shape = arguments
-        data = builder.gep(context.make_array(source)(context, builder, array).data, [at])
+        array, offset, shape = arguments
+        data = builder.gep(context.make_array(source)(context, builder, array).data, [offset])
         return _array_at(context, builder, viewed, data, cgutils.unpack_tuple(builder, shape))
 
     return viewed(source, types.intp, types.UniTuple(types.intp, len(shape))), generate
@@ -95,6 +95,6 @@ def whole_numbers_size(n: int) -> int:
 
 
 @anywhere
-def behind(source: Any, at: int) -> Any:
-    """View the rest of a flat array, from number ``at`` on."""
-    return view(source, at, (source.size - at,))
+def rest_of(source: Any, offset: int) -> Any:
+    """View the rest of a flat array, from number ``offset`` on."""
+    return view(source, offset, (source.size - offset,))

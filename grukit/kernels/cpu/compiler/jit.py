@@ -2,8 +2,8 @@
 
 Only what Python calls is cached and has a Python entry (``kernel``); the loops that it calls (``inner``) and what is around
 them (``outer``) are compiled as parts of it, see :mod:`grukit.kernels.cpu.compiler.parts`. The first fit then takes 6.5 s of
-one 2.6 GHz core, of which LLVM has 2. A helper that is called in many places is kept whole (``apart``), and workspaces are cut
-by ``view``, see :mod:`grukit.kernels.cpu.compiler.intrinsics`.
+one 2.6 GHz core, of which LLVM has 2. A helper that is called in many places is not inlined (``noinline``), and workspaces
+are cut by ``view``, see :mod:`grukit.kernels.cpu.compiler.intrinsics`.
 """
 
 import gc

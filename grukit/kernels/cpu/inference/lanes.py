@@ -8,7 +8,7 @@ company.
 from typing import Any
 
 from grukit.kernels.cpu.cells.dispatch import layer_lane_steps
-from grukit.kernels.cpu.compiler.intrinsics import apart, behind, view, whole_numbers, whole_numbers_size
+from grukit.kernels.cpu.compiler.intrinsics import noinline, rest_of, view, whole_numbers, whole_numbers_size
 from grukit.kernels.cpu.compiler.jit import anywhere, inner, kernel, outer
 from grukit.kernels.cpu.inference.layers import packed_layer, write_outputs
 from grukit.kernels.cpu.network.linear import linear_forward
@@ -37,21 +37,21 @@ def _gather(samples: Any, first: int, size: int, x: Any, lengths: Any) -> None:
 @outer
 def _begin(network: Any, packed: Any, row: int, h: Any) -> None:
     """The state h (H, LANES) of a layer before the first step: learned, or zeros."""
-    at = network.layers[row, H_0]
+    offset = network.layers[row, H_0]
     for j in range(h.shape[0]):
         for b in range(h.shape[1]):
-            h[j, b] = packed[at + j] if at >= 0 else ZERO
+            h[j, b] = packed[offset + j] if offset >= 0 else ZERO
 
 
 @outer
 def _all_steps(network: Any, packed: Any, x: Any, lengths: Any, work: Any) -> Any:
     """All steps of all layers; returns what the head reads: (T, H, LANES), or (1, H, LANES) after each row's last step."""
-    apart()
+    noinline()
     T, _, L = x.shape
     layers = network.layers
     n_layers = layers.shape[0] - 1
     most = widest(layers)
-    below, rest = x, behind(work, (2 * T + 1) * most * L)
+    below, rest = x, rest_of(work, (2 * T + 1) * most * L)
     for row in range(n_layers):
         whole = network.per_step or row < n_layers - 1
         H = layers[row, UNITS]
@@ -89,15 +89,15 @@ def predict_lanes(
     n, D, K = samples.starts.size, network.layers[0, INPUTS], network.layers[-1, UNITS]
     weight, bias = head_weights(packed, network.layers[-1])
     H = weight.shape[1]
-    lengths, own = whole_numbers(work[thread], LANES), behind(work[thread], whole_numbers_size(LANES))
-    out, rows, rest = view(own, 0, (LANES, K)), view(own, LANES * K, (LANES, H)), behind(own, LANES * (K + H))
+    lengths, own = whole_numbers(work[thread], LANES), rest_of(work[thread], whole_numbers_size(LANES))
+    out, rows, rest = view(own, 0, (LANES, K)), view(own, LANES * K, (LANES, H)), rest_of(own, LANES * (K + H))
     for first in range(thread * LANES, n, team * LANES):
         size, T = min(LANES, n - first), 0
         for b in range(size):
             T = max(T, samples.lengths[first + b])
         x = view(rest, 0, (T, D, LANES))
         _gather(samples, first, size, x, lengths)
-        read = _all_steps(network, packed, x, lengths, behind(rest, x.size))
+        read = _all_steps(network, packed, x, lengths, rest_of(rest, x.size))
         for t in range(read.shape[0]):
             _head(weight, bias, read[t], rows, out)
             write_outputs(network, samples, first, size, t, lengths, out, outputs)
@@ -108,5 +108,5 @@ def predict_lanes_work_size(network: Any, T: int) -> int:
     """Numbers in one thread's workspace of :func:`predict_lanes`, of sequences of at most T steps."""
     layers = network.layers
     head = layers[-1, UNITS] + layers[-1, INPUTS]
-    # Inputs; the states that two layers hand up, and the state; gates, candidates, r h' and the state before.
+    # Inputs; the outputs of two layers, and the state; gates, candidates, r h' and the state before.
     return whole_numbers_size(LANES) + LANES * (head + T * layers[0, INPUTS] + (2 * T + 1 + 6) * widest(layers))

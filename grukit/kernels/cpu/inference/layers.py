@@ -10,7 +10,7 @@ import numpy as np
 
 from grukit.kernels.cpu.cells.decay import decay_forward, no_decay
 from grukit.kernels.cpu.cells.dispatch import layer_steps, pack_recurrent
-from grukit.kernels.cpu.compiler.intrinsics import behind, view, whole_numbers, whole_numbers_size
+from grukit.kernels.cpu.compiler.intrinsics import rest_of, view, whole_numbers, whole_numbers_size
 from grukit.kernels.cpu.compiler.jit import anywhere, kernel, outer
 from grukit.kernels.cpu.network.directions import in_direction, join_directions, own_states
 from grukit.kernels.cpu.network.linear import linear_forward
@@ -57,7 +57,7 @@ def pack_network(network: Any, parameters: Any, rows: int, packed: Any) -> None:
         n, D = weights.w_ih.shape
         pack(weights.w_ih.T, step_width(rows, D, n, packed), own.w_ih)
         pack_recurrent(network, weights.w_hh, rows, own.w_hh)
-        # b_hh of the candidate stands apart: it is multiplied by r, or added to a product of its own.
+        # b_hh of the candidate is kept separate: it is multiplied by r, or added to a product of its own.
         for i in range(weights.b_hh.size // 3 * 2):
             own.b_ih[i] += weights.b_hh[i]
 
@@ -87,7 +87,7 @@ def states_size(network: Any, rows: int) -> int:
 @outer
 def begin_states(network: Any, packed: Any, rows: int, states: Any) -> None:
     """Write the states before the first step, learned or zero, into states (states_size,)."""
-    at = 0
+    offset = 0
     cell = cell_storage(network)
     for row in range(network.layers.shape[0] - 1):
         H, learned = network.layers[row, UNITS], network.layers[row, H_0]
@@ -96,13 +96,13 @@ def begin_states(network: Any, packed: Any, rows: int, states: Any) -> None:
             for b in range(rows):
                 for j in range(H):
                     value = packed[learned + state * H + j] if begins else ZERO
-                    states[at + (state * rows + b) * H + j] = value
-        at += cell.states * rows * H
+                    states[offset + (state * rows + b) * H + j] = value
+        offset += cell.states * rows * H
 
 
 @anywhere
-def _handed_size(network: Any, T: int, rows: int) -> int:
-    """Numbers of the widest states that a layer hands up."""
+def _outputs_size(network: Any, T: int, rows: int) -> int:
+    """Numbers in the outputs of the widest layer."""
     return T * rows * n_directions(network.options) * widest(network.layers)
 
 
@@ -111,7 +111,7 @@ def inference_work_size(network: Any, T: int, rows: int) -> int:
     """Numbers in the workspace of :func:`network_steps`, of ``rows`` sequences of at most T steps."""
     layers = network.layers
     numbers = 3 * rows * widest(layers)
-    buffers = 2 * _handed_size(network, T, rows) + T * rows * _option_columns(network.options, layers)
+    buffers = 2 * _outputs_size(network, T, rows) + T * rows * _option_columns(network.options, layers)
     projected = max(numbers, min(T * numbers, PROJECTED))
     return buffers + projected + numbers
 
@@ -134,14 +134,14 @@ def _option_columns(options: Any, layers: Any) -> int:
 
 @outer
 def _decay(decay: Any, network: Any, packed: Any, x: Any, lengths: Any, rest: Any) -> Any:
-    """What the first layer hears, the factors of its states, and what is left of ``rest``."""
+    """Inputs of the first layer, the factors of its states, and what is left of ``rest``."""
     if decay is None:
         return x, None, rest
     T, B, _ = x.shape
     D, H = network.layers[0, INPUTS], network.layers[0, UNITS]
     inputs, factors = view(rest, 0, (T, B, D)), view(rest, T * B * D, (T, B, H))
     decay_forward(network, packed, x, lengths, inputs, factors)
-    return inputs, factors, behind(rest, T * B * (D + H))
+    return inputs, factors, rest_of(rest, T * B * (D + H))
 
 
 # --- the passes ---------------------------------------------------------------------------------------------------------
@@ -169,9 +169,9 @@ def network_steps(network: Any, packed: Any, x: Any, lengths: Any, states: Any, 
     options, layers, n_states = network.options, network.layers, cell_storage(network).states
     directions = n_directions(options)
     n_layers = (layers.shape[0] - 1) // directions
-    size = _handed_size(network, T, B)
-    below, decay, rest = _decay(decays(options), network, packed, x, lengths, behind(work, 2 * size))
-    at = 0
+    size = _outputs_size(network, T, B)
+    below, decay, rest = _decay(decays(options), network, packed, x, lengths, rest_of(work, 2 * size))
+    offset = 0
     for index in range(n_layers):
         whole = network.per_step or index < n_layers - 1
         H = layers[directions * index, UNITS]
@@ -179,11 +179,11 @@ def network_steps(network: Any, packed: Any, x: Any, lengths: Any, states: Any, 
         start = size * (index % 2)
         out = view(work, start, (steps, B, directions * H))
         for direction in range(directions):
-            own = view(states, at, (n_states, B, H))
-            at += n_states * B * H
+            own = view(states, offset, (n_states, B, H))
+            offset += n_states * B * H
             written, scratch = own_states(both_ways(options), out, (T, B, H), rest)
             source = in_direction(both_ways(options), direction, below, lengths, scratch)
-            scratch = behind(scratch, below.size if direction > 0 else 0)
+            scratch = rest_of(scratch, below.size if direction > 0 else 0)
             weights = packed_layer(network, packed, directions * index + direction)
             layer_steps(network, source, lengths, weights, decay, own, written if whole else written[:0], scratch)
             if whole:
@@ -223,19 +223,19 @@ def predict_chunks(
     n = samples.starts.size
     n_states, D, K = states_size(network, rows), n_columns(network.options, network.layers), network.layers[-1, UNITS]
     own = work[thread]
-    numbers, own = whole_numbers(own, 2 * rows), behind(own, whole_numbers_size(2 * rows))
+    numbers, own = whole_numbers(own, 2 * rows), rest_of(own, whole_numbers_size(2 * rows))
     lengths, chunk = numbers[:rows], numbers[rows:]
-    states, rest = view(own, 0, (n_states,)), behind(own, n_states)
+    states, rest = view(own, 0, (n_states,)), rest_of(own, n_states)
     weight, bias = head_weights(packed, network.layers[-1])
     for first in range(thread * rows, n, team * rows):
         size, T = min(rows, n - first), 0
         for b in range(size):
             chunk[b] = first + b
             T = max(T, samples.lengths[first + b])
-        x, inner_rest = view(rest, 0, (T, rows, D)), behind(rest, T * rows * D)
+        x, inner_rest = view(rest, 0, (T, rows, D)), rest_of(rest, T * rows * D)
         gather(decays(network.options), samples, chunk[:size], x, lengths)
         begin_states(network, packed, rows, states)
-        read = network_steps(network, packed, x, lengths, states, behind(inner_rest, rows * K))
+        read = network_steps(network, packed, x, lengths, states, rest_of(inner_rest, rows * K))
         out = view(inner_rest, 0, (rows, K))
         for t in range(read.shape[0]):
             linear_forward(read[t], weight, bias, out)

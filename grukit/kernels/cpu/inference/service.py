@@ -1,4 +1,4 @@
-"""What a predictor and a stream call: one compiled call for windows of raw numbers, or for one step of a stream."""
+"""The kernel of predictors and streams: one compiled call for windows of raw numbers, or for one step of a stream."""
 
 import math
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu.compiler.intrinsics import behind, view, whole_numbers, whole_numbers_size
+from grukit.kernels.cpu.compiler.intrinsics import rest_of, view, whole_numbers, whole_numbers_size
 from grukit.kernels.cpu.compiler.jit import anywhere, exact, kernel, ready
 from grukit.kernels.cpu.inference.layers import inference_work_size, network_steps
 from grukit.kernels.cpu.network.linear import linear_forward
@@ -22,7 +22,7 @@ class Served(NamedTuple):
     x_scale: np.ndarray  # (D,) float64
     y_mean: np.ndarray  # (K,) float64
     y_scale: np.ndarray  # (K,) float64
-    flagged: bool  # a missing value is the mean, and an input of its own tells that it is missing
+    flagged: bool  # a missing value is the mean, and an input of its own flags it as missing
 
 
 @exact
@@ -57,10 +57,10 @@ def serve_windows(network: Any, served: Any, x: Any, states: Any, work: Any, out
     """
     T, B, _ = x.shape
     D, K = network.layers[0, INPUTS], network.layers[-1, UNITS]
-    lengths, work = whole_numbers(work, B), behind(work, whole_numbers_size(B))
+    lengths, work = whole_numbers(work, B), rest_of(work, whole_numbers_size(B))
     for b in range(B):
         lengths[b] = T
-    inputs, out, rest = view(work, 0, (T, B, D)), view(work, T * B * D, (B, K)), behind(work, T * B * D + B * K)
+    inputs, out, rest = view(work, 0, (T, B, D)), view(work, T * B * D, (B, K)), rest_of(work, T * B * D + B * K)
     _standardize(x, served.x_mean, served.x_scale, served.flagged, inputs)
     read = network_steps(network, served.packed, inputs, lengths, states, rest)
     weight, bias = head_weights(served.packed, network.layers[-1])

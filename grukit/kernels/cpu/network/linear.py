@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grukit.kernels.cpu.compiler.intrinsics import apart
+from grukit.kernels.cpu.compiler.intrinsics import noinline
 from grukit.kernels.cpu.compiler.jit import inner
 from grukit.kernels.scalar import ZERO
 
@@ -19,7 +19,7 @@ def linear_forward(h: Any, weight: Any, bias: Any, outputs: Any) -> None:
     A loop, not ``np.dot``: for the few outputs of a head it is as fast, and the sum of one row never depends on how many
     other rows there are.
     """
-    apart()
+    noinline()
     for i in range(h.shape[0]):
         for k in range(weight.shape[0]):
             total = ZERO * bias[k]
@@ -36,7 +36,7 @@ def linear_backward(d_outputs: Any, h: Any, weight: Any, d_h: Any, d_weight: Any
     d_h       (M, H)                           out
     d_weight  (K, H), d_bias (K,)              out, added to
     """
-    apart()
+    noinline()
     for i in range(h.shape[0]):
         for j in range(h.shape[1]):
             d_h[i, j] = ZERO

@@ -36,7 +36,7 @@ def gemm(a: Any, b: Any, beta: float, out: Any, left: int) -> None:
 @intrinsic_of(gemm)
 def _gemm(_typing: Any, a: Any, b: Any, beta: Any, out: Any, left: Any) -> Any:
     if a.layout not in "CF" or (b.layout, out.layout) != ("C", "C") or not a.dtype == b.dtype == out.dtype:
-        return None  # numba's word for no such signature
+        return None  # in Numba: there is no such signature
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         x, y, z = (

@@ -65,7 +65,7 @@ def _block(rows: int, vectors: int, width: int = LANES, begins: bool = False) ->
             ]
         else:
             begun = [builder.load(each, align=size) for each in places]
-        before, loop, behind = builder.block, builder.append_basic_block(), builder.append_basic_block()
+        before, loop, after = builder.block, builder.append_basic_block(), builder.append_basic_block()
         builder.branch(loop)
         builder.position_at_end(loop)
         i, sums = builder.phi(index), [builder.phi(vector) for _ in places]
@@ -80,8 +80,8 @@ def _block(rows: int, vectors: int, width: int = LANES, begins: bool = False) ->
         for phi, first, later in zip([i, *sums], [ir.Constant(index, 0), *begun], [following, *added], strict=True):
             phi.add_incoming(first, before)
             phi.add_incoming(later, loop)
-        builder.cbranch(builder.icmp_signed("<", following, of["k"]), loop, behind)
-        builder.position_at_end(behind)
+        builder.cbranch(builder.icmp_signed("<", following, of["k"]), loop, after)
+        builder.position_at_end(after)
         for each, value in zip(places, added, strict=True):
             builder.store(value, each, align=size)
         return context.get_dummy_value()

@@ -4,7 +4,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu.compiler.intrinsics import apart, view
+from grukit.kernels.cpu.compiler.intrinsics import noinline, view
 from grukit.kernels.cpu.compiler.jit import anywhere, outer, overloaded
 
 # Columns of the layer table: a row for each direction of each layer, then the head. The head has inputs, outputs, the
@@ -102,7 +102,7 @@ class Weights(NamedTuple):
 @outer
 def layer_weights(network: Any, parameters: Any, layer: Any) -> Any:
     """Named views of one direction of a layer in the flat vector (of parameters or of their gradients)."""
-    apart()
+    noinline()
     D, H, blocks = layer[INPUTS], layer[UNITS], cell_storage(network).blocks
     w_ih = view(parameters, layer[W_IH], (3 * H, D))
     w_hh = view(parameters, layer[W_HH], (blocks * H, H))
@@ -114,7 +114,7 @@ def layer_weights(network: Any, parameters: Any, layer: Any) -> Any:
 @outer
 def head_weights(parameters: Any, head: Any) -> Any:
     """The head's weight (K, H) and bias (K,), views of the flat vector."""
-    apart()
+    noinline()
     H, K = head[INPUTS], head[UNITS]
     weight = view(parameters, head[W_IH], (K, H))
     return weight, view(parameters, head[B_IH], (K,))
@@ -158,7 +158,7 @@ def n_columns(options: Any, layers: Any) -> int:
 
 
 @anywhere
-def thins_inputs(dropout: Any) -> bool:
+def drops_inputs(dropout: Any) -> bool:
     """Whether some inputs of layers are set to zero."""
     if dropout is None:
         return False

@@ -1,13 +1,13 @@
-"""Where things lie in a chunk's workspace: one flat array, cut into what layers keep and what they take turns in using."""
+"""Where things lie in a chunk's workspace: one flat array, cut into what layers keep and what they share."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu.compiler.intrinsics import apart, view
+from grukit.kernels.cpu.compiler.intrinsics import noinline, view
 from grukit.kernels.cpu.compiler.jit import anywhere, outer
 from grukit.kernels.cpu.products.matrices import SUMMED
-from grukit.kernels.cpu.storage.layout import INPUTS, UNITS, cell_storage, decays, n_directions, thins_inputs, widest
+from grukit.kernels.cpu.storage.layout import INPUTS, UNITS, cell_storage, decays, drops_inputs, n_directions, widest
 
 # Steps whose inputs are projected at once: their planes should still be in the L2 cache when the gate loop comes by.
 PROJECTED = 65536
@@ -34,21 +34,21 @@ class Cache(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """What the layers of a chunk take turns in using."""
+    """Buffers that the layers of a chunk share."""
 
     rows: np.ndarray  # (3 B widest,)
-    d_handed: np.ndarray  # gradient of what a layer was handed from below
-    turned: np.ndarray  # the same backwards in time
-    d_turned: np.ndarray
+    d_inputs: np.ndarray  # gradient of a layer's inputs
+    reversed_inputs: np.ndarray  # the inputs backwards in time
+    d_reversed: np.ndarray
     scratch: np.ndarray
 
 
 @anywhere
-def hands_copies(options: Any, memory: int) -> bool:
-    """Whether a layer hands a copy of its states up: joined, thinned or read at each row's end, not as they lie."""
+def copies_outputs(options: Any, memory: int) -> bool:
+    """Whether a layer's output is a copy of its states: joined, after dropout or read at each row's end."""
     if options is None:
         return False
-    return options.bidirectional is not None or thins_inputs(options.dropout) or memory > 0
+    return options.bidirectional is not None or drops_inputs(options.dropout) or memory > 0
 
 
 @anywhere
@@ -64,56 +64,56 @@ def _caches_size(network: Any, options: Any, n_rows: int, T: int, B: int) -> int
 
 
 @anywhere
-def _mask_and_decay(options: Any, work: Any, at: int, row: int, shape: Any) -> Any:
+def _mask_and_decay(options: Any, work: Any, offset: int, row: int, shape: Any) -> Any:
     """The arrays that only options need; shape (T, B, H)."""
     if options is None:
         return None, None
     _, B, H = shape
-    return _mask(options.dropout, work, at, (B, H)), _decay_factors(options.decay, work, at + B * H, row, shape)
+    return _mask(options.dropout, work, offset, (B, H)), _decay_factors(options.decay, work, offset + B * H, row, shape)
 
 
 @anywhere
-def _mask(dropout: Any, work: Any, at: int, shape: Any) -> Any:
+def _mask(dropout: Any, work: Any, offset: int, shape: Any) -> Any:
     if dropout is None:
         return None
-    return view(work, at, shape)
+    return view(work, offset, shape)
 
 
 @anywhere
-def _decay_factors(decay: Any, work: Any, at: int, row: int, shape: Any) -> Any:
+def _decay_factors(decay: Any, work: Any, offset: int, row: int, shape: Any) -> Any:
     if decay is None:
         return None
     T, B, H = shape
-    return view(work, at, (2 if row == 0 else 0, T, B, H))
+    return view(work, offset, (2 if row == 0 else 0, T, B, H))
 
 
 @anywhere
 def layer_cache(network: Any, work: Any, row: int, T: int, B: int) -> Any:
     """The views of row ``row`` of the layer table in a chunk's workspace."""
-    apart()
-    at = _caches_size(network, network.options, row, T, B)
+    noinline()
+    offset = _caches_size(network, network.options, row, T, B)
     H = network.layers[row, UNITS]
     cell = cell_storage(network)
     n = B * H
     memory = cell.memory * (T + 1) * n
-    h = view(work, at, (T + 1, B, H))
-    at += (T + 1) * n
-    c = view(work, at, (cell.memory * (T + 1), B, H))
-    at += memory
-    gates = view(work, at, (cell.planes, T, B, H))
-    at += cell.planes * T * n
-    d_states = view(work, at, (T, B, H))
-    at += T * n
-    d_h = view(work, at, (B, H))
-    d_c = view(work, at + n, (cell.memory * B, H))
-    mask, decay = _mask_and_decay(network.options, work, at + (1 + cell.memory) * n, row, (T, B, H))
+    h = view(work, offset, (T + 1, B, H))
+    offset += (T + 1) * n
+    c = view(work, offset, (cell.memory * (T + 1), B, H))
+    offset += memory
+    gates = view(work, offset, (cell.planes, T, B, H))
+    offset += cell.planes * T * n
+    d_states = view(work, offset, (T, B, H))
+    offset += T * n
+    d_h = view(work, offset, (B, H))
+    d_c = view(work, offset + n, (cell.memory * B, H))
+    mask, decay = _mask_and_decay(network.options, work, offset + (1 + cell.memory) * n, row, (T, B, H))
     return Cache(h, c, gates, d_states, d_h, d_c, mask, decay)
 
 
 class _Sections(NamedTuple):
-    """Where the parts of a workspace behind the caches begin, and its end."""
+    """Where the parts of a workspace after the caches begin, and its end."""
 
-    handed: int
+    outputs: int
     decayed: int
     rows: int
     copies: int
@@ -124,14 +124,14 @@ class _Sections(NamedTuple):
 
 @anywhere
 def _copies(network: Any, options: Any, T: int, B: int) -> Any:
-    """Numbers in all copies that layers hand up, in the decayed inputs, and in the largest of what a layer or the head reads.
+    """Numbers in the copied outputs of all layers, in the decayed inputs, and in the largest inputs of a layer or the head.
 
     Zeros where everything is read where it lies.
     """
     if options is None:
         return 0, 0, 0
     layers = network.layers
-    copied = hands_copies(options, cell_storage(network).memory)
+    copied = copies_outputs(options, cell_storage(network).memory)
     units, most = 0, 0
     for row in range(layers.shape[0]):
         units += layers[row, UNITS] if copied and row < layers.shape[0] - 1 else 0
@@ -150,37 +150,37 @@ def _sections(network: Any, T: int, B: int) -> Any:
         # projected at once, and not of as many as are, which may be more in a chunk of fewer rows.
         ones = max(B, min(T * B, PROJECTED // (4 * H))) * (D + 1)
         scratch = max(scratch, H * (blocks * H + 3 * D + 3) + 2 * B * H + ones, 2 * H + SUMMED)
-    handed_size, decayed_size, copy_size = _copies(network, network.options, T, B)
-    handed_at = _caches_size(network, network.options, layers.shape[0] - 1, T, B)
-    decayed_at = handed_at + handed_size
+    outputs_size, decayed_size, copy_size = _copies(network, network.options, T, B)
+    outputs_at = _caches_size(network, network.options, layers.shape[0] - 1, T, B)
+    decayed_at = outputs_at + outputs_size
     rows_at = decayed_at + decayed_size
     copies_at = rows_at + 3 * B * widest(layers)
     scratch_at = copies_at + 3 * copy_size
-    return _Sections(handed_at, decayed_at, rows_at, copies_at, copy_size, scratch_at, scratch_at + scratch)
+    return _Sections(outputs_at, decayed_at, rows_at, copies_at, copy_size, scratch_at, scratch_at + scratch)
 
 
 @outer
-def handed(network: Any, work: Any, index: int, T: int, B: int) -> Any:
-    """The copy (T, B, units of all directions) of the states that layer ``index`` hands up."""
-    apart()
+def copied_output(network: Any, work: Any, index: int, T: int, B: int) -> Any:
+    """The output of layer ``index`` where it is a copy of its states, (T, B, units of all directions)."""
+    noinline()
     layers = network.layers
     directions = n_directions(network.options)
-    at = _sections(network, T, B).handed
+    offset = _sections(network, T, B).outputs
     for row in range(index * directions):
-        at += T * B * layers[row, UNITS]
-    return view(work, at, (T, B, layers[(index + 1) * directions, INPUTS]))
+        offset += T * B * layers[row, UNITS]
+    return view(work, offset, (T, B, layers[(index + 1) * directions, INPUTS]))
 
 
 @outer
 def decayed_inputs(network: Any, work: Any, T: int, B: int) -> Any:
-    """What the first layer hears where missing values decay, (T, B, D)."""
+    """Inputs of the first layer where missing values decay, (T, B, D)."""
     return view(work, _sections(network, T, B).decayed, (T, B, network.layers[0, INPUTS]))
 
 
 @outer
 def shared_buffers(network: Any, work: Any, T: int, B: int) -> Any:
-    """The buffers behind the caches."""
-    apart()
+    """The buffers after the caches."""
+    noinline()
     at = _sections(network, T, B)
     first, n = at.copies, at.copy_size
     return Shared(

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from grukit.kernels.cpu.cells.decay import last_seen
-from grukit.kernels.cpu.compiler.intrinsics import apart, behind, view, whole_numbers, whole_numbers_size
+from grukit.kernels.cpu.compiler.intrinsics import noinline, rest_of, view, whole_numbers, whole_numbers_size
 from grukit.kernels.cpu.compiler.jit import anywhere, inner, outer
 from grukit.kernels.cpu.network.forward_backward import initial_states, network_backward, network_forward
 from grukit.kernels.cpu.storage.layout import UNITS, decays, n_columns
 from grukit.kernels.cpu.storage.workspace import work_size
 from grukit.kernels.scalar import CROSS_ENTROPY, ONE, ZERO, loss_derivative, loss_value
 
-N_SLOTS = 16  # partial gradients kept apart; more threads than this find nothing to do
+N_SLOTS = 16  # partial gradients kept separate; more threads than this find nothing to do
 
 
 class Samples(NamedTuple):
@@ -67,7 +67,7 @@ def chunk_work_size(network: Any, T: int, rows: int) -> int:
 def gather(decay: Any, samples: Any, chunk: Any, x: Any, lengths: Any) -> None:
     """Copy sequences out of the table, time first; what lies beyond a row's end is zero and never used.
 
-    chunk    (n,)       in   numbers of the samples, n <= B; the rows behind them get no steps
+    chunk    (n,)       in   numbers of the samples, n <= B; the rows after them get no steps
     x        (T, B, D)  out
     lengths  (B,)       out
     """
@@ -104,10 +104,10 @@ def outputs_of_chunk(network: Any, parameters: Any, samples: Any, chunk: Any, wo
     T, B = _longest(samples, chunk), chunk.size
     D, K = n_columns(network.options, network.layers), network.layers[-1, UNITS]
     n_outputs = T * B if network.per_step else B
-    lengths, work = whole_numbers(work, B), behind(work, whole_numbers_size(B))
+    lengths, work = whole_numbers(work, B), rest_of(work, whole_numbers_size(B))
     x = view(work, 0, (T, B, D))
     outputs = view(work, x.size, (n_outputs, K))
-    rest = behind(work, x.size + n_outputs * K)
+    rest = rest_of(work, x.size + n_outputs * K)
     gather(decays(network.options), samples, chunk, x, lengths)
     initial_states(network, parameters, rest, T, B)
     network_forward(network, parameters, x, lengths, chunk, rest, outputs)
@@ -244,7 +244,7 @@ def gradients_of_batch(
 @inner
 def sum_slots(slots: Any, n_slots: int, first: int, last: int) -> None:
     """Add the partial gradients of the parameters first..last into ``slots[0]``, in slot order; slots may be (0, P)."""
-    apart()
+    noinline()
     if slots.shape[0] == 0:
         return
     total = view(slots, first, (last - first,))

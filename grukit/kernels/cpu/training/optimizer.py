@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu.compiler.intrinsics import apart, view
+from grukit.kernels.cpu.compiler.intrinsics import noinline, view
 from grukit.kernels.cpu.compiler.jit import inner, outer
 from grukit.kernels.scalar import ADAM, ADAMW, ONE, SGD, adam_step, rmsprop_step, sgd_step
 
@@ -64,7 +64,7 @@ def own(values: Any, first: int, last: int) -> Any:
 @inner
 def sum_squares(thread: int, team: int, gradient: Any, squares: Any) -> None:
     """Write the sums of the squares of a thread's own pieces into squares (PIECES,), in float64."""
-    apart()
+    noinline()
     for piece in range(thread * PIECES // team, (thread + 1) * PIECES // team):
         total = 0.0
         numbers = own(gradient, _begin(piece, gradient.size), _begin(piece + 1, gradient.size))
@@ -76,7 +76,7 @@ def sum_squares(thread: int, team: int, gradient: Any, squares: Any) -> None:
 @inner
 def add_penalty(optimizer: Any, strength: float, first: int, last: int, gradient: Any) -> None:
     """Add strength * weights to the gradient, the derivative of strength / 2 * sum of squared weights."""
-    apart()
+    noinline()
     parameters, penalized = own(optimizer.parameters, first, last), own(optimizer.penalized, first, last)
     gradient = own(gradient, first, last)
     strength = parameters.dtype.type(strength)
@@ -90,7 +90,7 @@ def update(optimizer: Any, first: int, last: int, rate: float, norm: float, grad
 
     gradient  (P,)  in   of Euclidean length ``norm``; it is scaled down to ``clip_norm`` where it is longer
     """
-    apart()
+    noinline()
     dtype = gradient.dtype.type
     p, previous = own(optimizer.parameters, first, last), own(optimizer.previous, first, last)
     m, v = own(optimizer.first_moment, first, last), own(optimizer.second_moment, first, last)
