@@ -7,6 +7,7 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
+from grukit.train.interrupts import interrupted_again
 from grukit.train.options import TrainingOptions
 from grukit.train.problem import Problem
 from grukit.train.progress import Progress
@@ -74,6 +75,8 @@ def fit_lbfgs(problem: Problem, parameters: np.ndarray, options: TrainingOptions
         final = result.x
         progress.stop_reason = progress.stop_reason or f"L-BFGS: {result.message}."
     except KeyboardInterrupt:
+        if interrupted_again():
+            raise
         final = None
         progress.stop_reason = f"Training was interrupted; the weights of iteration {progress.best_iter} are kept."
         warnings.warn(progress.stop_reason, ConvergenceWarning, stacklevel=2)

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from grukit.train.interrupts import interrupted_again
 from grukit.train.options import TrainingOptions
 from grukit.train.problem import Problem
 from grukit.train.progress import Progress
@@ -144,6 +145,11 @@ def fit_stochastic(
     -----
     ConvergenceWarning
         For each step that was not finite, naming epoch and batch, and when training gives up or is interrupted.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        At a second Ctrl-C within 2 seconds, in this fit or from the one before to this.
     """
     progress = Progress(options)
     stepper = _Stepper(problem, parameters, options, state, progress)
@@ -157,6 +163,8 @@ def fit_stochastic(
         stepper.check_last_step(options.n_before + len(progress.records))
         ended_well = True
     except (KeyboardInterrupt, _Diverged) as end:
+        if isinstance(end, KeyboardInterrupt) and interrupted_again():
+            raise
         what = "was interrupted" if isinstance(end, KeyboardInterrupt) else "diverged"
         kept = f"the best weights so far, of epoch {progress.best_iter}," if progress.records else "the current weights"
         progress.stop_reason = (

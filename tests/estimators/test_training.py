@@ -1,6 +1,7 @@
 """Training as a user sees it: seeds, weights of samples, warm starts, early stopping, callbacks, records."""
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -13,10 +14,19 @@ import pandas as pd
 import pytest
 import reference
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 
+from grukit import GRUClassifier
 from grukit.estimators.fitted import fitted_state
+from grukit.train import interrupts
 
 COLUMNS = ["epoch", "loss", "validation_loss", "gradient_norm", "learning_rate", "seconds"]
+
+
+@pytest.fixture(autouse=True)
+def no_ctrl_c_before():
+    """Let no Ctrl-C of another test count."""
+    interrupts._last[0] = -np.inf
 
 
 def assert_same_weights(one, other):
@@ -327,14 +337,20 @@ def test_early_stopping_of_a_panel_cuts_all_series_at_one_time(tiny, hourly):
     assert held_out_fit(tiny, X, early).loss_curve_ != model.loss_curve_
 
 
-def test_early_stopping_of_sequences_holds_out_the_last(tiny):
+def test_early_stopping_of_sequences_holds_out_what_random_state_draws(tiny):
     X, y = np.random.default_rng(0).normal(size=(30, 5, 2)), np.random.default_rng(1).normal(size=30)
-    model = held_out_fit(tiny, X, y)
-    last, first = y.copy(), y.copy()
-    last[24:] = 1e4
-    first[23] += 1
-    assert held_out_fit(tiny, X, last).loss_curve_ == model.loss_curve_
-    assert held_out_fit(tiny, X, first).loss_curve_ != model.loss_curve_
+    curves = [held_out_fit(tiny, X, np.where(np.arange(30) == i, 1e4, y)).loss_curve_ for i in range(30)]
+    unseen = [i for i in range(30) if curves[i] == held_out_fit(tiny, X, y).loss_curve_]
+    assert len(unseen) == 6 and unseen != list(range(24, 30))  # whose targets training never sees
+
+
+def test_early_stopping_on_sorted_classes_sees_every_class(tiny):
+    """Ten classes, one after the other: the last tenth is one class, which would then have no training samples."""
+    rng, y = np.random.default_rng(0), np.repeat(np.arange(10), 12)
+    X = y[:, None, None] / 3 + 0.1 * rng.normal(size=(120, 6, 1))
+    model = GRUClassifier(16, max_iter=60, learning_rate_init=0.03, early_stopping=True, random_state=0).fit(X, y)
+    recall = [(model.predict(X)[y == k] == k).mean() for k in range(10)]
+    assert model.best_iter_ > 10 and min(recall) > 0.5
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
@@ -440,6 +456,7 @@ def test_a_real_ctrl_c_is_heard_at_any_moment(tiny, hourly, n_jobs):
 
 def interrupt_fits(tiny, X, n_jobs):
     for seconds in (0.01, 0.03, 0.05):
+        interrupts._last[0] = -np.inf  # long ago
         interrupt = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
 
         def start(record, interrupt=interrupt):
@@ -449,6 +466,30 @@ def interrupt_fits(tiny, X, n_jobs):
         with pytest.warns(ConvergenceWarning, match="interrupted in epoch"):
             model = tiny(max_iter=10**7, n_iter_no_change=10**7, n_jobs=n_jobs, callbacks=start).fit(X, X["a"])
         assert np.isfinite(model.predict(X)).all() and 1 <= model.best_iter_ <= model.n_iter_ < 10**7
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_second_ctrl_c_at_once_ends_whatever_runs_the_fits(tiny, solver):
+    X, y = wave()
+
+    def interrupt(record):
+        if record["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    search = GridSearchCV(
+        tiny(solver=solver, max_iter=5, callbacks=interrupt), {"alpha": [0.0, 0.1, 0.2]}, cv=TimeSeriesSplit(2)
+    )
+    with pytest.warns(ConvergenceWarning, match="interrupted"), pytest.raises(KeyboardInterrupt):
+        search.fit(X, y)
+    assert not hasattr(search, "best_estimator_")
+    # Later it is a first one again.
+    interrupts._last[0] -= interrupts.AT_ONCE
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        model = tiny(solver=solver, max_iter=5, callbacks=interrupt).fit(X, y)
+    assert model.n_iter_ == 2
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert model.n_iter_ == 2  # a fit that raises leaves what was learned before
 
 
 def test_ctrl_c_during_lbfgs(tiny):
@@ -495,6 +536,18 @@ def test_a_loss_that_is_not_finite_is_undone_with_a_warning(tiny, hourly, rate):
     assert messages and "not finite in epoch 1, batch" in messages[0] and "learning rate halved to" in messages[0]
     assert all(np.isfinite(array).all() for array in model.weights_.values())
     assert np.isfinite(model.predict(X)).all()
+
+
+def test_the_rate_that_an_undone_step_halved_stays_halved(tiny, hourly):
+    X = hourly(100)
+    options = {"loss": "poisson", "clip_norm": None, "batch_size": 20, "max_iter": 4}  # Adam's first step is the rate
+    with pytest.warns(ConvergenceWarning, match="learning rate halved") as caught:
+        model = tiny(**options, learning_rate_init=200.0, standardize=False).fit(X, 50 * X["a"].abs())
+    words = [str(warning.message) for warning in caught]
+    assert model.n_iter_ == 4 and any("in epoch 1" in each for each in words)
+    for epoch, rate in enumerate(model.history_["learning_rate"], start=1):
+        before = sum(int(re.search(r"epoch (\d+)", each)[1]) <= epoch for each in words)
+        assert rate == 200 / 2**before < 200
 
 
 def test_training_gives_up_after_three_steps_in_a_row_that_were_not_finite(tiny, hourly):
