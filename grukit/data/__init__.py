@@ -1,5 +1,6 @@
 """pandas and arrays to sequences, and outputs back to pandas. The only room that knows pandas."""
 
+from grukit.data.containers import as_samples, unmasked
 from grukit.data.context import Tail, continuation, given_context, tail_of
 from grukit.data.features import Features
 from grukit.data.frames import Table, check_columns, check_finite, read_table
@@ -13,8 +14,8 @@ from grukit.data.missing import (
     fit_inputs,
     sequences_with_time,
 )
-from grukit.data.probabilities import as_probabilities
-from grukit.data.samples import ALL_ALIKE, Samples, select_samples
+from grukit.data.predictions import as_probabilities
+from grukit.data.samples import ALL_ALIKE, HeldOut, Samples, select_samples
 from grukit.data.scaling import Scaler
 from grukit.data.sequences import Sequences, independent_rows, is_sequences, read_sequences, windows
 from grukit.data.targets import TargetForm, check_same_index, read_targets, to_output
@@ -24,6 +25,7 @@ __all__ = [
     "ALL_ALIKE",
     "Classes",
     "Features",
+    "HeldOut",
     "Samples",
     "Scaler",
     "Sequences",
@@ -32,6 +34,7 @@ __all__ = [
     "TargetForm",
     "as_labels",
     "as_probabilities",
+    "as_samples",
     "as_times",
     "check_any_seen",
     "check_columns",
@@ -62,5 +65,6 @@ __all__ = [
     "time_kind",
     "time_since",
     "to_output",
+    "unmasked",
     "windows",
 ]

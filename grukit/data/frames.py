@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from grukit.data.order import check_names, check_text, check_times
 from grukit.data.times import as_times
 
-_TIMES = (pd.DatetimeIndex, pd.PeriodIndex, pd.TimedeltaIndex)
+NUMBERS = "every column must hold numbers. Encode it first, or drop it."
+FILL_OR_DROP = "Fill or drop missing values first, or see the parameter 'missing'."
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,19 @@ def _is_numbers(dtype: Any) -> bool:
 
 
 def check_columns(X: Any, what: str = "X") -> None:
-    """Raise where a DataFrame has no column, or a column of it or a Series is not numbers.
+    """Raise where a frame has no column, or a column of it, a Series or an array is not numbers, but times, say.
 
     Raises
     ------
     ValueError
         Naming the column and its dtype.
     """
+    if not isinstance(X, pd.DataFrame) and hasattr(X, "columns") and hasattr(X, "dtypes"):  # of another library
+        for name in X.columns:
+            column = np.asarray(X[name])
+            if column.dtype.kind not in "biuf" and not (column.dtype == object and _holds_numbers(column)):
+                raise ValueError(f"{what}: column {name!r} has dtype {X[name].dtype}; {NUMBERS}")
+    check_no_times(X, what)
     if isinstance(X, pd.Series) and not _is_numbers(X.dtype):
         raise ValueError(f"{what} must hold numbers; its dtype is {X.dtype}.")
     if not isinstance(X, pd.DataFrame):
@@ -68,9 +76,19 @@ def check_columns(X: Any, what: str = "X") -> None:
         raise ValueError(f"{what} has no columns: 0 feature(s) (shape={X.shape}) while a minimum of 1 is required.")
     for name, dtype in X.dtypes.items():
         if not _is_numbers(dtype):
-            raise ValueError(
-                f"{what}: column {name!r} has dtype {dtype}; every column must hold numbers. Encode it first, or drop it."
-            )
+            raise ValueError(f"{what}: column {name!r} has dtype {dtype}; {NUMBERS}")
+
+
+def check_no_times(array: Any, what: str) -> None:
+    """Raise where an array holds times or durations, which NumPy turns into numbers, a missing one into -9.2e18."""
+    dtype = getattr(array, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind in "mM":
+        raise ValueError(f"{what} must hold numbers; its dtype is {dtype}. Encode times first.")
+
+
+def _holds_numbers(column: np.ndarray) -> bool:
+    """Whether objects are numbers, or missing: a column of another library's integers with missing ones, say."""
+    return pd.api.types.infer_dtype(column, skipna=True) in ("boolean", "integer", "floating", "mixed-integer-float")
 
 
 def name_of_row(index: pd.Index | None, row: int) -> str:
@@ -85,7 +103,12 @@ def sum_is_finite(values: np.ndarray) -> bool:
 
 
 def check_finite(
-    values: np.ndarray, what: str, columns: Any = None, index: pd.Index | None = None, allow_nan: bool = False
+    values: np.ndarray,
+    what: str,
+    columns: Any = None,
+    index: pd.Index | None = None,
+    allow_nan: bool = False,
+    remedy: str = FILL_OR_DROP,
 ) -> None:
     """Raise where a two-dimensional array holds infinity or, unless it is allowed, NaN.
 
@@ -101,53 +124,13 @@ def check_finite(
         return
     row, column = (int(i) for i in np.unravel_index(np.argmax(bad), bad.shape))
     kind = "NaN" if np.isnan(values[row, column]) else "inf (infinity)"
-    name = column if columns is None else repr(list(columns)[column])
+    name = None if columns is None else list(columns)[column]
+    place = "" if columns is not None and name is None else f" in column {column if columns is None else repr(name)}"
     others, what_else = int(bad.sum()) - 1, "infinite" if allow_nan else "NaN or infinite"
-    remedy = "" if allow_nan else " Fill or drop missing values first, or see the parameter 'missing'."
     raise ValueError(
-        f"{what} contains {kind} in column {name} at {name_of_row(index, row)}"
-        f"{f', and {others} more entries that are {what_else}' if others else ''}.{remedy}"
+        f"{what} contains {kind}{place} at {name_of_row(index, row)}"
+        f"{f', and {others} more entries that are {what_else}' if others else ''}.{'' if allow_nan else f' {remedy}'}"
     )
-
-
-def check_times(times: pd.Index, series: str = "") -> None:
-    """Raise where one series' time index is not strictly increasing.
-
-    Raises
-    ------
-    ValueError
-        Naming the first offending stamp.
-    """
-    where = f" of series {series}" if series else ""
-    missing = times.isna()
-    if missing.any():
-        raise ValueError(f"The time index{where} has a missing stamp at row {int(np.argmax(missing))}.")
-    if times.is_monotonic_increasing and times.is_unique:
-        return
-    if not times.is_monotonic_increasing:
-        try:
-            row = int(np.argmax(np.asarray(times[1:] < times[:-1]))) + 1
-        except TypeError as error:
-            raise ValueError(f"The time index{where} mixes types that have no order.") from error
-        raise ValueError(
-            f"The time index{where} is not sorted: {times[row]} (row {row}) comes after {times[row - 1]}. "
-            "Rows must be in time order; sort with X.sort_index()."
-        )
-    row = int(np.argmax(times.duplicated()))
-    raise ValueError(f"The time index{where} has duplicates: {times[row]} (row {row}) is there more than once.")
-
-
-def _check_names(names: pd.Index, times: pd.Index) -> None:
-    """Raise where the levels before the last do not name series."""
-    for level in range(names.nlevels):
-        values = names.get_level_values(level)
-        if values.isna().any():
-            raise ValueError(f"The series name is missing at row {int(np.argmax(values.isna()))} of the index.")
-        if isinstance(values, _TIMES) and not isinstance(times, _TIMES):
-            raise ValueError(
-                f"Level {level} of the index holds times and the last level does not. The last level must be the time and "
-                "the levels before it name the series; see DataFrame.swaplevel."
-            )
 
 
 def read_table(values: np.ndarray, X: Any) -> Table:
@@ -163,7 +146,7 @@ def read_table(values: np.ndarray, X: Any) -> Table:
     Raises
     ------
     ValueError
-        Where a series' time index is not sorted or has duplicates.
+        Where a series' time index is not sorted or has duplicates, or the time is not the last level.
     """
     n = len(values)
     if not isinstance(X, pd.DataFrame):
@@ -171,9 +154,10 @@ def read_table(values: np.ndarray, X: Any) -> Table:
     times = as_times(X.index.get_level_values(-1))
     if X.index.nlevels == 1:
         check_times(times)
+        check_text(times)
         return Table(values, np.array([0, n]), [()], times, None)
     names = X.index.droplevel(-1)  # type: ignore[arg-type]  # the stubs know lists only
-    _check_names(names, times)
+    check_names(names, times)
     codes, uniques = pd.factorize(names)
     order = None
     if (np.diff(codes) < 0).any():
@@ -183,4 +167,5 @@ def read_table(values: np.ndarray, X: Any) -> Table:
     keys = [key if isinstance(key, tuple) else (key,) for key in uniques]
     for s, key in enumerate(keys):
         check_times(times[offsets[s] : offsets[s + 1]], "/".join(str(part) for part in key))
+    check_text(times[: offsets[1]])
     return Table(values, offsets, keys, times, order)

@@ -9,9 +9,15 @@ import pandas as pd
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets
 
+from grukit.data.containers import unmasked
 from grukit.data.frames import check_columns, name_of_row
 from grukit.data.sequences import Sequences, is_sequences
 from grukit.data.targets import TargetForm, is_list_of_tables, read_aligned
+
+NO_LABEL = (
+    "A label cannot be missing: leave such samples out, or give them any label and a sample_weight of 0, so that they remain "
+    "in the history of others."
+)
 
 
 @dataclass(frozen=True)
@@ -115,9 +121,9 @@ def read_labels(y: Any, sequences: Sequences, X: Any) -> tuple[np.ndarray, Targe
     """
     per_step = sequences.exchangeable and is_list_of_tables(y) and (is_sequences(X) or isinstance(y, np.ndarray))
     if not isinstance(y, pd.Series | pd.DataFrame) and not (per_step and isinstance(y, list | tuple)):
-        y = as_labels(y, "y")
+        y = as_labels(unmasked(y), "y")
         per_step = per_step or (is_sequences(X) and y.ndim == 2 and bool((sequences.lengths == y.shape[1]).all()))
-    labels, form = read_aligned(y, sequences, X, as_labels, per_step)
+    labels, form = read_aligned(y, sequences, X, as_labels, per_step, remedy=NO_LABEL)
     form = replace(form, dtype=_dtype_of(y, labels))
     if form.n_outputs == 1:
         if labels.dtype.kind in "fiu":
@@ -165,7 +171,7 @@ def as_labels(y: Any, what: str) -> np.ndarray:
     if missing.any():
         row = int(np.argmax(missing.reshape(len(array), -1).any(axis=1)))
         index = y.index if isinstance(y, pd.Series) else None
-        raise ValueError(f"{what} contains NaN: the label at {name_of_row(index, row)} is missing.")
+        raise ValueError(f"{what} contains NaN: the label at {name_of_row(index, row)} is missing. {NO_LABEL}")
     return pd.Series(array.ravel()).infer_objects().to_numpy().reshape(array.shape)
 
 

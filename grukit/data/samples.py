@@ -1,13 +1,14 @@
 """Training and validation samples: chosen, weighted, and what can be measured on them."""
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from grukit.data.fold import fold_duplicates
 from grukit.data.frames import Table
 from grukit.data.sequences import Sequences
-from grukit.data.split import split_in_time
+from grukit.data.split import split_at_random, split_in_time
 
 ALL_ALIKE = np.empty(0)  # no weights of single steps
 
@@ -66,8 +67,16 @@ class Samples:
         return np.repeat(starts, lengths) + within, np.repeat(self.weights, lengths)
 
 
+class HeldOut(NamedTuple):
+    """What is held out for validation."""
+
+    fraction: float
+    random_state: np.random.RandomState  # draws samples that stand alone
+    groups: np.ndarray | None  # (n,), the classes that such samples are stratified by
+
+
 def select_samples(
-    samples: Samples, validation_fraction: float | None, window: int | None, table: Table | None, fold: bool
+    samples: Samples, held_out: HeldOut | None, window: int | None, table: Table | None, fold: bool
 ) -> tuple[Samples, Samples | None]:
     """Split off the validation samples, leave out those of weight zero, and fold equal ones that stand alone.
 
@@ -75,8 +84,8 @@ def select_samples(
     ----------
     samples : Samples
         All, in the order of the table or list.
-    validation_fraction : float or None
-        Share of the last part in time, see :func:`split_in_time`; None: no validation.
+    held_out : HeldOut or None
+        See :func:`split_in_time` for the samples of a table, and :func:`split_at_random`; None: no validation.
     window : int or None
         Rows a sample of a table sees.
     table : Table or None
@@ -91,20 +100,23 @@ def select_samples(
     """
     everything = np.arange(len(samples.sequences))
     training, validation = everything, None
-    if validation_fraction is not None:
-        training, held_out = split_in_time(len(everything), validation_fraction, window, table)
-        held_out = held_out[samples.weights[held_out] > 0]
-        if len(held_out) == 0:
+    if held_out is not None:
+        if table is None or window is None:
+            training, chosen = split_at_random(len(everything), *held_out)
+        else:
+            training, chosen = split_in_time(len(everything), held_out.fraction, window, table)
+        chosen = chosen[samples.weights[chosen] > 0]
+        if len(chosen) == 0:
             raise ValueError(
                 "No validation sample has a target and a positive weight: sample_weight is zero, or y missing, for all."
             )
-        validation = samples.take(held_out, samples.weights[held_out])
+        validation = samples.take(chosen, samples.weights[chosen])
     training = training[samples.weights[training] > 0]
     if len(training) == 0:
         raise ValueError(
             "No training sample has a target and a positive weight: sample_weight is zero, or y missing, for all."
         )
-    chosen = samples.take(training, samples.weights[training])
+    taken = samples.take(training, samples.weights[training])
     if fold and samples.sequences.exchangeable:
-        chosen = chosen.take(*fold_duplicates(chosen.sequences, chosen.targets, samples.per_step, chosen.weights))
-    return chosen, validation
+        taken = taken.take(*fold_duplicates(taken.sequences, taken.targets, samples.per_step, taken.weights))
+    return taken, validation

@@ -1,6 +1,6 @@
 """Standardising, with figures from the training part alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,8 @@ class Scaler:
     Attributes
     ----------
     mean, scale : ndarray of shape (D,), float64
-        Mean and standard deviation (population form); a constant column has the scale 1.
+        Mean and standard deviation (population form); a constant column has the scale 1, or 0 where it is a target that was
+        never seen to vary, see :meth:`with_constants`.
     link : str
         For targets: what the network predicts of them, see :mod:`grukit.data.links`.
     """
@@ -51,11 +52,34 @@ class Scaler:
             scale[d] = 1.0 if constant else np.ldexp(np.sqrt(variance), power)
         return cls(mean, scale)
 
+    def with_constants(self, targets: np.ndarray) -> "Scaler":
+        """The same, but columns of ``targets`` (n, K) that never vary are predicted to be what they are.
+
+        Whatever the network gives for them is multiplied by the scale 0.
+        """
+        mean, scale = self.mean.copy(), self.scale.copy()
+        for k, column in enumerate(targets.T):
+            low, high = np.nanmin(column), np.nanmax(column)
+            if low == high and self.link in ("identity", "log"):
+                with np.errstate(divide="ignore"):  # of the logarithm of 0, whose exponential is 0 again
+                    mean[k], scale[k] = (np.log(low) if self.link == "log" else low), 0.0
+        return replace(self, mean=mean, scale=scale)
+
+    def without_constants(self, targets: np.ndarray) -> "Scaler":
+        """The same, but columns that never varied before and do in ``targets`` (n, K) are predicted by the network again."""
+        mean, scale = self.mean.copy(), self.scale.copy()
+        for k, column in enumerate(targets.T):
+            if scale[k] == 0 and not (mean_of(mean[k], self.link) == column[~np.isnan(column)]).all():
+                mean[k], scale[k] = (0.0 if self.link == "log" else mean[k]), 1.0
+        return replace(self, mean=mean, scale=scale)
+
     def transform(self, values: np.ndarray, dtype: str) -> np.ndarray:
-        """Standardised copy (n, D) of type ``dtype``, C-contiguous."""
+        """Standardised copy (n, D) of type ``dtype``, C-contiguous; of targets with another link than the identity a copy."""
+        if self.link != "identity":
+            return np.array(values, dtype, order="C")
         out = np.empty(values.shape, dtype)
         for d in range(values.shape[1]):
-            out[:, d] = (values[:, d] - self.mean[d]) / self.scale[d]
+            out[:, d] = (values[:, d] - self.mean[d]) / (self.scale[d] or 1.0)
         return out
 
     def inverse(self, values: np.ndarray) -> np.ndarray:

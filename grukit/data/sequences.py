@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from grukit.data.frames import Table, check_columns, check_finite, check_times, sum_is_finite
+from grukit.data.frames import Table, check_columns, check_finite, check_no_times, sum_is_finite
+from grukit.data.order import check_times
+from grukit.data.times import as_times
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def read_sequences(X: Any, allow_nan: bool = False) -> Sequences:
         check_columns(x, what)
         index = x.index if isinstance(x, pd.DataFrame) else None
         if index is not None:
-            check_times(index, what)
+            check_times(as_times(index), what)
         if isinstance(x, pd.DataFrame) and columns is not None and list(x.columns) != columns:
             raise ValueError(f"{what} has the columns {list(x.columns)}; X[0] has {columns}.")
         array = _as_float(x, what)
@@ -121,6 +123,7 @@ def read_sequences(X: Any, allow_nan: bool = False) -> Sequences:
 
 def _as_float(x: Any, what: str) -> np.ndarray:
     array = np.asarray(x)
+    check_no_times(array, what)
     if array.dtype.kind == "c":
         raise ValueError(f"{what} holds complex numbers. Complex data not supported.")
     if isinstance(x, pd.DataFrame):  # where pandas' own missing value becomes NaN

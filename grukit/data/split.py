@@ -1,4 +1,4 @@
-"""Validation on the last part in time."""
+"""The part held out for validation: the last in time, or drawn where there is no time."""
 
 from itertools import pairwise
 
@@ -7,24 +7,21 @@ import numpy as np
 from grukit.data.frames import Table
 
 
-def split_in_time(
-    n_samples: int, fraction: float, window: int | None, table: Table | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of the training and of the validation samples.
+def split_in_time(n_samples: int, fraction: float, window: int, table: Table) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the training and of the validation samples of a table.
 
-    Samples of a table: the last ``fraction`` of the time is for validation, and of each series the ``window`` rows before
-    its first validation row are used by neither, so that no row is seen by both. The cut is at one time for all series of
-    a panel. Samples that stand alone: the last ``fraction`` of them.
+    The last ``fraction`` of the time is for validation, and of each series the ``window`` rows before its first validation
+    row are used by neither, so that no row is seen by both. The cut is at one time for all series of a panel.
 
     Parameters
     ----------
     n_samples : int
-        Samples, in order; those of a table are its rows.
+        Samples: the table's rows.
     fraction : float
         Between 0 and 1.
-    window : int or None
-        Rows a sample sees; None for samples that stand alone.
-    table : Table or None
+    window : int
+        Rows a sample sees.
+    table : Table
         The table.
 
     Raises
@@ -32,8 +29,7 @@ def split_in_time(
     ValueError
         Where either part would be empty, with the sizes.
     """
-    gap = 0 if table is None or window is None else window
-    if table is None or table.times is None or len(table.keys) == 1:
+    if table.times is None or len(table.keys) == 1:
         position = np.arange(n_samples)
     else:
         position = table.times.unique().sort_values().get_indexer(table.times)
@@ -41,16 +37,56 @@ def split_in_time(
     n_validation = int(np.ceil(fraction * n_steps))
     held_out = position >= n_steps - n_validation
     usable = ~held_out
-    offsets = np.array([0, n_samples]) if table is None else table.offsets
-    for first, last in pairwise(offsets):
+    for first, last in pairwise(table.offsets):
         n_held_out = int(held_out[first:last].sum())
         if n_held_out:
-            usable[max(first, last - n_held_out - gap) : last] = False
+            usable[max(first, last - n_held_out - window) : last] = False
     training, validation = np.flatnonzero(usable), np.flatnonzero(held_out)
     if len(training) == 0 or len(validation) == 0:
         raise ValueError(
             f"early_stopping=True with validation_fraction={fraction:g}: of {n_steps} steps, {n_validation} are for "
-            f"validation and a gap of window={gap} before them, so {len(training)} are left for training. Give more "
+            f"validation and a gap of window={window} before them, so {len(training)} are left for training. Give more "
             "rows, a smaller window or another validation_fraction."
         )
+    return training, validation
+
+
+def split_at_random(
+    n_samples: int, fraction: float, random_state: np.random.RandomState, groups: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the training and of the validation samples that stand alone: drawn, for they have no order in time.
+
+    Parameters
+    ----------
+    n_samples : int
+        Samples.
+    fraction : float
+        Between 0 and 1; the validation samples are as many, rounded up.
+    random_state : numpy.random.RandomState
+        Draws them.
+    groups : ndarray of shape (n_samples,) or None
+        Classes, each of which gives its share, where there are enough samples: two of every class, and as many validation
+        samples as classes.
+
+    Raises
+    ------
+    ValueError
+        Where no training sample would be left.
+    """
+    # Imported here: it takes a while, and most fits need none of it.
+    from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
+
+    n_validation = int(np.ceil(fraction * n_samples))
+    if n_validation >= n_samples:
+        raise ValueError(
+            f"early_stopping=True with validation_fraction={fraction:g}: of {n_samples} samples, {n_validation} are for "
+            "validation, so none is left for training. Give more samples or a smaller validation_fraction."
+        )
+    kind: type = ShuffleSplit
+    if groups is not None:
+        _, counts = np.unique(groups, return_counts=True)
+        if counts.min() >= 2 and len(counts) <= min(n_validation, n_samples - n_validation):
+            kind = StratifiedShuffleSplit
+    (parts,) = kind(1, test_size=n_validation, random_state=random_state).split(np.empty(n_samples), groups)
+    training, validation = (np.sort(part) for part in parts)
     return training, validation

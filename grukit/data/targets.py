@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn import get_config
 
-from grukit.data.frames import check_columns, check_finite
+from grukit.data.containers import unmasked
+from grukit.data.frames import FILL_OR_DROP, check_columns, check_finite, check_no_times
+from grukit.data.predictions import with_reshape
 from grukit.data.sequences import Sequences
 
 
@@ -86,11 +89,14 @@ def read_aligned(
     convert: Callable[[Any, str], np.ndarray],
     per_step: bool,
     allow_nan: bool = False,
+    remedy: str = FILL_OR_DROP,
 ) -> tuple[np.ndarray, TargetForm]:
     """Check that ``y`` is aligned with X and read it, as :func:`read_targets`, by a function of a table and its name."""
+    y = unmasked(y)
     if per_step:
-        return _read_steps(y, sequences, X, convert, allow_nan)
+        return _read_steps(y, sequences, X, convert, allow_nan, remedy)
     array = convert(y, "y")
+    _check_index_kept(y, sequences, X)
     check_same_index(X, y)
     if array.ndim not in (1, 2) or 0 in array.shape[1:]:
         raise ValueError(f"y must have the shape (n,) or (n, n_outputs); its shape is {array.shape}.")
@@ -102,7 +108,7 @@ def read_aligned(
     names = _names(y)
     if matrix.dtype.kind == "f":
         index = y.index if isinstance(y, pd.Series | pd.DataFrame) else None
-        check_finite(matrix, "Input y", names, index, allow_nan)
+        check_finite(matrix, "Input y", names, index, allow_nan, remedy)
     return matrix, TargetForm(matrix.shape[1], False, array.ndim == 1, names)
 
 
@@ -116,6 +122,8 @@ def check_same_index(X: Any, y: Any, name: str = "X", y_name: str = "y") -> None
     """
     if not (isinstance(X, pd.DataFrame) and isinstance(y, pd.Series | pd.DataFrame)) or X.index.equals(y.index):
         return
+    if get_config()["transform_output"] != "default" and y.index.equals(pd.RangeIndex(len(X))):
+        return  # then scikit-learn's TransformedTargetRegressor gives y as a frame of its own, in the order of X
     X_index, y_index = X.index, y.index
     if len(X_index) != len(y_index):
         raise ValueError(
@@ -123,6 +131,8 @@ def check_same_index(X: Any, y: Any, name: str = "X", y_name: str = "y") -> None
             f"{len(y_index)}."
         )
     differ = np.array([a != b for a, b in zip(X_index, y_index, strict=True)])
+    if not differ.any():  # the same entries in another dtype
+        return
     row = int(np.argmax(differ))
     raise ValueError(
         f"{name} and {y_name} have different indexes: at row {row}, {name} has {X_index[row]} and {y_name} has "
@@ -130,15 +140,27 @@ def check_same_index(X: Any, y: Any, name: str = "X", y_name: str = "y") -> None
     )
 
 
+def _check_index_kept(y: Any, sequences: Sequences, X: Any) -> None:
+    """Raise where y is of a panel and X, rows in time order, has no index to tell its series apart."""
+    if sequences.exchangeable or isinstance(X, pd.DataFrame) or not isinstance(y, pd.Series | pd.DataFrame):
+        return
+    if y.index.nlevels > 1:
+        raise ValueError(
+            "y has a MultiIndex, which names the series of a panel, and X has no index, so windows would cross from one "
+            "series into another. Give X as a DataFrame; a transformer before this step keeps the index with "
+            'set_output(transform="pandas").'
+        )
+
+
 def is_list_of_tables(y: Any) -> bool:
     """Whether y is a 3-D array, or a list of arrays or pandas objects: one for each sequence."""
-    if isinstance(y, (list, tuple)):
+    if isinstance(y, (list, tuple)) or (isinstance(y, np.ndarray) and y.dtype == object and y.ndim == 1):
         return len(y) > 0 and all(isinstance(t, (np.ndarray, pd.Series, pd.DataFrame)) and t.ndim > 0 for t in y)
     return isinstance(y, np.ndarray) and y.ndim == 3
 
 
 def _read_steps(
-    y: Any, sequences: Sequences, X: Any, convert: Callable[[Any, str], np.ndarray], allow_nan: bool
+    y: Any, sequences: Sequences, X: Any, convert: Callable[[Any, str], np.ndarray], allow_nan: bool, remedy: str
 ) -> tuple[np.ndarray, TargetForm]:
     if len(y) != len(sequences):
         raise ValueError(
@@ -163,7 +185,7 @@ def _read_steps(
             raise ValueError(f"{what} holds {matrix.dtype} and y[0] holds {matrices[0].dtype}; give all of one kind.")
         if matrix.dtype.kind == "f":
             index = t.index if isinstance(t, (pd.Series, pd.DataFrame)) else None
-            check_finite(matrix, what, None, index, allow_nan)
+            check_finite(matrix, what, None, index, allow_nan, remedy)
         matrices.append(matrix)
     first = y[0]
     return np.concatenate(matrices), TargetForm(matrices[0].shape[1], True, np.ndim(first) == 1, _names(first))
@@ -178,6 +200,7 @@ def _names(y: Any) -> Any:
 def _as_numbers(y: Any, what: str) -> np.ndarray:
     check_columns(y, what)
     array = np.asarray(y)
+    check_no_times(array, what)
     if array.dtype.kind == "c":
         raise ValueError(f"{what} holds complex numbers. Complex data not supported.")
     if isinstance(y, pd.Series | pd.DataFrame):  # where pandas' own missing value becomes NaN
@@ -222,5 +245,5 @@ def _shaped(outputs: np.ndarray, index: pd.Index | None, form: TargetForm) -> An
     if index is None or form.names is None:
         return outputs[:, 0] if form.squeeze else outputs
     if form.squeeze:
-        return pd.Series(outputs[:, 0], index=index, name=form.names[0], dtype=form.dtype)
+        return with_reshape(pd.Series(outputs[:, 0], index=index, name=form.names[0], dtype=form.dtype))
     return pd.DataFrame(outputs, index=index, columns=form.names, dtype=form.dtype)

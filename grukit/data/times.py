@@ -122,8 +122,10 @@ class Pace:
         if gaps is None or len(gaps) == 0:
             return cls(last, kind, _step(times), None, 0.0)
         step, typical = _step(times), float(np.median(gaps[-RECENT:]))
+        if step is not None or gaps.max() <= NEAR * typical:
+            return cls(last, kind, step, typical, NEAR * typical)
         usual = np.partition(gaps, -2)[-2] if len(gaps) > 1 else 0.0  # twice there: no single hole in the data
-        return cls(last, kind, step, typical, NEAR * typical if step is not None else max(FEW * typical, float(usual)))
+        return cls(last, kind, step, typical, max(FEW * typical, float(usual)))
 
     def follows(self, times: list[Any]) -> bool:
         """Whether one or two entries are what comes next: exactly, or about there where the index is not exact itself."""

@@ -13,6 +13,7 @@ from sklearn.utils import Tags, check_random_state
 from grukit.data import (
     ALL_ALIKE,
     Classes,
+    HeldOut,
     Samples,
     Scaler,
     TargetForm,
@@ -26,7 +27,7 @@ from grukit.estimators._declare import with_parameters
 from grukit.estimators._parameters import SharedParameters, check_parameters
 from grukit.estimators._weights import check_representable, read_weights
 from grukit.estimators.fitted import FittedEstimator, FittedState, TrainingState, fitted_state
-from grukit.estimators.inputs import InputForm, Work, read_X
+from grukit.estimators.inputs import InputForm, Work, check_context, read_X
 from grukit.estimators.targets import Objective, Targets, check_same_kind
 from grukit.model import NetworkSpec, initialize
 from grukit.train import Problem, TrainingOptions, fit_lbfgs, fit_stochastic, predict
@@ -39,7 +40,7 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
     """Base of the estimators. A subclass says what targets and outputs mean."""
 
     @abstractmethod
-    def _read_y(self, y: Any, work: Work, X: Any, before: FittedState | None, classes: Any) -> Targets:
+    def _read_y(self, y: Any, work: Work, before: FittedState | None, classes: Any) -> Targets:
         """Check and read ``y``; ``classes`` are the labels that may come, or None.
 
         ``before`` is what was learned where training goes on, or y is compared with predictions.
@@ -68,10 +69,10 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         form = InputForm(type(self).__name__, self.window, self.missing) if before is None else before.inputs
         tail = before.tail if before is not None and going_on else None
         work = read_X(X, form, tail, "auto" if going_on else None)
-        targets = self._read_y(y, work, X, before, classes)
-        samples = self._samples(X, work, targets, sample_weight)
-        fraction = self.validation_fraction if self.early_stopping and not overrides else None
-        training, validation = select_samples(samples, fraction, work.form.window, work.table, fold=self.shuffle)
+        targets = self._read_y(y, work, before, classes)
+        samples = self._samples(work, targets, sample_weight)
+        held_out = self._held_out(targets) if self.early_stopping and not overrides else None
+        training, validation = select_samples(samples, held_out, work.form.window, work.table, fold=self.shuffle)
         state = self._start(work.form, targets, training) if before is None else self._go_on(before, targets)
         state = self._trained(state, training, validation, **overrides)
         if work.table is not None and work.form.window is not None:
@@ -79,9 +80,16 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         self._fitted = state
         return self
 
-    def _samples(self, X: Any, work: Work, targets: Targets, sample_weight: Any) -> Samples:
+    def _held_out(self, targets: Targets) -> HeldOut:
+        """What early stopping holds out; sequences with one label each are stratified by it."""
+        classes = targets.classes
+        stratified = classes is not None and not classes.multilabel and not targets.outputs.per_step
+        groups = targets.values[:, 0] if stratified else None
+        return HeldOut(self.validation_fraction, check_random_state(self.random_state), groups)
+
+    def _samples(self, work: Work, targets: Targets, sample_weight: Any) -> Samples:
         """All samples with their targets and weights, in the order of the table or list."""
-        weights = read_weights(sample_weight, X, work.sequences)
+        weights = read_weights(sample_weight, work.X, work.sequences)
         weights, step_weights = self._weigh(targets, weights, work)
         check_representable(weights, self.dtype)
         values = targets.values
@@ -116,6 +124,7 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         scales_y = self.standardize and link == "identity"
         x_scaler = fit_inputs(seen, input_weights, self.standardize, inputs.missing)
         y_scaler = Scaler.fit(values, weights) if scales_y else Scaler.identity(targets.outputs.n_outputs, link)
+        y_scaler = y_scaler.with_constants(values)
         random_state = check_random_state(self.random_state)
         spec = self._network_spec(seen.shape[1] - (inputs.missing == "decay"), targets.outputs)
         parameters = initialize(spec, self.weight_init, self.dtype, random_state)
@@ -145,7 +154,8 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
                     f"Training goes on with a model whose {name} is {value!r}; now it is {new!r}. Start anew with fit and "
                     "warm_start=False."
                 )
-        return replace(before, outputs=targets.outputs, labels=targets.labels, spec=wanted)
+        y_scaler = before.y_scaler.without_constants(targets.values)
+        return replace(before, outputs=targets.outputs, labels=targets.labels, spec=wanted, y_scaler=y_scaler)
 
     def _trained(
         self, state: FittedState, training: Samples, validation: Samples | None, **overrides: Any
@@ -222,7 +232,10 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
     def _work(self, X: Any, context: Any) -> Work:
         """X read for a prediction."""
         state = fitted_state(self)
-        return read_X(X, state.inputs, state.tail, context)
+        work = read_X(X, state.inputs, state.tail, context)
+        if not (context is None or isinstance(context, str)) and state.training.standardize:
+            check_context(work, state.x_scaler)
+        return work
 
     def _outputs(self, work: Work) -> np.ndarray:
         """Predictions on the targets' own scale, or probabilities, in the order of the user's rows."""

@@ -124,13 +124,15 @@ class SharedParameters:
         bool,
         Parameter(
             "boolean",
-            text="Hold out the last part in time, watch the loss there, and keep the weights of the best epoch.",
+            text="""Hold out the last part in time, or of stand-alone sequences a random part with its share of every class,
+            watch the loss there, and keep the weights of the best epoch.""",
         ),
     ] = False
     validation_fraction: Annotated[
         float,
         Parameter(
-            SHARE, text="Share held out; between it and the training part a gap of one window is used by neither."
+            SHARE,
+            text="""Share held out; of a table, a gap of one window between it and the training part is used by neither.""",
         ),
     ] = 0.1
     n_iter_no_change: Annotated[

@@ -22,7 +22,7 @@ from grukit.estimators._declare import Choice, Parameter, with_parameters
 from grukit.estimators._weights import weights_of_classes
 from grukit.estimators.fitted import FittedState, fitted_state
 from grukit.estimators.inputs import Work
-from grukit.estimators.targets import Objective, Targets, check_kind, read_classes
+from grukit.estimators.targets import Objective, Targets, check_kind, check_same_columns, read_classes
 
 RAREST = 1e-6  # share of a class that the initial bias takes for the least
 
@@ -158,7 +158,7 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
         """
         work, classes, form = self._work(X, context), *self._labelled()
         labels = classes.decode(classes.choose(self._outputs(work)))
-        return to_output(labels, X, work.sequences, form)
+        return to_output(labels, work.X, work.sequences, form)
 
     def predict_proba(self, X: Any, context: Any = "auto") -> Any:
         """Probabilities of the classes, or of each of several labels.
@@ -176,7 +176,7 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
             With a label at every step, a list gives a list, an array one array (n_sequences, n_steps, n_classes).
         """
         work = self._work(X, context)
-        return as_probabilities(to_output(self._outputs(work), X, work.sequences, self._fitted.outputs))
+        return as_probabilities(to_output(self._outputs(work), work.X, work.sequences, self._fitted.outputs))
 
     def predict_log_proba(self, X: Any, context: Any = "auto") -> Any:
         """Logarithms of the probabilities, computed from the log odds, so exact where a probability rounds to 0 or 1.
@@ -193,7 +193,7 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
         """
         work = self._work(X, context)
         logarithms = log_probability_of(self._network_outputs(work), self._fitted.y_scaler.link)
-        return to_output(logarithms, X, work.sequences, self._fitted.outputs)
+        return to_output(logarithms, work.X, work.sequences, self._fitted.outputs)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Share of labels that ``predict(X)`` gets right; with a label at every step, of all steps.
@@ -206,8 +206,9 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
             As in :meth:`fit`; y may hold labels that were not there.
         """
         work, classes, known = self._work(X, "auto"), *self._labelled()
-        labels, form = read_labels(y, work.sequences, X)
+        labels, form = read_labels(y, work.sequences, work.X)
         check_kind(labels, classes)
+        check_same_columns(form, known)
         if form.per_step != known.per_step:
             raise ValueError(f"y has a label {'at every step' if form.per_step else 'a sample'}; fit had it otherwise.")
         if sample_weight is not None and form.per_step:
@@ -230,8 +231,8 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
         assert state.labels is not None
         return state.classes, state.labels
 
-    def _read_y(self, y: Any, work: Work, X: Any, before: FittedState | None, classes: Any) -> Targets:
-        return read_classes(y, work, X, None if before is None else before.classes, classes)
+    def _read_y(self, y: Any, work: Work, before: FittedState | None, classes: Any) -> Targets:
+        return read_classes(y, work, None if before is None else before.classes, classes)
 
     def _weigh(self, targets: Targets, weights: np.ndarray, work: Work) -> tuple[np.ndarray, np.ndarray]:
         if self.class_weight is None:

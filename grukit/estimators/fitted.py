@@ -111,7 +111,7 @@ def fitted_state(model: Any) -> FittedState:
     return state
 
 
-def targets_of(state: FittedState, y: Any, work: Work, X: Any) -> np.ndarray:
+def targets_of(state: FittedState, y: Any, work: Work) -> np.ndarray:
     """``y`` as the loss takes it, for a model that was fitted.
 
     Raises
@@ -120,9 +120,9 @@ def targets_of(state: FittedState, y: Any, work: Work, X: Any) -> np.ndarray:
         Where y does not belong to X, or has other outputs than in ``fit``.
     """
     if state.classes is None:
-        targets = read_numbers(y, work, X, state.training.objective.loss)
+        targets = read_numbers(y, work, state.training.objective.loss)
     else:
-        targets = read_classes(y, work, X, state.classes)
+        targets = read_classes(y, work, state.classes)
     check_same_kind(targets, state.outputs)
     return targets.values
 

@@ -9,9 +9,11 @@ from sklearn.utils import check_array
 
 from grukit.data import (
     Features,
+    Scaler,
     Sequences,
     Table,
     Tail,
+    as_samples,
     as_times,
     check_columns,
     check_finite,
@@ -29,6 +31,7 @@ from grukit.data import (
 )
 
 NO_TIME = "no time"
+FAR = 10.0  # standard deviations between the medians of a context and of X that are no drift any more
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,12 @@ class InputForm:
 
 @dataclass(frozen=True)
 class Work:
-    """What one call works on: the samples of X and, for tables, the table they are windows of."""
+    """What one call works on: the samples of X and, for tables, the table they are windows of.
 
+    ``X`` is as the user gave it, but for what :func:`grukit.data.as_samples` does.
+    """
+
+    X: Any
     form: InputForm
     sequences: Sequences
     table: Table | None = None
@@ -79,6 +86,7 @@ def read_X(X: Any, form: InputForm, tail: Tail | None = None, context: Any = Non
     tail : Tail or None
         The last rows of training, for ``context="auto"``.
     """
+    X = as_samples(X, sequences=form.kind == "sequences")
     kind = "sequences" if is_sequences(X) else "rows" if form.window is None else "table"
     if form.kind not in (None, kind):
         raise ValueError(
@@ -98,7 +106,7 @@ def read_X(X: Any, form: InputForm, tail: Tail | None = None, context: Any = Non
     table, form = _read_table(form, values, X)
     assert form.window is not None  # or the rows would be sequences
     before = _context_of(form, table, tail, context)
-    return Work(form, windows(table, form.window, before), table, before)
+    return Work(X, form, windows(table, form.window, before), table, before)
 
 
 def _read_values(form: InputForm, X: Any, what: str) -> tuple[np.ndarray, InputForm]:
@@ -131,6 +139,7 @@ def _context_of(form: InputForm, table: Table, tail: Tail | None, context: Any) 
         rows = continuation(tail, table, form.window)
         last = {} if tail is None else {key: tail.paces[key].last for key in rows}
     else:
+        context = as_samples(context)
         values, _ = _read_values(form, context, "context")
         history, _ = _read_table(form, values, context)
         assert form.window is not None
@@ -142,6 +151,28 @@ def _context_of(form: InputForm, table: Table, tail: Tail | None, context: Any) 
             start = table.offsets[table.keys.index(key)]
             table.values[start, -1] = time_between(time, table.times[start])
     return rows
+
+
+def check_context(work: Work, scaler: Scaler) -> None:
+    """Warn where a column of the history given lies elsewhere than that of X, as if one of both had not been transformed."""
+    assert work.table is not None
+    assert work.form.features is not None
+    if not work.context:
+        return
+    D = work.form.features.n
+    history, values = np.concatenate(list(work.context.values()))[:, :D], work.table.values[:, :D]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where all of a column is missing
+        away = np.abs(np.nanmedian(history, axis=0) - np.nanmedian(values, axis=0)) / scaler.scale[:D]
+    column = int(np.argmax(np.nan_to_num(away)))
+    if away[column] > FAR:
+        labels = work.form.features.columns
+        warnings.warn(
+            f"Column {column if labels is None else repr(labels[column])} of context lies {away[column]:.3g} standard "
+            "deviations of the training data away from that of X. A pipeline hands context on as it is: give it as the "
+            "steps before the estimator make it, pipeline[:-1].transform(context).",
+            stacklevel=2,
+        )
 
 
 def _read_table(form: InputForm, values: np.ndarray, X: Any) -> tuple[Table, InputForm]:
@@ -158,11 +189,11 @@ def _read_table(form: InputForm, values: np.ndarray, X: Any) -> tuple[Table, Inp
 def _timed(form: InputForm, sequences: Sequences, X: Any) -> Work:
     """Stand-alone sequences, with the time since the row before where missing values decay."""
     if form.missing != "decay":
-        return Work(form, sequences)
+        return Work(X, form, sequences)
     form = _with_time_kind(
         form, [as_times(x.index) for x in X if hasattr(x, "columns")] if isinstance(X, list | tuple) else []
     )
-    return Work(form, sequences_with_time(sequences, X))
+    return Work(X, form, sequences_with_time(sequences, X))
 
 
 def _with_time_kind(form: InputForm, indexes: list[Any]) -> InputForm:

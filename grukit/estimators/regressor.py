@@ -8,13 +8,13 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 
-from grukit.data import ALL_ALIKE, Classes, Scaler, check_same_index, to_output
+from grukit.data import ALL_ALIKE, Classes, Scaler, to_output
 from grukit.estimators._base import RecurrentEstimator
 from grukit.estimators._declare import Choice, Parameter, with_parameters
 from grukit.estimators._parameters import POSITIVE, SHARE
 from grukit.estimators.fitted import FittedState
 from grukit.estimators.inputs import Work
-from grukit.estimators.targets import Objective, Targets, read_numbers
+from grukit.estimators.targets import Objective, Targets, check_same_kind, read_numbers
 from grukit.train import REGRESSION_LOSSES
 
 
@@ -145,7 +145,7 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
             Before ``fit``.
         """
         work = self._work(X, context)
-        return to_output(self._outputs(work), X, work.sequences, self._fitted.outputs)
+        return to_output(self._outputs(work), work.X, work.sequences, self._fitted.outputs)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Coefficient of determination R^2 of ``predict(X)``; with a target at every step, over all steps.
@@ -157,22 +157,20 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         X, y, sample_weight
             As in :meth:`fit`.
         """
-        predictions = self.predict(X)
-        check_same_index(X, y)
-        if self._fitted.outputs.per_step:
-            lengths = [len(piece) for piece in predictions]
-            sample_weight = None if sample_weight is None else np.repeat(sample_weight, lengths)
-            y = np.concatenate([np.asarray(piece) for piece in y])
-            predictions = np.concatenate([np.asarray(piece) for piece in predictions])
-        y, predictions = np.asarray(y, dtype=np.float64), np.asarray(predictions)
-        seen = ~np.isnan(y.reshape(len(y), -1)).any(axis=1)
-        if self._fitted.inputs.missing != "error" and not seen.all():
-            y, predictions = y[seen], predictions[seen]
+        work, state = self._work(X, "auto"), self._fitted
+        targets = read_numbers(y, work)
+        check_same_kind(targets, state.outputs)
+        if sample_weight is not None and state.outputs.per_step:
+            sample_weight = np.repeat(sample_weight, work.sequences.lengths)
+        truth, predictions = targets.values, self._outputs(work)
+        seen = ~np.isnan(truth).any(axis=1)
+        if not seen.all():
+            truth, predictions = truth[seen], predictions[seen]
             sample_weight = None if sample_weight is None else np.asarray(sample_weight)[seen]
-        return r2_score(y, predictions, sample_weight=sample_weight)
+        return r2_score(truth, predictions, sample_weight=sample_weight)
 
-    def _read_y(self, y: Any, work: Work, X: Any, before: FittedState | None, classes: Any) -> Targets:
-        return read_numbers(y, work, X, self.loss)
+    def _read_y(self, y: Any, work: Work, before: FittedState | None, classes: Any) -> Targets:
+        return read_numbers(y, work, self.loss)
 
     def _weigh(self, targets: Targets, weights: np.ndarray, work: Work) -> tuple[np.ndarray, np.ndarray]:
         """A sample, or a step, whose targets are all missing has no weight; it remains in the history of others."""

@@ -25,17 +25,17 @@ class Targets(NamedTuple):
     classes: Classes | None = None
 
 
-def read_numbers(y: Any, work: Work, X: Any, loss: str) -> Targets:
-    """Targets of a regressor."""
-    values, form = read_targets(y, work.sequences, X, allow_nan=work.form.missing != "error")
+def read_numbers(y: Any, work: Work, loss: str | None = None) -> Targets:
+    """Targets of a regressor, which must suit its ``loss``."""
+    values, form = read_targets(y, work.sequences, work.X, allow_nan=work.form.missing != "error")
     if loss == "poisson" and (values < 0).any():
         raise ValueError(f"loss='poisson' needs y >= 0; the smallest value is {np.nanmin(values):g}.")
     return Targets(values, form)
 
 
-def read_classes(y: Any, work: Work, X: Any, known: Classes | None, given: Any = None) -> Targets:
+def read_classes(y: Any, work: Work, known: Classes | None, given: Any = None) -> Targets:
     """Targets of a classifier, of the classes that are ``known``, or ``given``, or else those in y."""
-    labels, form = read_labels(y, work.sequences, X)
+    labels, form = read_labels(y, work.sequences, work.X)
     if given is not None and form.n_outputs > 1:
         raise ValueError("classes is for one label a sample; several are as many as y has columns.")
     if known is None:
@@ -53,11 +53,21 @@ def check_kind(labels: np.ndarray, classes: Classes) -> None:
         raise ValueError(f"y has {labels.shape[1]} labels a sample; the model was fitted with {n_labels}.")
 
 
+def check_same_columns(form: TargetForm, known: TargetForm) -> None:
+    """Raise where y had several named columns in ``fit`` and has others here, or the same in another order."""
+    if form.names is None or known.names is None or known.n_outputs == 1 or list(form.names) == list(known.names):
+        return
+    raise ValueError(
+        f"The columns of y must be those of fit, in that order: {list(known.names)}. Here they are {list(form.names)}."
+    )
+
+
 def check_same_kind(targets: Targets, known: TargetForm) -> None:
-    """Raise where there are more or fewer outputs than in ``fit``, or a target at every step in one of both only."""
+    """Raise where there are other outputs than in ``fit``, or a target at every step in one of both only."""
     outputs = targets.outputs
     if (outputs.n_outputs, outputs.per_step) != (known.n_outputs, known.per_step):
         raise ValueError(
             f"y has {outputs.n_outputs} outputs{' a step' if outputs.per_step else ''}; the model was fitted with "
             f"{known.n_outputs}{' a step' if known.per_step else ''}."
         )
+    check_same_columns(outputs, known)

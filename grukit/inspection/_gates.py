@@ -70,6 +70,7 @@ def gates(model: Any, X: Any, context: Any = "auto") -> pd.DataFrame:
     spec, is_table = subject.spec, subject.table is not None
     planes = PLANES[spec.cell]
     columns = _columns(tuple(spec.n_directions * H for H in spec.hidden_layer_sizes), [*planes, "state"])
+    X = subject.work.X
     index = sample_index(X) if is_table else step_index(X)
     values = np.empty((len(index), len(columns)))
     for batch in subject.batches():

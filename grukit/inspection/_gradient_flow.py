@@ -71,7 +71,7 @@ def gradient_flow(model: Any, X: Any, y: Any, context: Any = "auto") -> pd.DataF
         raise ValueError(
             "A bidirectional model reads in both directions, so its states have no one distance from the end."
         )
-    targets = _targets(subject, X, y)
+    targets = _targets(subject, y)
     n_layers, longest = len(subject.spec.hidden_layer_sizes), int(subject.sequences.lengths.max())
     sums, counts = np.zeros((longest, n_layers)), np.zeros(longest)
     for batch in subject.batches(_with_targets(subject, targets)):
@@ -87,9 +87,9 @@ def gradient_flow(model: Any, X: Any, y: Any, context: Any = "auto") -> pd.DataF
     )
 
 
-def _targets(subject: Subject, X: Any, y: Any) -> np.ndarray:
+def _targets(subject: Subject, y: Any) -> np.ndarray:
     """Targets as the loss takes them, in the order of the samples or, one a step, of the values' rows."""
-    targets = targets_of(subject.state, y, subject.work, X)
+    targets = targets_of(subject.state, y, subject.work)
     if subject.table is not None:
         targets = subject.table.from_user_order(targets)
     return subject.state.y_scaler.transform(targets, "float64")

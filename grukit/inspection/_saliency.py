@@ -98,6 +98,7 @@ def saliency(
         raise ValueError(
             "method='integrated' is not for missing='decay', where a value enters the network at several steps."
         )
+    X = subject.work.X
     columns = feature_columns(X, subject.state.n_features)
     k, origin = subject.state.outputs.number_of(output), _origin(subject.state.x_scaler, baseline, columns)
     samples, index = _samples(subject, X, rows)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
-from grukit.data import check_same_index, sample_index, step_index
+from grukit.data import as_samples, check_same_index, sample_index, step_index
 from grukit.estimators.fitted import fitted_state
 from grukit.plotting._common import (
     DASHED,
@@ -104,7 +104,7 @@ class ForecastDisplay:
             there.
         """
         require_matplotlib()
-        form = fitted_state(model).outputs
+        form, X = fitted_state(model).outputs, as_samples(X)
         check_same_index(X, y)
         k = form.number_of(output)
         truth, predictions = (

@@ -10,7 +10,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from grukit.data import Classes, independent_rows, log_probability_of, read_labels, read_sequences
 from grukit.data.links import mean_of
-from grukit.data.probabilities import ProbabilityFrame
+from grukit.data.predictions import ProbabilityFrame
 from grukit.estimators._weights import weights_of_classes
 
 

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from grukit.data import read_table, windows
-from grukit.data.split import split_in_time
+from grukit.data.split import split_at_random, split_in_time
 
 
 def rows_seen(sequences, samples):
@@ -35,12 +35,37 @@ def test_one_series(n, fraction, window):
 
 @settings(max_examples=40, deadline=None)
 @given(n=st.integers(2, 60), fraction=st.floats(0.01, 0.99))
-def test_sequences_need_no_gap(n, fraction):
-    n_last = int(np.ceil(fraction * n))
-    assume(n_last < n)
-    training, validation = split_in_time(n, fraction, None, None)
-    np.testing.assert_array_equal(np.r_[training, validation], np.arange(n))
-    assert len(validation) == n_last
+def test_samples_that_stand_alone_are_drawn(n, fraction):
+    n_validation = int(np.ceil(fraction * n))
+    assume(n_validation < n)
+    training, validation = split_at_random(n, fraction, np.random.RandomState(0), None)
+    np.testing.assert_array_equal(np.sort(np.r_[training, validation]), np.arange(n))
+    assert len(validation) == n_validation
+    again = split_at_random(n, fraction, np.random.RandomState(0), None)
+    np.testing.assert_array_equal(again[1], validation)
+
+
+def test_another_seed_draws_others():
+    drawn = {tuple(split_at_random(40, 0.2, np.random.RandomState(seed), None)[1]) for seed in range(5)}
+    assert len(drawn) == 5
+
+
+def test_every_class_gives_its_share():
+    classes = np.repeat(np.arange(10), 12)
+    training, validation = split_at_random(120, 1 / 6, np.random.RandomState(3), classes)
+    np.testing.assert_array_equal(np.bincount(classes[validation]), 2)
+    np.testing.assert_array_equal(np.bincount(classes[training]), 10)
+
+
+@pytest.mark.parametrize("classes", [[0] * 19 + [1], list(range(10)) * 2], ids=["one of a class", "many classes"])
+def test_too_few_of_a_class_are_drawn_without_regard_to_it(classes):
+    training, validation = split_at_random(20, 0.2, np.random.RandomState(0), np.array(classes))
+    assert (len(training), len(validation)) == (16, 4)
+
+
+def test_nothing_left_of_samples_that_stand_alone():
+    with pytest.raises(ValueError, match="of 3 samples, 3 are for validation, so none is left"):
+        split_at_random(3, 0.9, np.random.RandomState(0), None)
 
 
 def hours(n, start="2024-01-01", freq="h"):
