@@ -5,6 +5,7 @@ import pytest
 import reference
 
 from grukit.engines import select_engine
+from grukit.kernels.cpu.inference.predictions import in_chunks_of_few
 from grukit.model import NetworkSpec, initialize, network_forward
 from grukit.train import LOSSES, Problem, predict
 
@@ -143,18 +144,42 @@ def test_no_more_threads_than_chunks():
         assert problem.session.team.n_threads == 2
 
 
-@pytest.mark.parametrize("sizes", [(5,), (32,), (64,), (150,)])
-def test_a_prediction_has_the_same_bits_alone_and_in_company(sizes):
-    data = samples(n=100, dtype="float32", longest=12)
-    spec = NetworkSpec("gru", 2, sizes, 2)
-    parameters = initialize(spec, "uniform", "float32", np.random.RandomState(0))
-    everything = predict(KERNELS, spec, parameters, data)
-    for i in (0, 17, 50, 99):
-        alone = data._replace(starts=data.starts[i : i + 1], lengths=data.lengths[i : i + 1])
-        np.testing.assert_array_equal(predict(KERNELS, spec, parameters, alone)[0], everything[i])
+@pytest.mark.parametrize("options", [
+    {}, {"bidirectional": True}, {"learned_state": True}, {"per_step": True},
+], ids=["plain", "bidirectional", "learned", "per-step"])  # fmt: skip
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("cell", "sizes"), [
+    ("gru", (5,)), ("gru", (32,)), ("gru", (64, 9)), ("gru", (150,)), ("gru_reset_before", (33,)), ("dual_state", (6,)),
+])  # fmt: skip
+def test_a_prediction_has_the_same_bits_alone_and_in_company(cell, sizes, dtype, options):
+    """Whichever kernel takes a sequence: one by one, in lanes, in a chunk that is filled up."""
+    data = samples(n=100, dtype=dtype, longest=12, per_step="per_step" in options)
+    spec = NetworkSpec(cell, 2, sizes, 2, **options)
+    parameters = initialize(spec, "uniform", dtype, np.random.RandomState(0))
+    everything = predictions(spec, parameters, data, np.arange(100))
+    for n in (1, 2, 8, 9, 16, 17, 40):
+        for first in (0, 17, 60):
+            some = predictions(spec, parameters, data, np.arange(first, first + n))
+            assert some == everything[first : first + n]
     shuffled = np.random.default_rng(0).permutation(100)
-    moved = data._replace(starts=data.starts[shuffled], lengths=data.lengths[shuffled])
-    np.testing.assert_array_equal(predict(KERNELS, spec, parameters, moved), everything[shuffled])
+    assert predictions(spec, parameters, data, shuffled) == [everything[i] for i in shuffled]
+
+
+def predictions(spec, parameters, data, chosen, n_threads=1):
+    """The bits of what is predicted for each of the chosen samples, together."""
+    data = data._replace(starts=data.starts[chosen], lengths=data.lengths[chosen])
+    outputs = predict(KERNELS, spec, parameters, data, n_threads)
+    if not spec.per_step:
+        return [row.tobytes() for row in outputs]
+    return [outputs[first : first + n].tobytes() for first, n in zip(data.starts, data.lengths, strict=True)]
+
+
+def test_few_lanes_in_use_are_taken_one_by_one():
+    """From the longest sequence on, 16 at a time: all alike; one long one; nine of ten steps; half a chunk and one more."""
+    lengths = np.array([9] * 16 + [9] + [1] * 15 + [9] * 9)
+    few = in_chunks_of_few(lengths)
+    assert few.tolist() == [False] * 16 + [True] * 16 + [False] * 9
+    assert in_chunks_of_few(np.full(8, 30)).all() and not in_chunks_of_few(np.full(9, 30)).any()
 
 
 @pytest.mark.parametrize("per_step", [False, True])

@@ -5,9 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from grukit.kernels.cpu.inference.lanes import predict_lanes, predict_lanes_work_size
-from grukit.kernels.cpu.inference.layers import pack_network, predict_chunks, predict_work_size
-from grukit.kernels.cpu.products.vectors import LANES
 from grukit.kernels.cpu.storage.layout import B_IH, UNITS, Dropout, drops
 from grukit.kernels.cpu.storage.memory import aligned_empty, workspaces
 from grukit.kernels.cpu.team import Team
@@ -149,24 +146,3 @@ class Session:
         self, network: Any, stop_at: int, samples: Any, batches: Batches, optimizer: Optimizer, storage: Storage
     ) -> None:
         self.team.run(train_batches, stop_at, network, samples, batches, self.loss, optimizer, storage)
-
-
-def predict(network: Any, parameters: np.ndarray, samples: Any, n_threads: int, precision: str) -> np.ndarray:
-    """Outputs of all samples, shape (n, K), or (N, K) with one for every row of ``samples.values``.
-
-    ``LANES`` sequences are taken together; a chunk that is not full is padded. ``precision`` is the GPU's.
-    """
-    n_outputs = len(samples.values) if network.per_step else len(samples.starts)
-    outputs = np.empty((n_outputs, int(network.layers[-1, UNITS])), parameters.dtype)
-    n_threads = max(1, min(n_threads, len(samples.starts) // LANES))
-    packed = aligned_empty(parameters.shape, parameters.dtype)
-    longest, in_lanes = int(samples.lengths.max(initial=1)), network.options is None
-    pack_network(network, parameters, 0 if in_lanes else LANES, packed)
-    size = predict_lanes_work_size(network, longest) if in_lanes else predict_work_size(network, longest, LANES)
-    work = workspaces(n_threads, size, parameters.dtype)
-    with Team(n_threads, blas=not in_lanes) as team:
-        if in_lanes:
-            team.run(predict_lanes, network, packed, samples, outputs, work)
-        else:
-            team.run(predict_chunks, network, packed, samples, LANES, outputs, work)
-    return outputs
