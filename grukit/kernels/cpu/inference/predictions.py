@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from grukit.kernels.cpu.inference.lanes import predict_lanes, predict_lanes_work_size
-from grukit.kernels.cpu.inference.layers import pack_network, predict_chunks, predict_work_size
+from grukit.kernels.cpu.inference.layers import predict_chunks, predict_work_size
+from grukit.kernels.cpu.inference.packing import pack_network
 from grukit.kernels.cpu.products.vectors import LANES
 from grukit.kernels.cpu.storage.layout import UNITS
 from grukit.kernels.cpu.storage.memory import aligned_empty, workspaces
