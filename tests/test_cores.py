@@ -14,8 +14,21 @@ ENOUGH = 100 * cores.THREAD_PAYS
 
 
 @pytest.fixture
-def many(monkeypatch):
-    """Eight cores, no quota."""
+def running(monkeypatch, tmp_path):
+    """Say how many threads run on the machine."""
+
+    def say(text):
+        (tmp_path / "loadavg").write_text(text)
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(cores, "RUNNING", tmp_path / "loadavg")
+    say("3.10 2.02 1.00 1/812 4711\n")
+    return say
+
+
+@pytest.fixture
+def many(monkeypatch, running):
+    """Eight cores, no quota, nobody else at work."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     monkeypatch.setattr(cores, "cgroup_quota", lambda: float("inf"))
 
@@ -23,6 +36,18 @@ def many(monkeypatch):
 @pytest.mark.parametrize(("work", "threads"), [(0, 1), (1.9, 1), (2, 2), (5.5, 5), (8, 8), (1e9, 8)])
 def test_auto_takes_what_pays(many, work, threads):
     assert cores.count_threads("auto", work * cores.THREAD_PAYS) == threads
+
+
+@pytest.mark.parametrize(("threads", "taken"), [(1, 8), (2, 7), (6, 3), (8, 1), (40, 1)])
+def test_auto_leaves_busy_cores_alone(many, running, threads, taken):
+    running(f"0.00 0.00 0.00 {threads}/900 1\n")
+    assert cores.count_threads("auto", ENOUGH) == taken
+
+
+@pytest.mark.parametrize("text", ["", "0.1 0.2", "a b c d/e f"])
+def test_auto_takes_all_where_nothing_says_what_runs(many, running, text):
+    running(text)
+    assert cores.count_threads("auto", ENOUGH) == 8
 
 
 def test_other_values_are_joblib_s(many):
@@ -51,7 +76,7 @@ def test_one_in_a_thread_beside_the_main_one(many):
 
 def count_beside(_=None):
     """What a worker with eight cores would take, if it may."""
-    cores.usable_cores = lambda: 8
+    cores.usable_cores = cores.idle_cores = lambda: 8
     return cores.count_threads("auto", ENOUGH)
 
 

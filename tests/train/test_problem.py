@@ -5,7 +5,7 @@ import pytest
 import reference
 
 from grukit.engines import select_engine
-from grukit.kernels.cpu.inference.predictions import in_chunks_of_few
+from grukit.kernels.cpu.inference.predictions import taken_alone
 from grukit.model import NetworkSpec, initialize, network_forward
 from grukit.train import LOSSES, Problem, predict
 
@@ -194,12 +194,13 @@ def predictions(spec, parameters, data, chosen, n_threads=1):
     return [outputs[first : first + n].tobytes() for first, n in zip(data.starts, data.lengths, strict=True)]
 
 
-def test_few_lanes_in_use_are_taken_one_by_one():
-    """From the longest sequence on, 16 at a time: all alike; one long one; nine of ten steps; half a chunk and one more."""
-    lengths = np.array([9] * 16 + [9] + [1] * 15 + [9] * 9)
-    few = in_chunks_of_few(lengths)
-    assert few.tolist() == [False] * 16 + [True] * 16 + [False] * 9
-    assert in_chunks_of_few(np.full(8, 30)).all() and not in_chunks_of_few(np.full(9, 30)).any()
+def test_sequences_that_would_leave_lanes_empty_are_taken_alone():
+    for n in range(1, 40):
+        assert taken_alone(np.full(n, 30)).sum() == (n % 16 if n % 16 < 9 else 0)
+    assert taken_alone(np.array([700] + [30] * 16)).tolist() == [True] + [False] * 16
+    assert taken_alone(np.array([31, 30] + [30] * 30)).sum() == 0
+    assert taken_alone(np.array([40, 39] + [30] * 30)).tolist() == [True] * 2 + [False] * 30
+    assert taken_alone(np.array([60, 50, 3, 2, 1])).all()
 
 
 @pytest.mark.parametrize("per_step", [False, True])

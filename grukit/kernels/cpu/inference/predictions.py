@@ -23,16 +23,35 @@ def by_length(lengths: np.ndarray) -> np.ndarray | None:
     return np.argsort(-lengths, kind="stable")
 
 
-def in_chunks_of_few(lengths: np.ndarray) -> np.ndarray:
-    """Which of the sorted sequences (n,) are predicted one by one, because few lanes of their chunk would be in use.
+# What a step of a sequence by itself costs, where a chunk's costs ``LANES`` however many of its lanes are in use. Measured on
+# one Zen 4 core, float32: 9 windows of 168 steps take as long as a chunk, with 32 units as with 128.
+ALONE = LANES / 9
+WELL_FILLED = 0.85  # share of a chunk's steps that are of a sequence, from which nothing is to be gained
 
-    All lanes run to the end of the longest sequence, whatever they hold. Measured on one Zen 4 core, float32, sequences one
-    by one take as long as a chunk of ``LANES`` from 9 of 168 steps on, with 32 units as with 128. One by one where at most
-    half of the lanes' steps are of a sequence.
+
+def taken_alone(lengths: np.ndarray) -> np.ndarray:
+    """Which of the sorted sequences (n,) are predicted one by one; the others fill lanes, ``LANES`` from the longest on.
+
+    All lanes of a chunk run to the end of its longest sequence. So some of the longest are taken out where the steps saved
+    and the sequences that move up instead are worth more than they cost; and all of a few.
     """
-    firsts = np.arange(0, len(lengths), LANES)
-    few = 2 * np.add.reduceat(lengths, firsts) <= LANES * lengths[firsts]
-    return np.repeat(few, LANES)[: len(lengths)]
+    alone = np.zeros(len(lengths), dtype=bool)
+    steps = np.append(0, np.cumsum(lengths))
+    first = int((lengths == lengths[0]).sum()) // LANES * LANES  # these chunks are full
+    while first < len(lengths):
+        last = min(first + LANES, len(lengths))
+        if steps[last] - steps[first] < WELL_FILLED * LANES * lengths[first]:
+            out = np.arange(first, last + 1)  # without those before the one that then is the longest
+            moved_up = steps[np.minimum(last + out - first, len(lengths))] - steps[last]
+            then_longest = np.append(lengths[first:last], lengths[last] if last < len(lengths) else 0)
+            costs = ALONE * (steps[out] - steps[first]) + LANES * then_longest - moved_up
+            n = int(np.argmin(costs))
+            alone[first : first + n] = True
+            first += n
+            if n == LANES:
+                continue
+        first += LANES
+    return alone
 
 
 def predict(network: Any, parameters: np.ndarray, samples: Any, n_threads: int, precision: str) -> np.ndarray:
@@ -69,13 +88,13 @@ def _predict_sorted(network: Any, parameters: np.ndarray, samples: Any, n_thread
         # the BLAS rounds a row by how many there are, so that all chunks must be full.
         _predict_rows(network, parameters, samples, 1 if parameters.itemsize == 8 else LANES, n_threads, outputs)
         return
-    few = in_chunks_of_few(samples.lengths)
-    if not few.any():
+    alone = taken_alone(samples.lengths)
+    if not alone.any():
         _predict_in_lanes(network, parameters, samples, n_threads, outputs)
-    elif few.all():
+    elif alone.all():
         _predict_rows(network, parameters, samples, 1, n_threads, outputs)
     else:
-        for which, predict_those in ((~few, _predict_in_lanes), (few, _predict_one_by_one)):
+        for which, predict_those in ((~alone, _predict_in_lanes), (alone, _predict_one_by_one)):
             own = outputs if network.per_step else np.empty((int(which.sum()), outputs.shape[1]), outputs.dtype)
             predict_those(network, parameters, _taken(samples, which), n_threads, own)
             if not network.per_step:
