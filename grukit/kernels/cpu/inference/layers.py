@@ -14,7 +14,7 @@ from grukit.kernels.cpu.compiler.intrinsics import rest_of, view, whole_numbers,
 from grukit.kernels.cpu.compiler.jit import anywhere, kernel, outer
 from grukit.kernels.cpu.network.directions import in_direction, join_directions, own_states
 from grukit.kernels.cpu.network.linear import linear_forward
-from grukit.kernels.cpu.products.matrices import pack, step_width
+from grukit.kernels.cpu.products.vectors import pack_columns
 from grukit.kernels.cpu.storage.layout import (
     B_HH,
     B_IH,
@@ -54,9 +54,9 @@ def pack_network(network: Any, parameters: Any, rows: int, packed: Any) -> None:
     for row in range(network.layers.shape[0] - 1):
         weights = layer_weights(network, parameters, network.layers[row])
         own = packed_layer(network, packed, row)
-        n, D = weights.w_ih.shape
-        pack(weights.w_ih.T, step_width(rows, D, n, packed), own.w_ih)
-        pack_recurrent(network, weights.w_hh, rows, own.w_hh)
+        if rows > 0:
+            pack_columns(weights.w_ih, 0, weights.w_ih.shape[1], own.w_ih)
+            pack_recurrent(network, weights.w_hh, own.w_hh)
         # b_hh of the candidate is kept separate: it is multiplied by r, or added to a product of its own.
         for i in range(weights.b_hh.size // 3 * 2):
             own.b_ih[i] += weights.b_hh[i]

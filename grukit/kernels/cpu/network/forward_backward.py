@@ -20,7 +20,7 @@ from grukit.kernels.cpu.compiler.intrinsics import noinline, view
 from grukit.kernels.cpu.compiler.jit import outer
 from grukit.kernels.cpu.network.directions import add_direction, in_direction, in_direction_backward, join, split
 from grukit.kernels.cpu.network.linear import linear_backward, linear_forward
-from grukit.kernels.cpu.products.matrices import clear
+from grukit.kernels.cpu.products.elementwise import clear
 from grukit.kernels.cpu.storage.layout import (
     H_0,
     INPUTS,
