@@ -1,6 +1,6 @@
 """Where the time of a training step and of a prediction goes: each phase by itself, beside the whole.
 
-    python benchmarks/phases.py [--turns 11] [--seconds 0.2] [--write]
+    python benchmarks/phases.py [--turns 11] [--seconds 0.2] [--isa avx2] [--write]
 
 The phases are the kernels' own functions, on arrays of the sizes that a chunk of the batch has. What a step takes beyond their
 sum is gathering, the head, the loss, and what the phases cost each other in cache; what a prediction takes, the call from
@@ -8,11 +8,12 @@ Python, scaling, gathering, packing and the head.
 """
 
 import argparse
+import sys
 
 from _timing import interleaved, limit
 
 if __name__ == "__main__":
-    limit(1)
+    limit(1, "avx2" if "avx2" in sys.argv else "native")  # before NumPy is imported
 
 import numpy as np
 from _report import machine, report, table
@@ -174,7 +175,7 @@ def phases(work, optimizer):
 
 
 def profile(whole, own, args):
-    """Cells of a row: the whole in microseconds, each phase's share, the rest's, and the products' GFLOP/s."""
+    """Cells of a row: the whole in microseconds, each phase's share, the rest's, the products' share of the core's peak."""
     times = interleaved(
         {"whole": whole, **{name: run for name, (run, _) in own.items()}}, args.turns, args.seconds, 2000
     )
@@ -182,7 +183,7 @@ def profile(whole, own, args):
     flops = sum(count for _, count in own.values())
     seconds = sum(times[name].median for name, (_, count) in own.items() if count)
     shares = [f"{times[name].median / total:.0%}" for name in own]
-    return [f"{1e6 * total:,.0f}", *shares, f"{1 - sums / total:.0%}", f"{flops / seconds / 1e9:.0f}"]
+    return [f"{1e6 * total:,.0f}", *shares, f"{1 - sums / total:.0%}", f"{flops / seconds / 1e9 / args.peak:.0%}"]
 
 
 def profile_of_training(work, args):
@@ -203,8 +204,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--turns", type=int, default=11)
     parser.add_argument("--seconds", type=float, default=0.2, help="length of a turn")
+    parser.add_argument("--isa", choices=("native", "avx2"), default="native", help="instructions at most")
     parser.add_argument("--write", action="store_true", help="put the tables into the README")
     args = parser.parse_args()
+    args.peak, _ = KERNELS.measured_speed()
     text = []
     for kind, title, measure in (
         ("train", "one training step", profile_of_training),
@@ -215,9 +218,10 @@ def main() -> None:
             if case.kind == kind and len(case.hidden) == 1:
                 names, cells = measure(Work(case, 1), args)
                 rows.append([case.name.removeprefix(kind).strip(), *cells])
-        header = [f"{title}: rows, steps, inputs, units", "whole, us", *names, "the rest", "GFLOP/s of the products"]
+        header = [f"{title}: rows, steps, inputs, units", "whole, us", *names, "the rest", "products, of the peak"]
         text.append(table(header, rows))
-    note = "Medians, one thread. Inference of one row is a predictor's call."
+    note = f"Medians, one thread, {KERNELS.target().name}, a core's peak {args.peak:.0f} GFLOP/s. "
+    note += "Inference of one row is a predictor's call."
     report("phases", "\n\n".join([*text, f"{note} {machine()}."]), args.write)
 
 

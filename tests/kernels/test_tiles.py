@@ -5,8 +5,9 @@ import re
 import llvmlite.binding as llvm
 import llvmlite.ir as ir
 import pytest
+from numba.core.registry import cpu_target
 
-from grukit.kernels.cpu.compiler.target import instruction_set
+from grukit.kernels.cpu.compiler.target import instruction_set, processor
 from grukit.kernels.cpu.products.tiles import define_product
 
 LINUX, ARM, APPLE = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "arm64-apple-darwin"
@@ -62,3 +63,7 @@ def test_no_sum_is_spilled(triple, cpu, expected, number):
             hot.setdefault(count, []).append(len(re.findall(stack, loop)))
     assert {tile.rows * tile.vectors, tile.vectors, tile.panels * tile.vectors} <= set(hot)
     assert not any(any(counts) for counts in hot.values()), hot
+
+
+def test_the_processor_is_the_one_that_numba_names_its_cache_by():
+    assert processor() == cpu_target.target_context.codegen().magic_tuple()

@@ -1,8 +1,8 @@
 """What processor the kernels are compiled for, and the tile of a matrix that its vector registers hold.
 
-Numba's own target is asked, by which it names its cached files too: ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES`` count, and
-what is compiled for one processor is never read on another. A processor's name tells LLVM its instructions; LLVM tells us, by
-what it makes of one multiplication and addition.
+It is the processor that Numba compiles for and names its cached files by: ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES`` count,
+and what is compiled for one processor is never read on another. LLVM knows a processor's instructions, and tells them by what
+it makes of one multiplication and addition.
 """
 
 from functools import cache
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
 from llvmlite import ir
-from numba.core.registry import cpu_target
+from numba import config
 
 
 class Tile(NamedTuple):
@@ -75,10 +75,23 @@ def instruction_set(triple: str, cpu: str, features: str) -> InstructionSet:
     return INSTRUCTION_SETS["NEON" if "fmla" in assembly else "SSE"]
 
 
+def processor() -> tuple[str, str, str]:
+    """Triple, name and features of the processor that Numba compiles for."""
+    name = llvm.get_host_cpu_name() if config.CPU_NAME is None else config.CPU_NAME  # type: ignore[attr-defined]
+    features = config.CPU_FEATURES  # type: ignore[attr-defined]
+    if features is None:  # those of the processor at hand, even where another's name is given
+        found = llvm.get_host_cpu_features()
+        if not config.ENABLE_AVX:  # type: ignore[attr-defined]
+            found.update((feature, False) for feature in found if feature.startswith("avx"))
+        features = found.flatten()
+    return llvm.get_process_triple(), name, features
+
+
 def target() -> InstructionSet:
     """The instruction set of what Numba compiles."""
-    triple, cpu, features = cpu_target.target_context.codegen().magic_tuple()
-    return instruction_set(triple, cpu, features)
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return instruction_set(*processor())
 
 
 def tile_of(number: Any) -> Tile:

@@ -1,7 +1,8 @@
 """Inference: layer by layer, keeping nothing but the states that the layer above reads.
 
 The weights are packed once: a copy of the flat parameters with the same offsets, in which each layer's matrices are
-transposed, and cut into panels where the BLAS wants them, and the biases that only ever come together are added up.
+transposed and cut into panels, and the biases that only ever come together are added up. For lanes the matrices stay as they
+are.
 """
 
 from typing import Any, NamedTuple

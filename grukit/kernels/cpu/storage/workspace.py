@@ -11,7 +11,7 @@ from grukit.kernels.cpu.storage.layout import INPUTS, UNITS, cell_storage, decay
 
 # Rows of gradients and states that are multiplied at once for the weights' gradients. One Zen 4 core with AVX2, GFLOP/s of 117
 # possible, of 32, 64 and 128 rows: 98, 103 and 103 at 32 units, 96, 95 and 73 at 128.
-GRADIENT_ROWS = 64
+GRADIENT_ROWS = 128
 # Steps whose inputs are projected at once: their planes should still be in the L2 cache when the gate loop comes by.
 PROJECTED = 65536
 
