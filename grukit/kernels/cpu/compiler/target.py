@@ -22,6 +22,10 @@ class Tile(NamedTuple):
     panels: int  # as many times the vectors for one row, which has too few sums otherwise
     fused: bool  # whether a multiplication and an addition are one instruction
 
+    masked: bool = (
+        False  # whether a part of a vector is stored by one instruction, which on some cores with AVX2 takes 12 cycles
+    )
+
     @property
     def columns(self) -> int:
         """Columns of a panel of a packed factor."""
@@ -47,7 +51,9 @@ class InstructionSet(NamedTuple):
 INSTRUCTION_SETS = {
     each.name: each
     for each in (
-        InstructionSet("AVX-512", Tile(8, 2, 16, 2, True), Tile(8, 2, 8, 2, True)),  # 32 registers of 512 bits
+        InstructionSet(
+            "AVX-512", Tile(8, 2, 16, 2, True, True), Tile(8, 2, 8, 2, True, True)
+        ),  # 32 registers of 512 bits
         InstructionSet("AVX2", Tile(4, 2, 8, 4, True), Tile(4, 2, 4, 4, True)),  # 16 of 256 bits
         InstructionSet("NEON", Tile(4, 4, 4, 2, True), Tile(4, 4, 2, 2, True)),  # 32 of 128 bits
         InstructionSet(

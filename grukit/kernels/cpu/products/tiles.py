@@ -174,21 +174,34 @@ class _Product(_Writer):
         b = self.at(of["b"], builder.udiv(column, _number(tile.columns)), of["b_panel"])
         narrow = builder.icmp_signed("<", left, _number(vectors * tile.width))
         step = builder.select(narrow, _number(tile.columns), of["out_r"])
+        masks = [self.mask(builder.sub(left, _number(v * tile.width))) for v in range(vectors)] if tile.masked else []
         rows, done = tile.rows, _number(0)
         while rows:
             with self.loop(done, of["m"], rows) as row:
                 out = builder.gep(self.at(of["out"], row, of["out_r"]), [column])
-                written = builder.select(narrow, self.staged, out)
-                self.block(rows, vectors, [b], b_k, row, column, written, step)
-                with builder.if_then(narrow):
-                    staged = self.staged, _number(tile.columns)
-                    builder.call(self.copy, [*staged, out, of["out_r"], _number(rows), left])
+                if masks:
+                    self.block(rows, vectors, [b], b_k, row, column, out, of["out_r"], masks)
+                else:
+                    written = builder.select(narrow, self.staged, out)
+                    self.block(rows, vectors, [b], b_k, row, column, written, step)
+                    with builder.if_then(narrow):
+                        staged = self.staged, _number(tile.columns)
+                        builder.call(self.copy, [*staged, out, of["out_r"], _number(rows), left])
             rows, done = rows // 2, self.reached
 
     def block(
-        self, rows: int, vectors: int, panels: list[Any], b_k: Any, row: Any, column: Any, out: Any, out_r: Any
+        self,
+        rows: int,
+        vectors: int,
+        panels: list[Any],
+        b_k: Any,
+        row: Any,
+        column: Any,
+        out: Any,
+        out_r: Any,
+        masks: list[Any] | None = None,
     ) -> None:
-        """Sums of ``rows`` rows and of ``vectors`` vectors of each panel, begun, added up and stored."""
+        """Sums of ``rows`` rows and ``vectors`` vectors of each panel, begun, added up and stored, where ``masks`` allow."""
         builder, of, wide = self.builder, self.of, vectors * len(panels)
         vector = ir.VectorType(self.number, self.tile.width)
         begun = self.begun(rows, wide, row, column)
@@ -213,8 +226,25 @@ class _Product(_Writer):
             phi.add_incoming(later, loop)
         builder.cbranch(builder.icmp_signed(">", moved[-1], _number(0)), loop, rest)
         builder.position_at_end(rest)
-        for place, value in zip(self.places(out, out_r, rows, wide), added, strict=True):
-            builder.store(value, place, align=self.size)
+        for i, (place, value) in enumerate(zip(self.places(out, out_r, rows, wide), added, strict=True)):
+            if masks:
+                builder.call(self.masked_store, [value, place, ir.Constant(ir.IntType(32), self.size), masks[i % wide]])
+            else:
+                builder.store(value, place, align=self.size)
+
+    def mask(self, n: Any) -> Any:
+        """Which numbers of a vector are among the first n."""
+        numbers = ir.Constant(ir.VectorType(_INDEX, self.tile.width), list(range(self.tile.width)))
+        return self.builder.icmp_signed("<", numbers, self.splat(n, _INDEX))
+
+    @property
+    def masked_store(self) -> Any:
+        """LLVM's function of a vector, where it goes, the alignment there and a mask."""
+        width, module = self.tile.width, self.function.module
+        vector, bits = ir.VectorType(self.number, width), 8 * self.size
+        name = f"llvm.masked.store.v{width}f{bits}.p0"
+        kinds = [vector, vector.as_pointer(), ir.IntType(32), ir.VectorType(ir.IntType(1), width)]
+        return module.globals.get(name) or ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
 
     def begun(self, rows: int, wide: int, row: Any, column: Any) -> list[Any]:
         """What the sums begin at."""
@@ -251,9 +281,9 @@ class _Product(_Writer):
         """The vectors of some rows."""
         return [self.builder.load(place, align=self.size) for place in self.places(base, step, rows, vectors)]
 
-    def splat(self, number: Any) -> Any:
+    def splat(self, number: Any, kind: Any = None) -> Any:
         """A vector of one number."""
-        vector = ir.VectorType(self.number, self.tile.width)
+        vector = ir.VectorType(kind or self.number, self.tile.width)
         nothing, first = ir.Constant(vector, ir.Undefined), ir.Constant(ir.IntType(32), 0)
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
         return self.builder.shuffle_vector(self.builder.insert_element(nothing, number, first), nothing, zeros)
