@@ -7,21 +7,20 @@ One Zen 4 core, float32, GFLOP/s of 117 possible, right factor packed:
 
     rows, k, columns   (16, 32, 96)   (16, 64, 64)   (16, 128, 384)   (32, 256, 768)   (32, 512, 1536)
     AVX-512                     112            113              115              116               117
-    AVX2                        104            106              104              104               103
+    AVX2                        109            109              110              109               107
+    OpenBLAS, AVX2               38             39               42               61                61
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
 
 from grukit.kernels.cpu.compiler.target import Tile
+from grukit.kernels.cpu.products.writer import INDEX, Writer, bits_of, define_copy, new_function, number_of_index
 
 # How the sums begin: at zero, at the rows of an array, at a number for each row.
 ZERO, ROWS, COLUMN = range(3)
 
-_INDEX = ir.IntType(64)
 # The result (m, n) begins at ``out`` and has rows ``out_r`` apart. a[r, i] is ``a[a_r r + a_k i]``. b (k, n) lies in panels as
 # wide as the tile, ``b_panel`` apart, whose rows are ``b_k`` apart, and ``b_rest`` in the last one where it is narrower.
 # Sums begin at ``start[start_r r + j]`` (ROWS) or ``start[r]`` (COLUMN). A panel of b and a row of ``start`` are read as far
@@ -33,96 +32,18 @@ ARGUMENTS = (
 POINTERS = ("a", "b", "start", "out")
 
 
-def _number(n: int) -> Any:
-    return ir.Constant(_INDEX, n)
-
-
-def bits_of(number: Any) -> int:
-    """32 or 64."""
-    return 32 if isinstance(number, ir.FloatType) else 64
-
-
 def define_product(module: Any, number: Any, tile: Tile) -> Any:
     """The function of ``ARGUMENTS`` in a module, where it is defined once."""
     name = f"grukit_product_{bits_of(number)}"
     if name in module.globals:
         return module.globals[name]
-    kinds = [number.as_pointer() if argument in POINTERS else _INDEX for argument in ARGUMENTS]
-    function = _function(module, name, kinds)
+    kinds = [number.as_pointer() if argument in POINTERS else INDEX for argument in ARGUMENTS]
+    function = new_function(module, name, kinds)
     _Product(function, number, tile).write()
     return function
 
 
-def define_copy(module: Any, number: Any, tile: Tile) -> Any:
-    """A function (source, source_step, target, target_step, rows, n) in a module: copy rows of n numbers."""
-    name = f"grukit_copy_{bits_of(number)}"
-    if name in module.globals:
-        return module.globals[name]
-    pointer = number.as_pointer()
-    function = _function(module, name, [pointer, _INDEX, pointer, _INDEX, _INDEX, _INDEX])
-    _Copy(function, number, tile).write()
-    return function
-
-
-def _function(module: Any, name: str, kinds: list[Any]) -> Any:
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
-    function.attributes.add("noinline")
-    function.attributes.add("optsize")  # no loop is unrolled: as fast, and half of the time to compile
-    function.linkage = "linkonce_odr"  # several parts of a kernel bring it
-    return function
-
-
-class _Writer:
-    """Writes a function's loops."""
-
-    def __init__(self, function: Any, number: Any, tile: Tile):
-        self.function, self.number, self.tile = function, number, tile
-        self.size = bits_of(number) // 8
-        self.builder = ir.IRBuilder(function.append_basic_block())
-
-    @contextmanager
-    def loop(self, first: Any, end: Any, step: int) -> Iterator[Any]:
-        """``while i + step <= end``; afterwards ``self.reached`` is i."""
-        builder, before = self.builder, self.builder.block
-        head, body, rest = (self.function.append_basic_block() for _ in range(3))
-        builder.branch(head)
-        builder.position_at_end(head)
-        i = builder.phi(_INDEX)
-        following = builder.add(i, _number(step))
-        builder.cbranch(builder.icmp_signed("<=", following, end), body, rest)
-        builder.position_at_end(body)
-        yield i
-        i.add_incoming(first, before)
-        i.add_incoming(following, builder.block)
-        builder.branch(head)
-        builder.position_at_end(rest)
-        self.reached = i
-
-    def vector(self, pointer: Any, width: int) -> Any:
-        """A pointer to a vector of so many numbers."""
-        kind = ir.VectorType(self.number, width) if width > 1 else self.number
-        return self.builder.bitcast(pointer, kind.as_pointer())
-
-    def at(self, pointer: Any, count: Any, step: Any) -> Any:
-        """The pointer, so many steps on."""
-        return self.builder.gep(pointer, [self.builder.mul(count, step)])
-
-
-class _Copy(_Writer):
-    def write(self) -> None:
-        source, source_step, target, target_step, rows, n = self.function.args
-        with self.loop(_number(0), rows, 1) as row:
-            read, written = self.at(source, row, source_step), self.at(target, row, target_step)
-            width, first = self.tile.width, _number(0)
-            while width:
-                with self.loop(first, n, width) as i:
-                    value = self.builder.load(self.vector(self.builder.gep(read, [i]), width), align=self.size)
-                    self.builder.store(value, self.vector(self.builder.gep(written, [i]), width), align=self.size)
-                width, first = width // 2, self.reached
-        self.builder.ret_void()
-
-
-class _Product(_Writer):
+class _Product(Writer):
     def __init__(self, function: Any, number: Any, tile: Tile):
         super().__init__(function, number, tile)
         self.of = dict(zip(ARGUMENTS, function.args, strict=True))
@@ -134,17 +55,17 @@ class _Product(_Writer):
     def write(self) -> None:
         """Whole panels several at once for one row, then panel by panel; the last may be narrower."""
         builder, tile, of = self.builder, self.tile, self.of
-        columns, n = _number(tile.columns), of["n"]
-        back = builder.icmp_signed("!=", of["back"], _number(0))
+        columns, n = number_of_index(tile.columns), of["n"]
+        back = builder.icmp_signed("!=", of["back"], number_of_index(0))
         whole = builder.mul(builder.udiv(n, columns), columns)
         together = self.several_panels(back)
         turned = builder.sub(builder.add(together, whole), columns)
-        with self.loop(together, builder.add(n, _number(tile.columns - 1)), tile.columns) as first:
+        with self.loop(together, builder.add(n, number_of_index(tile.columns - 1)), tile.columns) as first:
             narrow = builder.icmp_signed(">=", first, whole)
             column = builder.select(builder.and_(back, builder.not_(narrow)), builder.sub(turned, first), first)
             b_k, left = builder.select(narrow, of["b_rest"], of["b_k"]), builder.sub(n, column)
             if tile.rows * tile.vectors >= 16:  # half of them still keep the processor busy
-                few = builder.icmp_signed("<=", left, _number(tile.columns // 2))
+                few = builder.icmp_signed("<=", left, number_of_index(tile.columns // 2))
                 with builder.if_else(few) as (half, all_vectors):
                     with half:
                         self.panel(tile.vectors // 2, column, b_k, left)
@@ -157,25 +78,29 @@ class _Product(_Writer):
     def several_panels(self, back: Any) -> Any:
         """One row: ``tile.panels`` panels at once. Returns how many columns are done."""
         builder, tile, of = self.builder, self.tile, self.of
-        group = _number(tile.columns * tile.panels)
+        group = number_of_index(tile.columns * tile.panels)
         done = builder.mul(builder.udiv(of["n"], group), group)
-        done = builder.select(builder.icmp_signed("==", of["m"], _number(1)), done, _number(0))
-        with self.loop(_number(0), done, tile.columns * tile.panels) as first:
+        done = builder.select(builder.icmp_signed("==", of["m"], number_of_index(1)), done, number_of_index(0))
+        with self.loop(number_of_index(0), done, tile.columns * tile.panels) as first:
             column = builder.select(back, builder.sub(builder.sub(done, group), first), first)
-            panel = builder.udiv(column, _number(tile.columns))
-            b = [self.at(of["b"], builder.add(panel, _number(i)), of["b_panel"]) for i in range(tile.panels)]
+            panel = builder.udiv(column, number_of_index(tile.columns))
+            b = [self.at(of["b"], builder.add(panel, number_of_index(i)), of["b_panel"]) for i in range(tile.panels)]
             out = builder.gep(of["out"], [column])
-            self.block(1, tile.vectors, b, of["b_k"], _number(0), column, out, of["out_r"])
+            self.block(1, tile.vectors, b, of["b_k"], number_of_index(0), column, out, of["out_r"])
         return done
 
     def panel(self, vectors: int, column: Any, b_k: Any, left: Any) -> None:
         """All rows of a panel. Where fewer columns are ``left`` than the vectors hold, no more are written."""
         builder, tile, of = self.builder, self.tile, self.of
-        b = self.at(of["b"], builder.udiv(column, _number(tile.columns)), of["b_panel"])
-        narrow = builder.icmp_signed("<", left, _number(vectors * tile.width))
-        step = builder.select(narrow, _number(tile.columns), of["out_r"])
-        masks = [self.mask(builder.sub(left, _number(v * tile.width))) for v in range(vectors)] if tile.masked else []
-        rows, done = tile.rows, _number(0)
+        b = self.at(of["b"], builder.udiv(column, number_of_index(tile.columns)), of["b_panel"])
+        narrow = builder.icmp_signed("<", left, number_of_index(vectors * tile.width))
+        step = builder.select(narrow, number_of_index(tile.columns), of["out_r"])
+        masks = (
+            [self.mask(builder.sub(left, number_of_index(v * tile.width))) for v in range(vectors)]
+            if tile.masked
+            else []
+        )
+        rows, done = tile.rows, number_of_index(0)
         while rows:
             with self.loop(done, of["m"], rows) as row:
                 out = builder.gep(self.at(of["out"], row, of["out_r"]), [column])
@@ -185,8 +110,8 @@ class _Product(_Writer):
                     written = builder.select(narrow, self.staged, out)
                     self.block(rows, vectors, [b], b_k, row, column, written, step)
                     with builder.if_then(narrow):
-                        staged = self.staged, _number(tile.columns)
-                        builder.call(self.copy, [*staged, out, of["out_r"], _number(rows), left])
+                        staged = self.staged, number_of_index(tile.columns)
+                        builder.call(self.copy, [*staged, out, of["out_r"], number_of_index(rows), left])
             rows, done = rows // 2, self.reached
 
     def block(
@@ -206,17 +131,17 @@ class _Product(_Writer):
         vector = ir.VectorType(self.number, self.tile.width)
         begun = self.begun(rows, wide, row, column)
         # A pointer for four rows of a: with one for all, there are more multiples of their distance than registers for them.
-        lines = [self.at(of["a"], builder.add(row, _number(r)), of["a_r"]) for r in range(0, rows, 4)]
-        steps = [*(of["a_k"] for _ in lines), *(b_k for _ in panels), _number(-1)]
+        lines = [self.at(of["a"], builder.add(row, number_of_index(r)), of["a_r"]) for r in range(0, rows, 4)]
+        steps = [*(of["a_k"] for _ in lines), *(b_k for _ in panels), number_of_index(-1)]
         before, loop, rest = builder.block, self.function.append_basic_block(), self.function.append_basic_block()
         builder.branch(loop)
         builder.position_at_end(loop)
         first = [*lines, *panels, of["k"]]
         moving, sums = [builder.phi(each.type) for each in first], [builder.phi(vector) for _ in begun]
-        b = [each for panel in moving[len(lines) : -1] for each in self.loaded(panel, _number(0), 1, vectors)]
+        b = [each for panel in moving[len(lines) : -1] for each in self.loaded(panel, number_of_index(0), 1, vectors)]
         added = []
         for r in range(rows):
-            number = builder.load(self.at(moving[r // 4], _number(r % 4), of["a_r"]))
+            number = builder.load(self.at(moving[r // 4], number_of_index(r % 4), of["a_r"]))
             each = self.splat(number)
             added += [builder.call(self.multiply_add, [each, b[v], sums[r * wide + v]]) for v in range(wide)]
         moved = [builder.gep(each, [step]) for each, step in zip(moving[:-1], steps[:-1], strict=True)]
@@ -224,7 +149,7 @@ class _Product(_Writer):
         for phi, begins, later in zip([*moving, *sums], [*first, *begun], [*moved, *added], strict=True):
             phi.add_incoming(begins, before)
             phi.add_incoming(later, loop)
-        builder.cbranch(builder.icmp_signed(">", moved[-1], _number(0)), loop, rest)
+        builder.cbranch(builder.icmp_signed(">", moved[-1], number_of_index(0)), loop, rest)
         builder.position_at_end(rest)
         for i, (place, value) in enumerate(zip(self.places(out, out_r, rows, wide), added, strict=True)):
             if masks:
@@ -234,8 +159,8 @@ class _Product(_Writer):
 
     def mask(self, n: Any) -> Any:
         """Which numbers of a vector are among the first n."""
-        numbers = ir.Constant(ir.VectorType(_INDEX, self.tile.width), list(range(self.tile.width)))
-        return self.builder.icmp_signed("<", numbers, self.splat(n, _INDEX))
+        numbers = ir.Constant(ir.VectorType(INDEX, self.tile.width), list(range(self.tile.width)))
+        return self.builder.icmp_signed("<", numbers, self.splat(n, INDEX))
 
     @property
     def masked_store(self) -> Any:
@@ -251,14 +176,14 @@ class _Product(_Writer):
         builder, of = self.builder, self.of
         zero, from_rows, from_column, ready = (self.function.append_basic_block() for _ in range(4))
         switch = builder.switch(of["begin"], zero)
-        switch.add_case(_number(ROWS), from_rows)
-        switch.add_case(_number(COLUMN), from_column)
+        switch.add_case(number_of_index(ROWS), from_rows)
+        switch.add_case(number_of_index(COLUMN), from_column)
         builder.position_at_end(from_rows)
         start = builder.gep(self.at(of["start"], row, of["start_r"]), [column])
         begun = [(value, from_rows) for value in self.loaded(start, of["start_r"], rows, wide)]
         builder.branch(ready)
         builder.position_at_end(from_column)
-        numbers = [builder.load(builder.gep(of["start"], [builder.add(row, _number(r))])) for r in range(rows)]
+        numbers = [builder.load(builder.gep(of["start"], [builder.add(row, number_of_index(r))])) for r in range(rows)]
         splats = [splat for splat in map(self.splat, numbers) for _ in range(wide)]
         builder.branch(ready)
         builder.position_at_end(zero)
@@ -273,8 +198,8 @@ class _Product(_Writer):
     def places(self, base: Any, step: Any, rows: int, vectors: int) -> list[Any]:
         """Pointers to the vectors of some rows."""
         width = self.tile.width
-        lines = [self.at(base, _number(r), step) for r in range(rows)]
-        starts = [self.builder.gep(line, [_number(v * width)]) for line in lines for v in range(vectors)]
+        lines = [self.at(base, number_of_index(r), step) for r in range(rows)]
+        starts = [self.builder.gep(line, [number_of_index(v * width)]) for line in lines for v in range(vectors)]
         return [self.vector(start, width) for start in starts]
 
     def loaded(self, base: Any, step: Any, rows: int, vectors: int) -> list[Any]:

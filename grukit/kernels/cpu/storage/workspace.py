@@ -9,8 +9,8 @@ from grukit.kernels.cpu.compiler.jit import anywhere, outer
 from grukit.kernels.cpu.products.vectors import READ_BEYOND
 from grukit.kernels.cpu.storage.layout import INPUTS, UNITS, cell_storage, decays, drops_inputs, n_directions, widest
 
-# Rows of gradients and states that are multiplied at once for the weights' gradients. One Zen 4 core with AVX2, GFLOP/s of 117
-# possible, of 32, 64 and 128 rows: 98, 103 and 103 at 32 units, 96, 95 and 73 at 128.
+# Rows of gradients and states that are multiplied at once for the weights' gradients. One Zen 4 core, GFLOP/s of 117 possible,
+# of 32, 64 and 128 rows: 104, 108 and 110 at 32 units, 94, 96 and 98 at 128; with AVX2 101, 102 and 101, and 88, 84 and 95.
 GRADIENT_ROWS = 128
 # Steps whose inputs are projected at once: their planes should still be in the L2 cache when the gate loop comes by.
 PROJECTED = 65536
