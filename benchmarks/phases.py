@@ -41,22 +41,22 @@ compiled = njit(pipeline_class=KernelCompiler, **OPTIONS)
 
 
 @compiled
-def products_forward(n, x, h, packed, packed_n, packed_q, bias, entering, gates):
+def products_forward(n, x, h, packed, packed_n, packed_q, bias, entering, products):
     H = h.shape[2]
     for _ in range(n):
         for t in range(x.shape[0]):
             side_by_side(x[t], h[t], entering)
             for gate in range(2):
-                multiply(entering, packed[gate], H, ROW, bias, False, gates[gate, t])
-            multiply(h[t], packed_q, H, ROW, bias, False, gates[2, t])
-            multiply(x[t], packed_n, H, ROW, bias, False, gates[3, t])
+                multiply(entering, packed[gate], H, ROW, bias, False, products[gate])
+            multiply(h[t], packed_q, H, ROW, bias, False, products[2])
+            multiply(x[t], packed_n, H, ROW, bias, False, products[3])
 
 
 @compiled
-def gates_forward(n, h, gates):
+def gates_forward(n, products, h, gates):
     for _ in range(n):
         for t in range(gates.shape[1]):
-            _gru_step_forward(h[t], gates, t, h[t + 1])
+            _gru_step_forward(products, h[t], gates, t, h[t + 1])
 
 
 @compiled
@@ -162,11 +162,12 @@ def phases(work, optimizer):
     packed, packed_n, packed_q, packed_3 = array(2, (D + H) * H), array(D * H), array(H * H), array(3, H * H)
     bias, entering, d, none, no_x = array(H), array(B, D + H), array(B * H), array(0, B, H), array(0, B, D)
     step = 2 * T * case.batch * 3 * H
-    forward = x, h, packed, packed_n, packed_q, bias, entering, gates
+    products = array(4, B, H)
+    forward = x, h, packed, packed_n, packed_q, bias, entering, products
     gradients = x, h[:T], h[:T], Q, weights, gates, scratch, no_x, d_weights
     return {
         "products forward": (lambda n: products_forward(n * chunks, *forward), step * (H + D)),
-        "gates forward": (lambda n: gates_forward(n * chunks, flat_h, flat_gates), 0),
+        "gates forward": (lambda n: gates_forward(n * chunks, products.reshape(4, B * H), flat_h, flat_gates), 0),
         "gates backward": (lambda n: gates_backward(n * chunks, none, flat_h, flat_gates, through.ravel(), d), 0),
         "products backward": (lambda n: products_backward(n * chunks, gates, packed_3, through), step * H),
         "weight gradients": (lambda n: weight_gradients(n * chunks, *gradients), step * (H + D)),

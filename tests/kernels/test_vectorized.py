@@ -21,15 +21,15 @@ def count(asm, operation):
 
 def test_the_gate_loop_of_the_forward_step():
     @njit(fastmath=FASTMATH, error_model="numpy")
-    def step(h_previous, gates, t, h):
-        _gru_step_forward(h_previous, gates, t, h)
+    def step(products, h_previous, gates, t, h):
+        _gru_step_forward(products, h_previous, gates, t, h)
 
     f = np.float32
-    step(np.zeros(8, f), np.zeros((4, 1, 8), f), 0, np.zeros(8, f))
+    step(np.zeros((4, 8), f), np.zeros(8, f), np.zeros((4, 1, 8), f), 0, np.zeros(8, f))
     (asm,) = step.inspect_asm().values()
     assert count(asm, "div") >= 3  # one each for r, z and n
     assert count(asm, r"fn?m\w+") >= 20  # the polynomials of three activations
-    assert len(re.findall(r"vmovups\s+%[yz]mm\d+, ", asm)) >= 4  # h and three planes are stored as vectors
+    assert len(re.findall(r"vmovups\s+%[yz]mm\d+, ", asm)) >= 5  # h and four planes are stored as vectors
 
 
 def test_the_gate_loop_of_inference():

@@ -52,7 +52,8 @@ def gru_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, sc
     packed, packed_n = view(scratch, 0, (2, (D + H) * H)), view(scratch, 2 * (D + H) * H, (D * H,))
     rest = rest_of(scratch, (2 * (D + H) + D) * H)
     packed_q, biases, rest = view(rest, 0, (H * H,)), view(rest, H * H, (4, H)), rest_of(rest, (H + 4) * H)
-    masked_h, entering = view(rest, 0, (B, H)), view(rest, size, (B, D + H))
+    masked_h, products = view(rest, 0, (B, H)), view(rest, size, (4, B, H))
+    entering = view(rest, 5 * size, (B, D + H))
     for gate in range(2):
         pack_gate(weights, gate, packed[gate])
     pack_columns(weights.w_ih[2 * H :], 0, D, packed_n)
@@ -68,11 +69,11 @@ def gru_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, sc
         entered = masked_state(masked, cache.mask, previous, masked_h)
         side_by_side(x[t], entered, entering)
         for gate in range(2):
-            multiply(entering, packed[gate], H, ROW, biases[gate], False, gates[gate, t])
-        multiply(entered, packed_q, H, ROW, biases[Q], False, gates[Q, t])
-        multiply(x[t], packed_n, H, ROW, biases[N], False, gates[N, t])
-        flat = view(gates, 0, (4, T, size))
-        _gru_step_forward(view(previous, 0, (size,)), flat, t, view(h, (t + 1) * size, (size,)))
+            multiply(entering, packed[gate], H, ROW, biases[gate], False, products[gate])
+        multiply(entered, packed_q, H, ROW, biases[Q], False, products[Q])
+        multiply(x[t], packed_n, H, ROW, biases[N], False, products[N])
+        flat, flat_products = view(gates, 0, (4, T, size)), view(products, 0, (4, size))
+        _gru_step_forward(flat_products, view(previous, 0, (size,)), flat, t, view(h, (t + 1) * size, (size,)))
         if t >= fewest:
             for b in range(B):
                 if t >= lengths[b]:
@@ -80,19 +81,23 @@ def gru_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, sc
 
 
 @inner
-def _gru_step_forward(h_previous: Any, gates: Any, t: int, h: Any) -> None:
+def _gru_step_forward(products: Any, h_previous: Any, gates: Any, t: int, h: Any) -> None:
     """One step of the gate loop, flat over rows and units so that it vectorises.
 
-    gates  (4, T, B H)  in, out  W_i x + W_h h' + b of r and z, W_h h' + b of q, W_i x + b of n in;  r, z, q, n out
+    products  (4, B H)     in   W_i x + W_h h' + b of r and z, W_h h' + b of q, W_i x + b of n
+    gates     (4, T, B H)  out  r, z, q, n: written here in one go, for tiles that write so far from the cache wait
     """
     size = h.size
     r_plane, z_plane, q_plane, n_plane = gates[R, t], gates[Z, t], gates[Q, t], gates[N, t]
+    r_product, z_product, q_product, n_product = products[R], products[Z], products[Q], products[N]
     for i in range(size):
-        r = sigmoid(r_plane[i])
-        z = sigmoid(z_plane[i])
-        n = tanh(n_plane[i] + r * q_plane[i])
+        r = sigmoid(r_product[i])
+        z = sigmoid(z_product[i])
+        q = q_product[i]
+        n = tanh(n_product[i] + r * q)
         r_plane[i] = r
         z_plane[i] = z
+        q_plane[i] = q
         n_plane[i] = n
         h[i] = n + z * (h_previous[i] - n)
 

@@ -150,7 +150,7 @@ def _sections(network: Any, T: int, B: int) -> Any:
     for row in range(layers.shape[0] - 1):
         D, H = layers[row, INPUTS], layers[row, UNITS]
         # Forward and backward: packed weights, biases, and arrays of a step. Then the gradients.
-        of_steps = H * (blocks * H + 3 * D + 5) + B * (D + 5 * H)
+        of_steps = H * (blocks * H + 3 * D + 5) + B * (D + 6 * H)
         scratch = max(scratch, of_steps, GRADIENT_ROWS * (H + D + 1) + (3 * D + 5) * H, H * D)
     scratch += READ_BEYOND
     outputs_size, decayed_size, copy_size = _copies(network, network.options, T, B)
