@@ -9,17 +9,35 @@ from dataclasses import dataclass
 POOLS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "NUMBA", "TF_NUM_INTRAOP", "TF_NUM_INTEROP")
 
 
-def limit(threads: int) -> None:
-    """Pin the process to ``threads`` cores and every library to as many threads; call before the first import."""
+# AVX2 on a processor with AVX-512. What cannot be kept from AVX-512: onnxruntime, which asks the processor alone.
+AVX2 = {
+    "NUMBA_CPU_NAME": "znver3",
+    "NUMBA_CPU_FEATURES": "",  # otherwise those of the processor at hand
+    "OPENBLAS_CORETYPE": "Haswell",
+    "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+}
+
+
+def limit(threads: int, isa: str = "native") -> None:
+    """Pin the process to ``threads`` cores, every library to as many threads, and to AVX2; call before the first import."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     for pool in POOLS:
         os.environ[f"{pool}_NUM_THREADS" if "TF" not in pool else f"{pool}_THREADS"] = str(threads)
+    xla = []
+    if isa == "avx2":
+        os.environ.update(AVX2)
+        xla = ["--xla_cpu_max_isa=AVX2"]
     if threads == 1:
-        os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+        xla += ["--xla_cpu_multi_thread_eigen=false", "intra_op_parallelism_threads=1"]
     else:
         # OpenMP threads that spin while they wait make PyTorch a hundred times slower once another process wants a core.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if xla:
+        os.environ["XLA_FLAGS"] = " ".join(xla)
 
 
 @dataclass

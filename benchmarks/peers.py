@@ -1,12 +1,15 @@
 """grukit beside PyTorch, Keras/TensorFlow, JAX and onnxruntime: a training step, and inference for 1 and 256 rows.
 
-    python benchmarks/peers.py [--cases small,medium,large | --cases REGEX] [--threads 2] [--quick] [--save] [--write]
+    python benchmarks/peers.py [--cases small,medium,large | --cases REGEX] [--threads 2] [--isa avx2] [--quick] [--save]
+                               [--write]
 
 A training step is everything that a user pays for: gathering the windows of a batch, forward, squared loss, backward,
 clipping, Adam. All contenders have the same weights, windows and batches, float32, and the same cores and threads. Before a
 case is timed, grukit's loss and gradients are compared with the tests' NumPy reference in float64 and with PyTorch, and each
 peer's losses of three steps, or outputs, with grukit's; what disagrees is reported and not timed. The runs take turns.
-Peers that are not installed are left out; ``pip install -r benchmarks/requirements-peers.txt`` installs them.
+``--isa avx2`` keeps every contender but onnxruntime, which cannot be told, from AVX-512; the newest results saved with and
+without it are shown side by side. Peers that are not installed are left out;
+``pip install -r benchmarks/requirements-peers.txt`` installs them.
 """
 
 import argparse
@@ -20,27 +23,6 @@ from _timing import Times, interleaved, limit
 
 Step = Callable[[int], object]
 MOST = 512  # steps in one turn
-SHAPES = [(16, 64, 192), (32, 32, 96), (64, 64, 192), (64, 128, 384), (256, 512, 1536)]
-
-
-def product_speed(quick: bool) -> float:
-    """The best that ``np.dot`` does inside a compiled loop on this machine, float32 GFLOP/s."""
-    import numba
-    import numpy as np
-
-    @numba.njit
-    def many(n, a, b, out):
-        for _ in range(n):
-            np.dot(a, b, out)
-
-    best = 0.0
-    for m, k, n in SHAPES:
-        a, b = np.ones((m, k), np.float32), np.ones((k, n), np.float32)
-        out = np.empty((m, n), np.float32)
-        work = {"dot": lambda repeats, a=a, b=b, out=out: many(repeats, a, b, out)}
-        times = interleaved(work, 3 if quick else 9, 0.02, 100_000)["dot"]
-        best = max(best, 2e-9 * m * k * n / min(times.seconds))
-    return best
 
 
 # --- checked, then timed ----------------------------------------------------------------------------------------------
@@ -142,7 +124,7 @@ def describe(result: dict[str, Any], peak: float) -> None:
         print(f"   {name:16}{t.median * 1e6:14,.1f} us  ({low} to {high}){ratio}  {result['notes'].get(name, '')}")
     for name in sorted(set(result["notes"]) - set(times)):
         print(f"   {name:16}{result['notes'][name]}")
-    print(f"   grukit: {speed:.1f} GFLOP/s, {speed / peak:.0%} of np.dot", end="")
+    print(f"   grukit: {speed:.1f} GFLOP/s, {speed / peak:.0%} of the core's peak", end="")
     if best := fastest_peer(times):
         ratio = times[best].median / ours
         met = "met" if ratio >= case.target else f"missed by {case.target / ratio:.2f} x"
@@ -195,17 +177,17 @@ def tables(results: list[dict[str, Any]], peak: float, peers: list[str]) -> str:
                     *shown(r["times"], names, True),
                 ]
             )
-        header = [f"{title}: rows, steps, inputs, units", *(f"{name}, us" for name in ways), "of np.dot"]
+        header = [f"{title}: rows, steps, inputs, units", *(f"{name}, us" for name in ways), "of peak"]
         if rows:
             text.append(table([*header, *(f"{name} / grukit" for name in names)], rows))
     return "\n\n".join(text)
 
 
-def save(results: list[dict[str, Any]], peak: float, versions: dict[str, str], threads: int) -> None:
+def save(results: list[dict[str, Any]], peak: float, versions: dict[str, str], args: argparse.Namespace) -> None:
     """Write all times to ``benchmarks/results``."""
     *name, cores, _, date = machine().split(", ")
     slug = re.sub(r"[^a-z0-9]+", "-", f"{' '.join(name)} {cores}".lower()).strip("-")
-    path = ROOT / "benchmarks" / "results" / f"peers-{slug}-{date}.json"
+    path = ROOT / "benchmarks" / "results" / f"peers-{slug}-{args.isa}-{date}.json"
     path.parent.mkdir(exist_ok=True)
     cases = {
         r["case"].name: {
@@ -216,38 +198,71 @@ def save(results: list[dict[str, Any]], peak: float, versions: dict[str, str], t
         }
         for r in results
     }
-    content = {"machine": machine(), "threads": threads, "np.dot GFLOP/s": peak, "versions": versions, "cases": cases}
+    content = {
+        "machine": machine(),
+        "threads": args.threads,
+        "isa": args.isa,
+        "peak GFLOP/s": peak,
+        "versions": versions,
+        "cases": cases,
+    }
     path.write_text(json.dumps(content, indent=1) + "\n")
     print(f"\nSaved: {path.relative_to(ROOT)}")
+
+
+def side_by_side() -> str:
+    """The newest saved results of each instruction set: grukit's time, and the fastest peer's divided by it."""
+    newest = {}
+    for path in sorted((ROOT / "benchmarks" / "results").glob("peers-*.json"), key=lambda path: path.stat().st_mtime):
+        content = json.loads(path.read_text())
+        newest[content.get("isa", "native")] = content["cases"]
+    if len(newest) < 2:
+        return ""
+    rows = []
+    for name in next(iter(newest.values())):
+        row = [name]
+        for cases in newest.values():
+            times = {who: Times(seconds) for who, seconds in cases.get(name, {"seconds": {}})["seconds"].items()}
+            best = fastest_peer(times) if "grukit" in times else None
+            ratio = f"{decimals(times[best].median / own(times))} ({best})" if best else ""
+            row += [f"{own(times) * 1e6:,.0f}" if "grukit" in times else "", ratio]
+        rows.append(row)
+    return table(["", *(cell for isa in newest for cell in (f"{isa}, us", "fastest peer / grukit"))], rows)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", default="small,medium,large", help="groups, or a regular expression")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--isa", choices=("native", "avx2"), default="native", help="instructions at most")
     parser.add_argument("--quick", action="store_true", help="few and short turns")
     parser.add_argument("--save", action="store_true", help="write the times to benchmarks/results")
     parser.add_argument("--write", action="store_true", help="save, and write the tables into the README")
     args = parser.parse_args()
     described = machine()
-    limit(args.threads)
+    limit(args.threads, args.isa)
     from peer_cases import select
     from peer_frameworks import installed
 
     peers, versions = installed()
-    peak = product_speed(args.quick)
-    print(f"{described}\n{args.threads} threads; np.dot at best {peak:.0f} GFLOP/s; {versions}")
+    from grukit.kernels import cpu
+
+    peak, _ = cpu.measured_speed()
+    instructions = cpu.target().name
+    print(f"{described}\n{args.threads} threads; {instructions}, {peak:.0f} GFLOP/s at most; {versions}")
     results = []
     for case in select(args.cases):
         results.append(run(case, peers, args))
         describe(results[-1], peak)
     packages = ", ".join(f"{name} {version}" for name, version in versions.items())
     note = "grukit: the compiled kernels without an estimator's checks; ratios are to it or predictor(), whichever is faster. "
-    note += f"Medians, {args.threads} thread(s) each, np.dot {peak:.0f} GFLOP/s. {packages}. {described}."
+    note += f"Medians, {args.threads} thread(s) each, {instructions}, a core's peak {peak:.0f} GFLOP/s. "
+    note += f"{packages}. {described}."
     print()
     report("peers", f"{tables(results, peak, list(peers))}\n\n{note}", args.write)
     if args.save or args.write:
-        save(results, peak, versions, args.threads)
+        save(results, peak, versions, args)
+    print("\n" + side_by_side())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Where the time of a training step and of a prediction goes: each phase by itself, beside the whole.
 
-    python benchmarks/phases.py [--turns 11] [--seconds 0.2] [--write]
+    python benchmarks/phases.py [--turns 11] [--seconds 0.2] [--isa avx2] [--write]
 
 The phases are the kernels' own functions, on arrays of the sizes that a chunk of the batch has. What a step takes beyond their
 sum is gathering, the head, the loss, and what the phases cost each other in cache; what a prediction takes, the call from
@@ -8,11 +8,12 @@ Python, scaling, gathering, packing and the head.
 """
 
 import argparse
+import sys
 
 from _timing import interleaved, limit
 
 if __name__ == "__main__":
-    limit(1)
+    limit(1, "avx2" if "avx2" in sys.argv else "native")  # before NumPy is imported
 
 import numpy as np
 from _report import machine, report, table
@@ -21,66 +22,63 @@ from peer_cases import CASES, Work
 from peer_grukit import KERNELS, Grukit, estimator_inference, inference
 
 from grukit.kernels.cpu.cells.gru import _gru_step, _gru_step_backward, _gru_step_forward
-from grukit.kernels.cpu.cells.recurrent import Q, layer_gradients, pack_inputs, project_inputs
+from grukit.kernels.cpu.cells.recurrent import Q, layer_gradients, side_by_side
 from grukit.kernels.cpu.compiler.jit import OPTIONS
 from grukit.kernels.cpu.compiler.parts import KernelCompiler
-from grukit.kernels.cpu.products.matrices import fill, panel_width, product_packed
-from grukit.kernels.cpu.products.vectors import LANES, add_product_in_lanes, add_product_of_row, affine_in_lanes
+from grukit.kernels.cpu.products.vectors import (
+    LANES,
+    NOTHING,
+    OUT,
+    ROW,
+    add_product_in_lanes,
+    affine_in_lanes,
+    multiply,
+)
 from grukit.kernels.cpu.session import chunk_rows
 from grukit.kernels.cpu.storage.layout import Weights
-from grukit.kernels.cpu.storage.workspace import steps_together
 
 compiled = njit(pipeline_class=KernelCompiler, **OPTIONS)
 
 
 @compiled
-def inputs_forward(n, x, weights, packed, ones, gates):
-    _, T, B, H = gates.shape
-    together = steps_together(T, 4 * B * H)
-    for _ in range(n):
-        pack_inputs(weights, 2, packed)
-        for t in range(0, T, together):
-            project_inputs(x, packed, t, min(t + together, T), (0, 1, 3), ones, gates)
-
-
-@compiled
-def products_forward(n, h, packed, width, products):
+def products_forward(n, x, h, packed, packed_n, packed_q, bias, entering, products):
     H = h.shape[2]
     for _ in range(n):
-        for t in range(h.shape[0] - 1):
-            for gate in range(3):
-                product_packed(h[t], packed[gate * H * H : (gate + 1) * H * H], width, H, 0.0, products[gate])
+        for t in range(x.shape[0]):
+            side_by_side(x[t], h[t], entering)
+            for gate in range(2):
+                multiply(entering, packed[gate], H, ROW, bias, False, products[gate])
+            multiply(h[t], packed_q, H, ROW, bias, False, products[2])
+            multiply(x[t], packed_n, H, ROW, bias, False, products[3])
 
 
 @compiled
-def gates_forward(n, products, q_bias, h, gates):
+def gates_forward(n, products, h, gates):
     for _ in range(n):
         for t in range(gates.shape[1]):
-            _gru_step_forward(products, q_bias, h[t], gates, t, h[t + 1])
+            _gru_step_forward(products, h[t], gates, t, h[t + 1])
 
 
 @compiled
-def gates_backward(n, d_states, h, gates, through, d, side):
-    H = side.shape[1] // 3
+def gates_backward(n, d_states, h, gates, through, d):
     for _ in range(n):
         for t in range(gates.shape[1] - 1, -1, -1):
             _gru_step_backward(d_states, h[t], gates, t, through, d)
-            for gate in range(3):
-                for b in range(side.shape[0]):
-                    for j in range(H):
-                        side[b, gate * H + j] = gates[gate, t, b * H + j]
 
 
 @compiled
-def products_backward(n, steps, side, packed, width, through):
-    for _ in range(n * steps):
-        product_packed(side, packed, width, through.shape[1], 0.0, through)
-
-
-@compiled
-def weight_gradients(n, x, h, weights, gates, scratch, d_x, d_weights):
+def products_backward(n, gates, packed, through):
+    H = through.shape[1]
     for _ in range(n):
-        layer_gradients(x, h, h, Q, weights, gates, scratch, d_x, d_weights)
+        for t in range(gates.shape[1]):
+            for gate in range(3):
+                multiply(gates[gate, t], packed[gate], H, NOTHING if gate == 0 else OUT, packed[0], False, through)
+
+
+@compiled
+def weight_gradients(n, *arguments):
+    for _ in range(n):
+        layer_gradients(*arguments)
 
 
 @compiled
@@ -102,20 +100,19 @@ def lanes_of_states(n, steps, w_rz, w_n, bias, h, gates, candidates):
 def row_of_inputs(n, x, w_ih, bias, gates):
     for _ in range(n):
         for t in range(x.shape[0]):
-            fill(bias, gates)
-            add_product_of_row(x[t, 0], w_ih, gates.size, False, gates[0])
+            multiply(x[t], w_ih, gates.shape[1], ROW, bias, False, gates)
 
 
 @compiled
 def row_of_states(n, steps, w_rz, w_n, bias, h, gates, candidates):
     H = h.shape[1]
     for t in range(n * steps):
-        fill(bias, candidates)
-        if t % 2 == 1:
-            add_product_of_row(h[0], w_n, H, True, candidates[0])
-        add_product_of_row(h[0], w_rz, 2 * H, t % 2 == 1, gates[0])
-        if t % 2 == 0:
-            add_product_of_row(h[0], w_n, H, False, candidates[0])
+        odd = t % 2 == 1
+        if odd:
+            multiply(h, w_n, H, ROW, bias, odd, candidates)
+        multiply(h, w_rz, 2 * H, OUT, bias, odd, gates)
+        if not odd:
+            multiply(h, w_n, H, ROW, bias, odd, candidates)
 
 
 @compiled
@@ -158,40 +155,28 @@ def phases(work, optimizer):
     B = min(case.batch, chunk_rows(work.spec.for_kernels(KERNELS)))
     chunks = case.batch // B
 
-    x, h, gates, side = array(T, B, D), array(T + 1, B, H), array(4, T, B, H), array(B, 3 * H)
+    x, h, gates = array(T, B, D), array(T + 1, B, H), array(4, T, B, H)
     flat_h, flat_gates = h.reshape(T + 1, B * H), gates.reshape(4, T, B * H)
-    scratch, packed, through, gradient = (
-        array(4 * H * (H + D) + 8 * B * H),
-        array(3 * H * H),
-        array(B, H),
-        array(work.spec.n_parameters),
-    )
+    scratch, through, gradient = array(10**6 + 80 * H * (H + D)), array(B, H), array(work.spec.n_parameters)
     weights, d_weights = (Weights(array(3 * H, D), array(3 * H, H), array(3 * H), array(3 * H)) for _ in range(2))
-    products, packed_ih, ones = array(3, B, H), array(3 * H * (D + 1)), array(T * B * (D + 1))
-    q_bias, d = array(B * H), array(B * H)
-    none, width, width_3 = array(0, B, H), panel_width_of(B, H, H), panel_width_of(B, 3 * H, H)
+    packed, packed_n, packed_q, packed_3 = array(2, (D + H) * H), array(D * H), array(H * H), array(3, H * H)
+    bias, entering, d, none, no_x = array(H), array(B, D + H), array(B * H), array(0, B, H), array(0, B, D)
     step = 2 * T * case.batch * 3 * H
+    products = array(4, B, H)
+    forward = x, h, packed, packed_n, packed_q, bias, entering, products
+    gradients = x, h[:T], h[:T], Q, weights, gates, scratch, no_x, d_weights
     return {
-        "input products": (lambda n: inputs_forward(n * chunks, x, weights, packed_ih, ones, gates), step * D),
-        "recurrent products": (lambda n: products_forward(n * chunks, h, packed, width, products), step * H),
-        "gates forward": (lambda n: gates_forward(n * chunks, products.reshape(3, B * H), q_bias, flat_h, flat_gates), 0),
-        "gates backward": (lambda n: gates_backward(n * chunks, none, flat_h, flat_gates, through.ravel(), d, side), 0),
-        "products backward": (lambda n: products_backward(n * chunks, T, side, packed, width_3, through), step * H),
-        "weight gradients": (
-            lambda n: weight_gradients(n * chunks, x, h[:T], weights, gates, scratch, array(0, B, D), d_weights),
-            step * (H + D),
-        ),
+        "products forward": (lambda n: products_forward(n * chunks, *forward), step * (H + D)),
+        "gates forward": (lambda n: gates_forward(n * chunks, products.reshape(4, B * H), flat_h, flat_gates), 0),
+        "gates backward": (lambda n: gates_backward(n * chunks, none, flat_h, flat_gates, through.ravel(), d), 0),
+        "products backward": (lambda n: products_backward(n * chunks, gates, packed_3, through), step * H),
+        "weight gradients": (lambda n: weight_gradients(n * chunks, *gradients), step * (H + D)),
         "optimiser": (lambda n: [KERNELS.update(optimizer, 1e-3, 1.0, gradient) for _ in range(n)], 0),
-    }  # fmt: skip
-
-
-@compiled
-def panel_width_of(rows, k, n):
-    return panel_width(rows, k, n)
+    }
 
 
 def profile(whole, own, args):
-    """Cells of a row: the whole in microseconds, each phase's share, the rest's, and the products' GFLOP/s."""
+    """Cells of a row: the whole in microseconds, each phase's share, the rest's, the products' share of the core's peak."""
     times = interleaved(
         {"whole": whole, **{name: run for name, (run, _) in own.items()}}, args.turns, args.seconds, 2000
     )
@@ -199,7 +184,7 @@ def profile(whole, own, args):
     flops = sum(count for _, count in own.values())
     seconds = sum(times[name].median for name, (_, count) in own.items() if count)
     shares = [f"{times[name].median / total:.0%}" for name in own]
-    return [f"{1e6 * total:,.0f}", *shares, f"{1 - sums / total:.0%}", f"{flops / seconds / 1e9:.0f}"]
+    return [f"{1e6 * total:,.0f}", *shares, f"{1 - sums / total:.0%}", f"{flops / seconds / 1e9 / args.peak:.0%}"]
 
 
 def profile_of_training(work, args):
@@ -220,8 +205,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--turns", type=int, default=11)
     parser.add_argument("--seconds", type=float, default=0.2, help="length of a turn")
+    parser.add_argument("--isa", choices=("native", "avx2"), default="native", help="instructions at most")
     parser.add_argument("--write", action="store_true", help="put the tables into the README")
     args = parser.parse_args()
+    args.peak, _ = KERNELS.measured_speed()
     text = []
     for kind, title, measure in (
         ("train", "one training step", profile_of_training),
@@ -232,9 +219,10 @@ def main() -> None:
             if case.kind == kind and len(case.hidden) == 1:
                 names, cells = measure(Work(case, 1), args)
                 rows.append([case.name.removeprefix(kind).strip(), *cells])
-        header = [f"{title}: rows, steps, inputs, units", "whole, us", *names, "the rest", "GFLOP/s of the products"]
+        header = [f"{title}: rows, steps, inputs, units", "whole, us", *names, "the rest", "products, of the peak"]
         text.append(table(header, rows))
-    note = "Medians, one thread. Inference of one row is a predictor's call."
+    note = f"Medians, one thread, {KERNELS.target().name}, a core's peak {args.peak:.0f} GFLOP/s. "
+    note += "Inference of one row is a predictor's call."
     report("phases", "\n\n".join([*text, f"{note} {machine()}."]), args.write)
 
 

@@ -97,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     warmup.set_defaults(run=_warmup)
     info = commands.add_parser("info", help="show versions, cores, GPUs and folders", description="Show what is used.")
+    info.add_argument("--speed", action="store_true", help="measure one core, in a second or two")
     info.set_defaults(run=_info)
     return parser
 
@@ -190,6 +191,7 @@ def _info(arguments: argparse.Namespace) -> None:
         **{name: _version_of(name) for name in PACKAGES},
         "cores": f"{joblib.cpu_count()} available to this process",
         "n_jobs='auto'": f"{free_cores()} at most, where they pay",
+        **_processor(select_engine("cpu").kernels, arguments.speed),
         "BLAS": new_line.join(_blas_libraries()) or "none found",
         "GPU": new_line.join(_gpu_names()) or "none found",
         "CUDA kernels": _cuda_kernels(),
@@ -198,6 +200,17 @@ def _info(arguments: argparse.Namespace) -> None:
     }
     for name, value in rows.items():
         print(f"{name + ':':<15}{value}")
+
+
+def _processor(kernels: Any, measure: bool) -> dict[str, str]:
+    """The vector instructions that the kernels are compiled for, and, where asked for, what a core does with them."""
+    instructions = kernels.target()
+    tiles = (f"{tile.rows} x {tile.columns} of {dtype}" for dtype, tile in zip(DTYPES, instructions[1:], strict=True))
+    rows = {"instructions": f"{instructions.name}, in tiles of {' and '.join(tiles)}"}
+    if measure:
+        peak, products = kernels.measured_speed()
+        rows["speed"] = f"{products:.0f} GFLOP/s in products on one core, {products / peak:.0%} of its peak"
+    return rows
 
 
 def _version_of(package: str) -> str:

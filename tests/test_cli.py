@@ -374,11 +374,23 @@ def test_info_describes_the_machine(info):
     assert f"{platform.python_version()} (" in info
     assert f"{joblib.cpu_count()} available to this process" in info
     assert re.search(r"^n_jobs='auto': +\d+ at most", info, flags=re.MULTILINE)
+    assert re.search(
+        r"^instructions: +(AVX-512|AVX2|NEON|SSE), in tiles of \d+ x \d+ of float32 and \d+ x \d+ of float64$",
+        info,
+        re.M,
+    )
     assert re.search(r"^BLAS: +\S+ \S+, \d+ threads \(", info, flags=re.MULTILINE)
     assert re.search(r"^CUDA kernels: +(yes|none\. device='cuda': .+)$", info, flags=re.MULTILINE)
     assert re.search(r"^device='auto': cpu\. ", info, flags=re.MULTILINE)
     folder = re.search(r"^kernel cache: +(.+)$", info, flags=re.MULTILINE).group(1)
     assert folder.startswith("none: ") or Path(folder).is_dir()
+
+
+def test_info_measures_a_core():
+    speed = re.search(
+        r"^speed: +(\d+) GFLOP/s in products on one core, (\d+)% of its peak$", run("info", "--speed").output, re.M
+    )
+    assert int(speed.group(1)) > 0 and 0 < int(speed.group(2)) < 130
 
 
 def test_info_names_a_package_that_is_not_installed():

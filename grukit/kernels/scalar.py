@@ -3,7 +3,8 @@
 Everything here is generic over float32 and float64. Constants are float32, never literals: Numba takes a literal 0.5
 for float64 and a literal 2 for int64, and either would widen a whole float32 expression to float64.
 
-``FASTMATH`` leaves out ``nnan`` and ``ninf``: NaN and infinity keep their meaning, a diverging fit must be seen.
+``FASTMATH`` leaves out ``nnan`` and ``ninf``: NaN and infinity keep their meaning, a diverging fit must be seen. And it
+leaves out ``reassoc``: sums run in the order that is written, not in one by the length of the processor's vectors.
 """
 
 import math
@@ -13,7 +14,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload, register_jitable
 
-FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
+FASTMATH = {"nsz", "arcp", "contract", "afn"}
 
 # Loss and solver numbers. Plain integers, because a kernel that takes functions as arguments never hits its cache.
 SQUARED_ERROR, ABSOLUTE_ERROR, HUBER, QUANTILE, POISSON, LOG_LOSS, CROSS_ENTROPY = range(7)

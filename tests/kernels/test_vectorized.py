@@ -21,11 +21,11 @@ def count(asm, operation):
 
 def test_the_gate_loop_of_the_forward_step():
     @njit(fastmath=FASTMATH, error_model="numpy")
-    def step(products, q_bias, h_previous, gates, t, h):
-        _gru_step_forward(products, q_bias, h_previous, gates, t, h)
+    def step(products, h_previous, gates, t, h):
+        _gru_step_forward(products, h_previous, gates, t, h)
 
     f = np.float32
-    step(np.zeros((3, 8), f), np.zeros(8, f), np.zeros(8, f), np.zeros((4, 1, 8), f), 0, np.zeros(8, f))
+    step(np.zeros((4, 8), f), np.zeros(8, f), np.zeros((4, 1, 8), f), 0, np.zeros(8, f))
     (asm,) = step.inspect_asm().values()
     assert count(asm, "div") >= 3  # one each for r, z and n
     assert count(asm, r"fn?m\w+") >= 20  # the polynomials of three activations

@@ -1,77 +1,135 @@
-"""Products in vector registers, against NumPy; what lies around what they write stays as it was."""
-
-import platform
-import re
+"""The product, against NumPy; what lies around its result stays as it was, and no number depends on the others' company."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from grukit.kernels.cpu.products.matrices import pack
 from grukit.kernels.cpu.products.vectors import (
-    BLOCK,
     LANES,
-    ROW_PANEL,
+    NOTHING,
+    OUT,
+    ROW,
+    add_outer_products,
     add_product_in_lanes,
-    add_product_of_row,
     affine_in_lanes,
+    multiply,
+    pack_columns,
+    pack_rows,
 )
+from grukit.kernels.cpu.storage.memory import aligned_empty
 
-SHAPES = [(1, 1), (3, 2), (8, 5), (15, 16), (30, 10), (31, 1), (96, 32), (150, 50), (259, 7)]
+# Rows, k, columns.
+SHAPES = [
+    (1, 1, 1),
+    (1, 64, 192),
+    (1, 10, 30),
+    (3, 2, 7),
+    (4, 8, 16),
+    (8, 5, 33),
+    (13, 10, 31),
+    (32, 50, 50),
+    (17, 3, 259),
+]
 
 
 @njit
-def row(a, factor, packed, back, out):
-    pack(factor, ROW_PANEL, packed)
-    add_product_of_row(a, packed, factor.shape[1], back, out)
+def by_rows(a, factor, packed, begin, bias, back, out):
+    pack_rows(factor, packed)
+    multiply(a, packed, factor.shape[1], begin, bias, back, out)
 
 
 @njit
-def lanes(factor, bias, h, packed, added, affine):
-    pack(factor.T, BLOCK, packed)
-    add_product_in_lanes(packed, h, added)
-    affine_in_lanes(packed, bias, h, affine)
+def by_columns(a, factor, first, packed, begin, bias, back, out):
+    k = a.shape[1]
+    pack_columns(factor[:, :first].copy(), 0, k, packed)
+    pack_columns(factor[:, first:].copy(), first, k, packed)
+    multiply(a, packed, factor.shape[0], begin, bias, back, out)
+
+
+@njit
+def outer(a, factor, packed, out, out_of_packed):
+    n = factor.shape[1]
+    add_outer_products(a, factor.reshape(factor.size), n, n, out)
+    pack_rows(factor, packed)
+    add_outer_products(a, packed, 0, n, out_of_packed)
+
+
+@njit
+def lanes(w, bias, h, added, affine):
+    add_product_in_lanes(w, h, added)
+    affine_in_lanes(w, bias, h, affine)
+
+
+def placed(values):
+    """A copy with room for what is read beyond it, which is not a number."""
+    whole = aligned_empty(values.size + 64, values.dtype)
+    whole[:] = np.nan
+    own = whole[: values.size].reshape(values.shape)
+    own[...] = values
+    return own
 
 
 def guarded(values):
     """A copy inside a longer array, and all of that array, whose ends are 7."""
-    whole = np.full(values.size + 64, 7, values.dtype)
-    inside = whole[32:-32].reshape(values.shape)
+    whole = np.full(values.size + 128, 7, values.dtype)
+    inside = whole[64:-64].reshape(values.shape)
     inside[...] = values
     return inside, whole
 
 
+def drawn(seed, dtype, *shapes):
+    rng = np.random.default_rng(seed)
+    return [placed(rng.normal(size=shape).astype(dtype)) for shape in shapes]
+
+
+case = given(st.sampled_from(["float32", "float64"]), st.sampled_from(SHAPES), st.integers(0, 2**32 - 1))
+
+
 @settings(deadline=None)  # the first example compiles
-@given(st.sampled_from(["float32", "float64"]), st.sampled_from(SHAPES), st.integers(0, 2**32 - 1))
-def test_products_agree_with_numpy_and_with_each_other(dtype, shape, seed):
-    (n, k), rng = shape, np.random.default_rng(seed)
-    w, h, bias, before = (rng.normal(size=size).astype(dtype) for size in ((n, k), (k, LANES), (n,), (n, LANES)))
+@case
+def test_rows_times_a_packed_factor(dtype, shape, seed):
+    m, k, n = shape
+    a, b, bias, before = drawn(seed, dtype, (m, k), (k, n), (n,), (m, n))
+    packed, close = placed(np.zeros(k * n, dtype)), {"rtol": 0, "atol": 8 * k * np.finfo(dtype).eps}
+    for begin, begun in ((NOTHING, 0), (OUT, before), (ROW, bias)):
+        out, around = guarded(before)
+        by_rows(a, b, packed, begin, bias, False, out)
+        np.testing.assert_allclose(out, begun + a @ b, **close)
+        assert (around[:64] == 7).all() and (around[-64:] == 7).all()
+        again = guarded(before)[0]
+        by_columns(a, placed(b.T), k // 2, packed, begin, bias, True, again)
+        np.testing.assert_array_equal(again, out)
+        for row in {0, m - 1}:  # the same bits, for every sum runs in the order of k
+            alone = guarded(before[row : row + 1])[0]
+            by_rows(placed(a[row : row + 1]), b, packed, begin, bias, True, alone)
+            np.testing.assert_array_equal(alone[0], out[row])
+
+
+@settings(deadline=None)
+@case
+def test_a_sum_of_outer_products(dtype, shape, seed):
+    m, k, n = shape
+    a, b, before = drawn(seed, dtype, (k, m), (k, n), (m, n))
+    out, around = guarded(before)
+    out_of_packed = before.copy()
+    outer(a, b, placed(np.zeros(k * n, dtype)), out, out_of_packed)
+    np.testing.assert_allclose(out, before + a.T @ b, rtol=0, atol=8 * k * np.finfo(dtype).eps)
+    np.testing.assert_array_equal(out_of_packed, out)
+    assert (around[:64] == 7).all() and (around[-64:] == 7).all()
+
+
+@settings(deadline=None)
+@case
+def test_rows_in_lanes_have_the_bits_of_rows(dtype, shape, seed):
+    _, k, n = shape
+    w, h, bias, before = drawn(seed, dtype, (n, k), (k, LANES), (n,), (n, LANES))
     added, around_added = guarded(before)
     affine, around_affine = guarded(np.full((n, LANES), np.nan, dtype))
-    lanes(w, bias, h, np.empty(n * k, dtype), added, affine)
-    tolerance = {"rtol": 0, "atol": 8 * k * np.finfo(dtype).eps}
-    np.testing.assert_allclose(added, before + w @ h, **tolerance)
-    np.testing.assert_allclose(affine, bias[:, None] + w @ h, **tolerance)
-    for whole in (around_added, around_affine):
-        assert (whole[:32] == 7).all() and (whole[-32:] == 7).all()
-    for lane, back in ((0, False), (LANES - 1, True)):  # the same bits, for every sum runs in the same order
-        alone, around = guarded(before[:, lane])
-        row(np.ascontiguousarray(h[:, lane]), w.T, np.empty(n * k, dtype), back, alone)
-        np.testing.assert_array_equal(alone, added[:, lane])
-        assert (around[:32] == 7).all() and (around[-32:] == 7).all()
-
-
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86 instructions")
-def test_the_products_stay_in_vector_registers():
-    """In the innermost loop nothing is stored, and every multiplication is one of vectors."""
-    f = np.float32
-    lanes(np.ones((16, 4), f), np.ones(16, f), np.ones((4, LANES), f), np.empty(64, f), *np.ones((2, 16, LANES), f))
-    asm = lanes.inspect_asm(lanes.signatures[0] if lanes.signatures[0][0].dtype.bitwidth == 32 else lanes.signatures[1])
-    if "%zmm" not in asm:
-        pytest.skip("16 vector registers are too few for a block")
-    blocks = re.split(r"\n\.LBB\S+:|\n\S+:\n", asm)
-    multiplying = [block for block in blocks if len(re.findall(r"vfmadd\w+ps\s.*%[yz]mm", block)) >= BLOCK]
-    inner = [block for block in multiplying if not re.search(r"vmovups\s+%[yz]mm\d+, .*\(", block)]
-    assert len(inner) >= 2  # of both ways, with and without a bias
+    lanes(w.ravel(), bias, h, added, affine)
+    for around in (around_added, around_affine):
+        assert (around[:64] == 7).all() and (around[-64:] == 7).all()
+    for begin, result, begun in ((OUT, added, before), (ROW, affine, np.repeat(bias[:, None], LANES, 1))):
+        out = placed(begun.T)
+        by_columns(placed(h.T), w, 0, placed(np.zeros(n * k, dtype)), begin, bias, False, out)
+        np.testing.assert_array_equal(out, result.T)

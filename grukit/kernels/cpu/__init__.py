@@ -4,7 +4,7 @@ Each of these imports from itself and from those above it, and from nothing else
 
     compiler    how the kernels are compiled, and the intrinsics they use
     team        threads that run one kernel together
-    products    of matrices and vectors: the BLAS's, and those in vector registers
+    products    of matrices and vectors, in tiles that the processor's registers hold
     storage     where numbers lie: parameters, workspaces, aligned arrays
     cells       one layer in one direction, and the choice of its cell
     network     all layers and the head, forward and backward
@@ -14,6 +14,7 @@ Each of these imports from itself and from those above it, and from nothing else
     session     memory and threads for training
 """
 
+from grukit.kernels.cpu.compiler.target import target
 from grukit.kernels.cpu.inference.layers import predict_chunks, predict_work_size, states_size
 from grukit.kernels.cpu.inference.packing import pack_network
 from grukit.kernels.cpu.inference.predictions import predict
@@ -26,6 +27,7 @@ from grukit.kernels.cpu.passes import (
     network_forward,
     update,
 )
+from grukit.kernels.cpu.products.speed import measured_speed
 from grukit.kernels.cpu.session import Session
 from grukit.kernels.cpu.storage.layout import GRU, Dropout, DualState, GRUResetBefore, Options
 from grukit.kernels.cpu.storage.memory import aligned_empty
@@ -59,6 +61,7 @@ __all__ = [
     "idle_optimizer",
     "initial_states",
     "layer_cache",
+    "measured_speed",
     "network_backward",
     "network_forward",
     "pack_network",
@@ -69,6 +72,7 @@ __all__ = [
     "serve_work_size",
     "single_threaded_blas",
     "states_size",
+    "target",
     "train_batches",
     "update",
     "whole_chunk",

@@ -16,7 +16,7 @@ import numpy as np
 
 from grukit.kernels.cpu.compiler.intrinsics import noinline, view
 from grukit.kernels.cpu.compiler.jit import inner, outer
-from grukit.kernels.cpu.products.matrices import times
+from grukit.kernels.cpu.products.elementwise import times
 from grukit.kernels.cpu.storage.layout import DECAY, INPUTS, UNITS
 from grukit.kernels.cpu.storage.segments import AREA_BEFORE, ROWS, STEPS
 from grukit.kernels.scalar import ONE, ZERO

@@ -18,7 +18,7 @@ from grukit.kernels.cpu.cells.gru_reset_before import (
 )
 from grukit.kernels.cpu.compiler.intrinsics import noinline
 from grukit.kernels.cpu.compiler.jit import overloaded
-from grukit.kernels.cpu.products.matrices import clear
+from grukit.kernels.cpu.products.elementwise import clear
 from grukit.kernels.cpu.storage.layout import GRU, DualState, GRUResetBefore, drops, masks_states
 
 
@@ -31,7 +31,7 @@ def layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, 
 def _layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> Any:
     def gru(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> None:
         noinline()
-        forward(x, weights, lengths, masks_states(drops(network.options)), cache, rows, scratch)
+        forward(x, weights, lengths, masks_states(drops(network.options)), cache, scratch)
 
     def dual_state(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> None:
         noinline()
@@ -59,7 +59,7 @@ def _layer_backward(
     ) -> None:
         noinline()
         masked = masks_states(drops(network.options))
-        backward(d_states, x, weights, masked, cache, rows, scratch, d_x, d_weights)
+        backward(d_states, x, weights, masked, cache, scratch, d_x, d_weights)
 
     def dual_state(
         network: Any, d_states: Any, x: Any, weights: Any, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
@@ -135,17 +135,17 @@ def _final_output_backward(network: Any, d_out: Any, lengths: Any, first: int, l
     return dual_state if network.instance_class is DualState else gru
 
 
-def pack_recurrent(network: Any, w_hh: Any, rows: int, packed: Any) -> None:
-    """Pack the recurrent weights (G H, H) for steps of ``rows`` sequences, 0: in lanes."""
+def pack_recurrent(network: Any, w_hh: Any, packed: Any) -> None:
+    """Pack the recurrent weights (G H, H) for :func:`layer_steps`."""
     raise NotImplementedError("kernels only")
 
 
 @overloaded(pack_recurrent)
-def _pack_recurrent(network: Any, w_hh: Any, rows: int, packed: Any) -> Any:
+def _pack_recurrent(network: Any, w_hh: Any, packed: Any) -> Any:
     pack = {GRU: gru_pack, GRUResetBefore: gru_pack, DualState: dual_state_pack}[network.instance_class]
 
-    def run(network: Any, w_hh: Any, rows: int, packed: Any) -> None:
-        pack(w_hh, rows, packed)
+    def run(network: Any, w_hh: Any, packed: Any) -> None:
+        pack(w_hh, packed)
 
     return run
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from grukit.kernels.cpu.compiler.intrinsics import noinline
 from grukit.kernels.cpu.compiler.jit import inner
-from grukit.kernels.cpu.products.matrices import times
+from grukit.kernels.cpu.products.elementwise import times
 from grukit.kernels.scalar import ONE, after_dropout, dropout_key, dropout_threshold
 
 # Two streams for each row of the layer table.

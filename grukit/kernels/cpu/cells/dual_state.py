@@ -7,27 +7,33 @@ step wait for one another.
 from typing import Any
 
 from grukit.kernels.cpu.cells.dropout import mask_of, mask_states, masked_state, times_mask
-from grukit.kernels.cpu.cells.recurrent import input_gradients, pack_inputs, project_inputs, project_steps
-from grukit.kernels.cpu.compiler.intrinsics import view
-from grukit.kernels.cpu.compiler.jit import inner
-from grukit.kernels.cpu.products.matrices import (
-    accumulate,
-    add,
-    add_outer_products,
-    copy,
-    fill,
-    pack,
-    panel_width,
-    product_packed,
-    row_sums,
-    step_width,
-    times,
+from grukit.kernels.cpu.cells.recurrent import (
+    add_input_gradients,
+    begin_sums,
+    gradient_of_inputs,
+    inputs_with_ones,
+    ones,
+    pack_gate,
+    project_steps,
+    side_by_side,
 )
-from grukit.kernels.cpu.storage.workspace import steps_together
+from grukit.kernels.cpu.compiler.intrinsics import rest_of, view
+from grukit.kernels.cpu.compiler.jit import inner
+from grukit.kernels.cpu.products.elementwise import copy, times
+from grukit.kernels.cpu.products.vectors import (
+    NOTHING,
+    OUT,
+    ROW,
+    add_outer_products,
+    multiply,
+    pack_columns,
+    pack_rows,
+)
+from grukit.kernels.cpu.storage.workspace import GRADIENT_ROWS, steps_together
 from grukit.kernels.scalar import ONE, ZERO, sigmoid, tanh
 
 # Planes: gates r, z, o; u = tanh(W_c (c' r) + b_c); k = tanh(W_h g + b_h); g = r h' + z u; the output o h.
-R, Z, OUT, U, K, G, Y = range(7)
+R, Z, OUT_GATE, U, K, G, Y = range(7)
 A = Y  # in the backward pass: a = c' r
 
 
@@ -45,53 +51,51 @@ def dual_state_forward(x: Any, weights: Any, damped: bool, cache: Any, rows: Any
     h, c, gates, mask = cache.h, cache.c, cache.gates, cache.mask
     T, B, H = gates.shape[1:]
     D = x.shape[2]
-    width = panel_width(B, H, H)
-    packed, packed_ih = scratch[: 5 * H * H], scratch[5 * H * H : H * (5 * H + 3 * D + 3)]
-    rest = scratch[H * (5 * H + 3 * D + 3) :]
-    entered, ones = view(rest, 0, (B, H)), rest[B * H :]
-    together = steps_together(T, 4 * B * H)
+    packed, packed_ch = view(scratch, 0, (3, (D + H) * H)), view(scratch, 3 * (D + H) * H, (2, H * H))
+    rest = rest_of(scratch, (5 * H + 3 * D) * H)
+    biases, entered, entering = view(rest, 0, (5, H)), view(rest, 5 * H, (B, H)), view(rest, (5 + B) * H, (B, D + H))
+    for gate in range(3):
+        pack_gate(weights, gate, packed[gate])
+    for block in range(2):
+        pack_columns(weights.w_hh[(3 + block) * H : (4 + block) * H], 0, H, packed_ch[block])
     for block in range(5):
-        pack(weights.w_hh[block * H : (block + 1) * H].T, width, packed[block * H * H : (block + 1) * H * H])
-    pack_inputs(weights, 0, packed_ih)
-    products = view(rows, 0, (3, B, H))
-    b_c, b_h = weights.b_ih[3 * H : 4 * H], weights.b_ih[4 * H :]
+        for j in range(H):
+            biases[block, j] = weights.b_ih[block * H + j]
+    product = view(rows, 0, (B, H))
     for t in range(T):
-        if t % together == 0:
-            project_inputs(x, packed_ih, t, min(t + together, T), (R, Z, OUT), ones, gates)
         state = masked_state(True, mask, h[t], entered)
-        for gate in range(3):
-            product_packed(state, packed[gate * H * H : (gate + 1) * H * H], width, H, 0.0, products[gate])
-        for gate, plane in ((0, R), (1, Z), (2, OUT)):
-            _open_gate(products[gate], gates[plane, t])
+        side_by_side(x[t], state, entering)
+        for gate in range(3):  # their planes are R, Z and OUT_GATE
+            multiply(entering, packed[gate], H, ROW, biases[gate], False, gates[gate, t])
+            _open_gate(gates[gate, t])
         r, z, u, g = gates[R, t], gates[Z, t], gates[U, t], gates[G, t]
         times(c[t], r, entered)
         times_mask(True, mask, entered)
-        product_packed(entered, packed[3 * H * H : 4 * H * H], width, H, 0.0, products[0])
+        multiply(entered, packed_ch[0], H, ROW, biases[3], False, product)
         for b in range(B):
             for j in range(H):
-                u[b, j] = tanh(products[0, b, j] + b_c[j])
+                u[b, j] = tanh(product[b, j])
                 g[b, j] = (r[b, j] * h[t, b, j] + z[b, j] * u[b, j]) * mask_of(mask, b, j)
-        product_packed(g, packed[4 * H * H :], width, H, 0.0, products[0])
-        _new_h(products[0], b_h, damped, z, gates[K, t], h[t + 1])
-        _new_c_and_output(r, z, gates[OUT, t], c[t], h[t + 1], c[t + 1], gates[Y, t])
+        multiply(g, packed_ch[1], H, ROW, biases[4], False, product)
+        _new_h(product, damped, z, gates[K, t], h[t + 1])
+        _new_c_and_output(r, z, gates[OUT_GATE, t], c[t], h[t + 1], c[t + 1], gates[Y, t])
 
 
 # Loops over few arrays, because LLVM vectorises none that needs many checks of whether arrays overlap.
 
 
 @inner
-def _open_gate(product: Any, gate: Any) -> None:
-    """A gate (B, H), which holds what the inputs add."""
+def _open_gate(gate: Any) -> None:
     for b in range(gate.shape[0]):
         for j in range(gate.shape[1]):
-            gate[b, j] = sigmoid(gate[b, j] + product[b, j])
+            gate[b, j] = sigmoid(gate[b, j])
 
 
 @inner
-def _new_h(product: Any, bias: Any, damped: bool, z: Any, k: Any, h: Any) -> None:
+def _new_h(product: Any, damped: bool, z: Any, k: Any, h: Any) -> None:
     for b in range(h.shape[0]):
         for j in range(h.shape[1]):
-            k_j = tanh(product[b, j] + bias[j])
+            k_j = tanh(product[b, j])
             k[b, j] = k_j
             h[b, j] = k_j - z[b, j] * k_j if damped else k_j
 
@@ -118,34 +122,56 @@ def dual_state_backward(
     """
     gates, mask, d_h = cache.gates, cache.mask, cache.d_h
     T, B, H = gates.shape[1:]
-    width, width_3 = panel_width(B, H, H), panel_width(B, 3 * H, H)
-    packed, rest = scratch[: 5 * H * H], scratch[5 * H * H :]
-    pack(weights.w_hh[: 3 * H], width_3, packed[: 3 * H * H])
-    pack(weights.w_hh[3 * H : 4 * H], width, packed[3 * H * H : 4 * H * H])
-    pack(weights.w_hh[4 * H :], width, packed[4 * H * H :])
-    d_gates, d_product = view(rows, 0, (B, 3 * H)), view(rest, 0, (B, H))
+    packed, rest = view(scratch, 0, (5, H * H)), rest_of(scratch, 5 * H * H)
+    for block in range(5):
+        pack_rows(weights.w_hh[block * H : (block + 1) * H], packed[block])
+    d_gates, d_product = view(rows, 0, (3, B, H)), view(rest, 0, (B, H))
     for t in range(T - 1, -1, -1):
         _output_backward(t, d_states, damped, cache, d_gates)
-        product_packed(gates[K, t], packed[4 * H * H :], width, H, 0.0, d_product)
+        multiply(gates[K, t], packed[4], H, NOTHING, rest, False, d_product)
         times_mask(True, mask, d_product)
         _mixture_backward(t, d_product, cache, d_gates)
-        product_packed(gates[U, t], packed[3 * H * H : 4 * H * H], width, H, 0.0, d_product)
+        multiply(gates[U, t], packed[3], H, NOTHING, rest, False, d_product)
         times_mask(True, mask, d_product)
         _gates_backward(t, d_product, cache, d_gates)
-        product_packed(d_gates, packed[: 3 * H * H], width_3, H, 0.0, d_product)
+        for gate in range(3):  # their planes are R, Z and OUT_GATE
+            multiply(gates[gate, t], packed[gate], H, NOTHING if gate == 0 else OUT, rest, False, d_product)
         for b in range(B):
             for j in range(H):
                 d_h[b, j] += d_product[b, j] * mask_of(mask, b, j)
     mask_states(True, mask, cache.h[:T])
-    sums, block_sums = view(scratch, 0, (H,)), scratch[H:]  # the packed weights are done with
-    planes, h = (R, Z, OUT, U, K), cache.h[:T]
-    for block, entered in ((0, h), (1, h), (2, h), (3, gates[A]), (4, gates[G])):
-        own = slice(block * H, (block + 1) * H)
-        d_plane = view(gates, planes[block] * T * B * H, (T * B, H))
-        row_sums(d_plane, block_sums, sums)
-        add(sums, d_weights.b_ih[own])
-        add_outer_products(d_plane, view(entered, 0, (T * B, H)), d_weights.w_hh[own])
-    input_gradients(x, (R, Z, OUT), weights, gates, d_x, d_weights)
+    _gradients(x, cache, scratch, d_weights)  # the packed weights are done with
+    gradient_of_inputs((R, Z, OUT_GATE), weights, gates, scratch, d_x)
+
+
+@inner
+def _gradients(x: Any, cache: Any, scratch: Any, d_weights: Any) -> None:
+    """Weight and bias gradients of all steps, as :func:`grukit.kernels.cpu.cells.recurrent.layer_gradients`."""
+    gates, h = cache.gates, cache.h
+    D, H = x.shape[2], gates.shape[3]
+    n = gates.shape[1] * gates.shape[2]
+    packed, rest = view(scratch, 0, (GRADIENT_ROWS * H,)), rest_of(scratch, GRADIENT_ROWS * H)
+    sums, rest = view(rest, 0, (3, D + 1, H)), rest_of(rest, 3 * (D + 1) * H)
+    others, rest = view(rest, 0, (2, H)), rest_of(rest, 2 * H)
+    begin_sums(sums, others)
+    for first in range(0, n, GRADIENT_ROWS):
+        rows = min(GRADIENT_ROWS, n - first)
+        with_ones = inputs_with_ones(x, first, rows, rest)
+        pack_rows(view(h, first * H, (rows, H)), packed)
+        for gate in range(3):
+            d_plane = view(gates, (gate * n + first) * H, (rows, H))
+            add_outer_products(with_ones, view(d_plane, 0, (rows * H,)), H, H, sums[gate])
+            add_outer_products(d_plane, packed, 0, H, d_weights.w_hh[gate * H : (gate + 1) * H])
+        column = ones(rows, rest)
+        for block, plane, entered in ((0, U, A), (1, K, G)):
+            pack_rows(view(gates, (entered * n + first) * H, (rows, H)), packed)
+            d_plane = view(gates, (plane * n + first) * H, (rows, H))
+            add_outer_products(column, view(d_plane, 0, (rows * H,)), H, H, others[block : block + 1])
+            add_outer_products(d_plane, packed, 0, H, d_weights.w_hh[(3 + block) * H : (4 + block) * H])
+    add_input_gradients(sums, d_weights)
+    for block in range(2):
+        for j in range(H):
+            d_weights.b_ih[(3 + block) * H + j] += others[block, j]
 
 
 @inner
@@ -155,13 +181,13 @@ def _output_backward(t: int, d_states: Any, damped: bool, cache: Any, d_gates: A
     B, H = d_h.shape
     for b in range(B):
         for j in range(H):
-            r, z, o, k = gates[R, t, b, j], gates[Z, t, b, j], gates[OUT, t, b, j], gates[K, t, b, j]
+            r, z, o, k = gates[R, t, b, j], gates[Z, t, b, j], gates[OUT_GATE, t, b, j], gates[K, t, b, j]
             h_t, d_y = h[t + 1, b, j], d_states[t, b, j]
             d = d_h[b, j] + d_y * o + d_c[b, j] * r
             d_states[t, b, j] = d
-            d_gates[b, j] = d_c[b, j] * h_t
-            d_gates[b, H + j] = -d_c[b, j] * c[t, b, j] - (d * k if damped else ZERO)
-            d_gates[b, 2 * H + j] = d_y * h_t * (o - o * o)
+            d_gates[0, b, j] = d_c[b, j] * h_t
+            d_gates[1, b, j] = -d_c[b, j] * c[t, b, j] - (d * k if damped else ZERO)
+            d_gates[2, b, j] = d_y * h_t * (o - o * o)
             d_c[b, j] *= ONE - z
             gates[K, t, b, j] = (d - d * z if damped else d) * (ONE - k * k)
 
@@ -174,8 +200,8 @@ def _mixture_backward(t: int, d_g: Any, cache: Any, d_gates: Any) -> None:
     for b in range(B):
         for j in range(H):
             r, z, u = gates[R, t, b, j], gates[Z, t, b, j], gates[U, t, b, j]
-            d_gates[b, j] += d_g[b, j] * h[t, b, j]
-            d_gates[b, H + j] += d_g[b, j] * u
+            d_gates[0, b, j] += d_g[b, j] * h[t, b, j]
+            d_gates[1, b, j] += d_g[b, j] * u
             d_h[b, j] = d_g[b, j] * r
             gates[U, t, b, j] = d_g[b, j] * z * (ONE - u * u)
 
@@ -188,23 +214,22 @@ def _gates_backward(t: int, d_a: Any, cache: Any, d_gates: Any) -> None:
     for b in range(B):
         for j in range(H):
             r, z = gates[R, t, b, j], gates[Z, t, b, j]
-            d_gates[b, j] = (d_gates[b, j] + d_a[b, j] * c[t, b, j]) * (r - r * r)
-            d_gates[b, H + j] *= z - z * z
+            d_gates[0, b, j] = (d_gates[0, b, j] + d_a[b, j] * c[t, b, j]) * (r - r * r)
+            d_gates[1, b, j] *= z - z * z
             d_c[b, j] += d_a[b, j] * r
             gates[A, t, b, j] = c[t, b, j] * r * mask_of(mask, b, j)
-            gates[R, t, b, j] = d_gates[b, j]
-            gates[Z, t, b, j] = d_gates[b, H + j]
-            gates[OUT, t, b, j] = d_gates[b, 2 * H + j]
+            gates[R, t, b, j] = d_gates[0, b, j]
+            gates[Z, t, b, j] = d_gates[1, b, j]
+            gates[OUT_GATE, t, b, j] = d_gates[2, b, j]
 
 
 @inner
-def dual_state_pack(w_hh: Any, rows: int, packed: Any) -> None:
+def dual_state_pack(w_hh: Any, packed: Any) -> None:
     """Pack the recurrent weights (5H, H) for :func:`dual_state_steps`: the three gates together, the others separately."""
     H = w_hh.shape[1]
-    pack(w_hh[: 3 * H].T, step_width(rows, H, 3 * H, packed), packed[: 3 * H * H])
+    pack_columns(w_hh[: 3 * H], 0, H, packed)
     for block in range(3, 5):
-        own = packed[block * H * H : (block + 1) * H * H]
-        pack(w_hh[block * H : (block + 1) * H].T, step_width(rows, H, H, packed), own)
+        pack_columns(w_hh[block * H : (block + 1) * H], 0, H, rest_of(packed, block * H * H))
 
 
 @inner
@@ -226,24 +251,21 @@ def dual_state_steps(x: Any, lengths: Any, weights: Any, damped: bool, states: A
     projected, rest = view(work, 0, (together, B, 3 * H)), work[together * 3 * size :]
     entered, rows = view(rest, 0, (B, H)), view(rest, size, (B, H))
     w_gates, w_c, w_h = weights.w_hh[: 3 * H * H], weights.w_hh[3 * H * H : 4 * H * H], weights.w_hh[4 * H * H :]
-    width_3, width = step_width(B, H, 3 * H, w_gates), step_width(B, H, H, w_c)
     for t in range(T):
         if t % together == 0:
             project_steps(x, t, min(t + together, T), weights, projected)
         gates = projected[t % together]
-        accumulate(h, w_gates, width_3, 3 * H, t, gates)
+        multiply(h, w_gates, 3 * H, OUT, w_gates, False, gates)
         for b in range(B):
             for j in range(3 * H):
                 gates[b, j] = sigmoid(gates[b, j])
             for j in range(H):
                 entered[b, j] = c[b, j] * gates[b, j]
-        fill(weights.b_ih[3 * H : 4 * H], rows)
-        accumulate(entered, w_c, width, H, t, rows)
+        multiply(entered, w_c, H, ROW, weights.b_ih[3 * H : 4 * H], False, rows)
         for b in range(B):
             for j in range(H):
                 entered[b, j] = gates[b, j] * h[b, j] + gates[b, H + j] * tanh(rows[b, j])
-        fill(weights.b_ih[4 * H :], rows)
-        accumulate(entered, w_h, width, H, t, rows)
+        multiply(entered, w_h, H, ROW, weights.b_ih[4 * H :], False, rows)
         for b in range(B):
             if t < lengths[b]:
                 for j in range(H):

@@ -12,31 +12,31 @@ from grukit.kernels.cpu.cells.recurrent import (
     carry,
     keep_ended,
     layer_gradients,
-    pack_inputs,
-    project_inputs,
+    pack_gate,
     project_steps,
     shortest,
+    side_by_side,
     split_candidate,
 )
 from grukit.kernels.cpu.compiler.intrinsics import rest_of, view
 from grukit.kernels.cpu.compiler.jit import inner
-from grukit.kernels.cpu.products.matrices import (
-    accumulate,
-    clear,
-    copy,
-    fill,
-    pack,
-    panel_width,
-    product_packed,
-    step_width,
+from grukit.kernels.cpu.products.elementwise import clear, copy
+from grukit.kernels.cpu.products.vectors import (
+    NOTHING,
+    OUT,
+    ROW,
+    add_product_in_lanes,
+    affine_in_lanes,
+    multiply,
+    pack_columns,
+    pack_rows,
 )
-from grukit.kernels.cpu.products.vectors import add_product_in_lanes, affine_in_lanes
 from grukit.kernels.cpu.storage.workspace import steps_together
 from grukit.kernels.scalar import ONE, sigmoid, tanh
 
 
 @inner
-def gru_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, rows: Any, scratch: Any) -> None:
+def gru_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, scratch: Any) -> None:
     """All steps of one layer, reset gate after the recurrent product.
 
     x        (T, B, D)      in   inputs
@@ -44,36 +44,36 @@ def gru_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, ro
     lengths  (B,)           in   steps of each row, 0..T; a row keeps its state beyond its end
     masked                  in   whether the state is multiplied by the mask as it enters the recurrent product
     cache    Cache          in   h[0], mask, decay[0];  out  h[1:], decay[1], gates: r, z, q = W_hn h' + b_hn, n
-    rows     (3 B H,)       scratch, or longer
     scratch  (.,)           scratch, as long as ``shared_buffers`` makes it
     """
     h, gates, decay = cache.h, cache.gates, cache.decay
     T, B, H = gates.shape[1:]
-    D = x.shape[2]
-    size = B * H
-    width = panel_width(B, H, H)
-    packed, packed_ih = view(scratch, 0, (3, H * H)), view(scratch, 3 * H * H, (3 * H * (D + 1),))
-    rest = rest_of(scratch, 3 * H * (H + D + 1))
-    q_bias, masked_h, ones = view(rest, 0, (size,)), view(rest, size, (B, H)), rest_of(rest, 2 * size)
-    for gate in range(3):
-        pack(weights.w_hh[gate * H : (gate + 1) * H].T, width, packed[gate])
-    pack_inputs(weights, 2, packed_ih)
-    for i in range(size):
-        q_bias[i] = weights.b_hh[2 * H + i % H]
-    products = view(rows, 0, (3, B, H))
+    D, size = x.shape[2], B * H
+    packed, packed_n = view(scratch, 0, (2, (D + H) * H)), view(scratch, 2 * (D + H) * H, (D * H,))
+    rest = rest_of(scratch, (2 * (D + H) + D) * H)
+    packed_q, biases, rest = view(rest, 0, (H * H,)), view(rest, H * H, (4, H)), rest_of(rest, (H + 4) * H)
+    masked_h, products = view(rest, 0, (B, H)), view(rest, size, (4, B, H))
+    entering = view(rest, 5 * size, (B, D + H))
+    for gate in range(2):
+        pack_gate(weights, gate, packed[gate])
+    pack_columns(weights.w_ih[2 * H :], 0, D, packed_n)
+    pack_columns(weights.w_hh[2 * H :], 0, H, packed_q)
+    for j in range(H):
+        biases[R, j] = weights.b_ih[j] + weights.b_hh[j]
+        biases[Z, j] = weights.b_ih[H + j] + weights.b_hh[H + j]
+        biases[Q, j] = weights.b_hh[2 * H + j]
+        biases[N, j] = weights.b_ih[2 * H + j]
     fewest = shortest(lengths)
-    together = steps_together(T, 4 * size)
     for t in range(T):
-        if t % together == 0:
-            project_inputs(x, packed_ih, t, min(t + together, T), (R, Z, N), ones, gates)
         previous = decayed_state(decay, h, t)
         entered = masked_state(masked, cache.mask, previous, masked_h)
-        for gate in range(3):
-            product_packed(entered, packed[gate], width, H, 0.0, products[gate])
-        flat = view(gates, 0, (4, T, size))
-        _gru_step_forward(
-            view(rows, 0, (3, size)), q_bias, view(previous, 0, (size,)), flat, t, view(h, (t + 1) * size, (size,))
-        )
+        side_by_side(x[t], entered, entering)
+        for gate in range(2):
+            multiply(entering, packed[gate], H, ROW, biases[gate], False, products[gate])
+        multiply(entered, packed_q, H, ROW, biases[Q], False, products[Q])
+        multiply(x[t], packed_n, H, ROW, biases[N], False, products[N])
+        flat, flat_products = view(gates, 0, (4, T, size)), view(products, 0, (4, size))
+        _gru_step_forward(flat_products, view(previous, 0, (size,)), flat, t, view(h, (t + 1) * size, (size,)))
         if t >= fewest:
             for b in range(B):
                 if t >= lengths[b]:
@@ -81,21 +81,20 @@ def gru_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, ro
 
 
 @inner
-def _gru_step_forward(products: Any, q_bias: Any, h_previous: Any, gates: Any, t: int, h: Any) -> None:
+def _gru_step_forward(products: Any, h_previous: Any, gates: Any, t: int, h: Any) -> None:
     """One step of the gate loop, flat over rows and units so that it vectorises.
 
-    products    (3, B H)     in       W_h h' of r, z and n
-    q_bias      (B H,)       in       b_hn of every row
-    gates       (4, T, B H)  in, out  W_i x + b of r, z and n in;  r, z, q, n out
+    products  (4, B H)     in   W_i x + W_h h' + b of r and z, W_h h' + b of q, W_i x + b of n
+    gates     (4, T, B H)  out  r, z, q, n: written here in one go, for tiles that write so far from the cache wait
     """
     size = h.size
     r_plane, z_plane, q_plane, n_plane = gates[R, t], gates[Z, t], gates[Q, t], gates[N, t]
-    r_product, z_product, q_product = products[0], products[1], products[2]
+    r_product, z_product, q_product, n_product = products[R], products[Z], products[Q], products[N]
     for i in range(size):
-        r = sigmoid(r_plane[i] + r_product[i])
-        z = sigmoid(z_plane[i] + z_product[i])
-        q = q_product[i] + q_bias[i]
-        n = tanh(n_plane[i] + r * q)
+        r = sigmoid(r_product[i])
+        z = sigmoid(z_product[i])
+        q = q_product[i]
+        n = tanh(n_product[i] + r * q)
         r_plane[i] = r
         z_plane[i] = z
         q_plane[i] = q
@@ -105,7 +104,7 @@ def _gru_step_forward(products: Any, q_bias: Any, h_previous: Any, gates: Any, t
 
 @inner
 def gru_backward(
-    d_states: Any, x: Any, weights: Any, masked: bool, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
+    d_states: Any, x: Any, weights: Any, masked: bool, cache: Any, scratch: Any, d_x: Any, d_weights: Any
 ) -> None:
     """Gradients of :func:`gru_forward`, the same steps in reverse; ``cache.gates`` is overwritten by the gate gradients.
 
@@ -115,28 +114,24 @@ def gru_backward(
     cache      Cache                   in   as the forward pass left it; d_h of h[T]
                                        out  d_h of h[0]; gates: gradients of the pre-activations r, z, recurrent part of n, n;
                                             decay[0]: its gradient; what entered the product is multiplied by the mask
-    rows       (3 B H,)                scratch, or longer
     scratch    (.,)                    scratch, as long as ``shared_buffers`` makes it
     d_x        (T, B, D) or (0, B, D)  out  gradient of x; empty: not wanted
     d_weights  Weights                 out  added to
     """
     h, gates, decay, mask, d_h = cache.h, cache.gates, cache.decay, cache.mask, cache.d_h
     T, B, H = gates.shape[1:]
-    width = panel_width(B, 3 * H, H)
-    packed, through = view(scratch, 0, (3 * H * H,)), view(scratch, 3 * H * H, (B * H,))
-    pack(weights.w_hh, width, packed)
+    packed, through = view(scratch, 0, (3, H * H)), view(scratch, 3 * H * H, (B * H,))
+    for gate in range(3):
+        pack_rows(weights.w_hh[gate * H : (gate + 1) * H], packed[gate])
     previous = decayed_states(decay, h)
-    clear(view(through, 0, (B, H)))
-    d, side = view(d_h, 0, (B * H,)), view(rows, 0, (B, 3 * H))
+    d, reached = view(d_h, 0, (B * H,)), view(through, 0, (B, H))
+    clear(reached)
     for t in range(T - 1, -1, -1):
         _gru_step_backward(d_states, view(previous, t * B * H, (B * H,)), view(gates, 0, (4, T, B * H)), t, through, d)
-        for gate, plane in ((0, R), (1, Z), (2, Q)):
-            for b in range(B):
-                for j in range(H):
-                    side[b, gate * H + j] = gates[plane, t, b, j]
-        product_packed(side, packed, width, H, 0.0, view(through, 0, (B, H)))
-        times_mask(masked, mask, view(through, 0, (B, H)))
-        decayed_state_backward(decay, h, t, d_h, view(through, 0, (B, H)))
+        for gate in range(3):  # their planes are R, Z and Q
+            multiply(gates[gate, t], packed[gate], H, NOTHING if gate == 0 else OUT, through, False, reached)
+        times_mask(masked, mask, reached)
+        decayed_state_backward(decay, h, t, d_h, reached)
     for i in range(B * H):
         d[i] += through[i]
     mask_states(masked, mask, previous)
@@ -166,11 +161,11 @@ def _gru_step_backward(d_states: Any, h_previous: Any, gates: Any, t: int, throu
 
 
 @inner
-def gru_pack(w_hh: Any, rows: int, packed: Any) -> None:
-    """Pack the recurrent weights (3H, H) for steps of ``rows`` sequences, 0: in lanes. r and z together, n separately."""
+def gru_pack(w_hh: Any, packed: Any) -> None:
+    """Pack the recurrent weights (3H, H), r and z together, n separately."""
     H = w_hh.shape[1]
-    pack(w_hh[: 2 * H].T, step_width(rows, H, 2 * H, packed), view(packed, 0, (2 * H * H,)))
-    pack(w_hh[2 * H :].T, step_width(rows, H, H, packed), rest_of(packed, 2 * H * H))
+    pack_columns(w_hh[: 2 * H], 0, H, packed)
+    pack_columns(w_hh[2 * H :], 0, H, rest_of(packed, 2 * H * H))
 
 
 @inner
@@ -191,18 +186,16 @@ def gru_steps(x: Any, lengths: Any, weights: Any, decay: Any, h: Any, outputs: A
     projected, rest = view(work, 0, (together, B, 3 * H)), rest_of(work, together * 3 * B * H)
     candidates = view(rest, 0, (B, H))
     w_rz, w_n, b_n = split_candidate(weights, H)
-    width_rz, width_n = step_width(B, H, 2 * H, w_rz), step_width(B, H, H, w_n)
     for t in range(T):
         if t % together == 0:
             project_steps(x, t, min(t + together, T), weights, projected)
         decay_in_place(decay, t, h)
-        gates = projected[t % together]
-        fill(b_n, candidates)
-        if t % 2 == 1:  # there and back, see ``accumulate``
-            accumulate(h, w_n, width_n, H, t, candidates)
-        accumulate(h, w_rz, width_rz, 2 * H, t, gates)
-        if t % 2 == 0:
-            accumulate(h, w_n, width_n, H, t, candidates)
+        gates, odd = projected[t % together], t % 2 == 1  # there and back, see ``multiply``
+        if odd:
+            multiply(h, w_n, H, ROW, b_n, odd, candidates)
+        multiply(h, w_rz, 2 * H, OUT, b_n, odd, gates)
+        if not odd:
+            multiply(h, w_n, H, ROW, b_n, odd, candidates)
         for b in range(B):
             if t < lengths[b]:
                 _gru_step(gates[b], candidates[b], h[b])

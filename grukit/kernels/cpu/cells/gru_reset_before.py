@@ -12,33 +12,31 @@ from grukit.kernels.cpu.cells.recurrent import (
     carry,
     keep_ended,
     layer_gradients,
-    pack_inputs,
-    project_inputs,
+    pack_gate,
     project_steps,
     shortest,
+    side_by_side,
     split_candidate,
 )
 from grukit.kernels.cpu.compiler.intrinsics import rest_of, view
 from grukit.kernels.cpu.compiler.jit import inner
-from grukit.kernels.cpu.products.matrices import (
-    accumulate,
-    clear,
-    copy,
-    fill,
-    pack,
-    panel_width,
-    product_packed,
-    step_width,
+from grukit.kernels.cpu.products.elementwise import clear, copy
+from grukit.kernels.cpu.products.vectors import (
+    NOTHING,
+    OUT,
+    ROW,
+    add_product_in_lanes,
+    affine_in_lanes,
+    multiply,
+    pack_columns,
+    pack_rows,
 )
-from grukit.kernels.cpu.products.vectors import add_product_in_lanes, affine_in_lanes
 from grukit.kernels.cpu.storage.workspace import steps_together
 from grukit.kernels.scalar import ONE, sigmoid, tanh
 
 
 @inner
-def gru_reset_before_forward(
-    x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, rows: Any, scratch: Any
-) -> None:
+def gru_reset_before_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, scratch: Any) -> None:
     """All steps of one layer, reset gate before the recurrent product (Cho et al. 2014).
 
     Arguments as :func:`gru_forward`, but the plane q of ``gates`` holds r * h' (times
@@ -46,53 +44,54 @@ def gru_reset_before_forward(
     """
     h, gates, decay = cache.h, cache.gates, cache.decay
     T, B, H = gates.shape[1:]
-    size = B * H
-    rows_rz, rows_n = view(rows, 0, (B, 2 * H)), view(rows, 2 * size, (B, H))
-    D = x.shape[2]
-    width_rz, width_n = panel_width(B, H, 2 * H), panel_width(B, H, H)
-    packed_rz, packed_n = view(scratch, 0, (2 * H * H,)), view(scratch, 2 * H * H, (H * H,))
-    packed_ih, rest = view(scratch, 3 * H * H, (3 * H * (D + 1),)), rest_of(scratch, 3 * H * (H + D + 1))
-    masked_h, ones = view(rest, 0, (B, H)), rest_of(rest, size)
-    pack_inputs(weights, 3, packed_ih)
-    together = steps_together(T, 4 * size)
-    pack(weights.w_hh[: 2 * H].T, width_rz, packed_rz)
-    pack(weights.w_hh[2 * H :].T, width_n, packed_n)
+    D, size = x.shape[2], B * H
+    packed, packed_n = view(scratch, 0, (2, (D + H) * H)), view(scratch, 2 * (D + H) * H, (D * H,))
+    rest = rest_of(scratch, (2 * (D + H) + D) * H)
+    packed_h, biases, rest = view(rest, 0, (H * H,)), view(rest, H * H, (3, H)), rest_of(rest, (H + 4) * H)
+    masked_h, entering = view(rest, 0, (B, H)), view(rest, size, (B, D + H))
+    for gate in range(2):
+        pack_gate(weights, gate, packed[gate])
+    pack_columns(weights.w_ih[2 * H :], 0, D, packed_n)
+    pack_columns(weights.w_hh[2 * H :], 0, H, packed_h)
+    for gate in range(3):
+        for j in range(H):
+            biases[gate, j] = weights.b_ih[gate * H + j] + weights.b_hh[gate * H + j]
     for t in range(T):
-        if t % together == 0:
-            project_inputs(x, packed_ih, t, min(t + together, T), (R, Z, N), ones, gates)
         previous = decayed_state(decay, h, t)
         entered = masked_state(masked, cache.mask, previous, masked_h)
-        product_packed(entered, packed_rz, width_rz, 2 * H, 0.0, rows_rz)
+        side_by_side(x[t], entered, entering)
+        for gate in range(2):
+            multiply(entering, packed[gate], H, ROW, biases[gate], False, gates[gate, t])
+        r, z, reset, n = gates[R, t], gates[Z, t], gates[Q, t], gates[N, t]
         for b in range(B):
             for j in range(H):
-                r = sigmoid(gates[R, t, b, j] + rows_rz[b, j])
-                gates[R, t, b, j] = r
-                gates[Z, t, b, j] = sigmoid(gates[Z, t, b, j] + rows_rz[b, H + j])
-                gates[Q, t, b, j] = r * entered[b, j]
-        product_packed(gates[Q, t], packed_n, width_n, H, 0.0, rows_n)
+                r_j = sigmoid(r[b, j])
+                r[b, j] = r_j
+                z[b, j] = sigmoid(z[b, j])
+                reset[b, j] = r_j * entered[b, j]
+        multiply(x[t], packed_n, H, ROW, biases[2], False, n)
+        multiply(reset, packed_h, H, OUT, biases[2], False, n)
         for b in range(B):
             if t >= lengths[b]:
                 carry(h[t], h[t + 1], gates, t, b)
                 continue
             for j in range(H):
-                n = tanh(gates[N, t, b, j] + rows_n[b, j])
-                gates[N, t, b, j] = n
-                h[t + 1, b, j] = n + gates[Z, t, b, j] * (previous[b, j] - n)
+                n_j = tanh(n[b, j])
+                n[b, j] = n_j
+                h[t + 1, b, j] = n_j + z[b, j] * (previous[b, j] - n_j)
 
 
 @inner
 def gru_reset_before_backward(
-    d_states: Any, x: Any, weights: Any, masked: bool, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
+    d_states: Any, x: Any, weights: Any, masked: bool, cache: Any, scratch: Any, d_x: Any, d_weights: Any
 ) -> None:
     """Gradients of :func:`gru_reset_before_forward`; arguments as :func:`gru_backward`."""
     h, gates, decay, mask, d_h = cache.h, cache.gates, cache.decay, cache.mask, cache.d_h
     T, B, H = gates.shape[1:]
-    width_rz, width_n = panel_width(B, 2 * H, H), panel_width(B, H, H)
-    packed_rz, packed_n = view(scratch, 0, (2 * H * H,)), view(scratch, 2 * H * H, (H * H,))
-    pack(weights.w_hh[: 2 * H], width_rz, packed_rz)
-    pack(weights.w_hh[2 * H :], width_n, packed_n)
-    rows_rz, d_reset = view(rows, 0, (B, 2 * H)), view(rows, 2 * B * H, (B, H))
-    through = view(scratch, 3 * H * H, (B, H))
+    packed = view(scratch, 0, (3, H * H))
+    for gate in range(3):
+        pack_rows(weights.w_hh[gate * H : (gate + 1) * H], packed[gate])
+    through, d_reset = view(scratch, 3 * H * H, (B, H)), view(scratch, (3 * H + B) * H, (B, H))
     previous = decayed_states(decay, h)
     clear(through)
     for t in range(T - 1, -1, -1):
@@ -106,15 +105,15 @@ def gru_reset_before_backward(
                 d_h[b, j] = d * z
                 gates[Z, t, b, j] = d * (previous[t, b, j] - n) * (z - z * z)
                 gates[N, t, b, j] = d * (ONE - z) * (ONE - n * n)
-        product_packed(gates[N, t], packed_n, width_n, H, 0.0, d_reset)
+        multiply(gates[N, t], packed[2], H, NOTHING, packed[2], False, d_reset)
         times_mask(masked, mask, d_reset)
         for b in range(B):
             for j in range(H):
                 r = gates[R, t, b, j]
                 d_h[b, j] += d_reset[b, j] * r
-                rows_rz[b, j] = gates[R, t, b, j] = d_reset[b, j] * previous[t, b, j] * (r - r * r)
-                rows_rz[b, H + j] = gates[Z, t, b, j]
-        product_packed(rows_rz, packed_rz, width_rz, H, 0.0, through)
+                gates[R, t, b, j] = d_reset[b, j] * previous[t, b, j] * (r - r * r)
+        for gate in range(2):
+            multiply(gates[gate, t], packed[gate], H, NOTHING if gate == 0 else OUT, packed[2], False, through)
         times_mask(masked, mask, through)
         decayed_state_backward(decay, h, t, d_h, through)
     for b in range(B):
@@ -134,17 +133,15 @@ def gru_reset_before_steps(x: Any, lengths: Any, weights: Any, decay: Any, h: An
     projected, rest = view(work, 0, (together, B, 3 * H)), rest_of(work, together * 3 * size)
     reset, candidates = view(rest, 0, (B, H)), view(rest, size, (B, H))
     w_rz, w_n, b_n = split_candidate(weights, H)
-    width_rz, width_n = step_width(B, H, 2 * H, w_rz), step_width(B, H, H, w_n)
     for t in range(T):
         if t % together == 0:
             project_steps(x, t, min(t + together, T), weights, projected)
         decay_in_place(decay, t, h)
         gates = projected[t % together]
-        accumulate(h, w_rz, width_rz, 2 * H, t, gates)
+        multiply(h, w_rz, 2 * H, OUT, b_n, t % 2 == 1, gates)
         for b in range(B):
             _reset(gates[b], h[b], reset[b])
-        fill(b_n, candidates)
-        accumulate(reset, w_n, width_n, H, t, candidates)
+        multiply(reset, w_n, H, ROW, b_n, t % 2 == 1, candidates)
         for b in range(B):
             if t < lengths[b]:
                 _update(gates[b], candidates[b], h[b])

@@ -1,63 +1,43 @@
-"""What the cells share: planes, the inputs' projection, rows that have ended, masks, the weights' gradients."""
+"""What the cells share: planes, what a step is multiplied by, rows that have ended, the weights' gradients."""
 
 from typing import Any
 
 from grukit.kernels.cpu.compiler.intrinsics import rest_of, view
 from grukit.kernels.cpu.compiler.jit import inner
-from grukit.kernels.cpu.products.matrices import (
-    accumulate,
-    add,
+from grukit.kernels.cpu.products.vectors import (
+    NOTHING,
+    OUT,
+    ROW,
     add_outer_products,
-    fill,
-    product,
-    row_sums,
-    step_width,
+    multiply,
+    pack_columns,
+    pack_rows,
 )
-from grukit.kernels.cpu.products.vectors import LANES, add_outer_products_of
+from grukit.kernels.cpu.storage.workspace import GRADIENT_ROWS
 from grukit.kernels.scalar import ONE, ZERO
 
 # The planes of ``gates``.
 R, Z, Q, N = 0, 1, 2, 3
 
-PANEL_ROWS = 128  # of a panel of gradients and states, which then fit in the L2 cache
-
 
 @inner
-def pack_inputs(weights: Any, n_joint: int, packed: Any) -> None:
-    """Pack what the inputs are multiplied by: of each gate the transposed weights (D, H) and, as a further row, its bias.
-
-    The bias is b_ih and, of the first ``n_joint`` gates, b_hh.
-    """
+def pack_gate(weights: Any, gate: int, packed: Any) -> None:
+    """Pack W_i and W_h of a gate for rows of inputs and states side by side, see :func:`side_by_side`: (D + H, H)."""
     H, D = weights.w_ih.shape[0] // 3, weights.w_ih.shape[1]
-    for gate in range(3):
-        first = gate * H
-        own = view(packed, first * (D + 1), (D + 1, H))
-        for j in range(H):
-            for d in range(D):
-                own[d, j] = weights.w_ih[first + j, d]
-            own[D, j] = weights.b_ih[first + j] + weights.b_hh[first + j] if gate < n_joint else weights.b_ih[first + j]
+    own = slice(gate * H, (gate + 1) * H)
+    pack_columns(weights.w_ih[own], 0, D + H, packed)
+    pack_columns(weights.w_hh[own], D, D + H, packed)
 
 
 @inner
-def project_inputs(x: Any, packed: Any, first: int, last: int, planes: Any, ones: Any, gates: Any) -> None:
-    """W_i x + b of the steps first..last, one product a gate, into three ``planes`` of ``gates``.
-
-    The inputs are copied beside a column of ones, by which the bias is multiplied: adding it afterwards takes longer.
-
-    packed  (3 (D + 1) H,)  in       from :func:`pack_inputs`
-    ones    (.,)            scratch  (last - first) B (D + 1) numbers
-    """
-    _, B, D = x.shape
-    T, H = gates.shape[1], gates.shape[3]
-    n = (last - first) * B
-    rows, with_ones = view(x, first * B * D, (n, D)), view(ones, 0, (n, D + 1))
-    for i in range(n):
+def side_by_side(x: Any, h: Any, out: Any) -> None:
+    """Write x (B, D) and h (B, H) into out (B, D + H), so that both are multiplied at once."""
+    D = x.shape[1]
+    for b in range(h.shape[0]):
         for d in range(D):
-            with_ones[i, d] = rows[i, d]
-        with_ones[i, D] = ONE
-    for gate in range(3):
-        w_t = view(packed, gate * (D + 1) * H, (D + 1, H))
-        product(with_ones, w_t, 0.0, view(gates, (planes[gate] * T + first) * B * H, (n, H)))
+            out[b, d] = x[b, d]
+        for j in range(h.shape[1]):
+            out[b, D + j] = h[b, j]
 
 
 @inner
@@ -69,16 +49,10 @@ def split_candidate(weights: Any, H: int) -> Any:
 
 @inner
 def project_steps(x: Any, first: int, last: int, weights: Any, projected: Any) -> None:
-    """W_i x + b of the steps first..last into ``projected`` (., B, 3H), from the packed weights of inference.
-
-    One product a step: a row then has the same bits however many steps there are.
-    """
-    _, B, D = x.shape
+    """W_i x + b of the steps first..last into ``projected`` (., B, 3H), from the packed weights of inference."""
     N = projected.shape[2]
-    width, bias = step_width(B, D, N, weights.w_ih), view(weights.b_ih, 0, (N,))
     for t in range(first, last):
-        fill(bias, projected[t - first])
-        accumulate(x[t], weights.w_ih, width, N, 0, projected[t - first])
+        multiply(x[t], weights.w_ih, N, ROW, weights.b_ih, False, projected[t - first])
 
 
 @inner
@@ -126,61 +100,90 @@ def layer_gradients(
 
     entered    (T, B, H)  in   what the candidate's recurrent product took: h' or r h'
     recurrent             in   the plane of that product's gradient: Q or N
+
+    ``GRADIENT_ROWS`` rows at a time, which stay in the cache. Of a product's factors the states are packed, for three gates at
+    once; the gradients are read as they lie.
     """
-    T, B, _ = x.shape
-    H = gates.shape[3]
-    sums, block = view(scratch, 0, (H,)), rest_of(scratch, H)
-    for gate, plane in ((0, R), (1, Z), (2, N)):
-        own = slice(gate * H, (gate + 1) * H)
-        d_recurrent, taken = view(gates, plane * T * B * H, (T * B, H)), view(h_previous, 0, (T * B, H))
-        row_sums(d_recurrent, block, sums)
-        add(sums, d_weights.b_ih[own])
-        if gate == 2:
-            d_recurrent, taken = view(gates, recurrent * T * B * H, (T * B, H)), view(entered, 0, (T * B, H))
-            row_sums(d_recurrent, block, sums)
-        add(sums, d_weights.b_hh[own])
-        if not _in_panels(gates):
-            add_outer_products(d_recurrent, taken, d_weights.w_hh[own])
-    if _in_panels(gates):
-        _recurrent_gradients(h_previous, entered, recurrent, gates, d_weights)
-    input_gradients(x, (R, Z, N), weights, gates, d_x, d_weights)
+    D, H = x.shape[2], gates.shape[3]
+    n = gates.shape[1] * gates.shape[2]
+    packed, rest = view(scratch, 0, (GRADIENT_ROWS * H,)), rest_of(scratch, GRADIENT_ROWS * H)
+    sums, rest = view(rest, 0, (3, D + 1, H)), rest_of(rest, 3 * (D + 1) * H)
+    q_sums, rest = view(rest, 0, (1, H)), rest_of(rest, H)
+    begin_sums(sums, q_sums)
+    for first in range(0, n, GRADIENT_ROWS):
+        rows = min(GRADIENT_ROWS, n - first)
+        with_ones = inputs_with_ones(x, first, rows, rest)
+        pack_rows(view(h_previous, first * H, (rows, H)), packed)
+        for gate, plane in ((0, R), (1, Z), (2, N)):
+            d_plane = view(gates, (plane * n + first) * H, (rows * H,))
+            add_outer_products(with_ones, d_plane, H, H, sums[gate])
+            if gate == 2 and recurrent == N:
+                pack_rows(view(entered, first * H, (rows, H)), packed)
+            d_recurrent = view(gates, ((recurrent if gate == 2 else plane) * n + first) * H, (rows, H))
+            add_outer_products(d_recurrent, packed, 0, H, d_weights.w_hh[gate * H : (gate + 1) * H])
+        d_recurrent = view(gates, (recurrent * n + first) * H, (rows * H,))
+        add_outer_products(ones(rows, rest), d_recurrent, H, H, q_sums)
+    add_input_gradients(sums, d_weights)
+    for j in range(H):
+        d_weights.b_hh[j] += sums[0, D, j]
+        d_weights.b_hh[H + j] += sums[1, D, j]
+        d_weights.b_hh[2 * H + j] += q_sums[0, j]
+    gradient_of_inputs((R, Z, N), weights, gates, scratch, d_x)
 
 
 @inner
-def _in_panels(gates: Any) -> bool:
-    """Whether the gradients of all gates' recurrent weights are taken a panel of rows at a time.
-
-    Gradients come from beyond the L2 cache. Then the states are read once for three gates, and no product packs anything.
-    GFLOP/s of one Zen 4 core, ``np.dot`` and panels: 86 and 100 at 64 units, 88 and 103 at 128, 75 and 100 at 256, 90 and 96
-    at 512; in cache ``np.dot`` is as fast up to 64 units. float64 would take twice the registers.
-    """
-    H = gates.shape[3]
-    return gates.itemsize == 4 and H >= 64 and H % LANES == 0
-
-
-@inner
-def _recurrent_gradients(h_previous: Any, entered: Any, recurrent: int, gates: Any, d_weights: Any) -> None:
-    """Gradients of the recurrent weights, in panels; arguments as :func:`layer_gradients`."""
-    _, T, B, H = gates.shape
-    n = T * B
-    taken, taken_n = view(h_previous, 0, (n, H)), view(entered, 0, (n, H))
-    for first in range(0, n, PANEL_ROWS):
-        last = min(first + PANEL_ROWS, n)
-        for gate, plane in ((0, R), (1, Z)):
-            d_plane, own = view(gates, plane * n * H, (n, H)), slice(gate * H, (gate + 1) * H)
-            add_outer_products_of(d_plane, taken, first, last, d_weights.w_hh[own])
-        add_outer_products_of(view(gates, recurrent * n * H, (n, H)), taken_n, first, last, d_weights.w_hh[2 * H :])
-
-
-@inner
-def input_gradients(x: Any, planes: Any, weights: Any, gates: Any, d_x: Any, d_weights: Any) -> None:
-    """Gradients of the input weights and, where wanted, d_x, from the gradients of three gates in ``planes`` of ``gates``."""
-    T, B, D = x.shape
-    H = gates.shape[3]
-    inputs = view(x, 0, (T * B, D))
+def begin_sums(sums: Any, others: Any) -> None:
+    """Set what the gradients of a chunk are added up in, sums (3, D + 1, H) and others (., H), to zero."""
     for gate in range(3):
-        own = slice(gate * H, (gate + 1) * H)
-        d_input = view(gates, planes[gate] * T * B * H, (T * B, H))
-        add_outer_products(d_input, inputs, d_weights.w_ih[own])
-        if d_x.shape[0] > 0:
-            product(d_input, weights.w_ih[own], 0.0 if gate == 0 else 1.0, view(d_x, 0, (T * B, D)))
+        for d in range(sums.shape[1]):
+            for j in range(sums.shape[2]):
+                sums[gate, d, j] = ZERO
+    for i in range(others.shape[0]):
+        for j in range(others.shape[1]):
+            others[i, j] = ZERO
+
+
+@inner
+def inputs_with_ones(x: Any, first: int, rows: int, scratch: Any) -> Any:
+    """The rows first..first + rows of x (T B, D) beside a column of ones, whose product is the bias's gradient."""
+    D = x.shape[2]
+    inputs, out = view(x, first * D, (rows, D)), view(scratch, 0, (rows, D + 1))
+    for i in range(rows):
+        for d in range(D):
+            out[i, d] = inputs[i, d]
+        out[i, D] = ONE
+    return out
+
+
+@inner
+def ones(rows: int, scratch: Any) -> Any:
+    """A column of ones, (rows, 1)."""
+    out = view(scratch, 0, (rows, 1))
+    for i in range(rows):
+        out[i, 0] = ONE
+    return out
+
+
+@inner
+def add_input_gradients(sums: Any, d_weights: Any) -> None:
+    """Add sums (3, D + 1, H) to the gradients of the input weights and biases: they lie the other way round."""
+    D, H = sums.shape[1] - 1, sums.shape[2]
+    for gate in range(3):
+        for j in range(H):
+            for d in range(D):
+                d_weights.w_ih[gate * H + j, d] += sums[gate, d, j]
+            d_weights.b_ih[gate * H + j] += sums[gate, D, j]
+
+
+@inner
+def gradient_of_inputs(planes: Any, weights: Any, gates: Any, scratch: Any, d_x: Any) -> None:
+    """Write d_x (T, B, D), where it is wanted, from the gradients of three gates in ``planes`` of ``gates``."""
+    _, T, B, H = gates.shape
+    D, n = weights.w_ih.shape[1], T * B
+    if d_x.shape[0] == 0:
+        return
+    packed = view(scratch, 0, (H * D,))
+    for gate in range(3):
+        pack_rows(weights.w_ih[gate * H : (gate + 1) * H], packed)
+        d_plane = view(gates, planes[gate] * n * H, (n, H))
+        multiply(d_plane, packed, D, NOTHING if gate == 0 else OUT, packed, False, view(d_x, 0, (n, D)))

@@ -13,7 +13,7 @@ from grukit.kernels.cpu.compiler.jit import anywhere, inner, kernel, outer
 from grukit.kernels.cpu.inference.layers import write_outputs
 from grukit.kernels.cpu.inference.packing import packed_layer
 from grukit.kernels.cpu.network.linear import linear_forward
-from grukit.kernels.cpu.products.matrices import copy
+from grukit.kernels.cpu.products.elementwise import copy
 from grukit.kernels.cpu.products.vectors import LANES
 from grukit.kernels.cpu.storage.layout import H_0, INPUTS, UNITS, head_weights, widest
 from grukit.kernels.scalar import ZERO

@@ -1,7 +1,7 @@
 """Weights packed for inference.
 
-A copy of the flat parameters with the same offsets, in which each layer's matrices are transposed, and cut into panels where
-the BLAS wants them, and the biases that only ever come together are added up.
+A copy of the flat parameters with the same offsets, in which each layer's matrices are transposed and cut into panels, and the
+biases that only ever come together are added up. For lanes the matrices stay as they are.
 """
 
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ import numpy as np
 from grukit.kernels.cpu.cells.dispatch import pack_recurrent
 from grukit.kernels.cpu.compiler.intrinsics import view
 from grukit.kernels.cpu.compiler.jit import kernel, outer
-from grukit.kernels.cpu.products.matrices import pack, step_width
+from grukit.kernels.cpu.products.vectors import pack_columns
 from grukit.kernels.cpu.storage.layout import B_HH, B_IH, INPUTS, UNITS, W_HH, W_IH, cell_storage, layer_weights
 
 
@@ -32,9 +32,9 @@ def pack_network(network: Any, parameters: Any, rows: int, packed: Any) -> None:
     for row in range(network.layers.shape[0] - 1):
         weights = layer_weights(network, parameters, network.layers[row])
         own = packed_layer(network, packed, row)
-        n, D = weights.w_ih.shape
-        pack(weights.w_ih.T, step_width(rows, D, n, packed), own.w_ih)
-        pack_recurrent(network, weights.w_hh, rows, own.w_hh)
+        if rows > 0:
+            pack_columns(weights.w_ih, 0, weights.w_ih.shape[1], own.w_ih)
+            pack_recurrent(network, weights.w_hh, own.w_hh)
         # b_hh of the candidate is kept separate: it is multiplied by r, or added to a product of its own.
         for i in range(weights.b_hh.size // 3 * 2):
             own.b_ih[i] += weights.b_hh[i]

@@ -23,7 +23,7 @@ from grukit.kernels.cpu.network.inputs_outputs import (
     input_of,
 )
 from grukit.kernels.cpu.network.linear import linear_backward, linear_forward
-from grukit.kernels.cpu.products.matrices import clear, copy
+from grukit.kernels.cpu.products.elementwise import clear, copy
 from grukit.kernels.cpu.storage.layout import (
     H_0,
     both_ways,

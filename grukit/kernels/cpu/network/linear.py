@@ -4,6 +4,7 @@ from typing import Any
 
 from grukit.kernels.cpu.compiler.intrinsics import noinline
 from grukit.kernels.cpu.compiler.jit import inner
+from grukit.kernels.cpu.products.sums import dot
 from grukit.kernels.scalar import ZERO
 
 
@@ -16,16 +17,12 @@ def linear_forward(h: Any, weight: Any, bias: Any, outputs: Any) -> None:
     bias     (K,)    in
     outputs  (M, K)  out
 
-    A loop, not ``np.dot``: for the few outputs of a head it is as fast, and the sum of one row never depends on how many
-    other rows there are.
+    Sum by sum: a head has too few outputs to fill a tile.
     """
     noinline()
     for i in range(h.shape[0]):
         for k in range(weight.shape[0]):
-            total = ZERO * bias[k]
-            for j in range(weight.shape[1]):
-                total += h[i, j] * weight[k, j]
-            outputs[i, k] = total + bias[k]
+            outputs[i, k] = dot(h, i, weight, k) + bias[k]
 
 
 @inner

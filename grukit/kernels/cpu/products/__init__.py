@@ -1,1 +1,1 @@
-"""Products of matrices and vectors: the BLAS's, and those in vector registers."""
+"""Products of matrices and vectors, in tiles that the processor's registers hold."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from grukit.kernels.cpu.compiler.intrinsics import noinline, view
 from grukit.kernels.cpu.compiler.jit import inner, outer
+from grukit.kernels.cpu.products.sums import sum_of_squares
 from grukit.kernels.scalar import ADAM, ADAMW, ONE, SGD, adam_step, rmsprop_step, sgd_step
 
 RMSPROP_DECAY = 0.99  # PyTorch's default
@@ -66,11 +67,7 @@ def sum_squares(thread: int, team: int, gradient: Any, squares: Any) -> None:
     """Write the sums of the squares of a thread's own pieces into squares (PIECES,), in float64."""
     noinline()
     for piece in range(thread * PIECES // team, (thread + 1) * PIECES // team):
-        total = 0.0
-        numbers = own(gradient, _begin(piece, gradient.size), _begin(piece + 1, gradient.size))
-        for i in range(numbers.size):
-            total += np.float64(numbers[i]) * np.float64(numbers[i])
-        squares[piece] = total
+        squares[piece] = sum_of_squares(own(gradient, _begin(piece, gradient.size), _begin(piece + 1, gradient.size)))
 
 
 @inner

@@ -1,0 +1,114 @@
+"""Sums of products over one index, whose order no processor chooses: ``SUMS`` side by side, then those in halves.
+
+A loop's sum is vectorised only where LLVM may change its order, and then it does so by the length of the processor's vectors.
+"""
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from grukit.kernels.cpu.compiler.jit import inner
+from grukit.kernels.cpu.compiler.target import tile_of
+
+_intrinsic: Any = intrinsic  # whose type leaves an argument out
+_INDEX = ir.IntType(64)
+SUMS = 8
+
+
+def define_sum(module: Any, number: Any, total: Any, fused: bool) -> Any:
+    """The function (a, b, n) in a module: the sum of a[i] b[i], of numbers of one type, in numbers of another."""
+    name = f"grukit_sum_{number}_{total}"
+    if name in module.globals:
+        return module.globals[name]
+    pointer = number.as_pointer()
+    function = ir.Function(module, ir.FunctionType(total, [pointer, pointer, _INDEX]), name)
+    function.attributes.add("noinline")
+    function.linkage = "linkonce_odr"  # several parts of a kernel bring it
+    a, b, n = function.args
+    builder = ir.IRBuilder(function.append_basic_block())
+    whole = builder.and_(n, ir.Constant(_INDEX, -SUMS))
+    sums = _loop(
+        builder, (a, b), (ir.Constant(_INDEX, 0), whole), SUMS, ir.Constant(ir.VectorType(total, SUMS), None), fused
+    )
+    width = SUMS
+    while width > 1:
+        width //= 2
+        halves = [
+            builder.shuffle_vector(sums, sums, ir.Constant(ir.VectorType(ir.IntType(32), width), list(half)))
+            for half in (range(width), range(width, 2 * width))
+        ]
+        sums = builder.fadd(*halves)
+    begun = builder.extract_element(sums, ir.Constant(ir.IntType(32), 0))
+    builder.ret(_loop(builder, (a, b), (whole, n), 1, begun, fused))
+    return function
+
+
+def _loop(builder: Any, factors: Any, ends: Any, width: int, begun: Any, fused: bool) -> Any:
+    """Add the products of the indices between the ends, ``width`` at a time."""
+    function, before = builder.function, builder.block
+    head, body, rest = (function.append_basic_block() for _ in range(3))
+    builder.branch(head)
+    builder.position_at_end(head)
+    i, sums = builder.phi(_INDEX), builder.phi(begun.type)
+    builder.cbranch(builder.icmp_signed("<", i, ends[1]), body, rest)
+    builder.position_at_end(body)
+    number = factors[0].type.pointee
+    kind, size = (ir.VectorType(number, width) if width > 1 else number), 4 if isinstance(number, ir.FloatType) else 8
+    values = [
+        builder.load(builder.bitcast(builder.gep(factor, [i]), kind.as_pointer()), align=size) for factor in factors
+    ]
+    if kind != begun.type:
+        values = [builder.fpext(value, begun.type) for value in values]
+    bits = "32" if "float" in str(begun.type) else "64"
+    name = f"llvm.{'fma' if fused else 'fmuladd'}.{f'v{width}' if width > 1 else ''}f{bits}"
+    kinds = ir.FunctionType(begun.type, [begun.type] * 3)
+    multiply_add = function.module.globals.get(name) or ir.Function(function.module, kinds, name)
+    added = builder.call(multiply_add, [*values, sums])
+    following = builder.add(i, ir.Constant(_INDEX, width))
+    for phi, first, later in ((i, ends[0], following), (sums, begun, added)):
+        phi.add_incoming(first, before)
+        phi.add_incoming(later, body)
+    builder.branch(head)
+    builder.position_at_end(rest)
+    return sums
+
+
+def _sum(total: Any) -> Any:
+    """An intrinsic (a, at, b, b_at, n); ``total``: the type of the sum, None for that of the numbers."""
+
+    @_intrinsic
+    def add(_typing: Any, a: Any, a_at: Any, b: Any, b_at: Any, n: Any) -> Any:
+        kind = total or a.dtype
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            places = [
+                builder.gep(
+                    context.make_array(signature.args[i])(context, builder, arguments[i]).data, [arguments[i + 1]]
+                )
+                for i in (0, 2)
+            ]
+            number, sum_type = (context.get_value_type(each) for each in (a.dtype, kind))
+            function = define_sum(builder.module, number, sum_type, tile_of(a.dtype).fused)
+            return builder.call(function, [*places, arguments[4]])
+
+        return kind(a, types.intp, b, types.intp, types.intp), generate
+
+    return add
+
+
+_dot, _dot_in_float64 = _sum(None), _sum(types.float64)
+
+
+@inner
+def dot(a: Any, i: int, b: Any, k: int) -> Any:
+    """The sum of the products of row i of a (., n) and row k of b (., n)."""
+    n = a.shape[1]
+    return _dot(a, i * n, b, k * n, n)
+
+
+@inner
+def sum_of_squares(values: Any) -> float:
+    """The sum of the squares of values (n,), in float64."""
+    return _dot_in_float64(values, 0, values, 0, values.size)
