@@ -14,15 +14,18 @@ from grukit.data import (
     ALL_ALIKE,
     Classes,
     HeldOut,
+    LinearLags,
     Samples,
     Scaler,
     TargetForm,
     check_any_seen,
     fit_inputs,
+    left_by,
     select_samples,
     tail_of,
 )
 from grukit.engines import CUDA_LOSSES, Engine, select_engine, with_memory
+from grukit.estimators._choices import Choices, choose_differences
 from grukit.estimators._declare import with_parameters
 from grukit.estimators._parameters import SharedParameters, check_parameters
 from grukit.estimators._weights import check_representable, read_weights
@@ -33,6 +36,7 @@ from grukit.model import NetworkSpec, initialize
 from grukit.train import Problem, TrainingOptions, fit_lbfgs, fit_stochastic, predict
 
 AUTO_BATCH_SIZE = 64
+EARLY_STOPPING_FROM = 100  # samples
 
 
 @with_parameters
@@ -71,14 +75,25 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         work = read_X(X, form, tail, "auto" if going_on else None)
         targets = self._read_y(y, work, before, classes)
         samples = self._samples(work, targets, sample_weight)
-        held_out = self._held_out(targets) if self.early_stopping and not overrides else None
+        held_out = self._held_out(targets) if self._stops_early(samples, overrides) else None
         training, validation = select_samples(samples, held_out, work.form.window, work.table, fold=self.shuffle)
-        state = self._start(work.form, targets, training) if before is None else self._go_on(before, targets)
+        if before is None:
+            state = self._start(work.form, targets, training, partial=bool(overrides))
+        else:
+            state = self._go_on(before, targets, left_by(before.choices.linear, training))
         state = self._trained(state, training, validation, **overrides)
         if work.table is not None and work.form.window is not None:
             state = replace(state, tail=tail_of(work.table, work.form.window, work.context, tail))
         self._fitted = state
         return self
+
+    def _stops_early(self, samples: Samples, overrides: dict[str, Any]) -> bool:
+        """Whether a part is held out: never in a single epoch, and by itself where there are enough samples."""
+        if overrides:
+            return False
+        if self.early_stopping == "auto":
+            return int((samples.weights > 0).sum()) >= EARLY_STOPPING_FROM
+        return bool(self.early_stopping)
 
     def _held_out(self, targets: Targets) -> HeldOut:
         """What early stopping holds out; sequences with one label each are stratified by it."""
@@ -112,28 +127,53 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
             recurrent_dropout=float(self.recurrent_dropout),
         )
 
-    def _start(self, inputs: InputForm, targets: Targets, training: Samples) -> FittedState:
-        """Scalers from the training samples alone, initial weights, an empty record."""
+    def _start(self, inputs: InputForm, targets: Targets, training: Samples, partial: bool) -> FittedState:
+        """Scalers and the linear part from the training samples alone, initial weights, an empty record."""
         seen, input_weights = training.inputs_seen()
-        values, weights = training.targets_seen()
+        D = seen.shape[1] - (inputs.missing == "decay")
         names = None if inputs.features is None else inputs.features.names
-        check_any_seen(seen[:, :-1] if inputs.missing == "decay" else seen, "X", names)
-        check_any_seen(values, "y", targets.outputs.names)
+        check_any_seen(seen[:, :D], "X", names)
+        check_any_seen(training.targets_seen()[0], "y", targets.outputs.names)
         objective = self._objective(targets.classes)
         link = objective.link
+        levels = Scaler.fit(seen[:, :D], input_weights)
+        linear, anchors, alpha = self._choose_linear(inputs, link, training, levels, partial)
+        differenced = choose_differences(
+            False if partial and self.difference == "auto" else self.difference, inputs, training, D
+        )
+        values, weights = left_by(linear, training).targets_seen()
+        if differenced is not None:
+            seen = training.sequences.differenced(differenced)[training.rows_seen()]
         scales_y = self.standardize and link == "identity"
         x_scaler = fit_inputs(seen, input_weights, self.standardize, inputs.missing)
         y_scaler = Scaler.fit(values, weights) if scales_y else Scaler.identity(targets.outputs.n_outputs, link)
         y_scaler = y_scaler.with_constants(values)
         random_state = check_random_state(self.random_state)
-        spec = self._network_spec(seen.shape[1] - (inputs.missing == "decay"), targets.outputs)
+        spec = self._network_spec(D, targets.outputs)
         parameters = initialize(spec, self.weight_init, self.dtype, random_state)
+        if linear is not None:
+            spec.views(parameters)["head.weight"][...] = 0.0  # so that training begins at the linear part alone
         spec.views(parameters)["head.bias"][...] += self._initial_bias(link, spec.n_outputs, values, weights)
         training_state = TrainingState(objective, random_state, self.standardize, self.solver, {})
         _, outputs, labels, classes = targets
-        return FittedState(inputs, outputs, labels, classes, x_scaler, y_scaler, spec, parameters, training_state)
+        choices = Choices(linear, anchors, alpha, differenced)
+        return FittedState(
+            inputs, outputs, labels, classes, levels, x_scaler, y_scaler, choices, spec, parameters, training_state
+        )
 
-    def _go_on(self, before: FittedState, targets: Targets) -> FittedState:
+    def _choose_linear(
+        self,
+        inputs: InputForm,
+        link: str,
+        training: Samples,
+        levels: Scaler,
+        partial: bool,
+    ) -> tuple[LinearLags | None, np.ndarray, np.ndarray]:
+        """The linear part of regressors, see :func:`choose_linear`; others have none."""
+        K = training.targets.shape[1]
+        return None, np.full(K, -1), np.full(K, np.inf)
+
+    def _go_on(self, before: FittedState, targets: Targets, training: Samples) -> FittedState:
         """The state that training goes on from: the network must be the one that was started."""
         check_same_kind(targets, before.outputs)
         wanted = self._network_spec(before.n_features, targets.outputs)
@@ -154,16 +194,18 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
                     f"Training goes on with a model whose {name} is {value!r}; now it is {new!r}. Start anew with fit and "
                     "warm_start=False."
                 )
-        y_scaler = before.y_scaler.without_constants(targets.values)
+        y_scaler = before.y_scaler.without_constants(training.targets_seen()[0])
         return replace(before, outputs=targets.outputs, labels=targets.labels, spec=wanted, y_scaler=y_scaler)
 
     def _trained(
         self, state: FittedState, training: Samples, validation: Samples | None, **overrides: Any
     ) -> FittedState:
         """The state after training, which works on copies of the weights and moments."""
-        values = state.encode(training.sequences.values, self.dtype)
+        values = state.encode(training.sequences, self.dtype)
+        training = left_by(state.choices.linear, training)
+        validation = None if validation is None else left_by(state.choices.linear, validation)
         n_samples, records = len(training.sequences), state.training.records
-        options = self._options(n_samples, n_before=len(records), **overrides)
+        options = self._options(n_samples, state.choices.linear is not None, n_before=len(records), **overrides)
         objective = self._objective(state.classes)
         taken = n_samples if self.solver == "lbfgs" else options.batch_size
         engine = self._engine(state.spec, objective, training, taken)
@@ -215,14 +257,15 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
 
     def _for_kernels(self, engine: Engine, state: FittedState, values: np.ndarray, samples: Samples) -> Any:
         targets = state.y_scaler.transform(samples.targets, self.dtype)
-        taken, weights = samples.sequences, samples.weights.astype(self.dtype)
+        taken, weights = state.steps_of(samples.sequences), samples.weights.astype(self.dtype)
         return engine.kernels.Samples(values, targets, taken.starts, taken.lengths, weights, samples.step_weights)
 
-    def _options(self, n_samples: int, **overrides: Any) -> TrainingOptions:
+    def _options(self, n_samples: int, count_start: bool, **overrides: Any) -> TrainingOptions:
         callbacks = self.callbacks
         values = {
             "batch_size": min(n_samples, AUTO_BATCH_SIZE if self.batch_size == "auto" else self.batch_size),
             "verbose": bool(self.verbose),
+            "count_start": count_start,
             "callbacks": () if callbacks is None else (callbacks,) if callable(callbacks) else tuple(callbacks),
             **overrides,
         }
@@ -234,18 +277,22 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         state = fitted_state(self)
         work = read_X(X, state.inputs, state.tail, context)
         if not (context is None or isinstance(context, str)) and state.training.standardize:
-            check_context(work, state.x_scaler)
+            check_context(work, state.levels)
         return work
 
     def _outputs(self, work: Work) -> np.ndarray:
         """Predictions on the targets' own scale, or probabilities, in the order of the user's rows."""
-        return self._fitted.y_scaler.inverse(self._network_outputs(work))
+        outputs, linear = self._fitted.y_scaler.inverse(self._network_outputs(work)), self._fitted.choices.linear
+        if linear is None:
+            return outputs
+        added = linear.predict(work.sequences, self._fitted.spec.per_step)
+        return outputs + (added if work.table is None else work.table.to_user_order(added))
 
     def _network_outputs(self, work: Work) -> np.ndarray:
         """What the network gives for every sample, or step, in the order of the user's rows; float64."""
-        state, sequences = self._fitted, work.sequences
+        state, sequences = self._fitted, self._fitted.steps_of(work.sequences)
         engine = select_engine(self.device, state.spec, int(sequences.lengths.sum()) // 3, required=False)
-        values = state.encode(sequences.values, state.parameters.dtype.name)
+        values = state.encode(sequences, state.parameters.dtype.name)
         empty = np.empty((0, state.spec.n_outputs), values.dtype)
         samples = engine.kernels.Samples(values, empty, sequences.starts, sequences.lengths, empty[:, 0])
         engine = with_memory(engine, self.device, state.spec, [samples], len(sequences), training=False)

@@ -120,14 +120,27 @@ class SharedParameters:
             stops.""",
         ),
     ] = 1e-4
-    early_stopping: Annotated[
-        bool,
+    difference: Annotated[
+        Any,
         Parameter(
             "boolean",
-            text="""Hold out the last part in time, or of stand-alone sequences a random part with its share of every class,
-            watch the loss there, and keep the weights of the best epoch.""",
+            Choice("auto"),
+            list,
+            kind='bool, list of columns, or "auto"',
+            text="""Columns of which the network receives the change from the row before, not the value. "auto": of a table
+            those that drift, whose changes vary less than half as much as they do themselves. Not with
+            ``missing="decay"``.""",
         ),
-    ] = False
+    ] = "auto"
+    early_stopping: Annotated[
+        bool | str,
+        Parameter(
+            "boolean",
+            Choice("auto"),
+            text="""Hold out the last part in time, or of stand-alone sequences a random part with its share of every class,
+            watch the loss there, and keep the weights of the best epoch. "auto": from 100 samples on.""",
+        ),
+    ] = "auto"
     validation_fraction: Annotated[
         float,
         Parameter(
@@ -234,6 +247,8 @@ def check_parameters(estimator: SharedParameters) -> None:
         raise ValueError("dropout and recurrent_dropout need a solver that trains in batches, not solver='lbfgs'.")
     if estimator.precision == "tf32" and estimator.dtype != "float32":
         raise ValueError(f"precision='tf32' is of products in dtype='float32'; got dtype={estimator.dtype!r}.")
+    if estimator.missing == "decay" and isinstance(estimator.difference, list | bool) and estimator.difference:
+        raise ValueError("missing='decay' counts the time since a value was last seen; a difference has no such time.")
     if estimator.missing == "decay" and estimator.bidirectional:
         raise ValueError(
             "missing='decay' counts the time since a value was last seen; bidirectional=True has no such time."

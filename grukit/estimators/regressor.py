@@ -1,6 +1,7 @@
 """Regression on time series and sequences."""
 
 from dataclasses import KW_ONLY
+from numbers import Integral
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -8,12 +9,13 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 
-from grukit.data import ALL_ALIKE, Classes, Scaler, to_output
+from grukit.data import ALL_ALIKE, Classes, LinearLags, Samples, Scaler, to_output
 from grukit.estimators._base import RecurrentEstimator
-from grukit.estimators._declare import Choice, Parameter, with_parameters
+from grukit.estimators._choices import choose_linear
+from grukit.estimators._declare import Choice, Number, Parameter, with_parameters
 from grukit.estimators._parameters import POSITIVE, SHARE
 from grukit.estimators.fitted import FittedState
-from grukit.estimators.inputs import Work
+from grukit.estimators.inputs import InputForm, Work
 from grukit.estimators.targets import Objective, Targets, check_same_kind, read_numbers
 from grukit.train import REGRESSION_LOSSES
 
@@ -60,6 +62,28 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
             in y's units.""",
         ),
     ] = 1.0
+    anchor: Annotated[
+        Any,
+        Parameter(
+            Choice("auto"),
+            str,
+            object,
+            None,
+            kind='column of X, "auto" or None',
+            text="""y is predicted as its change from the latest value of this column. "auto": for each output the column from
+            whose latest value y's change varies least, if less than y itself. Not for ``loss="poisson"``.""",
+        ),
+    ] = "auto"
+    linear_lags: Annotated[
+        int | str,
+        Parameter(
+            Number(Integral, 0, None, closed="left"),
+            Choice("auto"),
+            text="""Rows of a linear part that is added to what the network gives: a ridge regression in closed form, with the
+            penalty of generalised cross-validation, towards the anchor or the mean. Training of the network begins at it,
+            and goes on with what it leaves of y. 0: none. "auto": the window, or as many rows as make 1024 regressors.""",
+        ),
+    ] = "auto"
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -171,6 +195,22 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
 
     def _read_y(self, y: Any, work: Work, before: FittedState | None, classes: Any) -> Targets:
         return read_numbers(y, work, self.loss)
+
+    def _choose_linear(
+        self,
+        inputs: InputForm,
+        link: str,
+        training: Samples,
+        levels: Scaler,
+        partial: bool,
+    ) -> tuple[LinearLags | None, np.ndarray, np.ndarray]:
+        """By itself where y is predicted as it is; a part of the data alone, as partial_fit has, chooses nothing."""
+        auto = link == "identity" and not partial
+        anchor = None if self.anchor == "auto" and not auto else self.anchor
+        n_lags = 0 if self.linear_lags == "auto" and not auto else self.linear_lags
+        if link != "identity" and (anchor is not None or n_lags):
+            raise ValueError("anchor and linear_lags add to predictions; those of loss='poisson' are exponentials.")
+        return choose_linear(anchor, n_lags, inputs, training, levels)
 
     def _weigh(self, targets: Targets, weights: np.ndarray, work: Work) -> tuple[np.ndarray, np.ndarray]:
         """A sample, or a step, whose targets are all missing has no weight; it remains in the history of others."""

@@ -57,7 +57,7 @@ class Subject:
         self.state, self.spec = state, state.spec
         self.parameters = state.parameters.astype(np.float64)
         self.work, self.sequences, self.table = work, work.sequences, work.table
-        values, none = state.encode(work.sequences.values, "float64"), np.empty((0, 1))
+        values, none = state.encode(work.sequences, "float64"), np.empty((0, 1))
         self._kernels = select_engine("cpu").kernels
         self._samples = self._kernels.Samples(values, none, work.sequences.starts, work.sequences.lengths, none[:, 0])
 

@@ -15,7 +15,7 @@ Each of these imports from itself and from those above it, and from nothing else
 """
 
 from grukit.kernels.cpu.inference.layers import pack_network, predict_chunks, predict_work_size, states_size
-from grukit.kernels.cpu.inference.service import Served, ready_to_serve, serve_work_size
+from grukit.kernels.cpu.inference.service import Lags, Served, ready_to_serve, serve_work_size
 from grukit.kernels.cpu.passes import (
     begin_states,
     gather,
@@ -40,6 +40,7 @@ __all__ = [
     "Dropout",
     "DualState",
     "GRUResetBefore",
+    "Lags",
     "Loss",
     "Optimizer",
     "Options",
