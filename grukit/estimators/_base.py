@@ -3,7 +3,7 @@
 from abc import ABCMeta, abstractmethod
 from copy import deepcopy
 from dataclasses import asdict, fields, replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -39,6 +39,24 @@ AUTO_BATCH_SIZE = 64
 EARLY_STOPPING_FROM = 100  # samples
 
 
+class Validation(NamedTuple):
+    """Validation samples that the user gives ``fit``."""
+
+    X: Any = None
+    y: Any = None
+    sample_weight: Any = None
+
+    def check(self, early_stopping: bool | str) -> None:
+        """Raise where something is missing, or they would not be used."""
+        if (self.X is None) != (self.y is None) or (self.X is None and self.sample_weight is not None):
+            raise ValueError("X_val and y_val go together; sample_weight_val goes with them.")
+        if self.X is not None and early_stopping is False:
+            raise ValueError("X_val and y_val are for early stopping, which early_stopping=False turns off.")
+
+
+NOTHING_GIVEN = Validation()
+
+
 @with_parameters
 class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metaclass=ABCMeta):
     """Base of the estimators. A subclass says what targets and outputs mean."""
@@ -62,11 +80,21 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         """Weights of the samples (n,), and of single steps (N,) or none (0,), once the targets are known."""
         return weights, ALL_ALIKE
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, first: bool, classes: Any = None, **overrides: Any) -> Self:
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        first: bool,
+        classes: Any = None,
+        given: Validation = NOTHING_GIVEN,
+        **overrides: Any,
+    ) -> Self:
         """Train; ``first`` starts anew, ``overrides`` replace training options. A failed fit changes nothing."""
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         check_parameters(self)
+        given.check(self.early_stopping)
         select_engine(self.device)  # says what is missing before any work
         before = None if first else fitted_state(self)
         going_on = before is not None and bool(overrides)
@@ -75,17 +103,33 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         work = read_X(X, form, tail, "auto" if going_on else None)
         targets = self._read_y(y, work, before, classes)
         samples = self._samples(work, targets, sample_weight)
-        held_out = self._held_out(targets) if self._stops_early(samples, overrides) else None
+        held_out = self._held_out(targets) if given.X is None and self._stops_early(samples, overrides) else None
         training, validation = select_samples(samples, held_out, work.form.window, work.table, fold=self.shuffle)
         if before is None:
             state = self._start(work.form, targets, training, partial=bool(overrides))
         else:
             state = self._go_on(before, targets, left_by(before.choices.linear, training))
+        if given.X is not None:
+            validation = self._given_validation(given, work, state)
         state = self._trained(state, training, validation, **overrides)
         if work.table is not None and work.form.window is not None:
             state = replace(state, tail=tail_of(work.table, work.form.window, work.context, tail))
         self._fitted = state
         return self
+
+    def _given_validation(self, given: Validation, work: Work, state: FittedState) -> Samples:
+        """Validation samples that the user gave; a table that goes on where that of training ended sees its end."""
+        tail = None
+        if work.table is not None and work.form.window is not None:
+            tail = tail_of(work.table, work.form.window, work.context)
+        own = read_X(given.X, work.form, tail, "auto")
+        targets = self._read_y(given.y, own, state, None)
+        check_same_kind(targets, state.outputs)
+        samples = self._samples(own, targets, given.sample_weight)
+        chosen = np.flatnonzero(samples.weights > 0)
+        if len(chosen) == 0:
+            raise ValueError("No sample of X_val has a target and a positive weight.")
+        return samples.take(chosen, samples.weights[chosen])
 
     def _stops_early(self, samples: Samples, overrides: dict[str, Any]) -> bool:
         """Whether a part is held out: never in a single epoch, and by itself where there are enough samples."""
@@ -209,7 +253,11 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         objective = self._objective(state.classes)
         taken = n_samples if self.solver == "lbfgs" else options.batch_size
         engine = self._engine(state.spec, objective, training, taken)
-        given = [self._for_kernels(engine, state, values, some) for some in (training, validation) if some is not None]
+        given = [self._for_kernels(engine, state, values, training)]
+        if validation is not None:
+            same = validation.sequences.values is training.sequences.values
+            own = values if same else state.encode(validation.sequences, self.dtype)
+            given.append(self._for_kernels(engine, state, own, validation))
         engine = with_memory(engine, self.device, state.spec, given, taken, training=True)
         problem = Problem(
             engine.kernels,

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from grukit.data import Classes, Scaler, Sequences, Tail, TargetForm, encode_inputs, history_frame
 from grukit.estimators._choices import Choices
+from grukit.estimators._summary import summary_of
 from grukit.estimators.inputs import InputForm, Work
 from grukit.estimators.service import Predictor, Stream
 from grukit.estimators.targets import Objective, check_same_kind, read_classes, read_numbers
@@ -212,6 +213,16 @@ class FittedEstimator:
     def n_parameters_(self) -> int:
         """int: Numbers in ``weights_``."""
         return fitted_state(self).spec.n_parameters
+
+    def summary(self) -> str:
+        """Tell what was fitted in words: layers, parameters, what was chosen and why training ended.
+
+        Returns
+        -------
+        str
+            Lines.
+        """
+        return summary_of(fitted_state(self))
 
     @property
     def difference_(self) -> list[Any]:

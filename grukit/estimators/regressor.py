@@ -10,11 +10,11 @@ from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 
 from grukit.data import ALL_ALIKE, Classes, LinearLags, Samples, Scaler, to_output
-from grukit.estimators._base import RecurrentEstimator
+from grukit.estimators._base import RecurrentEstimator, Validation
 from grukit.estimators._choices import choose_linear
 from grukit.estimators._declare import Choice, Number, Parameter, with_parameters
 from grukit.estimators._parameters import POSITIVE, SHARE
-from grukit.estimators.fitted import FittedState
+from grukit.estimators.fitted import FittedState, fitted_state
 from grukit.estimators.inputs import InputForm, Work
 from grukit.estimators.targets import Objective, Targets, check_same_kind, read_numbers
 from grukit.train import REGRESSION_LOSSES
@@ -86,7 +86,16 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
     ] = "auto"
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """Train on X and y.
 
         Parameters
@@ -100,6 +109,9 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
             is left out of the loss.
         sample_weight : array of shape (n,), default=None
             Weights, not negative. A row of weight zero is no target but remains in the history of others.
+        X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
+            Samples to watch for early stopping; none of X is held out then. A table that goes on where X ended sees its end
+            as history.
 
         Returns
         -------
@@ -112,7 +124,8 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         RuntimeError
             For ``device="cuda"`` without a GPU, its package or enough of its memory.
         """
-        return self._fit(X, y, sample_weight, first=not (self.warm_start and self.__sklearn_is_fitted__()))
+        first = not (self.warm_start and self.__sklearn_is_fitted__())
+        return self._fit(X, y, sample_weight, first, given=Validation(X_val, y_val, sample_weight_val))
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -231,6 +244,34 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         if link != "log":
             return 0.0
         return np.log(np.maximum(Scaler.fit(targets, weights).mean, 1e-6))
+
+    @property
+    def anchor_(self) -> Any:
+        """label or None: Column from whose latest value y is predicted as a change, a list of them for several outputs."""
+        state = fitted_state(self)
+        found = [None if d < 0 else state.column(int(d)) for d in state.choices.anchors]
+        return found[0] if state.outputs.squeeze else found
+
+    @property
+    def linear_coef_(self) -> np.ndarray:
+        """ndarray of shape (n_lags, n_features) or (n_lags, n_features, n_outputs): Coefficients of the linear part.
+
+        ``linear_coef_[k, d]`` is what a unit of feature d, k rows before, adds to the prediction; no rows where there is no
+        linear part.
+        """
+        state = fitted_state(self)
+        linear = state.choices.linear
+        coef = np.empty((0, state.n_features, state.spec.n_outputs)) if linear is None else linear.coef.copy()
+        return coef[:, :, 0] if state.outputs.squeeze else coef
+
+    @property
+    def linear_alpha_(self) -> Any:
+        """float or ndarray of shape (n_outputs,): Penalty of the ridge regression on standardised lags.
+
+        Infinite where nothing but the anchor or the mean is left.
+        """
+        state = fitted_state(self)
+        return float(state.choices.alpha[0]) if state.outputs.squeeze else state.choices.alpha.copy()
 
     def __sklearn_tags__(self) -> Tags:
         """Tags: multi-output, 3-D input."""

@@ -6,13 +6,18 @@ import pytest
 
 from grukit import GRURegressor
 
+# The network alone: what is added to it and chosen by itself has tests of its own.
+PLAIN = {"anchor": None, "linear_lags": 0, "difference": False, "early_stopping": False}
+
 
 @pytest.fixture(scope="session")
 def tiny():
-    """Make an estimator that trains in milliseconds."""
+    """Make an estimator that trains in milliseconds, a network alone."""
 
     def make(**changes):
-        return GRURegressor(**{"hidden_layer_sizes": 4, "window": 4, "max_iter": 2, "random_state": 0, **changes})
+        return GRURegressor(
+            **{**PLAIN, "hidden_layer_sizes": 4, "window": 4, "max_iter": 2, "random_state": 0, **changes}
+        )
 
     return make
 

@@ -43,8 +43,8 @@ def _standardize(x: Any, first: int, mean: Any, scale: Any, flagged: bool, diffe
         for b in range(x.shape[1]):
             for d in range(D):
                 value = x[first + t, b, d]
-                if differenced is not None:  # a branch of its own, which is pruned where it is None
-                    if differenced[d]:  # noqa: SIM102
+                if differenced is not None:  # noqa: SIM102 - a branch of its own is pruned where it is None
+                    if differenced[d]:
                         # Of the first row of all there is no difference, which counts as the mean.
                         value = value - x[first + t - 1, b, d] if first + t > 0 else mean[d]
                 out[t, b, d] = (value - mean[d]) / scale[d]
