@@ -57,23 +57,17 @@ def _standardize(x: Any, first: int, mean: Any, scale: Any, flagged: bool, diffe
 @exact
 def _add_lags(lags: Any, x: Any, row: int, out: Any) -> None:
     """Add the linear map of the rows up to ``row`` of x (T, B, D) to out (B, K)."""
-    L, D, K = lags.coef.shape
-    for b in range(out.shape[0]):
-        for j in range(K):
-            out[b, j] += lags.intercept[j]
-        for k in range(min(L, row + 1)):
-            for d in range(D):
-                value = x[row - k, b, d] - lags.mean[d]
-                if not math.isnan(value):
-                    for j in range(K):
-                        out[b, j] += lags.coef[k, d, j] * value
-
-
-@exact
-def _own_scale(outputs: Any, mean: Any, scale: Any, out: Any) -> None:
-    for b in range(out.shape[0]):
-        for k in range(out.shape[1]):
-            out[b, k] = outputs[b, k] * scale[k] + mean[k]
+    if lags is not None:
+        L, D, K = lags.coef.shape
+        for b in range(out.shape[0]):
+            for j in range(K):
+                out[b, j] += lags.intercept[j]
+            for k in range(min(L, row + 1)):
+                for d in range(D):
+                    value = x[row - k, b, d] - lags.mean[d]
+                    if not math.isnan(value):
+                        for j in range(K):
+                            out[b, j] += lags.coef[k, d, j] * value
 
 
 @kernel
@@ -99,8 +93,7 @@ def serve_windows(network: Any, served: Any, x: Any, first: int, states: Any, wo
     for t in range(outputs.shape[0]):
         linear_forward(read[t], weight, bias, out)
         _own_scale(out, served.y_mean, served.y_scale, outputs[t])
-        if served.lags is not None:
-            _add_lags(served.lags, x, x.shape[0] - outputs.shape[0] + t, outputs[t])
+        _add_lags(served.lags, x, x.shape[0] - outputs.shape[0] + t, outputs[t])
 
 
 @anywhere
