@@ -70,6 +70,13 @@ def _add_lags(lags: Any, x: Any, row: int, out: Any) -> None:
                             out[b, j] += lags.coef[k, d, j] * value
 
 
+@exact
+def _own_scale(outputs: Any, mean: Any, scale: Any, out: Any) -> None:
+    for b in range(out.shape[0]):
+        for k in range(out.shape[1]):
+            out[b, k] = outputs[b, k] * scale[k] + mean[k]
+
+
 @kernel
 def serve_windows(network: Any, served: Any, x: Any, first: int, states: Any, work: Any, outputs: Any) -> None:
     """Take the steps of x from the row ``first`` on, from the given states on.
