@@ -16,7 +16,7 @@ from grukit.data.missing import (
     sequences_with_time,
 )
 from grukit.data.predictions import as_probabilities
-from grukit.data.ridge import choose_anchors, fit_linear
+from grukit.data.ridge import FittedLinear, choose_anchors, fit_linear
 from grukit.data.samples import ALL_ALIKE, HeldOut, Samples, select_samples
 from grukit.data.scaling import Scaler
 from grukit.data.sequences import Sequences, independent_rows, is_sequences, read_sequences, stand_alone, windows
@@ -27,6 +27,7 @@ __all__ = [
     "ALL_ALIKE",
     "Classes",
     "Features",
+    "FittedLinear",
     "HeldOut",
     "LinearLags",
     "Samples",

@@ -157,6 +157,20 @@ class Moments:
         )
         return cls(total, sum(part.n for part in parts), *means)
 
+    def take(self, outputs: np.ndarray) -> "Moments":
+        """Moments with the chosen targets alone."""
+        return replace(self, cross=self.cross[:, outputs], targets=self.targets[outputs])
+
+    def products_of_errors(self, coefs: list[np.ndarray]) -> np.ndarray:
+        """Means (K, F, F) of the products of the errors of F coefficients (P + 1, K)."""
+        explained = [self.cross - self.lags @ coef for coef in coefs]
+        own = [(coef * self.cross).sum(axis=0) for coef in coefs]
+        rows = [
+            [self.targets - own[f] - (coefs[g] * explained[f]).sum(axis=0) for g in range(len(coefs))]
+            for f in range(len(coefs))
+        ]
+        return np.array(rows).transpose(2, 0, 1)
+
     def loss(self, coef: np.ndarray) -> np.ndarray:
         """Mean squared errors (K,) of coefficients (P + 1, K)."""
         explained = (coef * (2 * self.cross - self.lags @ coef)).sum(axis=0)

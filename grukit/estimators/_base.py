@@ -13,8 +13,8 @@ from sklearn.utils import Tags, check_random_state
 from grukit.data import (
     ALL_ALIKE,
     Classes,
+    FittedLinear,
     HeldOut,
-    LinearLags,
     Samples,
     Scaler,
     TargetForm,
@@ -35,8 +35,10 @@ from grukit.estimators.targets import Objective, Targets, check_same_kind
 from grukit.model import NetworkSpec, initialize
 from grukit.train import Problem, TrainingOptions, fit_lbfgs, fit_stochastic, predict
 
-AUTO_BATCH_SIZE = 64
-EARLY_STOPPING_FROM = 100  # samples
+# Of 27 tasks the median error is the same with 16 and 64 samples in a batch, the geometric mean 2 % less with 16; of many
+# samples there are steps enough.
+SMALLEST_BATCH, LARGEST_BATCH, STEPS = 16, 64, 1000
+EARLY_STOPPING_FROM = 50  # samples
 
 
 class Validation(NamedTuple):
@@ -106,7 +108,7 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         held_out = self._held_out(targets) if given.X is None and self._stops_early(samples, overrides) else None
         training, validation = select_samples(samples, held_out, work.form.window, work.table, fold=self.shuffle)
         if before is None:
-            state = self._start(work.form, targets, training, partial=bool(overrides))
+            state = self._start(work.form, targets, training, samples, partial=bool(overrides))
         else:
             state = self._go_on(before, targets, left_by(before.choices.linear, training))
         if given.X is not None:
@@ -171,7 +173,9 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
             recurrent_dropout=float(self.recurrent_dropout),
         )
 
-    def _start(self, inputs: InputForm, targets: Targets, training: Samples, partial: bool) -> FittedState:
+    def _start(
+        self, inputs: InputForm, targets: Targets, training: Samples, samples: Samples, partial: bool
+    ) -> FittedState:
         """Scalers and the linear part from the training samples alone, initial weights, an empty record."""
         seen, input_weights = training.inputs_seen()
         D = seen.shape[1] - (inputs.missing == "decay")
@@ -181,7 +185,8 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         objective = self._objective(targets.classes)
         link = objective.link
         levels = Scaler.fit(seen[:, :D], input_weights)
-        linear, anchors, alpha = self._choose_linear(inputs, link, training, levels, partial)
+        chosen = self._choose_linear(inputs, link, training, _weighted(samples), levels, partial)
+        linear = None if chosen is None else chosen.linear
         differenced = choose_differences(
             False if partial and self.difference == "auto" else self.difference, inputs, training, D
         )
@@ -200,22 +205,16 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         spec.views(parameters)["head.bias"][...] += self._initial_bias(link, spec.n_outputs, values, weights)
         training_state = TrainingState(objective, random_state, self.standardize, self.solver, {})
         _, outputs, labels, classes = targets
-        choices = Choices(linear, anchors, alpha, differenced)
+        choices = Choices.of(chosen, targets.outputs.n_outputs, differenced)
         return FittedState(
             inputs, outputs, labels, classes, levels, x_scaler, y_scaler, choices, spec, parameters, training_state
         )
 
     def _choose_linear(
-        self,
-        inputs: InputForm,
-        link: str,
-        training: Samples,
-        levels: Scaler,
-        partial: bool,
-    ) -> tuple[LinearLags | None, np.ndarray, np.ndarray]:
-        """The linear part of regressors, see :func:`choose_linear`; others have none."""
-        K = training.targets.shape[1]
-        return None, np.full(K, -1), np.full(K, np.inf)
+        self, inputs: InputForm, link: str, training: Samples, everything: Samples, levels: Scaler, partial: bool
+    ) -> FittedLinear | None:
+        """The linear part of regressors; others have none."""
+        return None
 
     def _go_on(self, before: FittedState, targets: Targets, training: Samples) -> FittedState:
         """The state that training goes on from: the network must be the one that was started."""
@@ -311,7 +310,7 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
     def _options(self, n_samples: int, count_start: bool, **overrides: Any) -> TrainingOptions:
         callbacks = self.callbacks
         values = {
-            "batch_size": min(n_samples, AUTO_BATCH_SIZE if self.batch_size == "auto" else self.batch_size),
+            "batch_size": min(n_samples, _batch_size(n_samples) if self.batch_size == "auto" else self.batch_size),
             "verbose": bool(self.verbose),
             "count_start": count_start,
             "callbacks": () if callbacks is None else (callbacks,) if callable(callbacks) else tuple(callbacks),
@@ -330,7 +329,7 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
 
     def _outputs(self, work: Work) -> np.ndarray:
         """Predictions on the targets' own scale, or probabilities, in the order of the user's rows."""
-        outputs, linear = self._fitted.y_scaler.inverse(self._network_outputs(work)), self._fitted.choices.linear
+        outputs, linear = self._fitted.y_scaler.inverse(self._network_outputs(work)), self._fitted.choices.final
         if linear is None:
             return outputs
         added = linear.predict(work.sequences, self._fitted.spec.per_step)
@@ -355,3 +354,17 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = self.missing != "error"
         return tags
+
+
+def _weighted(samples: Samples) -> Samples:
+    """The samples that count."""
+    chosen = np.flatnonzero(samples.weights > 0)
+    return samples.take(chosen, samples.weights[chosen])
+
+
+def _batch_size(n_samples: int) -> int:
+    """The batch size "auto": a power of two, such that an epoch has about a thousand steps."""
+    size = SMALLEST_BATCH
+    while size < LARGEST_BATCH and n_samples > STEPS * size:
+        size *= 2
+    return size

@@ -1,15 +1,19 @@
 """What "auto" chooses, from the training samples alone: a linear part, its anchors, columns that are differenced."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from grukit.data import LinearLags, Samples, Scaler, choose_anchors, fit_linear
+from grukit.data import FittedLinear, LinearLags, Samples, Scaler, Sequences, choose_anchors, fit_linear
 from grukit.estimators.inputs import InputForm
 
 MOST_REGRESSORS = 1024  # lags times columns of an automatic linear part: 0.3 s to solve
-DRIFTING = 0.5  # variance of the differences over that of the levels up to which a column is differenced
+# A column drifts where its changes vary less than half as much as it does itself, and its means over windows more than 0.4
+# times as much. The means tell a drift (0.48 to 0.99 for CO2, random walks, temperatures of oil) from what swings about a
+# level (0.06 to 0.32 for sines, Lorenz's equations, El Nino).
+SMOOTH, DRIFTING = 0.5, 0.4
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,9 @@ class Choices:
     Attributes
     ----------
     linear : LinearLags or None
-        Added to the network's outputs.
+        Added to the network's outputs in training.
+    final : LinearLags or None
+        Added to them in predictions: the same, but fitted to all samples, those held out too.
     anchors : ndarray of shape (K,)
         The column towards whose last value each output of the linear part shrinks, -1 for none.
     alpha : ndarray of shape (K,)
@@ -29,15 +35,23 @@ class Choices:
     """
 
     linear: LinearLags | None
+    final: LinearLags | None
     anchors: np.ndarray
     alpha: np.ndarray
     differenced: np.ndarray | None
 
+    @classmethod
+    def of(cls, linear: FittedLinear | None, n_outputs: int, differenced: np.ndarray | None) -> "Choices":
+        """Choices with a linear part, or none."""
+        if linear is None:
+            return cls(None, None, np.full(n_outputs, -1), np.full(n_outputs, np.inf), differenced)
+        return cls(linear.linear, linear.final, linear.anchors, linear.alpha, differenced)
+
 
 def choose_linear(
-    anchor: Any, linear_lags: Any, form: InputForm, training: Samples, levels: Scaler
-) -> tuple[LinearLags | None, np.ndarray, np.ndarray]:
-    """The linear part, its anchors and penalties; None where there is none.
+    anchor: Any, linear_lags: Any, form: InputForm, training: Samples, everything: Samples, levels: Scaler
+) -> FittedLinear | None:
+    """The linear part; None where there is none.
 
     Parameters
     ----------
@@ -45,31 +59,26 @@ def choose_linear(
         The parameters.
     form : InputForm
         How X is read.
-    training : Samples
-        What is trained on.
+    training, everything : Samples
+        What is trained on, and that with what is held out.
     levels : Scaler
         Of the D columns as they are.
     """
     D, K = len(levels.mean), training.targets.shape[1]
-    none = np.full(K, -1)
     values, weights = training.targets_seen()
     if not (~np.isnan(values).any(axis=1) & (weights > 0)).any():  # no sample of which every target is known
-        return None, none, np.full(K, np.inf)
+        return None
     if anchor is None:
-        anchors = none
+        anchors = np.full(K, -1)
     elif isinstance(anchor, str) and anchor == "auto":
         anchors = choose_anchors(training, levels)
     else:
         anchors = np.full(K, column_number(anchor, form, D))
-    n_lags = linear_lags
-    if n_lags == "auto":
-        n_lags = max(1, MOST_REGRESSORS // D)
-    longest = int(training.sequences.lengths.max())
-    n_lags = min(n_lags, longest)
+    n_lags = max(1, MOST_REGRESSORS // D) if linear_lags == "auto" else linear_lags
+    n_lags = min(n_lags, int(training.sequences.lengths.max()))
     if n_lags == 0 and (anchors < 0).all():
-        return None, anchors, np.full(K, np.inf)
-    linear, alpha, anchors = fit_linear(training, levels, n_lags, anchors)
-    return linear, anchors, alpha
+        return None
+    return fit_linear(training, everything, levels, n_lags, anchors)
 
 
 def choose_differences(difference: Any, form: InputForm, training: Samples, D: int) -> np.ndarray | None:
@@ -84,12 +93,27 @@ def choose_differences(difference: Any, form: InputForm, training: Samples, D: i
         return chosen if chosen.any() else None
     if form.kind != "table" or form.window == 1:
         return None
-    levels, changes = training.sequences.values[:, :D], training.sequences.differenced(np.full(D, True))[:, :D]
-    rows = training.rows_seen()
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.nanvar(changes[rows], axis=0) / np.nanvar(levels[rows], axis=0)
-    chosen = ratio < DRIFTING
+    sequences = training.sequences
+    levels, changes = sequences.values[:, :D], sequences.differenced(np.full(D, True))[:, :D]
+    seen, (means, sizes) = training.rows_seen(), _window_means(sequences, D)
+    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
+        warnings.simplefilter("ignore")  # columns without a value, or without a second one
+        variance = np.nanvar(levels[seen], axis=0)
+        smooth = np.nanvar(changes[seen], axis=0) < SMOOTH * variance
+        drifts = np.nanvar(means[sizes == sizes.max()], axis=0) > DRIFTING * variance
+    chosen = smooth & drifts
     return chosen if chosen.any() else None
+
+
+def _window_means(sequences: Sequences, D: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of each of the D columns over each sample, missing values left out, (n, D), and the samples' lengths."""
+    values = sequences.values[:, :D]
+    known = ~np.isnan(values)
+    zero = np.zeros((1, D))
+    sums = np.concatenate([zero, np.where(known, values, 0.0).cumsum(axis=0)])
+    counts = np.concatenate([zero, known.cumsum(axis=0)])
+    first, last = sequences.starts, sequences.starts + sequences.lengths
+    return (sums[last] - sums[first]) / np.maximum(counts[last] - counts[first], 1), sequences.lengths
 
 
 def column_number(column: Any, form: InputForm, D: int) -> int:

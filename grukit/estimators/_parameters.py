@@ -96,7 +96,11 @@ class SharedParameters:
     ] = 0.0
     batch_size: Annotated[
         int | str,
-        Parameter(COUNT, Choice("auto"), text='Samples in a batch. "auto": 64, or all where there are fewer.'),
+        Parameter(
+            COUNT,
+            Choice("auto"),
+            text='Samples in a batch. "auto": 16 to 64, more for more samples, or all where there are fewer.',
+        ),
     ] = "auto"
     learning_rate: Annotated[
         str,
@@ -128,19 +132,19 @@ class SharedParameters:
             list,
             kind='bool, list of columns, or "auto"',
             text="""Columns of which the network receives the change from the row before, not the value. "auto": of a table
-            those that drift, whose changes vary less than half as much as they do themselves. Not with
-            ``missing="decay"``.""",
+            those that drift: whose changes vary less than half as much as they do themselves, and whose means over windows
+            more than 0.4 times as much. Not with ``missing="decay"``.""",
         ),
-    ] = "auto"
+    ] = False
     early_stopping: Annotated[
         bool | str,
         Parameter(
             "boolean",
             Choice("auto"),
             text="""Hold out the last part in time, or of stand-alone sequences a random part with its share of every class,
-            watch the loss there, and keep the weights of the best epoch. "auto": from 100 samples on.""",
+            watch the loss there, and keep the weights of the best epoch. "auto": from 50 samples on.""",
         ),
-    ] = "auto"
+    ] = False
     validation_fraction: Annotated[
         float,
         Parameter(

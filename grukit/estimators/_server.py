@@ -33,7 +33,7 @@ class Server:
         kernels.pack_network(self._network, self.parameters, self.rows, packed)
         scalers = (self.x_scaler.mean, self.x_scaler.scale, self.y_scaler.mean, self.y_scaler.scale)
         writable = (np.require(each, requirements=["C", "W"]) for each in scalers)
-        linear, differenced = self.choices.linear, self.choices.differenced
+        linear, differenced = self.choices.final, self.choices.differenced
         if linear is not None:
             lags = (np.require(each, requirements=["C", "W"]) for each in (linear.coef, linear.intercept, linear.mean))
             linear = kernels.Lags(*lags)
@@ -69,7 +69,7 @@ class Server:
     @property
     def n_recent(self) -> int:
         """Rows before a step that its prediction reads, apart from the states: for differences and lags."""
-        lags = 0 if self.choices.linear is None else len(self.choices.linear.coef) - 1
+        lags = 0 if self.choices.final is None else len(self.choices.final.coef) - 1
         return max(lags, 0 if self.choices.differenced is None else 1)
 
     def new_states(self) -> np.ndarray:

@@ -47,7 +47,7 @@ def _differences(state: "FittedState") -> str:
 
 
 def _linear(state: "FittedState") -> str:
-    linear, anchors = state.choices.linear, state.choices.anchors
+    linear, anchors = state.choices.final, state.choices.anchors
     if linear is None:
         return ""
     named = sorted({int(d) for d in anchors if d >= 0})
@@ -59,11 +59,11 @@ def _linear(state: "FittedState") -> str:
         return f"Linear part: {towards}"
     low, high = alpha.min(), alpha.max()
     penalty = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
-    return f"Linear part: ridge regression on {len(linear.coef)} rows, towards {towards}, penalty {penalty}"
+    return f"Linear part: ridge regressions on {len(linear.coef)} rows, towards {towards}, penalty {penalty}"
 
 
 def _kept(state: "FittedState") -> str:
     kept = state.training.kept_iter
-    if kept == 0 and state.choices.linear is not None:
+    if kept == 0 and state.choices.final is not None:
         return "none of which did better on the part held out than the linear part alone, which is kept"
     return f"the weights of epoch {kept} are kept"

@@ -84,8 +84,8 @@ class Predictor:
         samples = server.kernels.Samples(values, empty, steps.starts, steps.lengths, empty[:, 0])
         outputs = predict(server.kernels, server.spec, server.parameters, samples).astype(np.float64)
         outputs = server.y_scaler.inverse(outputs)
-        if choices.linear is not None:
-            outputs = outputs + choices.linear.predict(windows, per_step)
+        if choices.final is not None:
+            outputs = outputs + choices.final.predict(windows, per_step)
         return outputs.reshape(n, T if per_step else 1, -1)
 
     def _shaped(self, outputs: np.ndarray) -> Any:

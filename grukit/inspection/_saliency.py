@@ -132,7 +132,7 @@ def _per_row(subject: Subject, batch: Batch, gradient: np.ndarray, k: int) -> np
     A difference depends on two rows, the linear part on the last ones.
     """
     state, lengths = subject.state, subject.rows.lengths[batch.samples]
-    D, differenced, linear = state.n_features, state.choices.differenced, state.choices.linear
+    D, differenced, linear = state.n_features, state.choices.differenced, state.choices.final
     slopes = gradient / state.x_scaler.scale[:D]
     skipped = lengths - batch.lengths
     out = np.zeros((lengths.max(), len(lengths), D))

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.linear_model import Ridge, RidgeCV
+from sklearn.linear_model import Ridge
 
 from grukit.data import ALL_ALIKE, Samples, Scaler, read_sequences, read_table, windows
 from grukit.data.lags import LinearLags, Moments, ends_of, left_by
-from grukit.data.ridge import choose_anchors, fit_linear
+from grukit.data.ridge import ALPHAS, N_BLOCKS, _forms, _simplex, _solve, _stack, choose_anchors, fit_linear
 
 RNG = np.random.default_rng(0)
 
@@ -60,8 +60,6 @@ def test_moments_of_blocks_add_up_to_those_of_all():
     whole = Moments.of(samples, scaler, center, 4)
     parts = Moments.of_blocks(samples, scaler, center, 4, 6)
     assert len(parts) == 6
-    for one, other in zip(whole, Moments.sum(parts), strict=True) if isinstance(whole, tuple) else ():
-        np.testing.assert_allclose(one, other, rtol=1e-9)
     together = Moments.sum(parts)
     assert (whole.n, pytest.approx(whole.weight)) == (together.n, together.weight)
     np.testing.assert_allclose(whole.lags, together.lags, rtol=1e-9, atol=1e-12)
@@ -74,51 +72,82 @@ def test_moments_of_blocks_add_up_to_those_of_all():
     np.testing.assert_allclose(whole.loss(coef), np.average(errors, axis=0, weights=samples.weights))
 
 
-@pytest.mark.parametrize("anchored", [False, True])
-def test_it_is_scikit_learns_ridge_at_the_penalty_it_tells(anchored):
-    samples = samples_of(300, K=2)
+def folds_of(n):
+    """The blocks of one series: those that judge, each with the samples before it."""
+    block = np.arange(n) * N_BLOCKS // n
+    return [(block < j, block == j) for j in range(N_BLOCKS // 2, N_BLOCKS)]
+
+
+def weighted_ridge(z, y, weights, alpha):
+    """scikit-learn's, whose penalty stands beside the sum over the samples."""
+    share = weights / weights.mean()
+    return Ridge(alpha=alpha * len(z)).fit(z, y, sample_weight=share)
+
+
+def test_the_penalty_is_the_one_that_forecasts_the_blocks_best():
+    samples = samples_of(200, K=2, window=6)
     scaler = Scaler.fit(samples.sequences.values)
-    anchors = np.array([0, 0]) if anchored else np.array([-1, -1])
-    found = fit_linear(samples, scaler, 4, anchors)
-    z = np.nan_to_num((lag_table(samples.sequences, 4) - scaler.mean) / scaler.scale)
+    found = fit_linear(samples, samples, scaler, 6, np.array([-1, -1]))
+    z = np.nan_to_num((lag_table(samples.sequences, 6) - scaler.mean) / scaler.scale).reshape(200, -1)
+    weights = samples.weights
     for k in range(2):
-        target = samples.targets[:, k]
-        relative = False
-        if found.anchors[k] >= 0:
-            target = target - samples.sequences.values[:, 0]
-        predictions = []
-        for design in (z, z[:, 1:] - z[:, :1]):
-            design = design.reshape(len(z), -1)
-            weights = samples.weights / samples.weights.mean()
-            # The penalty stands beside sums over the samples.
-            model = Ridge(alpha=found.alpha[k]).fit(design, target, sample_weight=weights)
-            predictions.append(model.predict(design))
-        wanted = found.linear.predict(samples.sequences, False)[:, k]
-        if found.anchors[k] >= 0:
-            wanted = wanted - samples.sequences.values[:, 0]
-        relative = not np.allclose(predictions[0], wanted, atol=1e-8)
-        np.testing.assert_allclose(predictions[int(relative)], wanted, atol=1e-8)
-        assert not relative or anchored
+        y = samples.targets[:, k]
+
+        def error(alpha, y=y):
+            return sum(
+                weights[own] @ (y[own] - weighted_ridge(z[old], y[old], weights[old], alpha).predict(z[own])) ** 2
+                for old, own in folds_of(200)
+            )
+
+        best = ALPHAS[:-1][np.argmin([error(alpha) for alpha in ALPHAS[:-1]])]
+        assert found.alpha[k] == pytest.approx(best * 200)
+        expected = weighted_ridge(z, y, weights, best).predict(z)
+        np.testing.assert_allclose(found.final.predict(samples.sequences, False)[:, k], expected, atol=1e-8)
+    assert found.anchors.tolist() == [-1, -1]
 
 
-def test_the_penalty_is_that_of_generalised_cross_validation():
-    samples = samples_of(120, window=6)
-    samples = Samples(samples.sequences, samples.targets, np.ones(120), False, ALL_ALIKE)
+def test_the_stack_forecasts_the_blocks_no_worse_than_any_of_its_forms():
+    samples = samples_of(400, K=1, window=6)
     scaler = Scaler.fit(samples.sequences.values)
-    found = fit_linear(samples, scaler, 6, np.array([-1]))
-    z = np.nan_to_num((lag_table(samples.sequences, 6) - scaler.mean) / scaler.scale).reshape(120, -1)
-    centred = z - z.mean(axis=0)
-    y = samples.targets[:, 0] - samples.targets[:, 0].mean()
+    center = samples.targets.mean(axis=0)
+    blocks = Moments.of_blocks(samples, scaler, center, 6, N_BLOCKS)
+    forms = _forms(0, scaler, center, 6)
+    assert len(forms) == 6
+    alphas, weights = _stack(blocks, forms)
+    assert (weights >= 0).all() and weights.sum() == pytest.approx(1)
+    stacked, single = 0.0, np.zeros(len(forms))
+    for j in range(N_BLOCKS // 2, N_BLOCKS):
+        solved = _solve(Moments.sum(blocks[:j]), forms)
+        coefs = [
+            each.coefficients(form.towards, alpha) for each, form, alpha in zip(solved, forms, alphas, strict=True)
+        ]
+        single += [blocks[j].weight * blocks[j].loss(coef)[0] for coef in coefs]
+        together = sum(w * coef for w, coef in zip(weights[:, 0], coefs, strict=True))
+        stacked += blocks[j].weight * blocks[j].loss(together)[0]
+    assert stacked <= single.min() * (1 + 1e-9)
 
-    def criterion(alpha):
-        hat = centred @ np.linalg.solve(centred.T @ centred + alpha * np.eye(12), centred.T)
-        return np.mean((y - hat @ y) ** 2) / (1 - (1 + np.trace(hat)) / 120) ** 2
 
-    alphas = 120 * np.logspace(-7, 2, 28)
-    assert found.alpha[0] == pytest.approx(alphas[np.argmin([criterion(alpha) for alpha in alphas])])
-    # Leave-one-out, scikit-learn's choice, is not far.
-    other = RidgeCV(alphas=alphas).fit(z, samples.targets[:, 0])
-    assert 0.1 < found.alpha[0] / other.alpha_ < 10
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), size=st.integers(1, 5))
+def test_weights_on_the_simplex_are_the_best_there_are(seed, size):
+    rng = np.random.default_rng(seed)
+    errors = rng.normal(size=(7, size)) + rng.normal(size=size)
+    matrix = errors.T @ errors
+    weights = _simplex(matrix[None])[:, 0]
+    assert (weights >= 0).all() and weights.sum() == pytest.approx(1)
+    others = rng.dirichlet(np.ones(size), 300)
+    assert weights @ matrix @ weights <= np.einsum("si,ij,sj->s", others, matrix, others).min() + 1e-9
+
+
+def test_the_final_map_is_fitted_to_what_was_held_out_too():
+    samples = samples_of(300, window=5)
+    scaler = Scaler.fit(samples.sequences.values)
+    training = samples.take(np.arange(250), samples.weights[:250])
+    found = fit_linear(training, samples, scaler, 3, np.array([0]))
+    same = fit_linear(training, training, scaler, 3, np.array([0]))
+    np.testing.assert_allclose(found.linear.coef, same.linear.coef, rtol=1e-6)
+    assert not np.allclose(found.final.intercept, found.linear.intercept, rtol=1e-6)
+    np.testing.assert_allclose(same.final.coef, same.linear.coef, rtol=1e-6)
 
 
 def test_anchors_are_the_columns_that_y_changes_least_from():
@@ -136,9 +165,9 @@ def test_a_random_walk_is_left_to_its_last_value():
     walk = np.random.default_rng(5).normal(size=(2000, 1)).cumsum(axis=0)
     table = read_table(walk[:-1], walk[:-1])
     samples = Samples(windows(table, 16), walk[1:], np.ones(1999), False, ALL_ALIKE)
-    found = fit_linear(samples, Scaler.fit(walk), 16, np.array([0]))
+    found = fit_linear(samples, samples, Scaler.fit(walk), 16, np.array([0]))
     assert found.anchors.tolist() == [0]
-    error = left_by(found.linear, samples).targets.std()
+    error = left_by(found.final, samples).targets.std()
     assert error < 1.01 * np.diff(walk[:, 0]).std()
 
 
@@ -148,10 +177,10 @@ def test_a_linear_rule_is_found_to_the_last_digits():
     targets = 2 + values[:, :1] + 0.5 * np.roll(values[:, 1:], 2, axis=0)
     targets[:2] = np.nan
     samples = Samples(windows(table, 4), targets, np.ones(400), False, ALL_ALIKE)
-    found = fit_linear(samples, Scaler.fit(values), 4, np.array([-1]))
+    found = fit_linear(samples, samples, Scaler.fit(values), 4, np.array([-1]))
     expected = np.zeros((4, 2))
     expected[0, 0], expected[2, 1] = 1.0, 0.5
-    np.testing.assert_allclose(found.linear.coef[:, :, 0], expected, atol=1e-5)
+    np.testing.assert_allclose(found.final.coef[:, :, 0], expected, atol=1e-5)
 
 
 def test_a_weight_is_as_many_copies():

@@ -183,12 +183,13 @@ def test_defaults_are_not_worse_than_ridge_where_ridge_is_right():
     assert ours < 1.03 * theirs
 
 
-@pytest.mark.parametrize(("n", "stops"), [(60, False), (200, True)])
+@pytest.mark.parametrize(("n", "stops"), [(49, False), (120, True)])
 def test_early_stopping_by_itself_is_on_from_a_number_of_samples(n, stops):
     model = GRURegressor(**SMALL).fit(X[:n], Y[:n])
     assert (model.validation_curve_ is not None) == stops
     classes = (X["a"].diff() > 0).astype(int)
-    assert (GRUClassifier(**SMALL).fit(X[:n], classes[:n]).validation_curve_ is not None) == stops
+    classifier = GRUClassifier(**SMALL, early_stopping="auto").fit(X[:n], classes[:n])
+    assert (classifier.validation_curve_ is not None) == stops
 
 
 def test_partial_fit_chooses_nothing_by_itself():
@@ -255,7 +256,8 @@ def test_given_validation_samples_have_weights():
     )
     assert model.validation_curve_ == other.validation_curve_
     labels = np.where(Y > 0, "up", "down")
-    classifier = GRUClassifier(**SMALL).fit(X[TRAIN], labels[TRAIN], X_val=X[TEST], y_val=labels[TEST])
+    classifier = GRUClassifier(**SMALL, early_stopping=True)
+    classifier.fit(X[TRAIN], labels[TRAIN], X_val=X[TEST], y_val=labels[TEST])
     assert classifier.validation_curve_ is not None
 
 
