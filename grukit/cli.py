@@ -18,6 +18,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from grukit import GRURegressor, __version__
+from grukit.cores import free_cores
 from grukit.demo import run_demo
 from grukit.engines import select_engine
 from grukit.model import CELLS
@@ -188,6 +189,7 @@ def _info(arguments: argparse.Namespace) -> None:
         "python": f"{platform.python_version()} ({platform.platform()})",
         **{name: _version_of(name) for name in PACKAGES},
         "cores": f"{joblib.cpu_count()} available to this process",
+        "n_jobs='auto'": f"{free_cores()} at most, where they pay",
         "BLAS": new_line.join(_blas_libraries()) or "none found",
         "GPU": new_line.join(_gpu_names()) or "none found",
         "CUDA kernels": _cuda_kernels(),

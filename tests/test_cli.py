@@ -373,6 +373,7 @@ def test_info_lists_the_installed_versions(info, module):
 def test_info_describes_the_machine(info):
     assert f"{platform.python_version()} (" in info
     assert f"{joblib.cpu_count()} available to this process" in info
+    assert re.search(r"^n_jobs='auto': +\d+ at most", info, flags=re.MULTILINE)
     assert re.search(r"^BLAS: +\S+ \S+, \d+ threads \(", info, flags=re.MULTILINE)
     assert re.search(r"^CUDA kernels: +(yes|none\. device='cuda': .+)$", info, flags=re.MULTILINE)
     assert re.search(r"^device='auto': cpu\. ", info, flags=re.MULTILINE)

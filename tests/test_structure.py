@@ -12,11 +12,12 @@ PACKAGE = Path(__file__).parents[1] / "grukit"
 
 # A room may import from the rooms behind it. The second name of a pair narrows the first.
 ALLOWED = {
-    "estimators": {"estimators", "data", "train", "model", "engines"},
+    "estimators": {"estimators", "data", "train", "model", "engines", "cores"},
     "data": {"data"},
     "train": {"train", "model"},
     "model": {"model", "engines"},
     "engines": {"kernels", "kernels.cpu", "kernels.cuda"},
+    "cores": set(),
     "kernels.cuda": {"kernels", "kernels.cuda", "kernels.cpu", "kernels.scalar"},  # of the CPU's, the records
     "kernels.cpu": {"kernels.cpu", "kernels.scalar"},
     "kernels.scalar": set(),
@@ -25,7 +26,7 @@ ALLOWED = {
     # It looks into fitted estimators, and takes derivatives of losses one number at a time.
     "inspection": {"inspection", "estimators", "data", "train", "model", "engines", "kernels.scalar"},
     "plotting": {"plotting", "inspection", "estimators", "data"},
-    "cli": {"demo", "engines", "model", ""},
+    "cli": {"demo", "engines", "model", "cores", ""},
     "demo": {"datasets", "plotting", ""},
     "__main__": {"cli"},
     "": {"estimators"},

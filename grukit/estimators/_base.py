@@ -6,10 +6,10 @@ from dataclasses import asdict, fields, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 
+from grukit.cores import count_threads
 from grukit.data import (
     ALL_ALIKE,
     Classes,
@@ -265,7 +265,7 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
             objective.loss,
             objective.parameter,
             given[1] if len(given) > 1 else None,
-            effective_n_jobs(self.n_jobs),
+            count_threads(self.n_jobs, 3.0 * state.spec.n_parameters * taken * training.sequences.lengths.mean()),
             taken,
             self.precision,
         )
@@ -343,7 +343,7 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         empty = np.empty((0, state.spec.n_outputs), values.dtype)
         samples = engine.kernels.Samples(values, empty, sequences.starts, sequences.lengths, empty[:, 0])
         engine = with_memory(engine, self.device, state.spec, [samples], len(sequences), training=False)
-        n_threads = effective_n_jobs(self.n_jobs)
+        n_threads = count_threads(self.n_jobs, float(state.spec.n_parameters * sequences.lengths.sum()))
         outputs = predict(engine.kernels, state.spec, state.parameters, samples, n_threads, self.precision)
         outputs = outputs.astype(np.float64)
         return outputs if work.table is None else work.table.to_user_order(outputs)

@@ -210,9 +210,15 @@ class SharedParameters:
         ),
     ] = "full"
     n_jobs: Annotated[
-        int | None,
-        Parameter(WHOLE, None, text="Threads. None: 1, -1: all. The result is bitwise the same for any number."),
-    ] = None
+        int | str | None,
+        Parameter(
+            WHOLE,
+            Choice("auto"),
+            None,
+            text="""Threads. "auto": as many as pay of the cores that this process may use, one in a child process, such as
+            joblib's, and in all threads but the main one. None: 1, -1: all. The result is bitwise the same for any.""",
+        ),
+    ] = "auto"
     callbacks: Annotated[
         Any,
         Parameter(

@@ -78,5 +78,7 @@ class Subject:
             some = samples[first : first + size]
             x = np.empty((lengths[some].max(), len(some), self.spec.n_columns))
             steps = np.empty(len(some), np.int64)
-            self._kernels.gather(self.spec.decay or None, self._samples, some, x, steps)
+            segments = self._kernels.whole_chunk(steps, len(x)).segments
+            flat = x.reshape(-1, self.spec.n_columns)
+            self._kernels.gather(self.spec.decay or None, self._samples, some, segments, flat, steps)
             yield Batch(some, x, steps)

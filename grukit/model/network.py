@@ -18,14 +18,14 @@ class Pass(NamedTuple):
     lengths: np.ndarray
     work: np.ndarray
     network: Any
-    samples: np.ndarray
+    chunk: Any
 
     @property
     def caches(self) -> list[Any]:
         """What each direction of each layer keeps: states h and c, gates, their gradients; the names are the kernels'."""
-        kernels, (T, B, _) = select_engine("cpu").kernels, self.x.shape
+        kernels = select_engine("cpu").kernels
         rows = range(len(self.spec.layers))
-        return [kernels.layer_cache(self.network, self.work, row, T, B) for row in rows]
+        return [kernels.layer_cache(self.network, self.work, row, self.chunk.segments, 0) for row in rows]
 
 
 def network_forward(
@@ -80,14 +80,15 @@ def network_forward(
         row = int(np.argmax((lengths < 1) | (lengths > T)))
         raise ValueError(f"lengths[{row}] is {lengths[row]}; every sequence needs between 1 and {T} steps.")
     network = spec.for_kernels(kernels, seed)
-    work = np.zeros(kernels.work_size(network, T, B), dtype=parameters.dtype)
+    work = np.zeros(kernels.work_size(network, T, B, True), dtype=parameters.dtype)
     x = x.copy() if seed is not None else x  # dropout changes it in place
-    forward = Pass(spec, parameters, x, lengths, work, network, np.arange(B))
-    kernels.initial_states(network, parameters, work, T, B)
+    chunk = kernels.whole_chunk(lengths, T)
+    forward = Pass(spec, parameters, x, lengths, work, network, chunk)
+    kernels.initial_states(network, parameters, work, chunk.segments)
     if initial is not None:
         _set_initial(forward.caches, initial)
     outputs = np.empty((T * B if spec.per_step else B, spec.n_outputs), dtype=parameters.dtype)
-    kernels.network_forward(network, parameters, x, lengths, forward.samples, work, outputs)
+    kernels.network_forward(network, parameters, x.reshape(T * B, -1), chunk, work, outputs)
     return outputs.reshape(T, B, spec.n_outputs) if spec.per_step else outputs, forward
 
 
@@ -123,8 +124,9 @@ def network_backward(d_outputs: np.ndarray, forward: Pass) -> tuple[np.ndarray, 
     spec, parameters, x = forward.spec, forward.parameters, forward.x
     d_outputs = np.ascontiguousarray(d_outputs, dtype=parameters.dtype).reshape(-1, spec.n_outputs)
     d_x, d_parameters = np.empty_like(x), np.zeros_like(parameters)
+    flat, d_flat = (each.reshape(-1, each.shape[2]) for each in (x, d_x))
     kernels.network_backward(
-        forward.network, parameters, x, forward.lengths, forward.samples, forward.work, d_outputs, d_x, d_parameters
+        forward.network, parameters, flat, forward.chunk, forward.work, d_outputs, d_flat, d_parameters
     )
     d_initial = [np.stack([c.d_h, c.d_c]) if c.c.shape[0] else c.d_h.copy() for c in forward.caches]
     return d_parameters, d_x, d_initial

@@ -73,7 +73,9 @@ def test_any_number_of_threads_gives_the_same_bits(tiny, solver, kind):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(150, 3)) if kind == "table" else [rng.normal(size=(1 + i % 7, 3)) for i in range(150)]
     y = rng.normal(size=(150, 2))
-    fits = [tiny(solver=solver, n_jobs=n, early_stopping=True, batch_size=70).fit(X, y) for n in (None, 1, 2, 3, -1)]
+    fits = [
+        tiny(solver=solver, n_jobs=n, early_stopping=True, batch_size=70).fit(X, y) for n in (None, 1, 2, 3, -1, "auto")
+    ]
     for other in fits[1:]:
         assert_same_weights(fits[0], other)
         assert fits[0].loss_curve_ == other.loss_curve_ and fits[0].validation_curve_ == other.validation_curve_

@@ -19,7 +19,8 @@ KEPT = ["001101110001", "111110001101", "111011111111", "110100110011", "1101101
 @njit
 def draw(dropout, samples, mask, values):
     draw_mask(dropout, 1, samples, mask)
-    drop_inputs(dropout, 2, samples, values)
+    drop_inputs(dropout, 2, samples, 0, values[:1])  # as two segments of a step each
+    drop_inputs(dropout, 2, samples, 1, values[1:])
 
 
 def test_keys_and_bits():

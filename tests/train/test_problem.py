@@ -5,6 +5,7 @@ import pytest
 import reference
 
 from grukit.engines import select_engine
+from grukit.kernels.cpu.inference.predictions import taken_alone
 from grukit.model import NetworkSpec, initialize, network_forward
 from grukit.train import LOSSES, Problem, predict
 
@@ -138,23 +139,68 @@ def test_any_number_of_threads_gives_the_same_bits(per_step):
     np.testing.assert_allclose(results[0][0], results[0][2], rtol=1e-12)
 
 
+def threads_of(n, steps, units, batch_size=64, wanted=8):
+    """Threads of a session for sequences of equal length."""
+    data = samples(n=n, longest=steps)._replace(lengths=np.full(n, steps), starts=np.zeros(n, np.int64))
+    with Problem(
+        KERNELS, NetworkSpec("gru", 2, (units,), 2), data, "squared_error", 0.0, None, wanted, batch_size
+    ) as problem:
+        return problem.session.team.n_threads
+
+
 def test_no_more_threads_than_chunks():
-    with Problem(KERNELS, NetworkSpec("gru", 2, (3,), 2), samples(), "squared_error", 0.0, None, 8, 64) as problem:
-        assert problem.session.team.n_threads == 2
+    assert threads_of(n=64, steps=5, units=3) == 2  # 32 sequences are a chunk
+    assert threads_of(n=7, steps=5, units=3) == 1
+    assert threads_of(n=64, steps=5, units=3, batch_size=20) == 1
+    assert threads_of(n=64, steps=5, units=40) == 4  # of so many units 16
 
 
-@pytest.mark.parametrize("sizes", [(5,), (32,), (64,), (150,)])
-def test_a_prediction_has_the_same_bits_alone_and_in_company(sizes):
-    data = samples(n=100, dtype="float32", longest=12)
-    spec = NetworkSpec("gru", 2, sizes, 2)
-    parameters = initialize(spec, "uniform", "float32", np.random.RandomState(0))
-    everything = predict(KERNELS, spec, parameters, data)
-    for i in (0, 17, 50, 99):
-        alone = data._replace(starts=data.starts[i : i + 1], lengths=data.lengths[i : i + 1])
-        np.testing.assert_array_equal(predict(KERNELS, spec, parameters, alone)[0], everything[i])
+def test_a_batch_that_is_worth_it_has_several_chunks():
+    assert threads_of(n=16, steps=250, units=256) == 2
+    assert threads_of(n=64, steps=96, units=256) == 4
+    assert threads_of(n=32, steps=24, units=32) == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("cell", "sizes", "options"), [
+    ("gru", (5,), {}),
+    ("gru", (32,), {"learned_state": True}),
+    ("gru", (64, 9), {"per_step": True}),
+    ("gru", (150,), {}),
+    ("gru", (6,), {"bidirectional": True}),
+    ("gru_reset_before", (33,), {}),
+    ("dual_state", (6,), {}),
+])  # fmt: skip
+def test_a_prediction_has_the_same_bits_alone_and_in_company(cell, sizes, options, dtype):
+    """Whichever kernel takes a sequence: one by one, in lanes, in a chunk that is filled up."""
+    data = samples(n=100, dtype=dtype, longest=12, per_step="per_step" in options)
+    spec = NetworkSpec(cell, 2, sizes, 2, **options)
+    parameters = initialize(spec, "uniform", dtype, np.random.RandomState(0))
+    everything = predictions(spec, parameters, data, np.arange(100))
+    for n in (1, 2, 8, 9, 16, 17, 40):
+        for first in (0, 17, 60):
+            some = predictions(spec, parameters, data, np.arange(first, first + n))
+            assert some == everything[first : first + n]
     shuffled = np.random.default_rng(0).permutation(100)
-    moved = data._replace(starts=data.starts[shuffled], lengths=data.lengths[shuffled])
-    np.testing.assert_array_equal(predict(KERNELS, spec, parameters, moved), everything[shuffled])
+    assert predictions(spec, parameters, data, shuffled) == [everything[i] for i in shuffled]
+
+
+def predictions(spec, parameters, data, chosen, n_threads=1):
+    """The bits of what is predicted for each of the chosen samples, together."""
+    data = data._replace(starts=data.starts[chosen], lengths=data.lengths[chosen])
+    outputs = predict(KERNELS, spec, parameters, data, n_threads)
+    if not spec.per_step:
+        return [row.tobytes() for row in outputs]
+    return [outputs[first : first + n].tobytes() for first, n in zip(data.starts, data.lengths, strict=True)]
+
+
+def test_sequences_that_would_leave_lanes_empty_are_taken_alone():
+    for n in range(1, 40):
+        assert taken_alone(np.full(n, 30)).sum() == (n % 16 if n % 16 < 9 else 0)
+    assert taken_alone(np.array([700] + [30] * 16)).tolist() == [True] + [False] * 16
+    assert taken_alone(np.array([31, 30] + [30] * 30)).sum() == 0
+    assert taken_alone(np.array([40, 39] + [30] * 30)).tolist() == [True] * 2 + [False] * 30
+    assert taken_alone(np.array([60, 50, 3, 2, 1])).all()
 
 
 @pytest.mark.parametrize("per_step", [False, True])
@@ -202,6 +248,122 @@ def test_dropout_depends_neither_on_threads_nor_on_the_batch():
     np.testing.assert_allclose(gradients_with_dropout(data, shuffled)[0], gradient, rtol=1e-10, atol=1e-13)
     other = data._replace(values=data.values[::-1].copy())
     assert not np.allclose(gradients_with_dropout(other, whole)[0], gradient)
+
+
+# --- sequences of unequal length, in several segments -----------------------------------------------------------------
+
+UNEQUAL = {
+    "plain": {},
+    "learned": {"learned_state": True},
+    "bidirectional": {"bidirectional": True, "learned_state": True},
+    "decay": {"decay": True},
+    "all": {"bidirectional": True, "learned_state": True, **DROPOUT},
+    "decay and dropout": {"decay": True, **DROPOUT},
+}
+
+
+def unequal(spec, loss="squared_error", dtype="float64"):
+    """Eleven sequences of 1 to 60 steps; with decay some values are missing, and the last column is a time."""
+    rng = np.random.default_rng(3)
+    data = samples(n=11, D=2, K=2, per_step=spec.per_step, dtype=dtype, longest=60, loss=loss)
+    lengths = np.array([7, 60, 1, 31, 31, 2, 44, 18, 5, 59, 12])
+    starts = np.cumsum(lengths) - lengths
+    values = data.values
+    if spec.decay:
+        values = values[:, [0, 1, 0]].copy()
+        values[:, 2] = rng.uniform(0.1, 2, len(values))
+        values[:, :2][rng.random((len(values), 2)) < 0.3] = np.nan
+    return data._replace(values=values, starts=starts, lengths=lengths)
+
+
+def weighted_loss_and_gradient(spec, data, parameters, chosen, n_threads=1, loss="squared_error"):
+    """Sum of the losses of the chosen samples times their weights, and its gradient; dropout by the seed 5."""
+    with Problem(KERNELS, spec, data, loss, 0.0, None, n_threads, batch_size=max(64, len(chosen))) as problem:
+        batches = KERNELS.Batches(
+            np.array(chosen), len(chosen), np.zeros(1), np.zeros((1, 3)), np.zeros(1, np.int64), False, 5
+        )
+        problem.session.begin(KERNELS.idle_optimizer(parameters))
+        problem.session.train(batches, 1)
+        loss, weight, _ = batches.records[0]
+        return loss, problem.session.storage.slots[0] * weight
+
+
+def spec_of(cell, per_step, options):
+    decay = "decay" in UNEQUAL[options]
+    return NetworkSpec(cell, 4 if decay else 2, (4, 3), 2, per_step, **UNEQUAL[options])
+
+
+@pytest.mark.parametrize("per_step", [False, True], ids=["last", "per-step"])
+@pytest.mark.parametrize(("cell", "options"), [
+    ("gru", "plain"),
+    ("gru", "learned"),
+    ("gru", "all"),
+    ("gru", "decay and dropout"),
+    ("gru_reset_before", "bidirectional"),
+    ("gru_reset_before", "decay"),
+    ("dual_state", "all"),
+    ("dual_state_basic", "bidirectional"),
+])  # fmt: skip
+def test_sequences_of_unequal_length_are_as_each_alone(cell, options, per_step):
+    spec = spec_of(cell, per_step, options)
+    data, parameters = unequal(spec), np.random.default_rng(1).normal(0, 0.5, spec.n_parameters)
+    together, gradient = weighted_loss_and_gradient(spec, data, parameters, range(11))
+    alone = [weighted_loss_and_gradient(spec, data, parameters, [i]) for i in range(11)]
+    np.testing.assert_allclose(together, sum(loss for loss, _ in alone), rtol=1e-11)
+    expected = spec.views(sum(each for _, each in alone))
+    for name, view in spec.views(gradient).items():
+        np.testing.assert_allclose(view, expected[name], rtol=1e-8, atol=1e-11, err_msg=name)
+        assert np.abs(view).max() > 0, name
+    outputs = predict(KERNELS, spec, parameters, data)
+    for i in range(11):
+        (one,) = predictions(spec, parameters, data, [i])
+        rows = slice(data.starts[i], data.starts[i] + data.lengths[i]) if per_step else slice(i, i + 1)
+        assert outputs[rows].tobytes() == one
+
+
+@pytest.mark.parametrize("per_step", [False, True], ids=["last", "per-step"])
+@pytest.mark.parametrize(("cell", "options", "loss"), [
+    ("gru", "all", "log_loss"),
+    ("gru_reset_before", "bidirectional", "cross_entropy"),
+    ("gru", "decay and dropout", "squared_error"),
+    ("dual_state", "all", "squared_error"),
+])  # fmt: skip
+def test_gradients_of_unequal_lengths_agree_with_central_differences(cell, options, loss, per_step):
+    spec = spec_of(cell, per_step, options)
+    data, parameters = unequal(spec, loss), np.random.default_rng(1).normal(0, 0.5, spec.n_parameters)
+    _, gradient = weighted_loss_and_gradient(spec, data, parameters, range(11), loss=loss)
+    direction = np.random.default_rng(2).normal(size=spec.n_parameters)
+
+    def value(step):
+        return weighted_loss_and_gradient(spec, data, parameters + step * direction, range(11), loss=loss)[0]
+
+    h = 1e-5
+    numeric = (8 * (value(h) - value(-h)) - value(2 * h) + value(-2 * h)) / (12 * h)
+    np.testing.assert_allclose(gradient @ direction, numeric, rtol=1e-7)
+
+
+@pytest.mark.parametrize("per_step", [False, True], ids=["last", "per-step"])
+@pytest.mark.parametrize("cell", ["gru", "gru_reset_before"])
+def test_unequal_lengths_agree_with_the_reference(cell, per_step):
+    spec = spec_of(cell, per_step, "plain")
+    check_loss_and_gradient(spec, unequal(spec), "squared_error")
+
+
+@pytest.mark.parametrize("options", ["plain", "all"])
+def test_unequal_lengths_have_the_same_bits_for_any_number_of_threads(options):
+    rng = np.random.default_rng(0)
+    lengths = np.maximum(1, rng.lognormal(3, 1, 200)).astype(np.int64)
+    values = rng.normal(size=(lengths.sum(), 2)).astype("float32")
+    data = KERNELS.Samples(
+        values, values[:200], np.cumsum(lengths) - lengths, lengths, rng.uniform(0.5, 2, 200).astype("float32")
+    )
+    spec = spec_of("gru", False, options)
+    parameters = initialize(spec, "uniform", "float32", np.random.RandomState(0))
+    results = []
+    for n_threads in (1, 2, 3):
+        loss, gradient = weighted_loss_and_gradient(spec, data, parameters, range(200), n_threads)
+        results.append((loss, gradient.tobytes(), predictions(spec, parameters, data, np.arange(200), n_threads)))
+    assert results[0] == results[1] == results[2]
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])

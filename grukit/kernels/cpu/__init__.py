@@ -11,10 +11,12 @@ Each of these imports from itself and from those above it, and from nothing else
     training    chunks of a batch, an epoch, the optimisers
     inference   predictions layer by layer, in lanes, of a predictor or stream; it gathers its samples as training does
     passes      single passes of a network, for Python
-    session     memory and threads for training and prediction
+    session     memory and threads for training
 """
 
-from grukit.kernels.cpu.inference.layers import pack_network, predict_chunks, predict_work_size, states_size
+from grukit.kernels.cpu.inference.layers import predict_chunks, predict_work_size, states_size
+from grukit.kernels.cpu.inference.packing import pack_network
+from grukit.kernels.cpu.inference.predictions import predict
 from grukit.kernels.cpu.inference.service import Lags, Served, ready_to_serve, serve_work_size
 from grukit.kernels.cpu.passes import (
     begin_states,
@@ -24,9 +26,10 @@ from grukit.kernels.cpu.passes import (
     network_forward,
     update,
 )
-from grukit.kernels.cpu.session import Session, predict
+from grukit.kernels.cpu.session import Session
 from grukit.kernels.cpu.storage.layout import GRU, Dropout, DualState, GRUResetBefore, Options
 from grukit.kernels.cpu.storage.memory import aligned_empty
+from grukit.kernels.cpu.storage.segments import Chunk, whole_chunk
 from grukit.kernels.cpu.storage.workspace import layer_cache, work_size
 from grukit.kernels.cpu.team import Team, single_threaded_blas
 from grukit.kernels.cpu.training.chunks import N_SLOTS, Loss, Samples, Storage, chunk_work_size
@@ -37,6 +40,7 @@ __all__ = [
     "GRU",
     "N_SLOTS",
     "Batches",
+    "Chunk",
     "Dropout",
     "DualState",
     "GRUResetBefore",
@@ -68,5 +72,6 @@ __all__ = [
     "states_size",
     "train_batches",
     "update",
+    "whole_chunk",
     "work_size",
 ]

@@ -5,19 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from grukit.kernels.cpu.inference.lanes import predict_lanes, predict_lanes_work_size
-from grukit.kernels.cpu.inference.layers import pack_network, predict_chunks, predict_work_size
-from grukit.kernels.cpu.products.vectors import LANES
 from grukit.kernels.cpu.storage.layout import B_IH, UNITS, Dropout, drops
 from grukit.kernels.cpu.storage.memory import aligned_empty, workspaces
 from grukit.kernels.cpu.team import Team
-from grukit.kernels.cpu.training.chunks import N_SLOTS, Loss, Storage, chunk_work_size
+from grukit.kernels.cpu.training.chunks import N_SLOTS, Loss, Storage, chunk_work_size, rows_together
 from grukit.kernels.cpu.training.epoch import Batches, train_batches
 from grukit.kernels.cpu.training.optimizer import PIECES, Optimizer, idle_optimizer
 
 
 def chunk_rows(network: Any) -> int:
-    """Sequences in a chunk.
+    """Sequences in a chunk, unless fewer let a small batch have several, see :func:`rows_together`.
 
     Few rows make small products, many make caches larger than the processor's, and a batch in one chunk cannot be shared
     by threads. Measured on one Zen 4 core, float32, microseconds a pass forward and backward over a batch:
@@ -41,6 +38,13 @@ def with_dropout(network: Any, dropout: Dropout) -> Any:
     if drops(network.options) is None:
         return network
     return network._replace(options=network.options._replace(dropout=dropout))
+
+
+def sort_batches(lengths: np.ndarray, batches: Batches, stop_at: int) -> None:
+    """Sort the samples of each batch from ``batches.done`` up to ``stop_at`` by length, alike ones as they come."""
+    order = batches.order[batches.done[0] * batches.size : stop_at * batches.size]
+    number, own = np.arange(len(order)) // batches.size, lengths[order]
+    order[:] = order[np.argsort(number * (own.max(initial=0) + 1) - own, kind="stable")]
 
 
 class Session:
@@ -81,17 +85,26 @@ class Session:
         self.network = with_dropout(network, Dropout(0.0, 0.0, 0))
         rows = chunk_rows(network)
         self.loss = Loss(loss, loss_parameter, rows)
-        n_threads = max(1, min(n_threads, -(-batch_size // rows), N_SLOTS))
-        self.team = Team(n_threads)
-        longest = max(int(s.lengths.max()) for s in (samples, validation) if s is not None)
+        lengths = [s.lengths for s in (samples, validation) if s is not None]
+        longest, shortest = max(int(each.max()) for each in lengths), min(int(each.min()) for each in lengths)
+        self._alike = longest == shortest
         dtype, head = samples.values.dtype, network.layers[-1]
         n_parameters = int(head[B_IH] + head[UNITS])  # the head's bias is the last
+        n_threads = max(1, min(n_threads, self._most_chunks(batch_size, longest, n_parameters)))
+        self.team = Team(n_threads)
         self.storage = Storage(
             slots=aligned_empty((N_SLOTS, n_parameters), dtype),
             losses=np.empty(N_SLOTS),
             squares=np.empty(PIECES),
-            work=workspaces(n_threads, chunk_work_size(network, longest, rows), dtype),
+            work=workspaces(n_threads, chunk_work_size(network, longest, rows, self._alike), dtype),
         )
+
+    def _most_chunks(self, batch_size: int, longest: int, n_parameters: int) -> int:
+        """Chunks of a batch; of sequences of unequal length, as many as may be."""
+        n = min(batch_size, max(len(self.samples.starts), 1))
+        rows = rows_together(self.loss.rows, n, 3.0 * n_parameters * n * longest)
+        chunks = -(-n // rows)
+        return min(chunks if self._alike else 2 * chunks, n, N_SLOTS)
 
     def __enter__(self) -> "Session":
         self.team.__enter__()
@@ -110,7 +123,10 @@ class Session:
         """Take the batches from ``batches.done`` up to ``stop_at``; returns early before a step that is not finite.
 
         Afterwards ``parameters`` and ``previous`` of the optimiser, ``batches.records`` and ``batches.done`` are current.
+        Within each batch ``batches.order`` is sorted by length.
         """
+        if not self._alike:
+            sort_batches(self.samples.lengths, batches, stop_at)
         network, dropout = self.training, drops(self.training.options)
         if dropout is not None:
             network = with_dropout(network, dropout._replace(seed=batches.seed))
@@ -142,6 +158,8 @@ class Session:
             done=np.zeros(1, dtype=np.int64),
             update=False,
         )
+        if not self._alike:
+            sort_batches(samples.lengths, batches, 1)
         self._run(self.network, 1, samples, batches, idle_optimizer(parameters), storage)
         return float(batches.records[0, 0] / batches.records[0, 1])
 
@@ -149,24 +167,3 @@ class Session:
         self, network: Any, stop_at: int, samples: Any, batches: Batches, optimizer: Optimizer, storage: Storage
     ) -> None:
         self.team.run(train_batches, stop_at, network, samples, batches, self.loss, optimizer, storage)
-
-
-def predict(network: Any, parameters: np.ndarray, samples: Any, n_threads: int, precision: str) -> np.ndarray:
-    """Outputs of all samples, shape (n, K), or (N, K) with one for every row of ``samples.values``.
-
-    ``LANES`` sequences are taken together; a chunk that is not full is padded. ``precision`` is the GPU's.
-    """
-    n_outputs = len(samples.values) if network.per_step else len(samples.starts)
-    outputs = np.empty((n_outputs, int(network.layers[-1, UNITS])), parameters.dtype)
-    n_threads = max(1, min(n_threads, len(samples.starts) // LANES))
-    packed = aligned_empty(parameters.shape, parameters.dtype)
-    longest, in_lanes = int(samples.lengths.max(initial=1)), network.options is None
-    pack_network(network, parameters, 0 if in_lanes else LANES, packed)
-    size = predict_lanes_work_size(network, longest) if in_lanes else predict_work_size(network, longest, LANES)
-    work = workspaces(n_threads, size, parameters.dtype)
-    with Team(n_threads, blas=not in_lanes) as team:
-        if in_lanes:
-            team.run(predict_lanes, network, packed, samples, outputs, work)
-        else:
-            team.run(predict_chunks, network, packed, samples, LANES, outputs, work)
-    return outputs

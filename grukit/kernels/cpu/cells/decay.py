@@ -18,6 +18,7 @@ from grukit.kernels.cpu.compiler.intrinsics import noinline, view
 from grukit.kernels.cpu.compiler.jit import inner, outer
 from grukit.kernels.cpu.products.matrices import times
 from grukit.kernels.cpu.storage.layout import DECAY, INPUTS, UNITS
+from grukit.kernels.cpu.storage.segments import AREA_BEFORE, ROWS, STEPS
 from grukit.kernels.scalar import ONE, ZERO
 
 
@@ -123,24 +124,28 @@ def decay_backward(
 
 
 @outer
-def last_seen(values: Any, start: int, n_steps: int, b: int, x: Any) -> None:
-    """Row b of x (T, B, 3n), the columns v, m, d, from the rows of a table from ``start`` on.
+def last_seen(values: Any, start: int, n_steps: int, b: int, segments: Any, x: Any) -> None:
+    """Row b of x (area, 3n), the columns v, m, d, from the rows of a table from ``start`` on.
 
     values  (N, n + 1)  in   NaN where missing; the last column is the time since the row before
     """
-    n, zero = x.shape[2] // 3, x.dtype.type(0)
+    n, zero = x.shape[1] // 3, x.dtype.type(0)
     for k in range(n):
-        last, since, seen = zero, zero, True
-        for t in range(x.shape[0]):
-            if t >= n_steps:
-                x[t, b, k] = x[t, b, n + k] = x[t, b, 2 * n + k] = ZERO
-                continue
-            if t > 0:
-                since = values[start + t, n] + (ZERO if seen else since)
-            seen = not math.isnan(values[start + t, k])
-            if seen:
-                last = values[start + t, k]
-            x[t, b, k], x[t, b, n + k], x[t, b, 2 * n + k] = last, ONE if seen else ZERO, since
+        last, since, seen, t = zero, zero, True, 0
+        for s in range(segments.shape[0]):
+            rows, row = segments[s, ROWS], segments[s, AREA_BEFORE] + b
+            for _ in range(segments[s, STEPS] if b < rows else 0):
+                if t < n_steps:
+                    if t > 0:
+                        since = values[start + t, n] + (ZERO if seen else since)
+                    seen = not math.isnan(values[start + t, k])
+                    if seen:
+                        last = values[start + t, k]
+                    x[row, k], x[row, n + k], x[row, 2 * n + k] = last, ONE if seen else ZERO, since
+                else:
+                    x[row, k] = x[row, n + k] = x[row, 2 * n + k] = ZERO
+                row += rows
+                t += 1
 
 
 # --- the state: ``decay`` is None where nothing decays, and empty where a layer's states do not ---------------------------

@@ -89,47 +89,48 @@ def _layer_output(network: Any, cache: Any) -> Any:
     return dual_state if network.instance_class is DualState else gru
 
 
-def final_output(network: Any, cache: Any, lengths: Any, left: int, out: Any) -> None:
-    """The output of one direction after each row's own last step, into the columns of out (B, .) from ``left`` on."""
+def final_output(network: Any, cache: Any, lengths: Any, first: int, left: int, out: Any) -> None:
+    """What a direction outputs after each row's own last step, into the columns of out (B, .) from ``left`` on.
+
+    Of the rows of the cache from ``first`` on; ``lengths`` are steps of the cache.
+    """
     raise NotImplementedError("kernels only")
 
 
 @overloaded(final_output)
-def _final_output(network: Any, cache: Any, lengths: Any, left: int, out: Any) -> Any:
-    def gru(network: Any, cache: Any, lengths: Any, left: int, out: Any) -> None:
+def _final_output(network: Any, cache: Any, lengths: Any, first: int, left: int, out: Any) -> Any:
+    def gru(network: Any, cache: Any, lengths: Any, first: int, left: int, out: Any) -> None:
         last = cache.h[cache.h.shape[0] - 1]  # a row keeps its state beyond its end
-        for b in range(last.shape[0]):
+        for b in range(first, last.shape[0]):
             for j in range(last.shape[1]):
                 out[b, left + j] = last[b, j]
 
-    def dual_state(network: Any, cache: Any, lengths: Any, left: int, out: Any) -> None:
-        for b in range(out.shape[0]):
+    def dual_state(network: Any, cache: Any, lengths: Any, first: int, left: int, out: Any) -> None:
+        for b in range(first, lengths.size):
             for j in range(cache.h.shape[2]):
                 out[b, left + j] = cache.gates[Y, lengths[b] - 1, b, j]
 
     return dual_state if network.instance_class is DualState else gru
 
 
-def final_output_backward(network: Any, d_out: Any, lengths: Any, left: int, cache: Any) -> Any:
-    """The gradient of :func:`final_output`; returns what reaches the steps from outside, for :func:`layer_backward`."""
+def final_output_backward(network: Any, d_out: Any, lengths: Any, first: int, left: int, cache: Any) -> None:
+    """The gradient of :func:`final_output`, into ``d_h``, or into ``d_states``, which is zero otherwise."""
     raise NotImplementedError("kernels only")
 
 
 @overloaded(final_output_backward)
-def _final_output_backward(network: Any, d_out: Any, lengths: Any, left: int, cache: Any) -> Any:
-    def gru(network: Any, d_out: Any, lengths: Any, left: int, cache: Any) -> Any:
-        for b in range(d_out.shape[0]):
+def _final_output_backward(network: Any, d_out: Any, lengths: Any, first: int, left: int, cache: Any) -> Any:
+    def gru(network: Any, d_out: Any, lengths: Any, first: int, left: int, cache: Any) -> None:
+        for b in range(first, cache.d_h.shape[0]):
             for j in range(cache.d_h.shape[1]):
                 cache.d_h[b, j] = d_out[b, left + j]
-        return cache.d_states[:0]
 
-    def dual_state(network: Any, d_out: Any, lengths: Any, left: int, cache: Any) -> Any:
+    def dual_state(network: Any, d_out: Any, lengths: Any, first: int, left: int, cache: Any) -> None:
         for t in range(cache.d_states.shape[0]):
             clear(cache.d_states[t])
-        for b in range(d_out.shape[0]):
+        for b in range(first, lengths.size):
             for j in range(cache.d_h.shape[1]):
                 cache.d_states[lengths[b] - 1, b, j] = d_out[b, left + j]
-        return cache.d_states
 
     return dual_state if network.instance_class is DualState else gru
 

@@ -25,7 +25,7 @@ def _drop(key: Any, rate: float, values: Any) -> None:
 
 
 @inner
-def drop_inputs(dropout: Any, layer: int, samples: Any, values: Any) -> None:
+def drop_inputs(dropout: Any, layer: int, samples: Any, first: int, values: Any) -> None:
     """Drop a share of the inputs of a layer, or of their gradient, in place.
 
     samples  (B,)       in   numbers of the samples
@@ -37,7 +37,7 @@ def drop_inputs(dropout: Any, layer: int, samples: Any, values: Any) -> None:
     if dropout.inputs > 0:
         for t in range(values.shape[0]):
             for b in range(values.shape[1]):
-                key = dropout_key(dropout.seed, 2 * layer + INPUT_STREAM, samples[b], t)
+                key = dropout_key(dropout.seed, 2 * layer + INPUT_STREAM, samples[b], first + t)
                 _drop(key, dropout.inputs, values[t, b])
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from grukit.kernels.cpu.cells.dispatch import layer_lane_steps
 from grukit.kernels.cpu.compiler.intrinsics import noinline, rest_of, view, whole_numbers, whole_numbers_size
 from grukit.kernels.cpu.compiler.jit import anywhere, inner, kernel, outer
-from grukit.kernels.cpu.inference.layers import packed_layer, write_outputs
+from grukit.kernels.cpu.inference.layers import write_outputs
+from grukit.kernels.cpu.inference.packing import packed_layer
 from grukit.kernels.cpu.network.linear import linear_forward
 from grukit.kernels.cpu.products.matrices import copy
 from grukit.kernels.cpu.products.vectors import LANES

@@ -1,78 +1,30 @@
-"""Inference: layer by layer, keeping nothing but the states that the layer above reads.
+"""Inference: layer by layer, keeping nothing but the states that the layer above reads."""
 
-The weights are packed once: a copy of the flat parameters with the same offsets, in which each layer's matrices are
-transposed, and cut into panels where the BLAS wants them, and the biases that only ever come together are added up.
-"""
-
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from grukit.kernels.cpu.cells.decay import decay_forward, no_decay
-from grukit.kernels.cpu.cells.dispatch import layer_steps, pack_recurrent
+from grukit.kernels.cpu.cells.dispatch import layer_steps
 from grukit.kernels.cpu.compiler.intrinsics import rest_of, view, whole_numbers, whole_numbers_size
 from grukit.kernels.cpu.compiler.jit import anywhere, kernel, outer
-from grukit.kernels.cpu.network.directions import in_direction, join_directions, own_states
+from grukit.kernels.cpu.inference.packing import packed_layer
+from grukit.kernels.cpu.network.directions import in_direction, join_directions, own_states, reverse_inputs
 from grukit.kernels.cpu.network.linear import linear_forward
-from grukit.kernels.cpu.products.matrices import pack, step_width
 from grukit.kernels.cpu.storage.layout import (
-    B_HH,
-    B_IH,
     H_0,
     INPUTS,
     UNITS,
-    W_HH,
-    W_IH,
     both_ways,
     cell_storage,
     decays,
     head_weights,
-    layer_weights,
     n_columns,
     n_directions,
     widest,
 )
+from grukit.kernels.cpu.storage.segments import COLUMNS, one_segment
 from grukit.kernels.cpu.storage.workspace import PROJECTED
 from grukit.kernels.cpu.training.chunks import gather
 from grukit.kernels.scalar import ZERO
-
-
-class Packed(NamedTuple):
-    """One direction of a layer, packed: w_ih (3H D,), w_hh (G H H,), b_ih (G H,), b_hh (3H,) or (0,)."""
-
-    w_ih: np.ndarray
-    w_hh: np.ndarray
-    b_ih: np.ndarray
-    b_hh: np.ndarray
-
-
-@kernel
-def pack_network(network: Any, parameters: Any, rows: int, packed: Any) -> None:
-    """Pack the weights for steps of ``rows`` sequences, 0: in lanes; parameters (P,) in, packed (P,) out."""
-    for i in range(parameters.size):
-        packed[i] = parameters[i]
-    for row in range(network.layers.shape[0] - 1):
-        weights = layer_weights(network, parameters, network.layers[row])
-        own = packed_layer(network, packed, row)
-        n, D = weights.w_ih.shape
-        pack(weights.w_ih.T, step_width(rows, D, n, packed), own.w_ih)
-        pack_recurrent(network, weights.w_hh, rows, own.w_hh)
-        # b_hh of the candidate is kept separate: it is multiplied by r, or added to a product of its own.
-        for i in range(weights.b_hh.size // 3 * 2):
-            own.b_ih[i] += weights.b_hh[i]
-
-
-@outer
-def packed_layer(network: Any, packed: Any, row: int) -> Any:
-    """The views of row ``row`` of the layer table in the packed parameters."""
-    layer, blocks = network.layers[row], cell_storage(network).blocks
-    D, H = layer[INPUTS], layer[UNITS]
-    return Packed(
-        view(packed, layer[W_IH], (3 * H * D,)),
-        view(packed, layer[W_HH], (blocks * H * H,)),
-        view(packed, layer[B_IH], (blocks * H,)),
-        view(packed, layer[B_HH], (3 * H if blocks == 3 else 0,)),
-    )
 
 
 @anywhere
@@ -156,12 +108,13 @@ def _place(states: Any, left: int, out: Any) -> None:
 
 
 @outer
-def network_steps(network: Any, packed: Any, x: Any, lengths: Any, states: Any, work: Any) -> Any:
+def network_steps(network: Any, packed: Any, x: Any, lengths: Any, segments: Any, states: Any, work: Any) -> Any:
     """All steps of all layers; returns what the head reads: (T, B, units), or (1, B, units) after each row's last step.
 
     packed   (P,)            in   from :func:`pack_network`, for as many rows
     x        (T, B, n_columns)  in
     lengths  (B,)            in   steps of each row, 0..T; a row keeps its states beyond its end
+    segments (1, COLUMNS)    in   one of all steps and rows
     states   (states_size,)  in and out
     work     (inference_work_size,)  scratch
     """
@@ -182,12 +135,14 @@ def network_steps(network: Any, packed: Any, x: Any, lengths: Any, states: Any, 
             own = view(states, offset, (n_states, B, H))
             offset += n_states * B * H
             written, scratch = own_states(both_ways(options), out, (T, B, H), rest)
-            source = in_direction(both_ways(options), direction, below, lengths, scratch)
+            flat = view(below, 0, (T * B, below.shape[2]))
+            reverse_inputs(both_ways(options), direction, flat, lengths, segments, scratch)
+            source = in_direction(both_ways(options), direction, below, scratch, segments, 0)
             scratch = rest_of(scratch, below.size if direction > 0 else 0)
             weights = packed_layer(network, packed, directions * index + direction)
             layer_steps(network, source, lengths, weights, decay, own, written if whole else written[:0], scratch)
             if whole:
-                join_directions(both_ways(options), written, lengths, direction, out)
+                join_directions(both_ways(options), written, lengths, segments, direction, out)
             else:
                 _place(own[n_states - 1], direction * H, out[0])
         below, decay = out, no_decay(decay)
@@ -223,8 +178,13 @@ def predict_chunks(
     n = samples.starts.size
     n_states, D, K = states_size(network, rows), n_columns(network.options, network.layers), network.layers[-1, UNITS]
     own = work[thread]
-    numbers, own = whole_numbers(own, 2 * rows), rest_of(own, whole_numbers_size(2 * rows))
-    lengths, chunk = numbers[:rows], numbers[rows:]
+    n_numbers = 2 * rows + COLUMNS
+    numbers, own = whole_numbers(own, n_numbers), rest_of(own, whole_numbers_size(n_numbers))
+    lengths, chunk, table = (
+        view(numbers, 0, (rows,)),
+        view(numbers, rows, (rows,)),
+        view(numbers, 2 * rows, (1, COLUMNS)),
+    )
     states, rest = view(own, 0, (n_states,)), rest_of(own, n_states)
     weight, bias = head_weights(packed, network.layers[-1])
     for first in range(thread * rows, n, team * rows):
@@ -233,9 +193,10 @@ def predict_chunks(
             chunk[b] = first + b
             T = max(T, samples.lengths[first + b])
         x, inner_rest = view(rest, 0, (T, rows, D)), rest_of(rest, T * rows * D)
-        gather(decays(network.options), samples, chunk[:size], x, lengths)
+        segments = one_segment(T, rows, table)
+        gather(decays(network.options), samples, chunk[:size], segments, view(x, 0, (T * rows, D)), lengths)
         begin_states(network, packed, rows, states)
-        read = network_steps(network, packed, x, lengths, states, rest_of(inner_rest, rows * K))
+        read = network_steps(network, packed, x, lengths, segments, states, rest_of(inner_rest, rows * K))
         out = view(inner_rest, 0, (rows, K))
         for t in range(read.shape[0]):
             linear_forward(read[t], weight, bias, out)
@@ -245,6 +206,6 @@ def predict_chunks(
 @anywhere
 def predict_work_size(network: Any, T: int, rows: int) -> int:
     """Numbers in one thread's workspace of :func:`predict_chunks`, of sequences of at most T steps."""
-    own = whole_numbers_size(2 * rows) + states_size(network, rows)
+    own = whole_numbers_size(2 * rows + COLUMNS) + states_size(network, rows)
     inputs_and_outputs = rows * (T * n_columns(network.options, network.layers) + network.layers[-1, UNITS])
     return own + inputs_and_outputs + inference_work_size(network, T, rows)

@@ -11,6 +11,7 @@ from grukit.kernels.cpu.compiler.jit import anywhere, exact, kernel, ready
 from grukit.kernels.cpu.inference.layers import inference_work_size, network_steps
 from grukit.kernels.cpu.network.linear import linear_forward
 from grukit.kernels.cpu.storage.layout import INPUTS, UNITS, head_weights
+from grukit.kernels.cpu.storage.segments import COLUMNS, one_segment
 from grukit.kernels.scalar import ONE, ZERO
 
 
@@ -90,12 +91,13 @@ def serve_windows(network: Any, served: Any, x: Any, first: int, states: Any, wo
     """
     T, B = x.shape[0] - first, x.shape[1]
     D, K = network.layers[0, INPUTS], network.layers[-1, UNITS]
-    lengths, work = whole_numbers(work, B), rest_of(work, whole_numbers_size(B))
+    numbers, work = whole_numbers(work, B + COLUMNS), rest_of(work, whole_numbers_size(B + COLUMNS))
+    lengths, segments = view(numbers, 0, (B,)), one_segment(T, B, view(numbers, B, (1, COLUMNS)))
     for b in range(B):
         lengths[b] = T
     inputs, out, rest = view(work, 0, (T, B, D)), view(work, T * B * D, (B, K)), rest_of(work, T * B * D + B * K)
     _standardize(x, first, served.x_mean, served.x_scale, served.flagged, served.differenced, inputs)
-    read = network_steps(network, served.packed, inputs, lengths, states, rest)
+    read = network_steps(network, served.packed, inputs, lengths, segments, states, rest)
     weight, bias = head_weights(served.packed, network.layers[-1])
     for t in range(outputs.shape[0]):
         linear_forward(read[t], weight, bias, out)
@@ -108,7 +110,7 @@ def serve_work_size(network: Any, T: int, rows: int) -> int:
     """Numbers in the workspace of :func:`serve_windows`."""
     layers = network.layers
     inputs_and_outputs = rows * (T * layers[0, INPUTS] + layers[-1, UNITS])
-    return whole_numbers_size(rows) + inputs_and_outputs + inference_work_size(network, T, rows)
+    return whole_numbers_size(rows + COLUMNS) + inputs_and_outputs + inference_work_size(network, T, rows)
 
 
 def ready_to_serve(network: Any, served: Served) -> Callable[..., None]:

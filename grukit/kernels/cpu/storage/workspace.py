@@ -7,7 +7,17 @@ import numpy as np
 from grukit.kernels.cpu.compiler.intrinsics import noinline, view
 from grukit.kernels.cpu.compiler.jit import anywhere, outer
 from grukit.kernels.cpu.products.matrices import SUMMED
-from grukit.kernels.cpu.storage.layout import INPUTS, UNITS, cell_storage, decays, drops_inputs, n_directions, widest
+from grukit.kernels.cpu.storage.layout import (
+    INPUTS,
+    UNITS,
+    cell_storage,
+    decays,
+    drops,
+    drops_inputs,
+    n_directions,
+    widest,
+)
+from grukit.kernels.cpu.storage.segments import AREA_BEFORE, ROWS, ROWS_BEFORE, STEPS, area_of, most_rows, rows_of
 
 # Steps whose inputs are projected at once: their planes should still be in the L2 cache when the gate loop comes by.
 PROJECTED = 65536
@@ -20,7 +30,7 @@ def steps_together(T: int, numbers: int) -> int:
 
 
 class Cache(NamedTuple):
-    """What one direction of a layer keeps of a chunk."""
+    """What one direction of a layer keeps of a segment of a chunk, of T steps and B rows."""
 
     h: np.ndarray  # (T+1, B, H)
     c: np.ndarray  # (T+1, B, H), or (0, B, H) without a second state
@@ -52,24 +62,22 @@ def copies_outputs(options: Any, memory: int) -> bool:
 
 
 @anywhere
-def _caches_size(network: Any, options: Any, n_rows: int, T: int, B: int) -> int:
-    """Numbers in the caches of the first ``n_rows`` rows of the layer table; a mask's place is there without dropout, too."""
-    cell, units = cell_storage(network), 0
-    for row in range(n_rows):
-        units += network.layers[row, UNITS]
-    total = ((1 + cell.memory) * (T + 2) + cell.planes * T + T + 1) * B * units
-    if decays(options) is not None and n_rows > 0:
-        total += 2 * T * B * network.layers[0, UNITS]
-    return total
+def _kept(network: Any, area: int, rows: int) -> int:
+    """Numbers that a direction of a layer keeps, a unit, of segments with so many steps times rows, and rows."""
+    cell = cell_storage(network)
+    return (2 + cell.memory + cell.planes) * area + 2 * (1 + cell.memory) * rows
 
 
 @anywhere
-def _mask_and_decay(options: Any, work: Any, offset: int, row: int, shape: Any) -> Any:
-    """The arrays that only options need; shape (T, B, H)."""
-    if options is None:
-        return None, None
-    _, B, H = shape
-    return _mask(options.dropout, work, offset, (B, H)), _decay_factors(options.decay, work, offset + B * H, row, shape)
+def _caches_size(network: Any, options: Any, n_rows: int, area: int, rows: int, B: int) -> int:
+    """Numbers in the caches of the first ``n_rows`` rows of the layer table; a mask's place is there without dropout, too."""
+    units = 0
+    for row in range(n_rows):
+        units += network.layers[row, UNITS]
+    total = (_kept(network, area, rows) + B) * units
+    if decays(options) is not None and n_rows > 0:
+        total += 2 * area * network.layers[0, UNITS]
+    return total
 
 
 @anywhere
@@ -88,25 +96,29 @@ def _decay_factors(decay: Any, work: Any, offset: int, row: int, shape: Any) -> 
 
 
 @anywhere
-def layer_cache(network: Any, work: Any, row: int, T: int, B: int) -> Any:
-    """The views of row ``row`` of the layer table in a chunk's workspace."""
+def layer_cache(network: Any, work: Any, row: int, segments: Any, s: int) -> Any:
+    """The views of row ``row`` of the layer table and of segment s in a chunk's workspace. The segments share a mask."""
     noinline()
-    offset = _caches_size(network, network.options, row, T, B)
-    H = network.layers[row, UNITS]
+    area, rows = area_of(segments), rows_of(segments)
+    start = _caches_size(network, network.options, row, area, rows, segments[0, ROWS])
+    H, T, B = network.layers[row, UNITS], segments[s, STEPS], segments[s, ROWS]
     cell = cell_storage(network)
     n = B * H
-    memory = cell.memory * (T + 1) * n
+    offset = start + _kept(network, segments[s, AREA_BEFORE], segments[s, ROWS_BEFORE]) * H
     h = view(work, offset, (T + 1, B, H))
     offset += (T + 1) * n
     c = view(work, offset, (cell.memory * (T + 1), B, H))
-    offset += memory
+    offset += cell.memory * (T + 1) * n
     gates = view(work, offset, (cell.planes, T, B, H))
     offset += cell.planes * T * n
     d_states = view(work, offset, (T, B, H))
     offset += T * n
     d_h = view(work, offset, (B, H))
     d_c = view(work, offset + n, (cell.memory * B, H))
-    mask, decay = _mask_and_decay(network.options, work, offset + (1 + cell.memory) * n, row, (T, B, H))
+    offset = start + _kept(network, area, rows) * H
+    mask = _mask(drops(network.options), work, offset, (B, H))
+    offset += segments[0, ROWS] * H + 2 * segments[s, AREA_BEFORE] * H
+    decay = _decay_factors(decays(network.options), work, offset, row, (T, B, H))
     return Cache(h, c, gates, d_states, d_h, d_c, mask, decay)
 
 
@@ -114,6 +126,7 @@ class _Sections(NamedTuple):
     """Where the parts of a workspace after the caches begin, and its end."""
 
     outputs: int
+    last: int
     decayed: int
     rows: int
     copies: int
@@ -123,7 +136,7 @@ class _Sections(NamedTuple):
 
 
 @anywhere
-def _copies(network: Any, options: Any, T: int, B: int) -> Any:
+def _copies(network: Any, options: Any, area: int) -> Any:
     """Numbers in the copied outputs of all layers, in the decayed inputs, and in the largest inputs of a layer or the head.
 
     Zeros where everything is read where it lies.
@@ -136,52 +149,68 @@ def _copies(network: Any, options: Any, T: int, B: int) -> Any:
     for row in range(layers.shape[0]):
         units += layers[row, UNITS] if copied and row < layers.shape[0] - 1 else 0
         most = max(most, layers[row, INPUTS])
-    decayed = 0 if options.decay is None else T * B * layers[0, INPUTS]
-    return T * B * units, decayed, T * B * most if copied or decayed > 0 else 0
+    decayed = 0 if options.decay is None else area * layers[0, INPUTS]
+    return area * units, decayed, area * most if copied or decayed > 0 else 0
 
 
 @anywhere
-def _sections(network: Any, T: int, B: int) -> Any:
+def _sections(network: Any, area: int, rows: int, B: int) -> Any:
     layers, blocks = network.layers, cell_storage(network).blocks
     scratch = 0
     for row in range(layers.shape[0] - 1):
         D, H = layers[row, INPUTS], layers[row, UNITS]
         # Packed weights and biases, two arrays of a step, inputs with a column of ones: of as many rows as may be
         # projected at once, and not of as many as are, which may be more in a chunk of fewer rows.
-        ones = max(B, min(T * B, PROJECTED // (4 * H))) * (D + 1)
+        ones = max(B, min(area, PROJECTED // (4 * H))) * (D + 1)
         scratch = max(scratch, H * (blocks * H + 3 * D + 3) + 2 * B * H + ones, 2 * H + SUMMED)
-    outputs_size, decayed_size, copy_size = _copies(network, network.options, T, B)
-    outputs_at = _caches_size(network, network.options, layers.shape[0] - 1, T, B)
-    decayed_at = outputs_at + outputs_size
+    outputs_size, decayed_size, copy_size = _copies(network, network.options, area)
+    outputs_at = _caches_size(network, network.options, layers.shape[0] - 1, area, rows, B)
+    last_at = outputs_at + outputs_size
+    decayed_at = last_at + 2 * B * layers[-1, INPUTS]
     rows_at = decayed_at + decayed_size
     copies_at = rows_at + 3 * B * widest(layers)
     scratch_at = copies_at + 3 * copy_size
-    return _Sections(outputs_at, decayed_at, rows_at, copies_at, copy_size, scratch_at, scratch_at + scratch)
+    return _Sections(outputs_at, last_at, decayed_at, rows_at, copies_at, copy_size, scratch_at, scratch_at + scratch)
 
 
 @outer
-def copied_output(network: Any, work: Any, index: int, T: int, B: int) -> Any:
-    """The output of layer ``index`` where it is a copy of its states, (T, B, units of all directions)."""
+def sections_of(network: Any, segments: Any) -> Any:
+    """Where the parts after the caches begin."""
     noinline()
-    layers = network.layers
+    return _sections(network, area_of(segments), rows_of(segments), segments[0, ROWS])
+
+
+@outer
+def copied_output(network: Any, work: Any, index: int, segments: Any) -> Any:
+    """The output of layer ``index`` where it is a copy of its states, (area, units of all directions)."""
+    noinline()
+    layers, area = network.layers, area_of(segments)
     directions = n_directions(network.options)
-    offset = _sections(network, T, B).outputs
+    offset = sections_of(network, segments).outputs
     for row in range(index * directions):
-        offset += T * B * layers[row, UNITS]
-    return view(work, offset, (T, B, layers[(index + 1) * directions, INPUTS]))
+        offset += area * layers[row, UNITS]
+    return view(work, offset, (area, layers[(index + 1) * directions, INPUTS]))
 
 
 @outer
-def decayed_inputs(network: Any, work: Any, T: int, B: int) -> Any:
-    """Inputs of the first layer where missing values decay, (T, B, D)."""
-    return view(work, _sections(network, T, B).decayed, (T, B, network.layers[0, INPUTS]))
+def last_output(network: Any, work: Any, segments: Any) -> Any:
+    """What the head reads of one output a sequence, the last states (B, units of all directions), and their gradient."""
+    B, units = segments[0, ROWS], network.layers[-1, INPUTS]
+    offset = sections_of(network, segments).last
+    return view(work, offset, (B, units)), view(work, offset + B * units, (B, units))
 
 
 @outer
-def shared_buffers(network: Any, work: Any, T: int, B: int) -> Any:
+def decayed_inputs(network: Any, work: Any, segments: Any) -> Any:
+    """Inputs of the first layer where missing values decay, (area, D)."""
+    return view(work, sections_of(network, segments).decayed, (area_of(segments), network.layers[0, INPUTS]))
+
+
+@outer
+def shared_buffers(network: Any, work: Any, segments: Any) -> Any:
     """The buffers after the caches."""
     noinline()
-    at = _sections(network, T, B)
+    at = sections_of(network, segments)
     first, n = at.copies, at.copy_size
     return Shared(
         view(work, at.rows, (first - at.rows,)),
@@ -193,6 +222,6 @@ def shared_buffers(network: Any, work: Any, T: int, B: int) -> Any:
 
 
 @anywhere
-def work_size(network: Any, T: int, B: int) -> int:
-    """Numbers in the workspace of a chunk of B sequences of at most T steps."""
-    return _sections(network, T, B).end
+def work_size(network: Any, T: int, B: int, alike: bool) -> int:
+    """Numbers in the workspace of a chunk of B sequences of at most T steps; ``alike``: in one segment."""
+    return _sections(network, T * B, most_rows(T, B, alike), B).end

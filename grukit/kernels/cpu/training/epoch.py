@@ -12,7 +12,8 @@ import numpy as np
 
 from grukit.kernels.cpu.compiler.jit import kernel, outer
 from grukit.kernels.cpu.team import barrier, stopped
-from grukit.kernels.cpu.training.chunks import count_slots, gradients_of_batch, sum_slots, total_weight
+from grukit.kernels.cpu.training.chunks import count_slots, gradients_of_batch, sum_slots
+from grukit.kernels.cpu.training.losses import total_weight
 from grukit.kernels.cpu.training.optimizer import PIECES, add_penalty, share, sum_squares, update
 from grukit.kernels.scalar import ADAMW
 
@@ -20,7 +21,9 @@ from grukit.kernels.scalar import ADAMW
 class Batches(NamedTuple):
     """The batches of an epoch and what is recorded of each; n samples, m batches."""
 
-    order: np.ndarray  # (n,) int64, numbers of the samples in the order they are taken
+    order: (
+        np.ndarray
+    )  # (n,) int64, numbers of the samples in the order they are taken; the session sorts within a batch
     size: int  # samples in a batch
     rates: np.ndarray  # (m,) learning rate of each batch
     records: np.ndarray  # (m, 3) float64: sum of the losses, sum of their weights, norm of the gradient
@@ -46,7 +49,8 @@ def train_batches(
     first, last = share(thread, team, optimizer.parameters.size)
     for number in range(batches.done[0], stop_at):
         batch = batches.order[number * batches.size : (number + 1) * batches.size]
-        weight, n_slots = total_weight(network, samples, batch), count_slots(batch.size, loss.rows)
+        weight = total_weight(network, samples, batch)
+        n_slots = count_slots(samples, batch, loss.rows, optimizer.parameters.size)
         gradients_of_batch(thread, team, network, optimizer.parameters, samples, batch, 1.0 / weight, loss, storage)
         barrier(control, team)
         if stopped(control):

@@ -1,0 +1,132 @@
+"""Predictions of a set of samples: sequences of like length together, and each chunk of them by the cheaper kernel."""
+
+from typing import Any
+
+import numpy as np
+
+from grukit.kernels.cpu.inference.lanes import predict_lanes, predict_lanes_work_size
+from grukit.kernels.cpu.inference.layers import predict_chunks, predict_work_size
+from grukit.kernels.cpu.inference.packing import pack_network
+from grukit.kernels.cpu.products.vectors import LANES
+from grukit.kernels.cpu.storage.layout import UNITS
+from grukit.kernels.cpu.storage.memory import aligned_empty, workspaces
+from grukit.kernels.cpu.team import Team
+
+# Sequences for another thread: fewer take less time than to start it.
+SEQUENCES_OF_A_THREAD = 4
+
+
+def by_length(lengths: np.ndarray) -> np.ndarray | None:
+    """Order of sequences from the longest to the shortest, alike ones as they come; None where it is the given order."""
+    if len(lengths) < 2 or (lengths[1:] <= lengths[:-1]).all():
+        return None
+    return np.argsort(-lengths, kind="stable")
+
+
+# What a step of a sequence by itself costs, where a chunk's costs ``LANES`` however many of its lanes are in use. Measured on
+# one Zen 4 core, float32: 9 windows of 168 steps take as long as a chunk, with 32 units as with 128.
+ALONE = LANES / 9
+WELL_FILLED = 0.85  # share of a chunk's steps that are of a sequence, from which nothing is to be gained
+
+
+def taken_alone(lengths: np.ndarray) -> np.ndarray:
+    """Which of the sorted sequences (n,) are predicted one by one; the others fill lanes, ``LANES`` from the longest on.
+
+    All lanes of a chunk run to the end of its longest sequence. So some of the longest are taken out where the steps saved
+    and the sequences that move up instead are worth more than they cost; and all of a few.
+    """
+    alone = np.zeros(len(lengths), dtype=bool)
+    steps = np.append(0, np.cumsum(lengths))
+    first = int((lengths == lengths[0]).sum()) // LANES * LANES  # these chunks are full
+    while first < len(lengths):
+        last = min(first + LANES, len(lengths))
+        if steps[last] - steps[first] < WELL_FILLED * LANES * lengths[first]:
+            out = np.arange(first, last + 1)  # without those before the one that then is the longest
+            moved_up = steps[np.minimum(last + out - first, len(lengths))] - steps[last]
+            then_longest = np.append(lengths[first:last], lengths[last] if last < len(lengths) else 0)
+            costs = ALONE * (steps[out] - steps[first]) + LANES * then_longest - moved_up
+            n = int(np.argmin(costs))
+            alone[first : first + n] = True
+            first += n
+            if n == LANES:
+                continue
+        first += LANES
+    return alone
+
+
+def predict(network: Any, parameters: np.ndarray, samples: Any, n_threads: int, precision: str) -> np.ndarray:
+    """Outputs of all samples, shape (n, K), or (N, K) with one for every row of ``samples.values``.
+
+    A sequence has the same bits whichever kernel takes it and whatever else is predicted. ``precision`` is the GPU's.
+    """
+    n_outputs = len(samples.values) if network.per_step else len(samples.starts)
+    outputs = np.empty((n_outputs, int(network.layers[-1, UNITS])), parameters.dtype)
+    order = by_length(samples.lengths)
+    if order is None:
+        _predict_sorted(network, parameters, samples, n_threads, outputs)
+        return outputs
+    samples = _taken(samples, order)
+    if network.per_step:  # written to the rows of ``values``, wherever a sequence stands
+        _predict_sorted(network, parameters, samples, n_threads, outputs)
+        return outputs
+    in_order = np.empty_like(outputs)
+    _predict_sorted(network, parameters, samples, n_threads, in_order)
+    outputs[order] = in_order
+    return outputs
+
+
+def _taken(samples: Any, which: Any) -> Any:
+    return samples._replace(starts=samples.starts[which], lengths=samples.lengths[which])
+
+
+def _predict_sorted(network: Any, parameters: np.ndarray, samples: Any, n_threads: int, outputs: np.ndarray) -> None:
+    """Predict samples whose lengths do not increase."""
+    if len(samples.starts) == 0:
+        return
+    if network.options is not None:
+        # In float64 a product takes row by row, so that chunks would only add steps beyond a sequence's end. In float32
+        # the BLAS rounds a row by how many there are, so that all chunks must be full.
+        _predict_rows(network, parameters, samples, 1 if parameters.itemsize == 8 else LANES, n_threads, outputs)
+        return
+    alone = taken_alone(samples.lengths)
+    if not alone.any():
+        _predict_in_lanes(network, parameters, samples, n_threads, outputs)
+    elif alone.all():
+        _predict_rows(network, parameters, samples, 1, n_threads, outputs)
+    else:
+        for which, predict_those in ((~alone, _predict_in_lanes), (alone, _predict_one_by_one)):
+            own = outputs if network.per_step else np.empty((int(which.sum()), outputs.shape[1]), outputs.dtype)
+            predict_those(network, parameters, _taken(samples, which), n_threads, own)
+            if not network.per_step:
+                outputs[which] = own
+
+
+def _predict_in_lanes(network: Any, parameters: np.ndarray, samples: Any, n_threads: int, outputs: np.ndarray) -> None:
+    n_threads = max(1, min(n_threads, len(samples.starts) // LANES))
+    packed = _packed(network, parameters, 0)
+    work = workspaces(n_threads, predict_lanes_work_size(network, int(samples.lengths[0])), parameters.dtype)
+    with Team(n_threads, blas=False) as team:
+        team.run(predict_lanes, network, packed, samples, outputs, work)
+
+
+def _predict_one_by_one(
+    network: Any, parameters: np.ndarray, samples: Any, n_threads: int, outputs: np.ndarray
+) -> None:
+    _predict_rows(network, parameters, samples, 1, n_threads, outputs)
+
+
+def _predict_rows(
+    network: Any, parameters: np.ndarray, samples: Any, rows: int, n_threads: int, outputs: np.ndarray
+) -> None:
+    """Chunks of ``rows`` sequences."""
+    n_threads = max(1, min(n_threads, len(samples.starts) // max(rows, SEQUENCES_OF_A_THREAD)))
+    packed = _packed(network, parameters, rows)
+    work = workspaces(n_threads, predict_work_size(network, int(samples.lengths[0]), rows), parameters.dtype)
+    with Team(n_threads, blas=rows > 1) as team:
+        team.run(predict_chunks, network, packed, samples, rows, outputs, work)
+
+
+def _packed(network: Any, parameters: np.ndarray, rows: int) -> np.ndarray:
+    packed = aligned_empty(parameters.shape, parameters.dtype)
+    pack_network(network, parameters, rows, packed)
+    return packed

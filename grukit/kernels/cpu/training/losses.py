@@ -1,0 +1,109 @@
+"""The losses of a chunk's outputs, and their derivatives. Equations: :mod:`grukit.kernels`."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from grukit.kernels.cpu.compiler.jit import outer
+from grukit.kernels.cpu.storage.segments import FIRST, ROWS, STEPS
+from grukit.kernels.scalar import CROSS_ENTROPY, ONE, ZERO, loss_derivative, loss_value
+
+
+@outer
+def _weight_of(samples: Any, i: int, t: int) -> float:
+    """Weight of the output of sample i after its step t, where there is one at every step."""
+    weight = np.float64(samples.weights[i])
+    if samples.step_weights.size > 0:
+        weight *= samples.step_weights[samples.starts[i] + t]
+    return weight
+
+
+@outer
+def _cross_entropy(target: int, factor: Any, outputs: Any) -> Any:
+    """Cross entropy of the softmax of one row (K,), which is overwritten by its derivative times ``factor``.
+
+    The largest output is taken out of the sum, so that nothing overflows and a sure and right answer keeps its digits:
+    with m = max(o) the loss is (m - o_target) + log1p(sum of exp(o - m) over all others).
+
+    outputs  (K,)  in and out
+    """
+    top = 0
+    for k in range(1, outputs.size):
+        if outputs[k] > outputs[top]:
+            top = k
+    largest = outputs[top]
+    value = ZERO if target == top else largest - outputs[target]
+    others = ZERO
+    for k in range(outputs.size):
+        outputs[k] = math.exp(outputs[k] - largest)
+        if k != top:
+            others += outputs[k]
+    share = factor / (ONE + others)
+    for k in range(outputs.size):
+        outputs[k] *= share
+    outputs[target] = -others * share if target == top else outputs[target] - factor
+    return value + math.log1p(others)
+
+
+@outer
+def _add_loss(total: float, target: Any, weight: float, loss: Any, scale: float, outputs: Any) -> float:
+    """``total`` and the loss of one output vector (K,), times its weight; it is overwritten by its derivative times ``scale``.
+
+    The loss is the mean over those of its K numbers whose targets are not missing, or the cross entropy of their softmax.
+    """
+    dtype = outputs.dtype.type
+    if loss.kind == CROSS_ENTROPY:
+        return total + weight * _cross_entropy(int(target[0]), dtype(weight * scale), outputs)
+    seen, parameter = 0, dtype(loss.parameter)
+    for k in range(outputs.size):
+        seen += 0 if math.isnan(target[k]) else 1
+    weight /= max(seen, 1)
+    factor = dtype(weight * scale)
+    for k in range(outputs.size):
+        p = outputs[k]
+        if math.isnan(target[k]):
+            outputs[k] = ZERO
+            continue
+        total += weight * loss_value(loss.kind, p, target[k], parameter)
+        outputs[k] = factor * loss_derivative(loss.kind, p, target[k], parameter)
+    return total
+
+
+@outer
+def loss_of_chunk(network: Any, samples: Any, chunk: Any, loss: Any, scale: float, outputs: Any) -> float:
+    """Weighted sum of the losses of a chunk; ``outputs`` is overwritten by its derivative times ``scale``."""
+    total = 0.0
+    if not network.per_step:
+        for b in range(outputs.shape[0]):
+            i = chunk.samples[b]
+            total = _add_loss(total, samples.targets[i], np.float64(samples.weights[i]), loss, scale, outputs[b])
+        return total
+    row = 0
+    for s in range(chunk.segments.shape[0]):
+        first = chunk.segments[s, FIRST]
+        for t in range(first, first + chunk.segments[s, STEPS]):
+            for b in range(chunk.segments[s, ROWS]):
+                i = chunk.samples[b]
+                if t < chunk.lengths[b]:
+                    target = samples.targets[samples.starts[i] + t]
+                    total = _add_loss(total, target, _weight_of(samples, i, t), loss, scale, outputs[row])
+                else:
+                    outputs[row] = ZERO
+                row += 1
+    return total
+
+
+@outer
+def total_weight(network: Any, samples: Any, batch: Any) -> float:
+    """Sum of the weights of all outputs of a batch."""
+    total = 0.0
+    for i in batch:
+        if not network.per_step:
+            total += samples.weights[i]
+        elif samples.step_weights.size == 0:
+            total += samples.weights[i] * samples.lengths[i]
+        else:
+            for t in range(samples.lengths[i]):
+                total += _weight_of(samples, i, t)
+    return total
