@@ -3,11 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from plain import PLAIN
 
 from grukit import GRURegressor
-
-# The network alone: what is added to it and chosen by itself has tests of its own.
-PLAIN = {"anchor": None, "linear_lags": 0, "difference": False, "early_stopping": False}
 
 
 @pytest.fixture(scope="session")

@@ -206,7 +206,9 @@ def test_scalers_of_weighted_samples(tiny, hourly):
     X = hourly(40)
     weight = np.r_[np.ones(20), np.zeros(20)]
     far = X + np.r_[np.zeros(20), np.full(20, 1e6)][:, None]
-    assert_same_weights(tiny().fit(X[:20], X[:20]["a"]), tiny(batch_size=20).fit(far, far["a"], sample_weight=weight))
+    assert_same_weights(
+        tiny(batch_size=20).fit(X[:20], X[:20]["a"]), tiny(batch_size=20).fit(far, far["a"], sample_weight=weight)
+    )
 
 
 # --- Warm starts -----------------------------------------------------------------------------------------
