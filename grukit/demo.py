@@ -25,8 +25,8 @@ TEST = slice("2001-01", "2010-12")  # months forecast
 LAST_TRAINING_MONTH = pd.Timestamp("2000-06-01")
 PLOTTED_HORIZON = 3
 # The settings of both models had the lowest errors over 1980-1989 and 1990-2000, each time trained on what came before. The
-# GRU is given the seasons as harmonics, and is a network alone: what GRURegressor adds by itself is left out, so that the table
-# sets a network beside a linear model.
+# GRU is given the seasons as harmonics, and is a network alone: the linear part that GRURegressor adds by itself is left out,
+# so that the table sets a network beside a linear model.
 N_HARMONICS = 3
 RIDGE_LAGS = 6
 GRU_SETTINGS: dict[str, Any] = {

@@ -436,6 +436,7 @@ def test_ctrl_c_keeps_the_best_weights_and_says_so(tiny, hourly, early_stopping)
             raise KeyboardInterrupt
 
     options = {"solver": "sgd", "learning_rate_init": 0.9, "clip_norm": None, "early_stopping": early_stopping}
+    options["batch_size"] = 60
     options["n_iter_no_change"] = 100
     with pytest.warns(ConvergenceWarning, match=r"interrupted.*best weights so far, of epoch (\d+), are kept"):
         model = tiny(max_iter=30, callbacks=interrupt, **options).fit(X, y)
