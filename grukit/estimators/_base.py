@@ -108,7 +108,9 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         held_out = self._held_out(targets) if given.X is None and self._stops_early(samples, overrides) else None
         training, validation = select_samples(samples, held_out, work.form.window, work.table, fold=self.shuffle)
         if before is None:
-            state = self._start(work.form, targets, training, samples, partial=bool(overrides))
+            state = self._start(
+                work.form, targets, training, training if held_out is None else samples, partial=bool(overrides)
+            )
         else:
             state = self._go_on(before, targets, left_by(before.choices.linear, training))
         if given.X is not None:
