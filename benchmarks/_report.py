@@ -8,6 +8,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
+# A regressor that is compared with the same network elsewhere.
+NETWORK_ALONE = {"anchor": None, "linear_lags": 0, "difference": False, "early_stopping": False}
+
 
 def machine() -> str:
     """Processor, cores, Python and the date, one line."""

@@ -12,7 +12,7 @@ import argparse
 import statistics
 from typing import Any
 
-from _report import machine, report, table
+from _report import NETWORK_ALONE, machine, report, table
 from _timing import limit, seconds_of
 
 FEATURES, WINDOW, HIDDEN, BATCH, RATE, CLIP = 8, 48, 32, 64, 0.003, 1.0
@@ -52,7 +52,7 @@ class OfGrukit:
         self.weights = (X.reset_index().index >= WINDOW - 1).astype(float)
         self.model = GRURegressor(
             HIDDEN, window=WINDOW, batch_size=BATCH, learning_rate_init=RATE, clip_norm=CLIP, max_iter=epochs,
-            n_iter_no_change=epochs, weight_init="uniform", random_state=0, n_jobs=threads,
+            n_iter_no_change=epochs, weight_init="uniform", random_state=0, n_jobs=threads, **NETWORK_ALONE,
         )  # fmt: skip
         self.model.fit(X[:70], y[:70])  # compile
 

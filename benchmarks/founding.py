@@ -11,7 +11,7 @@ import statistics
 import time
 
 import numpy as np
-from _report import machine, report, table
+from _report import NETWORK_ALONE, machine, report, table
 
 from grukit import GRURegressor
 from grukit.model import NetworkSpec, initialize
@@ -28,6 +28,7 @@ def fit_grukit(X, y):
     model = GRURegressor(
         HIDDEN, batch_size=BATCH, max_iter=EPOCHS, learning_rate_init=RATE, shuffle=False, tol=0.0,
         n_iter_no_change=EPOCHS, clip_norm=None, standardize=False, weight_init="uniform", random_state=0,
+        **NETWORK_ALONE,
     )  # fmt: skip
     return model.fit(X, y).loss_curve_
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import reference
+from _report import NETWORK_ALONE
 
 import grukit.kernels.cuda as engine
 from grukit import GRURegressor
@@ -139,7 +140,9 @@ def fits(rows: int = 3000, epochs: int = 3, units: int = 32, graphs: bool = True
     y = X[:, 0] + np.roll(X[:, 1], 1)
 
     def fit(device: str, **dropout: float) -> Any:
-        options = dict(window=min(24, rows // 5), max_iter=epochs, batch_size=min(64, rows // 3), random_state=0)
+        options = dict(
+            window=min(24, rows // 5), max_iter=epochs, batch_size=min(64, rows // 3), random_state=0, **NETWORK_ALONE
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return GRURegressor(units, device=device, **options, **dropout).fit(X, y)

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
+from _report import NETWORK_ALONE
 from gpu_checks import Graphs
 from numba import cuda
 
@@ -210,7 +211,14 @@ def whole_fits() -> list[dict[str, Any]]:
         seconds = {}
         for device in ("cpu", "cuda"):
             model = GRURegressor(
-                units, window=window, batch_size=batch, max_iter=1, n_jobs=-1, device=device, random_state=0
+                units,
+                window=window,
+                batch_size=batch,
+                max_iter=1,
+                n_jobs=-1,
+                device=device,
+                random_state=0,
+                **NETWORK_ALONE,
             )
             model.fit(X[:2000], y[:2000])
             began = time.perf_counter()

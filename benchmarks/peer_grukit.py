@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from _report import ROOT
+from _report import NETWORK_ALONE, ROOT
 from peer_cases import BETA_1, BETA_2, CLIP_NORM, EPSILON, LEARNING_RATE, Work
 
 from grukit import GRURegressor
@@ -89,7 +89,12 @@ def estimator_inference(work: Work) -> dict[str, Callable[[], np.ndarray]]:
     """
     case = work.case
     settings = dict(
-        hidden_layer_sizes=case.hidden, window=case.steps, max_iter=1, standardize=False, n_jobs=work.threads
+        hidden_layer_sizes=case.hidden,
+        window=case.steps,
+        max_iter=1,
+        standardize=False,
+        n_jobs=work.threads,
+        **NETWORK_ALONE,
     )
     X, y = work.windows[: case.batch].copy(), work.targets[: case.batch, 0]
     n = case.steps - 1

@@ -16,7 +16,7 @@ if __name__ == "__main__":
     limit(1)
 
 import numpy as np
-from _report import machine, report, table
+from _report import NETWORK_ALONE, machine, report, table
 
 from grukit import GRURegressor
 from grukit.engines import select_engine
@@ -136,7 +136,7 @@ def unequal(turns: int) -> list[list[str]]:
 def few(steps: int, units: int, turns: int) -> list[list[str]]:
     """Rows of the table of a few windows: microseconds of predict, and of as many calls of a predictor."""
     X = np.random.default_rng(0).normal(size=(max(FEW), steps, INPUTS))
-    model = GRURegressor(units, max_iter=1, n_jobs=1).fit(X, X[:, 0, 0])
+    model = GRURegressor(units, max_iter=1, n_jobs=1, **NETWORK_ALONE).fit(X, X[:, 0, 0])
     predictor, rows = model.predictor(), []
     for n in FEW:
         works = {

@@ -13,7 +13,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from _report import ROOT, machine, table  # noqa: F401
+from _report import NETWORK_ALONE, ROOT, machine, table  # noqa: F401
 
 
 @dataclass(frozen=True)

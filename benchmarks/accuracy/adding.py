@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from _common import Recipe, Result, arguments, machine, over_seeds, save, table
+from _common import NETWORK_ALONE, Recipe, Result, arguments, machine, over_seeds, save, table
 from _timing import limit
 
 RECIPE = Recipe(units=32, epochs=20, batch_size=64, rate=0.005, schedule="one_cycle", validation=0.04)
@@ -42,8 +42,12 @@ def run_grukit(
     from grukit import GRURegressor
 
     X, y, X_test, y_test = data(n_sequences, n_steps, seed)
-    model = GRURegressor(**recipe.for_grukit(), random_state=seed, **options).fit(X, y)
-    validation = min(model.validation_curve_) * float(y[: -int(recipe.validation * len(y))].var())
+    held_out = int(recipe.validation * len(y))  # the last ones, as those of the peers
+    settings = {**NETWORK_ALONE, **recipe.for_grukit(), **options}
+    model = GRURegressor(**settings, random_state=seed).fit(
+        X[:-held_out], y[:-held_out], X_val=X[-held_out:], y_val=y[-held_out:]
+    )
+    validation = min(model.validation_curve_) * float(y[:-held_out].var())
     notes = {"best epoch": model.best_iter_, "validation": validation}
     if look is not None:
         notes |= look(model, X_test, y_test)

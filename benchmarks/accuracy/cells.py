@@ -13,7 +13,7 @@ from typing import Any
 
 import adding
 import copy_memory
-from _common import Recipe, Result, arguments, machine, over_seeds, save, table
+from _common import NETWORK_ALONE, Recipe, Result, arguments, machine, over_seeds, save, table
 from _timing import limit
 
 CELLS = ["gru", "gru_reset_before", "dual_state", "dual_state_basic"]
@@ -50,7 +50,9 @@ def flow_at_start(recipe: Recipe, n_steps: int, cell: str) -> list[float]:
     from grukit import GRURegressor
 
     X, y, X_test, y_test = adding.data(1000, n_steps, 0)
-    model = GRURegressor(recipe.units, cell=cell, max_iter=1, learning_rate_init=1e-12, random_state=0).fit(X, y)
+    model = GRURegressor(
+        recipe.units, cell=cell, max_iter=1, learning_rate_init=1e-12, random_state=0, **NETWORK_ALONE
+    ).fit(X, y)
     return flow(model, X_test, y_test)["flow"]
 
 

@@ -76,7 +76,8 @@ def run_grukit(
     model = GRUClassifier(**recipe.for_grukit(), random_state=seed, **options)
     if init == "chrono":
         model = with_chrono_biases(model, X[:1000], y[:1000], seed)
-    model.fit(X, y)
+    held_out = int(recipe.validation * len(y))  # the last ones, as those of the peers
+    model.fit(X[:-held_out], y[:-held_out], X_val=X[-held_out:], y_val=y[-held_out:])
     right = np.take_along_axis(model.predict_proba(X_test), np.searchsorted(model.classes_, y_test)[..., None], axis=2)
     notes = {
         "best epoch": model.best_iter_ - model.n_iter_ + recipe.epochs,

@@ -77,13 +77,12 @@ def markov(split: dict[str, list[Any]]) -> float:
 
 
 def run_grukit(recipe: Recipe, split: dict[str, list[Any]], seed: int, **options: Any) -> tuple[float, int, dict]:
-    """Test figure of ``GRUClassifier``; the songs held out are the validation songs, which come last."""
+    """Test figure of ``GRUClassifier``, which watches the validation songs."""
     from grukit import GRUClassifier
 
-    X, y = frames(split["train"] + split["valid"])
-    X_test, y_test = frames(split["test"])
-    model = GRUClassifier(**recipe.for_grukit(), standardize=False, random_state=seed, **options).fit(X, y)
-    X_valid, y_valid = frames(split["valid"])
+    (X, y), (X_valid, y_valid), (X_test, y_test) = (frames(split[part]) for part in ("train", "valid", "test"))
+    model = GRUClassifier(**recipe.for_grukit(), standardize=False, random_state=seed, **options)
+    model.fit(X, y, X_val=X_valid, y_val=y_valid)
     notes = {"best epoch": model.best_iter_, "validation": nats(model.predict_proba(X_valid), y_valid)}
     return nats(model.predict_proba(X_test), y_test), model.n_parameters_, notes
 

@@ -10,7 +10,7 @@ unseen rows as a share of the target's variance there; without a value removed i
 
 from typing import Any
 
-from _common import Recipe, arguments, machine, over_seeds, save, table
+from _common import NETWORK_ALONE, Recipe, arguments, machine, over_seeds, save, table
 from _timing import limit
 
 RECIPE = Recipe(units=32, epochs=40, batch_size=32, rate=0.005, schedule="cosine", validation=0.0)
@@ -44,7 +44,7 @@ def run(way: str, recipe: Recipe, seed: int) -> tuple[float, int, dict]:
     model = GRURegressor(
         recipe.units, window=WINDOW, max_iter=recipe.epochs, batch_size=recipe.batch_size, learning_rate=recipe.schedule,
         learning_rate_init=recipe.rate, n_iter_no_change=recipe.epochs, random_state=seed,
-        missing=way if way in ("mask", "decay") else "error",
+        missing=way if way in ("mask", "decay") else "error", **NETWORK_ALONE,
     ).fit(X.iloc[train], y.iloc[train])  # fmt: skip
     unseen = y.iloc[ROWS - UNSEEN :]
     error = model.predict(X.iloc[ROWS - UNSEEN :]) - unseen

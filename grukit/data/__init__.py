@@ -7,6 +7,7 @@ from grukit.data.frames import Table, check_columns, check_finite, read_table
 from grukit.data.history import history_frame
 from grukit.data.indexes import choose_rows, feature_columns, lag_index, sample_index, step_index
 from grukit.data.labels import Classes, as_labels, read_labels
+from grukit.data.lags import LinearLags, left_by
 from grukit.data.links import log_probability_of, mean_of
 from grukit.data.missing import (
     check_any_seen,
@@ -15,9 +16,10 @@ from grukit.data.missing import (
     sequences_with_time,
 )
 from grukit.data.predictions import as_probabilities
+from grukit.data.ridge import FittedLinear, choose_anchors, fit_linear
 from grukit.data.samples import ALL_ALIKE, HeldOut, Samples, select_samples
 from grukit.data.scaling import Scaler
-from grukit.data.sequences import Sequences, independent_rows, is_sequences, read_sequences, windows
+from grukit.data.sequences import Sequences, independent_rows, is_sequences, read_sequences, stand_alone, windows
 from grukit.data.targets import TargetForm, check_same_index, read_targets, to_output
 from grukit.data.times import as_times, time_between, time_kind, time_since
 
@@ -25,7 +27,9 @@ __all__ = [
     "ALL_ALIKE",
     "Classes",
     "Features",
+    "FittedLinear",
     "HeldOut",
+    "LinearLags",
     "Samples",
     "Scaler",
     "Sequences",
@@ -40,16 +44,19 @@ __all__ = [
     "check_columns",
     "check_finite",
     "check_same_index",
+    "choose_anchors",
     "choose_rows",
     "continuation",
     "encode_inputs",
     "feature_columns",
     "fit_inputs",
+    "fit_linear",
     "given_context",
     "history_frame",
     "independent_rows",
     "is_sequences",
     "lag_index",
+    "left_by",
     "log_probability_of",
     "mean_of",
     "read_labels",
@@ -59,6 +66,7 @@ __all__ = [
     "sample_index",
     "select_samples",
     "sequences_with_time",
+    "stand_alone",
     "step_index",
     "tail_of",
     "time_between",

@@ -1,5 +1,6 @@
 """Missing inputs: an error, flagged to the network, or given as they were last seen with the time since."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ def sequences_with_time(sequences: Sequences, X: Any) -> Sequences:
         own = X[i] if isinstance(X, list | tuple) else None
         since.append(time_since(as_times(own.index) if isinstance(own, pd.DataFrame) else None, n))
     values = np.column_stack([sequences.values, np.concatenate(since)])
-    return Sequences(values, sequences.starts, sequences.lengths, sequences.exchangeable)
+    return replace(sequences, values=values)
 
 
 def check_any_seen(values: np.ndarray, what: str, columns: Any) -> None:
@@ -54,8 +55,12 @@ def fit_inputs(values: np.ndarray, weights: np.ndarray | None, standardize: bool
     return Scaler(np.append(features.mean, 0.0), np.append(features.scale, typical))
 
 
-def encode_inputs(values: np.ndarray, scaler: Scaler, missing: str, dtype: str) -> np.ndarray:
-    """What the network's kernels are given for values (n, D) or (n, D + 1), see :func:`fit_inputs`.
+def encode_inputs(
+    sequences: Sequences, scaler: Scaler, missing: str, dtype: str, differenced: np.ndarray | None = None
+) -> np.ndarray:
+    """What the network's kernels are given for the values (n, D) or (n, D + 1) of sequences, see :func:`fit_inputs`.
+
+    Columns that are ``differenced`` (D,), a boolean each, are differences to the row before; ``scaler`` measured those.
 
     Returns
     -------
@@ -64,7 +69,11 @@ def encode_inputs(values: np.ndarray, scaler: Scaler, missing: str, dtype: str) 
         elsewhere. "decay": (n, D + 1), NaN where a value is missing, then the time since the row before in typical steps,
         one where it is not known.
     """
-    scaled = scaler.transform(values, dtype)
+    if differenced is None:
+        scaled = scaler.transform(sequences.values, dtype)
+    else:
+        scaled = scaler.transform(sequences.differenced(differenced), dtype)
+        scaled[np.ix_(sequences.begins, np.flatnonzero(differenced))] = 0.0  # the mean: there is no difference yet
     if missing == "mask":
         gone = np.isnan(scaled)
         scaled[gone] = 0.0

@@ -47,11 +47,15 @@ class Samples:
         if self.sequences.exchangeable:
             rows, weights = self._steps()
             return values[rows], weights
-        changes = np.zeros(len(values) + 1, dtype=np.int64)
+        seen = self.rows_seen()
+        return (values if seen.all() else values[seen]), None
+
+    def rows_seen(self) -> np.ndarray:
+        """Which rows (N,) the samples see."""
+        changes = np.zeros(len(self.sequences.values) + 1, dtype=np.int64)
         np.add.at(changes, self.sequences.starts, 1)
         np.add.at(changes, self.sequences.starts + self.sequences.lengths, -1)
-        seen = np.cumsum(changes)[:-1] > 0
-        return (values if seen.all() else values[seen]), None
+        return np.cumsum(changes)[:-1] > 0
 
     def targets_seen(self) -> tuple[np.ndarray, np.ndarray]:
         """All targets of the samples, one a row, and their weights."""

@@ -1,6 +1,6 @@
 """Sequences inside one table of rows: windows of a time series, or sequences that stand alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,19 +23,35 @@ class Sequences:
         Sample i is ``values[starts[i] : starts[i] + lengths[i]]``.
     exchangeable : bool
         Whether the samples stand alone, without an order in time.
+    begins : ndarray of shape (n_series,), int64
+        First rows of the series that the samples are pieces of, or of the sequences that stand alone.
     """
 
     values: np.ndarray
     starts: np.ndarray
     lengths: np.ndarray
     exchangeable: bool
+    begins: np.ndarray
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def take(self, samples: np.ndarray) -> "Sequences":
         """The chosen samples, over the same rows."""
-        return Sequences(self.values, self.starts[samples], self.lengths[samples], self.exchangeable)
+        return replace(self, starts=self.starts[samples], lengths=self.lengths[samples])
+
+    def differenced(self, columns: np.ndarray) -> np.ndarray:
+        """The values with differences to the row before in the chosen columns (D,); NaN in the first row of a series."""
+        values = self.values.astype(np.float64)
+        chosen = np.flatnonzero(columns)
+        values[1:, chosen] -= self.values[:-1, chosen]
+        values[np.ix_(self.begins, chosen)] = np.nan
+        return values
+
+    def without_first_rows(self) -> "Sequences":
+        """Samples of more than one row without their first, of which a difference would look at a row before the sample."""
+        more = (self.lengths > 1).astype(self.starts.dtype)
+        return replace(self, starts=self.starts + more, lengths=self.lengths - more)
 
 
 def windows(table: Table, window: int, context: dict[tuple[Any, ...], np.ndarray] | None = None) -> Sequences:
@@ -53,7 +69,7 @@ def windows(table: Table, window: int, context: dict[tuple[Any, ...], np.ndarray
         Rows that come before a series' first; they are history, no samples.
     """
     context = context or {}
-    pieces, starts, ends, at = [], [], [], 0
+    pieces, starts, ends, begins, at = [], [], [], [], 0
     for s, key in enumerate(table.keys):
         first, last = table.offsets[s], table.offsets[s + 1]
         before = context.get(key)
@@ -64,16 +80,23 @@ def windows(table: Table, window: int, context: dict[tuple[Any, ...], np.ndarray
         end = at + n_before + np.arange(1, last - first + 1)
         starts.append(np.maximum(end - window, at))
         ends.append(end)
+        begins.append(at)
         at += n_before + last - first
     values = np.concatenate(pieces) if len(pieces) > len(table.keys) else table.values
     start, end = np.concatenate(starts), np.concatenate(ends)
-    return Sequences(values, start, end - start, exchangeable=False)
+    return Sequences(values, start, end - start, False, np.array(begins))
 
 
 def independent_rows(values: np.ndarray) -> Sequences:
     """Each row of a table (n, T) as one univariate sequence of T steps."""
     n, T = values.shape
-    return Sequences(values.reshape(n * T, 1), np.arange(n) * T, np.full(n, T), exchangeable=True)
+    return stand_alone(values.reshape(n * T, 1), np.full(n, T))
+
+
+def stand_alone(values: np.ndarray, lengths: np.ndarray) -> Sequences:
+    """Sequences of such lengths that stand alone, one after another."""
+    starts = np.cumsum(lengths) - lengths
+    return Sequences(values, starts, lengths, True, starts)
 
 
 def is_sequences(X: Any) -> bool:
@@ -96,7 +119,7 @@ def read_sequences(X: Any, allow_nan: bool = False) -> Sequences:
             raise ValueError(f"X is empty: its shape is {X.shape}; at least one sequence, step and feature is needed.")
         X, (n, T, D) = _as_float(X, "X"), X.shape
         if sum_is_finite(X):  # all at once; what is wrong is found one by one
-            return Sequences(X.reshape(n * T, D), np.arange(n) * T, np.full(n, T), exchangeable=True)
+            return stand_alone(X.reshape(n * T, D), np.full(n, T))
         X = [*X]
     first = X[0]
     columns = list(first.columns) if isinstance(first, pd.DataFrame) else None
@@ -116,9 +139,7 @@ def read_sequences(X: Any, allow_nan: bool = False) -> Sequences:
             raise ValueError(f"{what} has {array.shape[1]} features; X[0] has {np.shape(first)[1]}.")
         check_finite(array, what, columns, index, allow_nan)
         arrays.append(array)
-    lengths = np.array([len(array) for array in arrays])
-    starts = np.cumsum(lengths) - lengths
-    return Sequences(np.concatenate(arrays), starts, lengths, exchangeable=True)
+    return stand_alone(np.concatenate(arrays), np.array([len(array) for array in arrays]))
 
 
 def _as_float(x: Any, what: str) -> np.ndarray:

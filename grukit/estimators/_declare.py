@@ -64,7 +64,15 @@ def _kind_of(constraint: Any) -> str:
 
 @dataclass_transform(eq_default=False)
 def with_parameters(cls: Estimator) -> Estimator:
-    """Class decorator: constructor, constraints and documentation from the class's fields and those of its bases."""
+    """Class decorator: constructor, constraints and documentation from the class's fields and those of its bases.
+
+    A value without a type, of a parameter that a base declares, is another default for it.
+    """
+    inherited = {name: hint for base in cls.__mro__[1:] for name, hint in getattr(base, "__annotations__", {}).items()}
+    own = inspect.get_annotations(cls)
+    # A value without a type is another default of a parameter that a base declares.
+    others = {name: inherited[name] for name in vars(cls) if name in inherited and name not in own}
+    cls.__annotations__ = own | others
     dataclass(eq=False, repr=False)(cls)
     hints = get_type_hints(cls, include_extras=True)
     declared = {field.name: hints[field.name] for field in fields(cls)}

@@ -96,7 +96,11 @@ class SharedParameters:
     ] = 0.0
     batch_size: Annotated[
         int | str,
-        Parameter(COUNT, Choice("auto"), text='Samples in a batch. "auto": 64, or all where there are fewer.'),
+        Parameter(
+            COUNT,
+            Choice("auto"),
+            text='Samples in a batch. "auto": 16 to 64, more for more samples, or all where there are fewer.',
+        ),
     ] = "auto"
     learning_rate: Annotated[
         str,
@@ -120,12 +124,25 @@ class SharedParameters:
             stops.""",
         ),
     ] = 1e-4
-    early_stopping: Annotated[
-        bool,
+    difference: Annotated[
+        Any,
         Parameter(
             "boolean",
+            Choice("auto"),
+            list,
+            kind='bool, list of columns, or "auto"',
+            text="""Columns of which the network receives the change from the row before, not the value. "auto": of a table
+            those that drift: whose changes vary less than half as much as they do themselves, and whose means over windows
+            more than 0.4 times as much. Not with ``missing="decay"``.""",
+        ),
+    ] = False
+    early_stopping: Annotated[
+        bool | str,
+        Parameter(
+            "boolean",
+            Choice("auto"),
             text="""Hold out the last part in time, or of stand-alone sequences a random part with its share of every class,
-            watch the loss there, and keep the weights of the best epoch.""",
+            watch the loss there, and keep the weights of the best epoch. "auto": from 50 samples on.""",
         ),
     ] = False
     validation_fraction: Annotated[
@@ -240,6 +257,8 @@ def check_parameters(estimator: SharedParameters) -> None:
         raise ValueError("dropout and recurrent_dropout need a solver that trains in batches, not solver='lbfgs'.")
     if estimator.precision == "tf32" and estimator.dtype != "float32":
         raise ValueError(f"precision='tf32' is of products in dtype='float32'; got dtype={estimator.dtype!r}.")
+    if estimator.missing == "decay" and isinstance(estimator.difference, list | bool) and estimator.difference:
+        raise ValueError("missing='decay' counts the time since a value was last seen; a difference has no such time.")
     if estimator.missing == "decay" and estimator.bidirectional:
         raise ValueError(
             "missing='decay' counts the time since a value was last seen; bidirectional=True has no such time."

@@ -20,7 +20,8 @@ class Server:
             raise ValueError("With missing='decay' a prediction depends on the index; use predict(X).")
         self.rows, self.spec, self.squeeze = rows, fitted.spec, fitted.outputs.squeeze
         self.missing, self.n_features = fitted.inputs.missing, fitted.n_features
-        self.x_scaler, self.y_scaler = fitted.x_scaler, fitted.y_scaler
+        self.x_scaler, self.y_scaler, self.choices = fitted.x_scaler, fitted.y_scaler, fitted.choices
+        self.skips_first = fitted.choices.differenced is not None and not fitted.spec.per_step
         self._pack(fitted.parameters)
 
     def _pack(self, parameters: np.ndarray) -> None:
@@ -32,7 +33,13 @@ class Server:
         kernels.pack_network(self._network, self.parameters, self.rows, packed)
         scalers = (self.x_scaler.mean, self.x_scaler.scale, self.y_scaler.mean, self.y_scaler.scale)
         writable = (np.require(each, requirements=["C", "W"]) for each in scalers)
-        self._served = kernels.Served(packed, *writable, self.missing == "mask")
+        linear, differenced = self.choices.final, self.choices.differenced
+        if linear is not None:
+            lags = (np.require(each, requirements=["C", "W"]) for each in (linear.coef, linear.intercept, linear.mean))
+            linear = kernels.Lags(*lags)
+        if differenced is not None:
+            differenced = np.require(differenced, requirements=["C", "W"])
+        self._served = kernels.Served(packed, *writable, self.missing == "mask", differenced, linear)
         self._serve = kernels.ready_to_serve(self._network, self._served)
         self._begin = np.empty(kernels.states_size(self._network, self.rows), parameters.dtype)
         kernels.begin_states(self._network, packed, self.rows, self._begin)
@@ -44,16 +51,26 @@ class Server:
             self._own.work, self._own.steps = self.kernels.aligned_empty(size, self.parameters.dtype), T
         return self._own.work
 
-    def run(self, x: np.ndarray, states: np.ndarray) -> np.ndarray:
-        """Take the steps of x (T, rows, D), float64 and C-contiguous, from ``states`` on; predictions (T or 1, rows, K)."""
-        outputs = np.empty((len(x) if self.spec.per_step else 1, self.rows, self.spec.n_outputs))
-        arguments = (self._network, self._served, x, states, self._work(len(x)), outputs)
+    def run(self, x: np.ndarray, first: int, states: np.ndarray) -> np.ndarray:
+        """Take the steps of x (T, rows, D), float64 and C-contiguous, from row ``first`` and from ``states`` on.
+
+        Returns predictions (T - first or 1, rows, K).
+        """
+        n_steps = len(x) - first
+        outputs = np.empty((n_steps if self.spec.per_step else 1, self.rows, self.spec.n_outputs))
+        arguments = (self._network, self._served, x, first, states, self._work(n_steps), outputs)
         if self.rows == 1:  # a product of one row uses no BLAS, so there is nothing to keep to one thread
             self._serve(*arguments)
         else:
             with self.kernels.single_threaded_blas():
                 self._serve(*arguments)
         return mean_of(outputs, self.y_scaler.link)
+
+    @property
+    def n_recent(self) -> int:
+        """Rows before a step that its prediction reads, apart from the states: for differences and lags."""
+        lags = 0 if self.choices.final is None else len(self.choices.final.coef) - 1
+        return max(lags, 0 if self.choices.differenced is None else 1)
 
     def new_states(self) -> np.ndarray:
         """States of all layers where every sequence begins, flat."""
@@ -67,7 +84,18 @@ class Server:
 
     def __getstate__(self) -> dict[str, Any]:
         """What pickles anywhere; kernels and packed weights are made anew."""
-        kept = ("rows", "spec", "squeeze", "missing", "n_features", "x_scaler", "y_scaler", "parameters")
+        kept = (
+            "rows",
+            "spec",
+            "squeeze",
+            "missing",
+            "n_features",
+            "x_scaler",
+            "y_scaler",
+            "choices",
+            "skips_first",
+            "parameters",
+        )
         return {name: self.__dict__[name] for name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from grukit.data import (
     read_labels,
     to_output,
 )
-from grukit.estimators._base import RecurrentEstimator
+from grukit.estimators._base import RecurrentEstimator, Validation
 from grukit.estimators._declare import Choice, Parameter, with_parameters
 from grukit.estimators._weights import weights_of_classes
 from grukit.estimators.fitted import FittedState, fitted_state
@@ -68,7 +68,16 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
     ] = None
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """Train on X and y.
 
         Parameters
@@ -84,6 +93,9 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
             several labels a 3-D array or a list of tables (n_steps, n_labels).
         sample_weight : array of shape (n,), default=None
             Weights, not negative. A row of weight zero is no target but remains in the history of others.
+        X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
+            Samples to watch for early stopping; none of X is held out then. A table that goes on where X ended sees its end
+            as history.
 
         Returns
         -------
@@ -96,7 +108,8 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
         RuntimeError
             For ``device="cuda"``.
         """
-        return self._fit(X, y, sample_weight, first=not (self.warm_start and self.__sklearn_is_fitted__()))
+        first = not (self.warm_start and self.__sklearn_is_fitted__())
+        return self._fit(X, y, sample_weight, first, given=Validation(X_val, y_val, sample_weight_val))
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:

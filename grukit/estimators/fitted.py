@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from grukit.data import Classes, Scaler, Tail, TargetForm, encode_inputs, history_frame
+from grukit.data import Classes, Scaler, Sequences, Tail, TargetForm, encode_inputs, history_frame
+from grukit.estimators._choices import Choices
+from grukit.estimators._summary import summary_of
 from grukit.estimators.inputs import InputForm, Work
 from grukit.estimators.service import Predictor, Stream
 from grukit.estimators.targets import Objective, check_same_kind, read_classes, read_numbers
@@ -65,8 +67,12 @@ class FittedState:
         Of a classifier: the form of the labels.
     classes : Classes or None
         Of a classifier.
+    levels : Scaler
+        Of the columns of X as they are.
     x_scaler, y_scaler : Scaler
-        Between the user's units and the network's.
+        Between the user's units, or differences and what the linear part leaves, and the network's.
+    choices : Choices
+        The linear part, and the columns that are differenced.
     spec : NetworkSpec
         The network, and
     parameters : ndarray of shape (n_parameters,)
@@ -81,8 +87,10 @@ class FittedState:
     outputs: TargetForm
     labels: TargetForm | None
     classes: Classes | None
+    levels: Scaler
     x_scaler: Scaler
     y_scaler: Scaler
+    choices: Choices
     spec: NetworkSpec
     parameters: np.ndarray
     training: TrainingState
@@ -93,9 +101,23 @@ class FittedState:
         """Features of a step; the time since the row before is none."""
         return len(self.x_scaler.mean) - (self.inputs.missing == "decay")
 
-    def encode(self, values: np.ndarray, dtype: str) -> np.ndarray:
-        """Values (N, .) of samples as the kernels take them."""
-        return encode_inputs(values, self.x_scaler, self.inputs.missing, dtype)
+    def column(self, d: int) -> Any:
+        """The label of a column of X, or its number where X was an array."""
+        columns = None if self.inputs.features is None else self.inputs.features.columns
+        return d if columns is None else columns[d]
+
+    def encode(self, sequences: Sequences, dtype: str) -> np.ndarray:
+        """The values of sequences as the kernels take them."""
+        return encode_inputs(sequences, self.x_scaler, self.inputs.missing, dtype, self.choices.differenced)
+
+    def steps_of(self, sequences: Sequences) -> Sequences:
+        """The rows of each sample that the network takes as steps.
+
+        All; but where it receives differences and gives an output after the last step alone, the first row of a sample is
+        what the second differs from, and no step, unless it is the only one.
+        """
+        differs = self.choices.differenced is not None and not self.spec.per_step
+        return sequences.without_first_rows() if differs else sequences
 
 
 def fitted_state(model: Any) -> FittedState:
@@ -191,6 +213,23 @@ class FittedEstimator:
     def n_parameters_(self) -> int:
         """int: Numbers in ``weights_``."""
         return fitted_state(self).spec.n_parameters
+
+    def summary(self) -> str:
+        """Tell what was fitted in words: layers, parameters, what was chosen and why training ended.
+
+        Returns
+        -------
+        str
+            Lines.
+        """
+        return summary_of(fitted_state(self))
+
+    @property
+    def difference_(self) -> list[Any]:
+        """list: Columns of which the network receives the change from the row before."""
+        state = fitted_state(self)
+        chosen = state.choices.differenced
+        return [] if chosen is None else [state.column(int(d)) for d in np.flatnonzero(chosen)]
 
     @property
     def n_iter_(self) -> int:

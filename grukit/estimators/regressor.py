@@ -1,6 +1,7 @@
 """Regression on time series and sequences."""
 
 from dataclasses import KW_ONLY
+from numbers import Integral
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -8,12 +9,13 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 
-from grukit.data import ALL_ALIKE, Classes, Scaler, to_output
-from grukit.estimators._base import RecurrentEstimator
-from grukit.estimators._declare import Choice, Parameter, with_parameters
+from grukit.data import ALL_ALIKE, Classes, FittedLinear, Samples, Scaler, to_output
+from grukit.estimators._base import RecurrentEstimator, Validation
+from grukit.estimators._choices import choose_linear
+from grukit.estimators._declare import Choice, Number, Parameter, with_parameters
 from grukit.estimators._parameters import POSITIVE, SHARE
-from grukit.estimators.fitted import FittedState
-from grukit.estimators.inputs import Work
+from grukit.estimators.fitted import FittedState, fitted_state
+from grukit.estimators.inputs import InputForm, Work
 from grukit.estimators.targets import Objective, Targets, check_same_kind, read_numbers
 from grukit.train import REGRESSION_LOSSES
 
@@ -41,6 +43,12 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
     """
 
     _: KW_ONLY
+    # Of 27 tasks these had the least error, see benchmarks/accuracy/defaults.py.
+    difference = "auto"
+    early_stopping = "auto"
+    learning_rate_init = 0.001
+    max_iter = 100
+    n_iter_no_change = 20
     loss: Annotated[
         str,
         Parameter(
@@ -60,9 +68,40 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
             in y's units.""",
         ),
     ] = 1.0
+    anchor: Annotated[
+        Any,
+        Parameter(
+            Choice("auto"),
+            str,
+            object,
+            None,
+            kind='column of X, "auto" or None',
+            text="""y is predicted as its change from the latest value of this column. "auto": for each output the column from
+            whose latest value y's change varies least, if less than y itself. Not for ``loss="poisson"``.""",
+        ),
+    ] = "auto"
+    linear_lags: Annotated[
+        int | str,
+        Parameter(
+            Number(Integral, 0, None, closed="left"),
+            Choice("auto"),
+            text="""Rows of a linear part that is added to what the network gives: ridge regressions in closed form, towards
+            the anchor and towards the mean, stacked. Training of the network begins at it, and goes on with what it leaves
+            of y. 0: none. "auto": the window, or as many rows as make 1024 regressors.""",
+        ),
+    ] = "auto"
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """Train on X and y.
 
         Parameters
@@ -76,6 +115,9 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
             is left out of the loss.
         sample_weight : array of shape (n,), default=None
             Weights, not negative. A row of weight zero is no target but remains in the history of others.
+        X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
+            Samples to watch for early stopping; none of X is held out then. A table that goes on where X ended sees its end
+            as history.
 
         Returns
         -------
@@ -88,7 +130,8 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         RuntimeError
             For ``device="cuda"`` without a GPU, its package or enough of its memory.
         """
-        return self._fit(X, y, sample_weight, first=not (self.warm_start and self.__sklearn_is_fitted__()))
+        first = not (self.warm_start and self.__sklearn_is_fitted__())
+        return self._fit(X, y, sample_weight, first, given=Validation(X_val, y_val, sample_weight_val))
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -172,6 +215,17 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
     def _read_y(self, y: Any, work: Work, before: FittedState | None, classes: Any) -> Targets:
         return read_numbers(y, work, self.loss)
 
+    def _choose_linear(
+        self, inputs: InputForm, link: str, training: Samples, everything: Samples, levels: Scaler, partial: bool
+    ) -> FittedLinear | None:
+        """By itself where y is predicted as it is; a part of the data alone, as partial_fit has, chooses nothing."""
+        auto = link == "identity" and not partial
+        anchor = None if self.anchor == "auto" and not auto else self.anchor
+        n_lags = 0 if self.linear_lags == "auto" and not auto else self.linear_lags
+        if link != "identity" and (anchor is not None or n_lags):
+            raise ValueError("anchor and linear_lags add to predictions; those of loss='poisson' are exponentials.")
+        return choose_linear(anchor, n_lags, inputs, training, everything, levels)
+
     def _weigh(self, targets: Targets, weights: np.ndarray, work: Work) -> tuple[np.ndarray, np.ndarray]:
         """A sample, or a step, whose targets are all missing has no weight; it remains in the history of others."""
         seen = ~np.isnan(targets.values).all(axis=1)
@@ -191,6 +245,34 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         if link != "log":
             return 0.0
         return np.log(np.maximum(Scaler.fit(targets, weights).mean, 1e-6))
+
+    @property
+    def anchor_(self) -> Any:
+        """label or None: Column from whose latest value y is predicted as a change, a list of them for several outputs."""
+        state = fitted_state(self)
+        found = [None if d < 0 else state.column(int(d)) for d in state.choices.anchors]
+        return found[0] if state.outputs.squeeze else found
+
+    @property
+    def linear_coef_(self) -> np.ndarray:
+        """ndarray of shape (n_lags, n_features) or (n_lags, n_features, n_outputs): Coefficients of the linear part.
+
+        ``linear_coef_[k, d]`` is what a unit of feature d, k rows before, adds to the prediction; no rows where there is no
+        linear part.
+        """
+        state = fitted_state(self)
+        linear = state.choices.final
+        coef = np.empty((0, state.n_features, state.spec.n_outputs)) if linear is None else linear.coef.copy()
+        return coef[:, :, 0] if state.outputs.squeeze else coef
+
+    @property
+    def linear_alpha_(self) -> Any:
+        """float or ndarray of shape (n_outputs,): Penalty of the heaviest ridge regression, on standardised lags.
+
+        Infinite where nothing but the anchor or the mean is left of it.
+        """
+        state = fitted_state(self)
+        return float(state.choices.alpha[0]) if state.outputs.squeeze else state.choices.alpha.copy()
 
     def __sklearn_tags__(self) -> Tags:
         """Tags: multi-output, 3-D input."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from grukit.data import encode_inputs
+from grukit.data import encode_inputs, stand_alone
 from grukit.estimators._server import Server
 from grukit.train import predict
 
@@ -68,18 +68,25 @@ class Predictor:
                 f"A window has the shape (n_steps, {n_features}), a batch (n_windows, n_steps, {n_features}); got {x.shape}."
             )
         if x.ndim == 2:
-            outputs = self._one.run(x[:, None], self._one.new_states())
+            first = 1 if self._one.skips_first and len(x) > 1 else 0
+            outputs = self._one.run(x[:, None], first, self._one.new_states())
             return outputs.item() if self._one.single else self._shaped(outputs[:, 0])
         return self._shaped(self._batch(x))
 
     def _batch(self, x: np.ndarray) -> np.ndarray:
         """Predictions (n, T or 1, K) of windows (n, T, D)."""
         server, (n, T, D) = self._one, x.shape
-        values = encode_inputs(x.reshape(n * T, D), server.x_scaler, server.missing, server.parameters.dtype.name)
+        windows = stand_alone(x.reshape(n * T, D), np.full(n, T))
+        choices, dtype, per_step = server.choices, server.parameters.dtype.name, server.spec.per_step
+        values = encode_inputs(windows, server.x_scaler, server.missing, dtype, choices.differenced)
+        steps = windows.without_first_rows() if server.skips_first else windows
         empty = np.empty((0, server.spec.n_outputs), values.dtype)
-        samples = server.kernels.Samples(values, empty, np.arange(n) * T, np.full(n, T), empty[:, 0])
-        outputs = predict(server.kernels, server.spec, server.parameters, samples)
-        return server.y_scaler.inverse(outputs.astype(np.float64)).reshape(n, T if server.spec.per_step else 1, -1)
+        samples = server.kernels.Samples(values, empty, steps.starts, steps.lengths, empty[:, 0])
+        outputs = predict(server.kernels, server.spec, server.parameters, samples).astype(np.float64)
+        outputs = server.y_scaler.inverse(outputs)
+        if choices.final is not None:
+            outputs = outputs + choices.final.predict(windows, per_step)
+        return outputs.reshape(n, T if per_step else 1, -1)
 
     def _shaped(self, outputs: np.ndarray) -> Any:
         """Outputs (..., T or 1, K) without the axes that the targets did not have."""
@@ -114,6 +121,7 @@ class Stream:
     _server: Server
     _lock: threading.Lock
     _states: np.ndarray
+    _recent: np.ndarray  # the last rows, (., n_series, D), for differences and lags
     n_steps: int
 
     def __init__(self, fitted: "FittedState", n_series: int = 1):
@@ -153,7 +161,12 @@ class Stream:
         if not (np.isfinite(x) | (np.isnan(x) if self._server.missing == "mask" else False)).all():
             raise ValueError(f"A step must hold finite numbers; got {x.tolist()}.")
         with self._lock:
-            outputs = self._server.run(np.ascontiguousarray(x).reshape(1, rows, D), self._states)[0]
+            recent = np.concatenate([self._recent, x.reshape(1, rows, D)])
+            alone = (
+                self._server.skips_first and self.n_steps == 0
+            )  # no difference yet: a step that leaves nothing behind
+            outputs = self._server.run(recent, len(recent) - 1, self._states.copy() if alone else self._states)[0]
+            self._recent = recent[max(0, len(recent) - self._server.n_recent) :]
             self.n_steps += 1
         if x.ndim == 1:
             return float(outputs[0, 0]) if self._server.squeeze else outputs[0]
@@ -163,6 +176,7 @@ class Stream:
         """Forget all steps."""
         with self._lock:
             self._states = self._server.new_states()
+            self._recent = np.empty((0, self._server.rows, self._server.n_features))
             self.n_steps = 0
 
     @property

@@ -72,7 +72,7 @@ def gates(model: Any, X: Any, context: Any = "auto") -> pd.DataFrame:
     columns = _columns(tuple(spec.n_directions * H for H in spec.hidden_layer_sizes), [*planes, "state"])
     X = subject.work.X
     index = sample_index(X) if is_table else step_index(X)
-    values = np.empty((len(index), len(columns)))
+    values = np.full((len(index), len(columns)), np.nan)  # where a row is no step
     for batch in subject.batches():
         steps, sequences, rows = _taken(batch, subject)
         _, forward = network_forward(spec, subject.parameters, batch.x, batch.lengths)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from grukit.data import Scaler, choose_rows, feature_columns, lag_index, sample_index, step_index
+from grukit.data import choose_rows, feature_columns, lag_index, sample_index, step_index
+from grukit.estimators.fitted import FittedState
 from grukit.inspection._subject import Batch, Subject
 from grukit.model import network_backward, network_forward
 
@@ -100,19 +101,55 @@ def saliency(
         )
     X = subject.work.X
     columns = feature_columns(X, subject.state.n_features)
-    k, origin = subject.state.outputs.number_of(output), _origin(subject.state.x_scaler, baseline, columns)
+    k, origin = subject.state.outputs.number_of(output), _origin(subject.state, baseline, columns)
     samples, index = _samples(subject, X, rows)
     values, at = np.empty((len(index), len(columns))), 0
     for batch in subject.batches(samples):
         if method == "gradient":
-            found = _gradient(subject, batch.x, batch.lengths, k) / subject.state.x_scaler.scale[: len(columns)]
+            found = _per_row(subject, batch, _gradient(subject, batch.x, batch.lengths, k), k)
         else:
             found = _integrated(subject, batch, k, origin, int(n_steps))
-        sequences, places = np.nonzero(batch.within.T)
-        steps = places if subject.table is None else batch.lengths[sequences] - 1 - places  # a place is a lag
+        lengths = subject.rows.lengths[batch.samples]
+        sequences, places = np.nonzero((np.arange(len(found))[:, None] < lengths).T)
+        steps = places if subject.table is None else lengths[sequences] - 1 - places  # a place is a lag
         values[at : at + len(steps)] = found[steps, sequences]
         at += len(steps)
     return pd.DataFrame(values, index=index, columns=columns, copy=False)
+
+
+def _values(subject: Subject, batch: Batch) -> np.ndarray:
+    """Values (T, B, D) of the rows of the batch's samples; zero beyond their ends."""
+    starts, lengths = subject.rows.starts[batch.samples], subject.rows.lengths[batch.samples]
+    t = np.arange(lengths.max())[:, None]
+    rows = np.minimum(starts + t, len(subject.rows.values) - 1)
+    values = subject.rows.values[rows][:, :, : subject.state.n_features]
+    return np.where((t < lengths)[:, :, None], values, 0.0)
+
+
+def _per_row(subject: Subject, batch: Batch, gradient: np.ndarray, k: int) -> np.ndarray:
+    """Gradient (T, B, D) of prediction k with respect to the rows, in X's units, from that to the inputs of the steps.
+
+    A difference depends on two rows, the linear part on the last ones.
+    """
+    state, lengths = subject.state, subject.rows.lengths[batch.samples]
+    D, differenced, linear = state.n_features, state.choices.differenced, state.choices.final
+    slopes = gradient / state.x_scaler.scale[:D]
+    skipped = lengths - batch.lengths
+    out = np.zeros((lengths.max(), len(lengths), D))
+    for first in (0, 1):
+        some = np.flatnonzero(skipped == first)
+        n = min(len(slopes), len(out) - first)
+        out[first : first + n, some] = slopes[:n, some]
+        if differenced is not None:
+            later = slopes[1 - first : n, some] * differenced
+            out[: len(later), some] -= later
+            if not first:  # the first step of all has no difference
+                out[0, some] -= slopes[0, some] * differenced
+    if linear is not None:
+        for lag, coef in enumerate(linear.coef[: lengths.max()]):
+            some = np.flatnonzero(lengths > lag)
+            out[lengths[some] - 1 - lag, some] += coef[:, k]
+    return out
 
 
 def _gradient(subject: Subject, x: np.ndarray, lengths: np.ndarray, k: int) -> np.ndarray:
@@ -138,18 +175,36 @@ def _missing(subject: Subject, x: np.ndarray) -> np.ndarray:
 
 
 def _integrated(subject: Subject, batch: Batch, k: int, origin: np.ndarray, n_steps: int) -> np.ndarray:
-    """The way from the origin (D,) to x, times the mean gradient on it: the integral by the midpoint rule."""
-    way = np.zeros_like(batch.x)
-    way[:, :, : len(origin)] = np.where(_missing(subject, batch.x), 0.0, batch.x[:, :, : len(origin)] - origin)
-    total = np.zeros_like(way[:, :, : len(origin)])
+    """The way from the origin (D,) to the rows, times the mean gradient on it: the integral by the midpoint rule."""
+    state, D = subject.state, len(origin)
+    values = _values(subject, batch)
+    missing = np.isnan(values)
+    way = np.where(missing, 0.0, values - origin)
+    steps = np.zeros_like(batch.x)
+    steps[:, :, :D] = batch.x[:, :, :D]
+    fixed = state.choices.differenced
+    at_origin = (origin - state.x_scaler.mean[:D]) / state.x_scaler.scale[:D]
+    if fixed is not None:  # the differences of what does not change
+        at_origin = np.where(fixed, -state.x_scaler.mean[:D] / state.x_scaler.scale[:D], at_origin)
+    towards = np.where(_missing(subject, batch.x), 0.0, steps[:, :, :D] - at_origin)
+    if fixed is not None:  # of a series' first row there is no difference, wherever the row is
+        first = (
+            subject.sequences.starts[batch.samples]
+            == subject.rows.begins[
+                np.searchsorted(subject.rows.begins, subject.rows.starts[batch.samples], side="right") - 1
+            ]
+        )
+        towards[0] = np.where(first[:, None] & fixed, 0.0, towards[0])
+    steps[:, :, :D] = towards
+    total = np.zeros_like(towards)
     for step in range(n_steps):
-        total += _gradient(subject, batch.x - (1 - (step + 0.5) / n_steps) * way, batch.lengths, k)
-    return way[:, :, : len(origin)] * total / n_steps
+        total += np.nan_to_num(_gradient(subject, batch.x - (1 - (step + 0.5) / n_steps) * steps, batch.lengths, k))
+    return np.where(missing, np.nan, way * _per_row(subject, batch, total / n_steps, k))
 
 
 def _samples(subject: Subject, X: Any, rows: Any) -> tuple[np.ndarray, pd.MultiIndex]:
     """Numbers of the samples that ``rows`` chooses, and the index of their steps or lags."""
-    index, starts, lengths = sample_index(X), subject.sequences.starts, subject.sequences.lengths
+    index, starts, lengths = sample_index(X), subject.rows.starts, subject.rows.lengths
     chosen = choose_rows(index, rows)
     if subject.table is None:
         steps = np.concatenate([starts[i] + np.arange(lengths[i]) for i in chosen])
@@ -158,17 +213,20 @@ def _samples(subject: Subject, X: Any, rows: Any) -> tuple[np.ndarray, pd.MultiI
     return samples, lag_index(index[chosen], lengths[samples])
 
 
-def _origin(scaler: Scaler, baseline: Any, columns: pd.Index) -> np.ndarray:
-    """The baseline on the scale of the network's inputs, (D,)."""
+def _origin(state: FittedState, baseline: Any, columns: pd.Index) -> np.ndarray:
+    """The baseline (D,) in X's units."""
+    D = len(columns)
     if baseline is None:
-        return np.zeros(len(columns))
+        differenced = state.choices.differenced
+        mean = state.x_scaler.mean[:D]
+        return mean.copy() if differenced is None else np.where(differenced, state.levels.mean, mean)
     if isinstance(baseline, pd.Series):
         if set(baseline.index) != set(columns):
             raise ValueError(f"baseline has the index {list(baseline.index)}; it must be {list(columns)}.")
         baseline = baseline[columns]
     array = np.asarray(baseline, dtype=np.float64)
     if array.shape not in ((), columns.shape):
-        raise ValueError(f"baseline must be a number or have the shape ({len(columns)},); its shape is {array.shape}.")
+        raise ValueError(f"baseline must be a number or have the shape ({D},); its shape is {array.shape}.")
     if not np.isfinite(array).all():
         raise ValueError(f"baseline must be finite; got {baseline!r}.")
-    return (np.broadcast_to(array, columns.shape) - scaler.mean[: len(columns)]) / scaler.scale[: len(columns)]
+    return np.broadcast_to(array, columns.shape)

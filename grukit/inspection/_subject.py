@@ -44,6 +44,12 @@ class Subject:
         Where it was not fitted.
     ValueError
         For an X that ``predict`` would refuse.
+
+    Attributes
+    ----------
+    rows, sequences : Sequences
+        The samples as rows of X, and as steps of the network, which may have no first one, see
+        :meth:`grukit.estimators.fitted.FittedState.steps_of`.
     """
 
     def __init__(self, model: Any, X: Any, context: Any):
@@ -56,10 +62,11 @@ class Subject:
         work = read_X(X, state.inputs, state.tail, context)
         self.state, self.spec = state, state.spec
         self.parameters = state.parameters.astype(np.float64)
-        self.work, self.sequences, self.table = work, work.sequences, work.table
-        values, none = state.encode(work.sequences.values, "float64"), np.empty((0, 1))
+        self.work, self.table = work, work.table
+        self.rows, self.sequences = work.sequences, state.steps_of(work.sequences)
+        values, none = state.encode(work.sequences, "float64"), np.empty((0, 1))
         self._kernels = select_engine("cpu").kernels
-        self._samples = self._kernels.Samples(values, none, work.sequences.starts, work.sequences.lengths, none[:, 0])
+        self._samples = self._kernels.Samples(values, none, self.sequences.starts, self.sequences.lengths, none[:, 0])
 
     def batches(self, samples: np.ndarray | None = None) -> Iterator[Batch]:
         """The chosen samples, all where None, in their order."""

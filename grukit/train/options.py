@@ -26,5 +26,6 @@ class TrainingOptions:
     clip_norm: float | None = 1.0
     max_fun: int = 15000
     verbose: bool = False
+    count_start: bool = False  # whether the initial parameters count as epoch 0 in early stopping
     n_before: int = 0
     callbacks: tuple[Callable[[dict[str, Any]], Any], ...] = ()

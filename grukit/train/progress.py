@@ -77,6 +77,11 @@ class Progress:
         if any([_is_true(callback(dict(entry))) for callback in self.options.callbacks]):
             self.stop_reason = f"A callback stopped training after epoch {entry['epoch']}."
 
+    def begin(self, parameters: np.ndarray, validation_loss: float) -> None:
+        """Let the initial parameters count, as epoch 0."""
+        self.best_loss = self._to_beat = validation_loss
+        self.best_parameters, self.best_iter = parameters.copy(), self.options.n_before
+
     def take_back(self, parameters: np.ndarray) -> None:
         """Correct the last epoch's parameters, whose last step was undone."""
         if self.records and self.best_iter == self.records[-1]["epoch"]:

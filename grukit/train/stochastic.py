@@ -152,6 +152,8 @@ def fit_stochastic(
         At a second Ctrl-C within 2 seconds, in this fit or from the one before to this.
     """
     progress = Progress(options)
+    if options.count_start and problem.validation is not None:
+        progress.begin(parameters, problem.validation_loss(parameters))
     stepper = _Stepper(problem, parameters, options, state, progress)
     try:
         for epoch in range(options.max_iter):

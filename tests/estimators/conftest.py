@@ -3,16 +3,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+from plain import PLAIN
 
 from grukit import GRURegressor
 
 
 @pytest.fixture(scope="session")
 def tiny():
-    """Make an estimator that trains in milliseconds."""
+    """Make an estimator that trains in milliseconds, a network alone."""
 
     def make(**changes):
-        return GRURegressor(**{"hidden_layer_sizes": 4, "window": 4, "max_iter": 2, "random_state": 0, **changes})
+        return GRURegressor(
+            **{**PLAIN, "hidden_layer_sizes": 4, "window": 4, "max_iter": 2, "random_state": 0, **changes}
+        )
 
     return make
 

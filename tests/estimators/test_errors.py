@@ -393,7 +393,10 @@ BAD_VALUES = {
     "max_iter": [0, -1, 2.5, None],
     "shuffle": [None, "yes", 2],
     "tol": [-1, None, np.nan],
-    "early_stopping": ["auto", None],
+    "early_stopping": ["yes", None],
+    "anchor": [],  # any label of a column
+    "linear_lags": [-1, 2.5, "all", None, True],
+    "difference": ["all", None, 2],
     "validation_fraction": [0, 1, 1.0, -0.5, None],
     "n_iter_no_change": [0, 1.5, None],
     "clip_norm": [0, -1, "a", np.nan],

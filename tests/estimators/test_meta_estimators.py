@@ -6,6 +6,7 @@ from datetime import UTC
 import numpy as np
 import pandas as pd
 import pytest
+from plain import PLAIN
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -137,7 +138,7 @@ def test_a_scaler_in_a_pipeline(steps, name):
 def test_context_on_another_scale_than_X_is_told(steps):
     X, y = 300 + 7 * steps[0], steps[1]
     scaler = StandardScaler().set_output(transform="pandas")
-    pipe = make_pipeline(scaler, small(GRURegressor, max_iter=60, window=12)).fit(X[:100], y[:100])
+    pipe = make_pipeline(scaler, small(GRURegressor, max_iter=60, window=12, **PLAIN)).fit(X[:100], y[:100])
     right = pipe[-1].predict(pipe[:-1].transform(X[100:]), context=pipe[:-1].transform(X[:100]))
     with pytest.warns(UserWarning, match=r"Column '[ab]' of context lies \d+ standard deviations .*pipeline\[:-1\]"):
         wrong = pipe.predict(X[100:], context=X[:100])

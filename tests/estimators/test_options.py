@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import reference
+from plain import PLAIN, for_labels
 
 from grukit import GRUClassifier, GRURegressor
 from grukit.model import NetworkSpec
@@ -12,7 +13,7 @@ RNG = np.random.default_rng(0)
 HOURS = pd.date_range("2024-01-01", periods=60, freq="h")
 X = pd.DataFrame(RNG.normal(5, 2, (60, 2)), index=HOURS, columns=["a", "b"])
 Y = X["a"].rolling(3, min_periods=1).mean().rename("y")
-SMALL = {"hidden_layer_sizes": 5, "window": 6, "max_iter": 3, "random_state": 0, "batch_size": 16}
+SMALL = {**PLAIN, "hidden_layer_sizes": 5, "window": 6, "max_iter": 3, "random_state": 0, "batch_size": 16}
 FAMILY = {"bidirectional": True, "dropout": 0.2, "recurrent_dropout": 0.3, "initial_state": "learned"}
 
 
@@ -217,7 +218,11 @@ def test_decay_of_a_panel_and_of_sequences():
 def test_missing_values_of_a_classifier():
     gaps, labels = with_gaps(X), np.where(Y > Y.mean(), "high", "low")
     for missing in ("mask", "decay"):
-        model = GRUClassifier(**{**SMALL, "max_iter": 60}, missing=missing, learning_rate_init=0.02).fit(gaps, labels)
+        model = (
+            GRUClassifier(**for_labels(SMALL), missing=missing)
+            .set_params(max_iter=60, learning_rate_init=0.02)
+            .fit(gaps, labels)
+        )
         assert model.score(gaps, labels) > 0.9
         assert model.__sklearn_tags__().input_tags.allow_nan
 
@@ -231,7 +236,7 @@ def test_what_is_missing_must_be_asked_for():
     assert not GRURegressor().__sklearn_tags__().input_tags.allow_nan
     endless = gaps.copy()
     endless.iloc[7, 1] = np.inf
-    for model in (GRURegressor(**SMALL, missing="mask"), GRUClassifier(**SMALL, missing="decay")):
+    for model in (GRURegressor(**SMALL, missing="mask"), GRUClassifier(**for_labels(SMALL), missing="decay")):
         with pytest.raises(ValueError, match=r"Input X contains inf \(infinity\) in column 'b' at 2024-01-01 07:00:00"):
             model.fit(endless, Y > Y.mean())
     with pytest.raises(ValueError, match="Input y contains NaN"):

@@ -42,9 +42,10 @@ def test_every_parameter_is_constrained_and_documented_with_its_default(estimato
 
 def test_the_estimators_share_all_but_what_their_targets_ask_for():
     regressor, classifier = (inspect.signature(each).parameters for each in ESTIMATORS)
-    assert set(regressor) - set(classifier) == {"loss", "quantile", "delta"}
+    assert set(regressor) - set(classifier) == {"loss", "quantile", "delta", "anchor", "linear_lags"}
     assert set(classifier) - set(regressor) == {"class_weight"}
-    assert all(regressor[name] == classifier[name] for name in set(regressor) & set(classifier))
+    other_defaults = {name for name in classifier if name in regressor and regressor[name] != classifier[name]}
+    assert other_defaults == {"difference", "early_stopping", "learning_rate_init", "max_iter", "n_iter_no_change"}
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
@@ -110,6 +111,15 @@ def test_a_subclass_adds_its_own():
         """Summary."""
 
         size: Annotated[int, Parameter(count, None, text="How   many.")] = 3
+
+    @with_parameters
+    class Other(Base):
+        """Summary."""
+
+        size = 5
+
+    assert str(inspect.signature(Other)) == "(size: int = 5) -> None"
+    assert Other().size == 5 and Base().size == 3 and "size : int or None, default=5" in Other.__doc__
 
     @with_parameters
     class Sub(Base):

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import joblib
 import numpy as np
 import pytest
+from plain import PLAIN
 
 from grukit import GRURegressor
 
@@ -24,7 +25,9 @@ def fitted():
             rng = np.random.default_rng(0)
             X = 100 + 3 * rng.normal(size=(60, 3))
             y = np.abs(X[:, 0] - 100) if not n_outputs else X[:, :n_outputs]
-            model = GRURegressor((5, 4), window=9, max_iter=2, dtype=dtype, cell=cell, loss=loss, random_state=0)
+            model = GRURegressor(
+                (5, 4), window=9, max_iter=2, dtype=dtype, cell=cell, loss=loss, random_state=0, **PLAIN
+            )
             models[key] = model.fit(X, y), X
         return models[key]
 
@@ -86,7 +89,7 @@ def test_outputs_have_the_axis_that_y_had(fitted, n_outputs):
 
 def test_an_output_at_every_step(fitted):
     X = np.random.default_rng(0).normal(size=(6, 7, 2))
-    model = GRURegressor(4, max_iter=2, dtype="float64", random_state=0).fit(X, X[:, :, :1])
+    model = GRURegressor(4, max_iter=2, dtype="float64", random_state=0, **PLAIN).fit(X, X[:, :, :1])
     np.testing.assert_array_equal(model.predictor()(X), model.predict(X))
     np.testing.assert_array_equal(model.predictor()(X[3]), model.predict(X)[3])
     stream = model.stream()
@@ -134,7 +137,7 @@ def test_a_stream_that_joblib_maps_from_a_file_goes_on(fitted, tmp_path):
 
 def test_later_training_does_not_reach_them(fitted):
     _, X = fitted()
-    model = GRURegressor(4, window=5, max_iter=1, random_state=0).fit(X, X[:, 0])
+    model = GRURegressor(4, window=5, max_iter=1, random_state=0, **PLAIN).fit(X, X[:, 0])
     predict, stream = model.predictor(), model.stream()
     before = predict(X[:5])
     model.partial_fit(X, X[:, 0])

@@ -206,7 +206,9 @@ def test_scalers_of_weighted_samples(tiny, hourly):
     X = hourly(40)
     weight = np.r_[np.ones(20), np.zeros(20)]
     far = X + np.r_[np.zeros(20), np.full(20, 1e6)][:, None]
-    assert_same_weights(tiny().fit(X[:20], X[:20]["a"]), tiny(batch_size=20).fit(far, far["a"], sample_weight=weight))
+    assert_same_weights(
+        tiny(batch_size=20).fit(X[:20], X[:20]["a"]), tiny(batch_size=20).fit(far, far["a"], sample_weight=weight)
+    )
 
 
 # --- Warm starts -----------------------------------------------------------------------------------------
@@ -434,6 +436,7 @@ def test_ctrl_c_keeps_the_best_weights_and_says_so(tiny, hourly, early_stopping)
             raise KeyboardInterrupt
 
     options = {"solver": "sgd", "learning_rate_init": 0.9, "clip_norm": None, "early_stopping": early_stopping}
+    options["batch_size"] = 60
     options["n_iter_no_change"] = 100
     with pytest.warns(ConvergenceWarning, match=r"interrupted.*best weights so far, of epoch (\d+), are kept"):
         model = tiny(max_iter=30, callbacks=interrupt, **options).fit(X, y)

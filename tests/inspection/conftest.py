@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from plain import PLAIN
 
 from grukit import GRURegressor
 from grukit.estimators.fitted import fitted_state
@@ -12,7 +13,7 @@ def fitted():
     """Make a model of X and y whose weights are then drawn at random, so that every gate moves."""
 
     def make(X, y, scale=0.6, seed=0, **changes):
-        settings = {"hidden_layer_sizes": (3, 2), "window": 4, "max_iter": 1, "random_state": 0, **changes}
+        settings = {**PLAIN, "hidden_layer_sizes": (3, 2), "window": 4, "max_iter": 1, "random_state": 0, **changes}
         model = GRURegressor(**settings).fit(X, y)
         rng = np.random.default_rng(seed)
         model.weights_ = {name: rng.normal(0, scale, weight.shape) for name, weight in model.weights_.items()}

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import reference
+from plain import PLAIN, for_labels
 
 from grukit import GRUClassifier, GRURegressor
 from grukit.estimators.fitted import fitted_state
@@ -13,6 +14,7 @@ RNG = np.random.default_rng(0)
 SEQUENCES = [RNG.normal(5, 2, (4, 2)), RNG.normal(5, 2, (2, 2)), RNG.normal(5, 2, (3, 2))]
 GAPS = [np.where(RNG.random(x.shape) < 0.3, np.nan, x) for x in SEQUENCES]
 SETTINGS = {
+    **PLAIN,
     "hidden_layer_sizes": (3, 2),
     "max_iter": 3,
     "learning_rate_init": 0.05,
@@ -32,7 +34,7 @@ def log_odds(model, x):
 def test_saliency_agrees_with_central_differences_of_predictions(changes):
     X = GAPS if "missing" in changes else SEQUENCES
     if changes.get("classifier"):
-        model, predict = GRUClassifier(**SETTINGS).fit(X, ["a", "b", "b"]), log_odds
+        model, predict = GRUClassifier(**for_labels(SETTINGS)).fit(X, ["a", "b", "b"]), log_odds
     else:
         model = GRURegressor(**SETTINGS, **changes).fit(X, [1.0, 2.0, 4.0])
 
@@ -74,7 +76,7 @@ def test_gradient_flow_of_the_unit_with_two_states_begins_at_the_output_gate():
 
 @pytest.mark.parametrize("labels", [["a", "b", "a"], ["a", "b", "c"], pd.DataFrame([[0, 1], [1, 1], [0, 0]])], ids=len)
 def test_gradient_flow_of_a_classifier_begins_at_the_error_of_its_probabilities(labels):
-    model = GRUClassifier(**{**SETTINGS, "hidden_layer_sizes": 3}).fit(SEQUENCES, labels)
+    model = GRUClassifier(**for_labels({**SETTINGS, "hidden_layer_sizes": 3})).fit(SEQUENCES, labels)
     state = fitted_state(model)
     flow = gradient_flow(model, SEQUENCES, labels)
     assert fitted_state(model) is state
@@ -105,7 +107,7 @@ def test_integrated_parts_add_up_where_values_are_missing():
 
 def test_the_class_that_is_explained():
     frames = [pd.DataFrame(x, columns=["a", "b"]) for x in SEQUENCES]
-    model = GRUClassifier(**SETTINGS).fit(frames, pd.Series(["no", "yes", "yes"]))
+    model = GRUClassifier(**for_labels(SETTINGS)).fit(frames, pd.Series(["no", "yes", "yes"]))
     pd.testing.assert_frame_equal(saliency(model, frames, output="yes"), saliency(model, frames))
     with pytest.raises(ValueError, match=r"output must be one of \['yes'\]; got 'no'"):
         saliency(model, frames, output="no")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import reference
+from plain import PLAIN
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -53,7 +54,7 @@ def test_a_row_of_a_table_has_the_last_step_of_its_own_window(fitted, scaled):
 
 def test_a_step_by_hand():
     X = np.full((2, 1, 1), 2.0)
-    model = GRURegressor(1, max_iter=1, standardize=False).fit(X, [0.0, 0.0])
+    model = GRURegressor(1, max_iter=1, standardize=False, **PLAIN).fit(X, [0.0, 0.0])
     model.weights_ = {
         "weight_ih_l0": np.array([[0.5], [-0.25], [1.0]]),
         "weight_hh_l0": np.array([[9.0], [9.0], [9.0]]),  # the state before the first step is zero

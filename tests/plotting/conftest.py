@@ -4,6 +4,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from plain import PLAIN
 
 from grukit import GRURegressor
 
@@ -29,7 +30,7 @@ def waves():
 @pytest.fixture(scope="session")
 def model(waves):
     """Two layers, windows of 4 steps."""
-    return GRURegressor((3, 2), window=4, max_iter=3, random_state=0).fit(*waves)
+    return GRURegressor((3, 2), window=4, max_iter=3, random_state=0, **PLAIN).fit(*waves)
 
 
 @pytest.fixture(scope="session")

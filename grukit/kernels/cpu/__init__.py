@@ -18,7 +18,7 @@ from grukit.kernels.cpu.compiler.target import target
 from grukit.kernels.cpu.inference.layers import predict_chunks, predict_work_size, states_size
 from grukit.kernels.cpu.inference.packing import pack_network
 from grukit.kernels.cpu.inference.predictions import predict
-from grukit.kernels.cpu.inference.service import Served, ready_to_serve, serve_work_size
+from grukit.kernels.cpu.inference.service import Lags, Served, ready_to_serve, serve_work_size
 from grukit.kernels.cpu.passes import (
     begin_states,
     gather,
@@ -46,6 +46,7 @@ __all__ = [
     "Dropout",
     "DualState",
     "GRUResetBefore",
+    "Lags",
     "Loss",
     "Optimizer",
     "Options",

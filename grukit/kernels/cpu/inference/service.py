@@ -15,6 +15,14 @@ from grukit.kernels.cpu.storage.segments import COLUMNS, one_segment
 from grukit.kernels.scalar import ONE, ZERO
 
 
+class Lags(NamedTuple):
+    """A linear map of the last L rows: intercept + the sum over k and d of coef[k, d] (x[t - k, d] - mean[d])."""
+
+    coef: np.ndarray  # (L, D, K) float64
+    intercept: np.ndarray  # (K,) float64
+    mean: np.ndarray  # (D,) float64, which a missing value counts as
+
+
 class Served(NamedTuple):
     """A fitted network, packed for a number of rows, and how its inputs and outputs are scaled."""
 
@@ -24,19 +32,43 @@ class Served(NamedTuple):
     y_mean: np.ndarray  # (K,) float64
     y_scale: np.ndarray  # (K,) float64
     flagged: bool  # a missing value is the mean, and an input of its own flags it as missing
+    differenced: Any = None  # (D,) bool, the columns whose change from the row before is an input; None: no column
+    lags: Any = None  # Lags, added to the outputs; None: nothing
 
 
 @exact
-def _standardize(x: Any, mean: Any, scale: Any, flagged: bool, out: Any) -> None:
+def _standardize(x: Any, first: int, mean: Any, scale: Any, flagged: bool, differenced: Any, out: Any) -> None:
+    """The rows of x (T, B, D) from ``first`` on as inputs (T - first, B, .)."""
     D = x.shape[2]
-    for t in range(x.shape[0]):
+    for t in range(out.shape[0]):
         for b in range(x.shape[1]):
             for d in range(D):
-                out[t, b, d] = (x[t, b, d] - mean[d]) / scale[d]
+                value = x[first + t, b, d]
+                if differenced is not None:  # noqa: SIM102 - a branch of its own is pruned where it is None
+                    if differenced[d]:
+                        # Of the first row of all there is no difference, which counts as the mean.
+                        value = value - x[first + t - 1, b, d] if first + t > 0 else mean[d]
+                out[t, b, d] = (value - mean[d]) / scale[d]
                 if flagged:
-                    gone = math.isnan(x[t, b, d])
+                    gone = math.isnan(value)
                     out[t, b, D + d] = ONE if gone else ZERO
                     out[t, b, d] = ZERO if gone else out[t, b, d]
+
+
+@exact
+def _add_lags(lags: Any, x: Any, row: int, out: Any) -> None:
+    """Add the linear map of the rows up to ``row`` of x (T, B, D) to out (B, K)."""
+    if lags is not None:
+        L, D, K = lags.coef.shape
+        for b in range(out.shape[0]):
+            for j in range(K):
+                out[b, j] += lags.intercept[j]
+            for k in range(min(L, row + 1)):
+                for d in range(D):
+                    value = x[row - k, b, d] - lags.mean[d]
+                    if not math.isnan(value):
+                        for j in range(K):
+                            out[b, j] += lags.coef[k, d, j] * value
 
 
 @exact
@@ -47,28 +79,30 @@ def _own_scale(outputs: Any, mean: Any, scale: Any, out: Any) -> None:
 
 
 @kernel
-def serve_windows(network: Any, served: Any, x: Any, states: Any, work: Any, outputs: Any) -> None:
-    """Take all steps of x from the given states on.
+def serve_windows(network: Any, served: Any, x: Any, first: int, states: Any, work: Any, outputs: Any) -> None:
+    """Take the steps of x from the row ``first`` on, from the given states on.
 
-    x        (T, B, D)           in          float64, as users have it
+    x        (T, B, D)           in          float64, as users have it; the rows before the first step are history of
+                                             differences and lags alone
     states   (states_size,)      in and out
     work     (serve_work_size,)  scratch
     outputs  (1, B, K)           out         float64, on the targets' own scale, after the last step, or
-             (T, B, K)           out         after every step
+             (T - first, B, K)   out         after every step
     """
-    T, B, _ = x.shape
+    T, B = x.shape[0] - first, x.shape[1]
     D, K = network.layers[0, INPUTS], network.layers[-1, UNITS]
     numbers, work = whole_numbers(work, B + COLUMNS), rest_of(work, whole_numbers_size(B + COLUMNS))
     lengths, segments = view(numbers, 0, (B,)), one_segment(T, B, view(numbers, B, (1, COLUMNS)))
     for b in range(B):
         lengths[b] = T
     inputs, out, rest = view(work, 0, (T, B, D)), view(work, T * B * D, (B, K)), rest_of(work, T * B * D + B * K)
-    _standardize(x, served.x_mean, served.x_scale, served.flagged, inputs)
+    _standardize(x, first, served.x_mean, served.x_scale, served.flagged, served.differenced, inputs)
     read = network_steps(network, served.packed, inputs, lengths, segments, states, rest)
     weight, bias = head_weights(served.packed, network.layers[-1])
     for t in range(outputs.shape[0]):
         linear_forward(read[t], weight, bias, out)
         _own_scale(out, served.y_mean, served.y_scale, outputs[t])
+        _add_lags(served.lags, x, x.shape[0] - outputs.shape[0] + t, outputs[t])
 
 
 @anywhere
@@ -83,4 +117,4 @@ def ready_to_serve(network: Any, served: Served) -> Callable[..., None]:
     """:func:`serve_windows` for this network and these arrays: to be called with arrays of the same types, C-contiguous."""
     numbers = served.packed[:0]
     x = np.empty((0, 0, 0))
-    return ready(serve_windows, network, served, x, numbers, numbers, x)
+    return ready(serve_windows, network, served, x, 0, numbers, numbers, x)

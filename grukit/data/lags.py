@@ -1,0 +1,193 @@
+"""A linear map of the last rows of a sample: fitted in closed form, applied by index, without a table of lags."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from grukit.data.samples import Samples
+from grukit.data.scaling import Scaler
+from grukit.data.sequences import Sequences
+
+BLOCK = 4096  # samples whose lags are held at a time
+
+
+@dataclass(frozen=True)
+class LinearLags:
+    """y = intercept + the sum over lags k and columns d of coef[k, d] (x[t - k, d] - mean[d]).
+
+    Rows from before a series begins, and missing values, count as the mean.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (L, D, K), float64
+        In the units of y and of x.
+    intercept : ndarray of shape (K,), float64
+    mean : ndarray of shape (D,), float64
+    """
+
+    coef: np.ndarray
+    intercept: np.ndarray
+    mean: np.ndarray
+
+    def predict(self, sequences: Sequences, per_step: bool) -> np.ndarray:
+        """Values (n, K) after the last row of each sample, or (N, K) after every step of all, float64."""
+        L, D = self.coef.shape[:2]
+        centred = sequences.values[:, :D] - self.mean
+        centred[np.isnan(centred)] = 0.0
+        rows, history = ends_of(sequences, per_step)
+        out = np.tile(self.intercept, (len(rows), 1))
+        for first in range(0, len(rows), BLOCK):
+            block = slice(first, first + BLOCK)
+            for k in range(min(L, int(history[block].max(initial=0)))):
+                seen = history[block] > k
+                out[block][seen] += centred[rows[block][seen] - k] @ self.coef[k]
+        return out
+
+
+def ends_of(sequences: Sequences, per_step: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The row at which each sample, or each of its steps, ends, and how many rows it has up to there."""
+    if not per_step:
+        return sequences.starts + sequences.lengths - 1, sequences.lengths
+    starts, lengths = sequences.starts, sequences.lengths
+    within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return np.repeat(starts, lengths) + within, within + 1
+
+
+def left_by(linear: LinearLags | None, samples: Samples) -> Samples:
+    """The samples with what a linear map leaves of their targets."""
+    if linear is None:
+        return samples
+    predicted = linear.predict(samples.sequences, samples.per_step)
+    if not samples.per_step:
+        return replace(samples, targets=samples.targets - predicted)
+    targets = samples.targets.copy()
+    targets[ends_of(samples.sequences, True)[0]] -= predicted
+    return replace(samples, targets=targets)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Weighted second moments of lags and targets: all that least squares needs of the samples.
+
+    Attributes
+    ----------
+    weight : float
+        Sum of the weights.
+    n : int
+        Samples.
+    lags : ndarray of shape (P + 1, P + 1)
+        Of the P = L D standardised lags, lag by lag, and of a one.
+    cross : ndarray of shape (P + 1, K)
+        Of these with the targets.
+    targets : ndarray of shape (K,)
+        Mean squares of the targets. All three are means over the samples.
+    """
+
+    weight: float
+    n: int
+    lags: np.ndarray
+    cross: np.ndarray
+    targets: np.ndarray
+
+    @classmethod
+    def of(cls, samples: Samples, scaler: Scaler, center: np.ndarray, L: int) -> "Moments":
+        """Moments of all samples, see :meth:`of_blocks`."""
+        return cls.of_blocks(samples, scaler, center, L, 1)[0]
+
+    @classmethod
+    def of_blocks(cls, samples: Samples, scaler: Scaler, center: np.ndarray, L: int, n_blocks: int) -> list["Moments"]:
+        """Moments of as many blocks of the samples, those of each series one after another in time.
+
+        Parameters
+        ----------
+        samples : Samples
+            A sample with a missing target is left out.
+        scaler : Scaler
+            Standardises the D columns.
+        center : ndarray of shape (K,)
+            What is subtracted from the targets.
+        L : int
+            Lags.
+        n_blocks : int
+            Blocks; those without a sample are left out.
+        """
+        D = len(scaler.mean)
+        scaled = scaler.transform(samples.sequences.values[:, :D], "float64")
+        scaled[np.isnan(scaled)] = 0.0
+        rows, history = ends_of(samples.sequences, samples.per_step)
+        targets, weights = samples.targets_seen()
+        block_of = _blocks(samples, n_blocks)
+        kept = ~np.isnan(targets).any(axis=1) & (weights > 0)
+        found = []
+        for block in range(n_blocks):
+            chosen = np.flatnonzero(kept & (block_of == block))
+            if len(chosen):
+                left, own = targets[chosen] - center, (rows[chosen], history[chosen])
+                found.append(cls._of_rows(scaled, *own, left, weights[chosen], L))
+        return found
+
+    @classmethod
+    def _of_rows(
+        cls, scaled: np.ndarray, rows: np.ndarray, history: np.ndarray, targets: np.ndarray, weights: np.ndarray, L: int
+    ) -> "Moments":
+        D, K = scaled.shape[1], targets.shape[1]
+        P = L * D
+        lags, cross = np.zeros((P + 1, P + 1)), np.zeros((P + 1, K))
+        for first in range(0, len(rows), BLOCK):
+            block = slice(first, first + BLOCK)
+            z = np.zeros((len(rows[block]), P + 1))
+            z[:, P] = 1.0
+            for k in range(min(L, int(history[block].max()))):
+                seen = history[block] > k
+                z[seen, k * D : (k + 1) * D] = scaled[rows[block][seen] - k]
+            weighted = z * weights[block, None]
+            lags += weighted.T @ z
+            cross += weighted.T @ targets[block]
+        total = float(weights.sum())
+        return cls(total, len(rows), lags / total, cross / total, weights @ targets**2 / total)
+
+    @classmethod
+    def sum(cls, parts: list["Moments"]) -> "Moments":
+        """Moments of the samples of all parts."""
+        total = sum(part.weight for part in parts)
+        shares = [part.weight / total for part in parts]
+        means = (
+            sum(share * getattr(part, name) for share, part in zip(shares, parts, strict=True))
+            for name in ("lags", "cross", "targets")
+        )
+        return cls(total, sum(part.n for part in parts), *means)
+
+    def take(self, outputs: np.ndarray) -> "Moments":
+        """Moments with the chosen targets alone."""
+        return replace(self, cross=self.cross[:, outputs], targets=self.targets[outputs])
+
+    def products_of_errors(self, coefs: list[np.ndarray]) -> np.ndarray:
+        """Means (K, F, F) of the products of the errors of F coefficients (P + 1, K)."""
+        explained = [self.cross - self.lags @ coef for coef in coefs]
+        own = [(coef * self.cross).sum(axis=0) for coef in coefs]
+        rows = [
+            [self.targets - own[f] - (coefs[g] * explained[f]).sum(axis=0) for g in range(len(coefs))]
+            for f in range(len(coefs))
+        ]
+        return np.array(rows).transpose(2, 0, 1)
+
+    def loss(self, coef: np.ndarray) -> np.ndarray:
+        """Mean squared errors (K,) of coefficients (P + 1, K)."""
+        explained = (coef * (2 * self.cross - self.lags @ coef)).sum(axis=0)
+        return np.maximum(self.targets - explained, 0.0)
+
+    def variance(self, coef: np.ndarray) -> np.ndarray:
+        """Variances (K,) of the errors of coefficients (P + 1, K)."""
+        return np.maximum(self.loss(coef) - (self.cross[-1] - self.lags[-1] @ coef) ** 2, 0.0)
+
+
+def _blocks(samples: Samples, n_blocks: int) -> np.ndarray:
+    """The block of each sample, or of each step; samples that stand alone have no order in time and take turns."""
+    sequences = samples.sequences
+    if sequences.exchangeable:
+        turns = np.arange(len(sequences)) % n_blocks
+        return np.repeat(turns, sequences.lengths) if samples.per_step else turns
+    series = np.searchsorted(sequences.begins, sequences.starts, side="right") - 1
+    counts = np.bincount(series, minlength=len(sequences.begins))
+    within = np.arange(len(series)) - (np.cumsum(counts) - counts)[series]
+    return within * n_blocks // counts[series]

@@ -1,0 +1,130 @@
+"""What "auto" chooses, from the training samples alone: a linear part, its anchors, columns that are differenced."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from grukit.data import FittedLinear, LinearLags, Samples, Scaler, Sequences, choose_anchors, fit_linear
+from grukit.estimators.inputs import InputForm
+
+MOST_REGRESSORS = 1024  # lags times columns of an automatic linear part: 0.3 s to solve
+# A column drifts where its changes vary less than half as much as it does itself, and its means over windows more than 0.4
+# times as much. The means tell a drift (0.48 to 0.99 for CO2, random walks, temperatures of oil) from what swings about a
+# level (0.06 to 0.32 for sines, Lorenz's equations, El Nino).
+SMOOTH, DRIFTING = 0.5, 0.4
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What was chosen.
+
+    Attributes
+    ----------
+    linear : LinearLags or None
+        Added to the network's outputs in training.
+    final : LinearLags or None
+        Added to them in predictions: the same, but fitted to all samples, those held out too.
+    anchors : ndarray of shape (K,)
+        The column towards whose last value each output of the linear part shrinks, -1 for none.
+    alpha : ndarray of shape (K,)
+        The penalty of each output.
+    differenced : ndarray of shape (D,), bool, or None
+        Columns of which the network receives differences.
+    """
+
+    linear: LinearLags | None
+    final: LinearLags | None
+    anchors: np.ndarray
+    alpha: np.ndarray
+    differenced: np.ndarray | None
+
+    @classmethod
+    def of(cls, linear: FittedLinear | None, n_outputs: int, differenced: np.ndarray | None) -> "Choices":
+        """Choices with a linear part, or none."""
+        if linear is None:
+            return cls(None, None, np.full(n_outputs, -1), np.full(n_outputs, np.inf), differenced)
+        return cls(linear.linear, linear.final, linear.anchors, linear.alpha, differenced)
+
+
+def choose_linear(
+    anchor: Any, linear_lags: Any, form: InputForm, training: Samples, everything: Samples, levels: Scaler
+) -> FittedLinear | None:
+    """The linear part; None where there is none.
+
+    Parameters
+    ----------
+    anchor, linear_lags
+        The parameters.
+    form : InputForm
+        How X is read.
+    training, everything : Samples
+        What is trained on, and that with what is held out.
+    levels : Scaler
+        Of the D columns as they are.
+    """
+    D, K = len(levels.mean), training.targets.shape[1]
+    values, weights = training.targets_seen()
+    if not (~np.isnan(values).any(axis=1) & (weights > 0)).any():  # no sample of which every target is known
+        return None
+    if anchor is None:
+        anchors = np.full(K, -1)
+    elif isinstance(anchor, str) and anchor == "auto":
+        anchors = choose_anchors(training, levels)
+    else:
+        anchors = np.full(K, column_number(anchor, form, D))
+    n_lags = max(1, MOST_REGRESSORS // D) if linear_lags == "auto" else linear_lags
+    n_lags = min(n_lags, int(training.sequences.lengths.max()))
+    if n_lags == 0 and (anchors < 0).all():
+        return None
+    return fit_linear(training, everything, levels, n_lags, anchors)
+
+
+def choose_differences(difference: Any, form: InputForm, training: Samples, D: int) -> np.ndarray | None:
+    """The columns that are differenced (D,); None where none is."""
+    if form.missing == "decay" or (isinstance(difference, bool | np.bool_) and not difference):
+        return None
+    if isinstance(difference, bool | np.bool_):
+        return np.full(D, True)
+    if not isinstance(difference, str):
+        chosen = np.full(D, False)
+        chosen[[column_number(column, form, D) for column in difference]] = True
+        return chosen if chosen.any() else None
+    if form.kind != "table" or form.window == 1:
+        return None
+    sequences = training.sequences
+    levels, changes = sequences.values[:, :D], sequences.differenced(np.full(D, True))[:, :D]
+    seen, (means, sizes) = training.rows_seen(), _window_means(sequences, D)
+    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
+        warnings.simplefilter("ignore")  # columns without a value, or without a second one
+        variance = np.nanvar(levels[seen], axis=0)
+        smooth = np.nanvar(changes[seen], axis=0) < SMOOTH * variance
+        drifts = np.nanvar(means[sizes == sizes.max()], axis=0) > DRIFTING * variance
+    chosen = smooth & drifts
+    return chosen if chosen.any() else None
+
+
+def _window_means(sequences: Sequences, D: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of each of the D columns over each sample, missing values left out, (n, D), and the samples' lengths."""
+    values = sequences.values[:, :D]
+    known = ~np.isnan(values)
+    zero = np.zeros((1, D))
+    sums = np.concatenate([zero, np.where(known, values, 0.0).cumsum(axis=0)])
+    counts = np.concatenate([zero, known.cumsum(axis=0)])
+    first, last = sequences.starts, sequences.starts + sequences.lengths
+    return (sums[last] - sums[first]) / np.maximum(counts[last] - counts[first], 1), sequences.lengths
+
+
+def column_number(column: Any, form: InputForm, D: int) -> int:
+    """Position of a column of X by its label, or by its number where X is an array.
+
+    Raises
+    ------
+    ValueError
+        Where there is no such column.
+    """
+    labels = list(range(D)) if form.features is None or form.features.columns is None else list(form.features.columns)
+    if column not in labels:
+        raise ValueError(f"anchor and difference name columns of X, {labels}; {column!r} is none.")
+    return labels.index(column)

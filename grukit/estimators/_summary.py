@@ -1,0 +1,69 @@
+"""A fitted model in words."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from grukit.estimators.fitted import FittedState
+
+
+def summary_of(state: "FittedState") -> str:
+    """Lines on layers, parameters, the choices that were made, and training."""
+    spec, inputs, training = state.spec, state.inputs, state.training
+    reads = {
+        "table": f"a table, each row with the {(inputs.window or 1) - 1} before it",
+        "sequences": "sequences",
+        "rows": "rows as univariate sequences",
+    }
+    lines = [
+        f"{inputs.estimator} of {reads[inputs.kind or 'table']}; {state.n_features} features, "
+        f"{spec.n_outputs} output{'s' if spec.n_outputs > 1 else ''}{' a step' if spec.per_step else ''}",
+        *_layers(state),
+        _differences(state),
+        _linear(state),
+        f"{spec.n_parameters:,} parameters of type {state.parameters.dtype}",
+        f"Training: {len(training.records)} epochs, {_kept(state)}. {training.stop_reason}",
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def _layers(state: "FittedState") -> list[str]:
+    spec = state.spec
+    directions = ", both directions" if spec.bidirectional else ""
+    drops = [f"{name} {share:g}" for name in ("dropout", "recurrent_dropout") if (share := getattr(spec, name)) > 0]
+    options = directions + "".join(f", {each}" for each in drops)
+    return [f"Layer {k}: {spec.cell}, {units} units{options}" for k, units in enumerate(spec.hidden_layer_sizes)]
+
+
+def _differences(state: "FittedState") -> str:
+    chosen = state.choices.differenced
+    if chosen is None:
+        return "Inputs: levels"
+    names = [str(state.column(int(d))) for d in np.flatnonzero(chosen)]
+    return (
+        f"Inputs: changes from the row before of {', '.join(names)}{'' if chosen.all() else '; levels of the others'}"
+    )
+
+
+def _linear(state: "FittedState") -> str:
+    linear, anchors = state.choices.final, state.choices.anchors
+    if linear is None:
+        return ""
+    named = sorted({int(d) for d in anchors if d >= 0})
+    towards = " and ".join(
+        [*(f"the last value of {state.column(d)}" for d in named), *(["the mean"] if -1 in anchors else [])]
+    )
+    alpha = state.choices.alpha
+    if not np.isfinite(alpha).any():
+        return f"Linear part: {towards}"
+    low, high = alpha.min(), alpha.max()
+    penalty = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
+    return f"Linear part: ridge regressions on {len(linear.coef)} rows, towards {towards}, penalty {penalty}"
+
+
+def _kept(state: "FittedState") -> str:
+    kept = state.training.kept_iter
+    if kept == 0 and state.choices.final is not None:
+        return "none of which did better on the part held out than the linear part alone, which is kept"
+    return f"the weights of epoch {kept} are kept"

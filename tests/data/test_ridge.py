@@ -1,0 +1,195 @@
+"""The linear part: ridge regression on lags in closed form, without a table of lags."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import Ridge
+
+from grukit.data import ALL_ALIKE, Samples, Scaler, read_sequences, read_table, windows
+from grukit.data.lags import LinearLags, Moments, ends_of, left_by
+from grukit.data.ridge import ALPHAS, N_BLOCKS, _forms, _simplex, _solve, _stack, choose_anchors, fit_linear
+
+RNG = np.random.default_rng(0)
+
+
+def lag_table(sequences, L, per_step=False):
+    """The lags of every sample as one row, NaN where there is none: what never exists in the package."""
+    rows, history = ends_of(sequences, per_step)
+    D = sequences.values.shape[1]
+    out = np.full((len(rows), L, D), np.nan)
+    for i, (row, h) in enumerate(zip(rows, history, strict=True)):
+        for k in range(min(L, h)):
+            out[i, k] = sequences.values[row - k]
+    return out
+
+
+def samples_of(n=200, D=2, K=1, window=5, seed=0, panel=False):
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(n, D)).cumsum(axis=0)
+    index = pd.MultiIndex.from_product([["u", "v"], range(n // 2)]) if panel else pd.RangeIndex(n)
+    table = read_table(values, pd.DataFrame(values, index=index))
+    targets = values[:, :1] + 0.5 * rng.normal(size=(n, K)) + 3
+    return Samples(windows(table, window), targets, rng.uniform(0.5, 2, n), False, ALL_ALIKE)
+
+
+@settings(max_examples=30, deadline=None)
+@given(L=st.integers(1, 7), window=st.integers(1, 6), panel=st.booleans())
+def test_applying_is_the_sum_over_lags_with_means_where_there_is_none(L, window, panel):
+    samples = samples_of(40, window=window, panel=panel)
+    linear = LinearLags(RNG.normal(size=(L, 2, 3)), RNG.normal(size=3), RNG.normal(size=2))
+    lags = np.nan_to_num(lag_table(samples.sequences, L) - linear.mean)
+    expected = linear.intercept + np.einsum("nld,ldk->nk", lags, linear.coef)
+    np.testing.assert_allclose(linear.predict(samples.sequences, False), expected, atol=1e-12)
+
+
+def test_applying_at_every_step_and_over_missing_values():
+    arrays = [RNG.normal(size=(n, 2)) for n in (1, 4, 3)]
+    arrays[1][2, 0] = np.nan
+    sequences = read_sequences(arrays, allow_nan=True)
+    linear = LinearLags(RNG.normal(size=(3, 2, 1)), RNG.normal(size=1), RNG.normal(size=2))
+    lags = np.nan_to_num(lag_table(sequences, 3, per_step=True) - linear.mean)
+    expected = linear.intercept + np.einsum("nld,ldk->nk", lags, linear.coef)
+    np.testing.assert_allclose(linear.predict(sequences, True), expected, atol=1e-12)
+
+
+def test_moments_of_blocks_add_up_to_those_of_all():
+    samples = samples_of(3 * 4096 + 17)
+    scaler, center = Scaler.fit(samples.sequences.values), np.array([1.0])
+    whole = Moments.of(samples, scaler, center, 4)
+    parts = Moments.of_blocks(samples, scaler, center, 4, 6)
+    assert len(parts) == 6
+    together = Moments.sum(parts)
+    assert (whole.n, pytest.approx(whole.weight)) == (together.n, together.weight)
+    np.testing.assert_allclose(whole.lags, together.lags, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(whole.cross, together.cross, rtol=1e-9, atol=1e-12)
+    z = np.nan_to_num((lag_table(samples.sequences, 4) - scaler.mean) / scaler.scale).reshape(len(samples.targets), -1)
+    z = np.column_stack([z, np.ones(len(z))])
+    np.testing.assert_allclose(whole.lags, np.average(z[:, :, None] * z[:, None], axis=0, weights=samples.weights))
+    coef = RNG.normal(size=(9, 1))
+    errors = (samples.targets - center - z @ coef) ** 2
+    np.testing.assert_allclose(whole.loss(coef), np.average(errors, axis=0, weights=samples.weights))
+
+
+def folds_of(n):
+    """The blocks of one series: those that judge, each with the samples before it."""
+    block = np.arange(n) * N_BLOCKS // n
+    return [(block < j, block == j) for j in range(N_BLOCKS // 2, N_BLOCKS)]
+
+
+def weighted_ridge(z, y, weights, alpha):
+    """scikit-learn's, whose penalty stands beside the sum over the samples."""
+    share = weights / weights.mean()
+    return Ridge(alpha=alpha * len(z)).fit(z, y, sample_weight=share)
+
+
+def test_the_penalty_is_the_one_that_forecasts_the_blocks_best():
+    samples = samples_of(200, K=2, window=6)
+    scaler = Scaler.fit(samples.sequences.values)
+    found = fit_linear(samples, samples, scaler, 6, np.array([-1, -1]))
+    z = np.nan_to_num((lag_table(samples.sequences, 6) - scaler.mean) / scaler.scale).reshape(200, -1)
+    weights = samples.weights
+    for k in range(2):
+        y = samples.targets[:, k]
+
+        def error(alpha, y=y):
+            return sum(
+                weights[own] @ (y[own] - weighted_ridge(z[old], y[old], weights[old], alpha).predict(z[own])) ** 2
+                for old, own in folds_of(200)
+            )
+
+        best = ALPHAS[:-1][np.argmin([error(alpha) for alpha in ALPHAS[:-1]])]
+        assert found.alpha[k] == pytest.approx(best * 200)
+        expected = weighted_ridge(z, y, weights, best).predict(z)
+        np.testing.assert_allclose(found.final.predict(samples.sequences, False)[:, k], expected, atol=1e-8)
+    assert found.anchors.tolist() == [-1, -1]
+
+
+def test_the_stack_forecasts_the_blocks_no_worse_than_any_of_its_forms():
+    samples = samples_of(400, K=1, window=6)
+    scaler = Scaler.fit(samples.sequences.values)
+    center = samples.targets.mean(axis=0)
+    blocks = Moments.of_blocks(samples, scaler, center, 6, N_BLOCKS)
+    forms = _forms(0, scaler, center, 6)
+    assert len(forms) == 6
+    alphas, weights = _stack(blocks, forms)
+    assert (weights >= 0).all() and weights.sum() == pytest.approx(1)
+    stacked, single = 0.0, np.zeros(len(forms))
+    for j in range(N_BLOCKS // 2, N_BLOCKS):
+        solved = _solve(Moments.sum(blocks[:j]), forms)
+        coefs = [
+            each.coefficients(form.towards, alpha) for each, form, alpha in zip(solved, forms, alphas, strict=True)
+        ]
+        single += [blocks[j].weight * blocks[j].loss(coef)[0] for coef in coefs]
+        together = sum(w * coef for w, coef in zip(weights[:, 0], coefs, strict=True))
+        stacked += blocks[j].weight * blocks[j].loss(together)[0]
+    assert stacked <= single.min() * (1 + 1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), size=st.integers(1, 5))
+def test_weights_on_the_simplex_are_the_best_there_are(seed, size):
+    rng = np.random.default_rng(seed)
+    errors = rng.normal(size=(7, size)) + rng.normal(size=size)
+    matrix = errors.T @ errors
+    weights = _simplex(matrix[None])[:, 0]
+    assert (weights >= 0).all() and weights.sum() == pytest.approx(1)
+    others = rng.dirichlet(np.ones(size), 300)
+    assert weights @ matrix @ weights <= np.einsum("si,ij,sj->s", others, matrix, others).min() + 1e-9
+
+
+def test_the_final_map_is_fitted_to_what_was_held_out_too():
+    samples = samples_of(300, window=5)
+    scaler = Scaler.fit(samples.sequences.values)
+    training = samples.take(np.arange(250), samples.weights[:250])
+    found = fit_linear(training, samples, scaler, 3, np.array([0]))
+    same = fit_linear(training, training, scaler, 3, np.array([0]))
+    np.testing.assert_allclose(found.linear.coef, same.linear.coef, rtol=1e-6)
+    assert not np.allclose(found.final.intercept, found.linear.intercept, rtol=1e-6)
+    np.testing.assert_allclose(same.final.coef, same.linear.coef, rtol=1e-6)
+
+
+def test_anchors_are_the_columns_that_y_changes_least_from():
+    rng = np.random.default_rng(3)
+    values = rng.normal(size=(300, 3)).cumsum(axis=0)
+    table = read_table(values, values)
+    noise = rng.normal(size=(300, 4))
+    targets = np.column_stack([values[:, 1] + 0.1 * noise[:, 0], 5 + noise[:, 1], values[:, 2] - 7, -values[:, 0]])
+    samples = Samples(windows(table, 4), targets, np.ones(300), False, ALL_ALIKE)
+    anchors = choose_anchors(samples, Scaler.fit(values))
+    assert anchors[:3].tolist() == [1, -1, 2] and anchors[3] != 0
+
+
+def test_a_random_walk_is_left_to_its_last_value():
+    walk = np.random.default_rng(5).normal(size=(2000, 1)).cumsum(axis=0)
+    table = read_table(walk[:-1], walk[:-1])
+    samples = Samples(windows(table, 16), walk[1:], np.ones(1999), False, ALL_ALIKE)
+    found = fit_linear(samples, samples, Scaler.fit(walk), 16, np.array([0]))
+    assert found.anchors.tolist() == [0]
+    error = left_by(found.final, samples).targets.std()
+    assert error < 1.01 * np.diff(walk[:, 0]).std()
+
+
+def test_a_linear_rule_is_found_to_the_last_digits():
+    values = np.random.default_rng(1).normal(size=(400, 2))
+    table = read_table(values, values)
+    targets = 2 + values[:, :1] + 0.5 * np.roll(values[:, 1:], 2, axis=0)
+    targets[:2] = np.nan
+    samples = Samples(windows(table, 4), targets, np.ones(400), False, ALL_ALIKE)
+    found = fit_linear(samples, samples, Scaler.fit(values), 4, np.array([-1]))
+    expected = np.zeros((4, 2))
+    expected[0, 0], expected[2, 1] = 1.0, 0.5
+    np.testing.assert_allclose(found.final.coef[:, :, 0], expected, atol=1e-5)
+
+
+def test_a_weight_is_as_many_copies():
+    samples = samples_of(60)
+    counts = np.random.default_rng(2).integers(1, 4, 60)
+    scaler = Scaler.fit(samples.sequences.values)
+    chosen = np.repeat(np.arange(60), counts)
+    copied = samples.take(chosen, np.ones(len(chosen)))
+    weighted = Samples(samples.sequences, samples.targets, counts.astype(float), False, ALL_ALIKE)
+    one, other = (Moments.of(each, scaler, np.zeros(1), 3) for each in (copied, weighted))
+    np.testing.assert_allclose(one.lags, other.lags, rtol=1e-12)
+    assert one.weight == other.weight
