@@ -150,6 +150,7 @@ def _info(arguments: argparse.Namespace) -> None:
         "CUDA kernels": _cuda_kernels(),
         "device='auto'": f"{engine.device}. {engine.reason}",
         "kernel cache": _cache_folder(engine.kernels),
+        "compiling": select_engine("cpu").kernels.COMPILING,
     }
     for name, value in rows.items():
         print(f"{name + ':':<15}{value}")

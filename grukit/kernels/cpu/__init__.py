@@ -14,6 +14,7 @@ Each of these imports from itself and from those above it, and from nothing else
     session     memory and threads for training and prediction
 """
 
+from grukit.kernels.cpu.compiler.jit import COMPILING
 from grukit.kernels.cpu.inference.layers import pack_network, predict_chunks, predict_work_size, states_size
 from grukit.kernels.cpu.inference.service import Served, ready_to_serve, serve_work_size
 from grukit.kernels.cpu.passes import (
@@ -34,6 +35,7 @@ from grukit.kernels.cpu.training.epoch import Batches, train_batches
 from grukit.kernels.cpu.training.optimizer import Optimizer, idle_optimizer
 
 __all__ = [
+    "COMPILING",
     "GRU",
     "N_SLOTS",
     "Batches",
