@@ -121,38 +121,36 @@ def _seed(text: str) -> int:
 @contextmanager
 def show_compilation() -> Iterator[None]:
     """Say so where Numba compiles anything within it, and how long that took; on a terminal, show the progress."""
-    from numba.core.event import Listener, install_listener
     from tqdm import tqdm
 
-    class Counter(Listener):
-        def __init__(self) -> None:
-            self.bar: Any = None
+    bars: list[tqdm] = []
 
-        def on_start(self, event: Any) -> None:
-            if self.bar is None:
-                print("Compiling the kernels.", flush=True)
-                self.bar = tqdm(disable=None, leave=False, bar_format="{n_fmt} functions in {elapsed}")
+    def started() -> None:
+        if not bars:
+            print("Compiling the kernels.", flush=True)
+            bars.append(tqdm(disable=None, leave=False, bar_format="{n_fmt} functions in {elapsed}"))
 
-        def on_end(self, event: Any) -> None:
-            self.bar.update()
+    def finished() -> None:
+        bars[0].update()
 
     def redraw() -> None:  # between functions, too: the machine code of all of them comes last and takes longest
         while not done.wait(0.2):
-            if counter.bar is not None:
-                counter.bar.refresh()
+            for bar in bars:
+                bar.refresh()
 
-    counter, done, began = Counter(), Event(), time.perf_counter()
+    done, began = Event(), time.perf_counter()
     clock = Thread(target=redraw, daemon=True)
     clock.start()
+    ignore = select_engine("cpu").kernels.watch_compiling(started, finished)
     try:
-        with install_listener("numba:compile", counter):
-            yield
+        yield
     finally:
+        ignore()
         done.set()
         clock.join()
-        if counter.bar is not None:
-            counter.bar.close()
-    if counter.bar is not None:
+        for bar in bars:
+            bar.close()
+    if bars:
         print(f"Compiled in {time.perf_counter() - began:.1f} s.\n")
 
 
@@ -197,6 +195,7 @@ def _info(arguments: argparse.Namespace) -> None:
         "CUDA kernels": _cuda_kernels(),
         "device='auto'": f"{engine.device}. {engine.reason}",
         "kernel cache": _cache_folder(engine.kernels),
+        "compiling": select_engine("cpu").kernels.COMPILING,
     }
     for name, value in rows.items():
         print(f"{name + ':':<15}{value}")

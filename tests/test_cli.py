@@ -382,6 +382,7 @@ def test_info_describes_the_machine(info):
     assert re.search(r"^BLAS: +\S+ \S+, \d+ threads \(", info, flags=re.MULTILINE)
     assert re.search(r"^CUDA kernels: +(yes|none\. device='cuda': .+)$", info, flags=re.MULTILINE)
     assert re.search(r"^device='auto': cpu\. ", info, flags=re.MULTILINE)
+    assert re.search(r"^compiling: +(fast|the plain way), ", info, flags=re.MULTILINE)
     folder = re.search(r"^kernel cache: +(.+)$", info, flags=re.MULTILINE).group(1)
     assert folder.startswith("none: ") or Path(folder).is_dir()
 

@@ -119,6 +119,56 @@ def test_numba_cuda_is_imported_in_one_module():
     assert users == [PACKAGE / "kernels" / "cuda" / "_cuda.py"]
 
 
+# The GPU's kernels use the package numba-cuda, which has private names and versions of its own.
+NUMBA_DOOR = {CPU / "compiler" / name for name in ("internals.py", "parts.py")}
+NUMBA_USERS = [*CPU_MODULES, PACKAGE / "kernels" / "scalar.py", PACKAGE / "cli.py"]
+PUBLIC_NUMBA = {"config", "njit", "typeof", "types"}  # of ``numba`` itself; all of ``numba.extending``
+PRIVATE_OPTIONS = {"_nrt", "no_cfunc_wrapper", "no_cpython_wrapper", "pipeline_class"}
+PRIVATE_TEXT = re.compile(rf"({'|'.join(PRIVATE_OPTIONS)}|numba_(?!cuda)\w+)$")  # an option as a key, a symbol in C
+OTHERS_UNDERSCORED = {"_replace", "_asdict", "_fields", "_getvalue"}  # of named tuples; documented in numba's manual
+
+
+def private_numba_names(source):
+    """What a module uses of Numba, or of any other object, that is not public."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "numba":
+            names = {alias.name for alias in node.names}
+            if node.module == "numba":
+                yield from names - PUBLIC_NUMBA
+            elif node.module == "numba.core":  # of which the manual uses this
+                yield from names - {"cgutils"}
+            elif node.module != "numba.extending":
+                yield node.module
+            yield from (name for name in names if name.startswith("_"))
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.startswith("numba."))
+        elif isinstance(node, ast.Attribute):
+            own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls", "np")
+            if isinstance(node.value, ast.Name) and node.value.id == "numba" and node.attr != "__version__":
+                yield f"numba.{node.attr}"
+            elif re.match("_[a-z]", node.attr) and not own and node.attr not in OTHERS_UNDERSCORED:
+                yield node.attr
+        elif isinstance(node, ast.keyword) and node.arg in PRIVATE_OPTIONS:
+            yield node.arg
+        elif isinstance(node, ast.Constant) and PRIVATE_TEXT.match(str(node.value)):
+            yield node.value
+
+
+@pytest.mark.parametrize("path", NUMBA_USERS, ids=[str(path.relative_to(PACKAGE)) for path in NUMBA_USERS])
+def test_private_names_of_numba_are_behind_one_door(path):
+    assert path in NUMBA_DOOR or not set(private_numba_names(path.read_text()))
+
+
+def test_the_door_to_private_names_of_numba_is_alive():
+    for path in NUMBA_DOOR:
+        assert set(private_numba_names(path.read_text()))
+    users = [path for path in MODULES if "grukit.kernels.cpu.compiler.parts" in imports_of(path)]
+    assert users == [CPU / "compiler" / "internals.py"]
+    for wrong in ("from numba.np.arrayobj import populate_array", "njit(**{'_nrt': False})", "f._cache.flush()",
+                  "numba.core", "import numba.core.event", "name = 'numba_xxgemm'", "njit(pipeline_class=P)"):  # fmt: skip
+        assert list(private_numba_names(wrong)), wrong
+
+
 def test_only_the_command_line_prints():
     for path in MODULES:
         names = {node.func.id for node in ast.walk(ast.parse(path.read_text()))

@@ -14,6 +14,7 @@ Each of these imports from itself and from those above it, and from nothing else
     session     memory and threads for training
 """
 
+from grukit.kernels.cpu.compiler.jit import COMPILING, watch_compiling
 from grukit.kernels.cpu.compiler.target import target
 from grukit.kernels.cpu.inference.layers import predict_chunks, predict_work_size, states_size
 from grukit.kernels.cpu.inference.packing import pack_network
@@ -39,6 +40,7 @@ from grukit.kernels.cpu.training.epoch import Batches, train_batches
 from grukit.kernels.cpu.training.optimizer import Optimizer, idle_optimizer
 
 __all__ = [
+    "COMPILING",
     "GRU",
     "N_SLOTS",
     "Batches",
@@ -76,6 +78,7 @@ __all__ = [
     "target",
     "train_batches",
     "update",
+    "watch_compiling",
     "whole_chunk",
     "work_size",
 ]

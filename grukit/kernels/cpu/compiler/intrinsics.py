@@ -1,40 +1,33 @@
-"""Intrinsics: functions whose code in a kernel is written here. Python can call them, too, with the same results."""
+"""Intrinsics: functions whose code in a kernel is written here. Python can call them, too, with the same results.
+
+A typing function and its code, instead of ``numba.extending.intrinsic``, which makes functions that Python cannot call.
+"""
 
 import math
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from numba import types
 from numba.core import cgutils
-from numba.core.typing.templates import infer, infer_global, make_intrinsic_template
-from numba.np.arrayobj import populate_array
+from numba.extending import lower_builtin, type_callable
 
 from grukit.kernels.cpu.compiler.jit import anywhere
-
-
-def intrinsic_of(function: Any) -> Any:
-    """Decorator: the code that a call of ``function`` becomes in a kernel; Python calls the function itself."""
-
-    def register(define: Any) -> Any:
-        template = make_intrinsic_template(function, define, function.__name__)
-        infer(template)
-        infer_global(function, types.Function(template))
-        return define
-
-    return register
 
 
 def noinline() -> None:
     """Keep LLVM from inlining the function that calls this, so that one called in many places is compiled once."""
 
 
-@intrinsic_of(noinline)
-def _noinline(_typing: Any) -> Any:
-    def generate(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
-        builder.function.attributes.add("noinline")
-        return context.get_dummy_value()
+@type_callable(noinline)
+def _type_noinline(_context: Any) -> Any:
+    return lambda: types.void()
 
-    return types.void(), generate
+
+@lower_builtin(noinline)
+def _noinline(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
+    builder.function.attributes.add("noinline")
+    return context.get_dummy_value()
 
 
 def view(source: Any, offset: int, shape: tuple[int, ...]) -> Any:
@@ -45,18 +38,22 @@ def view(source: Any, offset: int, shape: tuple[int, ...]) -> Any:
     return source.reshape(-1)[offset : offset + math.prod(shape)].reshape(shape)
 
 
-@intrinsic_of(view)
-def _view(_typing: Any, source: Any, _at: Any, shape: Any) -> Any:
-    if not (isinstance(source, types.Array) and source.layout == "C"):
-        return None  # in Numba: there is no such signature
-    viewed = types.Array(source.dtype, len(shape), "C", readonly=not source.mutable)
+@type_callable(view)
+def _type_view(_context: Any) -> Any:
+    def signature(source: Any, offset: Any, shape: Any) -> Any:
+        if not (isinstance(source, types.Array) and source.layout == "C"):
+            return None  # in Numba: there is no such signature
+        viewed = types.Array(source.dtype, len(shape), "C", readonly=not source.mutable)
+        return viewed(source, types.intp, types.UniTuple(types.intp, len(shape)))
 
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        array, offset, shape = arguments
-        data = builder.gep(context.make_array(source)(context, builder, array).data, [offset])
-        return _array_at(context, builder, viewed, data, cgutils.unpack_tuple(builder, shape))
+    return signature
 
-    return viewed(source, types.intp, types.UniTuple(types.intp, len(shape))), generate
+
+@lower_builtin(view, types.Array, types.intp, types.UniTuple)
+def _view(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    array, offset, shape = arguments
+    data = builder.gep(context.make_array(signature.args[0])(context, builder, array).data, [offset])
+    return _array_at(context, builder, signature.return_type, data, cgutils.unpack_tuple(builder, shape))
 
 
 def whole_numbers(source: Any, n: int) -> Any:
@@ -64,27 +61,30 @@ def whole_numbers(source: Any, n: int) -> Any:
     return source[: whole_numbers_size(n)].view(np.int64)[:n]
 
 
-@intrinsic_of(whole_numbers)
-def _whole_numbers(_typing: Any, source: Any, _n: Any) -> Any:
-    viewed = types.Array(types.int64, 1, "C")
+@type_callable(whole_numbers)
+def _type_whole_numbers(_context: Any) -> Any:
+    return lambda source, n: types.Array(types.int64, 1, "C")(source, types.intp)
 
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        array, n = arguments
-        data = context.make_array(source)(context, builder, array).data
-        data = builder.bitcast(data, context.get_value_type(types.int64).as_pointer())
-        return _array_at(context, builder, viewed, data, [n])
 
-    return viewed(source, types.intp), generate
+@lower_builtin(whole_numbers, types.Array, types.intp)
+def _whole_numbers(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    array, n = arguments
+    data = context.make_array(signature.args[0])(context, builder, array).data
+    data = builder.bitcast(data, context.get_value_type(types.int64).as_pointer())
+    return _array_at(context, builder, signature.return_type, data, [n])
 
 
 def _array_at(context: Any, builder: Any, array: Any, data: Any, lengths: list[Any]) -> Any:
-    """A C-contiguous array that begins at ``data``."""
+    """A C-contiguous array that begins at ``data`` and owns nothing: whoever calls the kernel holds the memory."""
     itemsize = context.get_constant(types.intp, context.get_abi_sizeof(context.get_value_type(array.dtype)))
     strides = [itemsize]
     for length in reversed(lengths[1:]):
         strides.insert(0, builder.mul(strides[0], length))
     out = context.make_array(array)(context, builder)
-    populate_array(out, data=data, shape=lengths, strides=strides, itemsize=itemsize, meminfo=None)
+    out.data, out.itemsize = data, itemsize
+    out.shape, out.strides = (cgutils.pack_array(builder, each) for each in (lengths, strides))
+    out.nitems = reduce(lambda a, b: builder.mul(a, b, flags=["nsw"]), lengths)
+    out.meminfo, out.parent = (cgutils.get_null_value(each.type) for each in (out.meminfo, out.parent))
     return out._getvalue()
 
 

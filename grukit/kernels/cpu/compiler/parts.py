@@ -1,9 +1,9 @@
-"""How Numba compiles the kernels: only what they need of it.
+"""How Numba compiles the kernels: only what they need of it. Behind :mod:`grukit.kernels.cpu.compiler.internals`.
 
 Numba optimises every function and makes machine code of it, and does both again with the whole of what it calls in each of
-its callers, up to the one that Python calls. What nobody calls by itself needs none of that but the last: it is a *part*,
-whose code is kept as it is first written, for the kernel to take in. Parts and kernels skip the passes of Numba's that find
-nothing to do here, too. Both together save half of the time to compile.
+its callers, up to the one that Python calls. A function that nobody calls by itself needs none of that but the last: it is a
+*part*, whose code is kept as it is first written and linked into the kernel. Parts and kernels skip the passes of Numba's
+that find nothing to do here, too. Both together save half of the time to compile.
 """
 
 from typing import Any
@@ -12,6 +12,19 @@ from numba.core import typed_passes, untyped_passes
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, Flags
 from numba.core.compiler_machinery import LoweringPass, PassManager, register_pass
+
+for _name in (
+    "_finalize_dynamic_globals",
+    "_get_module_for_linking",
+    "_optimize_final_module",
+    "_raise_if_finalized",
+    "add_ir_module",
+    "add_llvm_module",
+    "enable_object_caching",
+    "finalize",
+    "get_pointer_to_function",
+):
+    getattr(JITCodeLibrary, _name)  # an error here, instead of while a kernel is compiled
 
 
 class _Codegen:
@@ -31,19 +44,19 @@ class _Codegen:
 
 
 class _Part(JITCodeLibrary):
-    """The code of a function to be taken in by its callers."""
+    """The code of a function, to be linked into the kernels that call it."""
 
     @property
     def codegen(self) -> Any:
         return _Codegen(self._codegen)
 
     def add_llvm_module(self, ll_module: Any) -> None:
-        """Take the code as it is: what the function passes do to it, the kernel's do as well."""
+        """Add the code as it is: what the function passes do to it, the kernel's do as well."""
         ll_module.data_layout = self._codegen._data_layout
         self._final_module.link_in(ll_module)
 
     def finalize(self) -> None:
-        """As in Numba, but nothing is taken in, optimised or handed to the engine that makes machine code."""
+        """As in Numba, but nothing is linked, optimised or given to the engine that makes machine code."""
         self._raise_if_finalized()
         self._finalize_dynamic_globals()
         self._finalized = True
@@ -65,10 +78,10 @@ class _Part(JITCodeLibrary):
 
 
 class _SmallPart(_Part):
-    """A part whose machine code is to be small: loops are neither unrolled nor written twice, for numbers apart and not."""
+    """A part whose machine code is to be small: loops are not unrolled, nor written twice, for arrays that overlap or not."""
 
     def add_ir_module(self, ir_module: Any) -> None:
-        """Tell LLVM so."""
+        """Mark its functions so."""
         for function in ir_module.functions:
             if not function.is_declaration:
                 function.attributes.add("optsize")
@@ -95,7 +108,7 @@ class _Whole(JITCodeLibrary):
     """The code of a kernel, and of all its parts."""
 
     def finalize(self) -> None:
-        """Take in each part once, instead of in each of its callers."""
+        """Link each part once, instead of into each of its callers."""
         for library in _all_libraries(self._linking_libraries):
             self._reload_init.update(library._reload_init)
             self._final_module.link_in(_code(library), preserve=True)
