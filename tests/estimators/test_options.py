@@ -316,3 +316,28 @@ def test_networks_that_the_kernels_do_not_have():
 def test_a_new_stream_of_the_unit_with_two_states_begins_at_zero():
     model = GRURegressor(**SMALL, cell="dual_state", dtype="float64").fit(X, Y)
     assert not any(layer.any() for _ in range(20) for layer in model.stream(5).state)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"bidirectional": True},
+        {"missing": "decay"},
+        {"cell": "dual_state"},
+        {"cell": "dual_state_basic", "bidirectional": True},
+        {"initial_state": "learned"},
+    ],
+    ids=str,
+)
+def test_a_prediction_has_the_same_bits_alone_and_in_company(options):
+    """In float32 too, for every option and any number of sequences."""
+    rng = np.random.default_rng(0)
+    sequences = rng.normal(size=(37, 9, 2)).astype(np.float32)
+    y = sequences[:, :, 0].sum(axis=1)
+    if options.get("missing"):
+        sequences[rng.random(sequences.shape) < 0.2] = np.nan
+    model = GRURegressor(**{**SMALL, "hidden_layer_sizes": 11, "max_iter": 2}, **options).fit(sequences, y)
+    whole = model.predict(sequences)
+    for first, n in ((0, 1), (3, 2), (5, 5), (7, 16), (20, 17)):
+        np.testing.assert_array_equal(model.predict(sequences[first : first + n]), whole[first : first + n])

@@ -6,8 +6,8 @@ one 2.6 GHz core, of which LLVM has 2. A helper that is called in many places is
 are cut by ``view``, see :mod:`grukit.kernels.cpu.compiler.intrinsics`.
 
 All that goes beyond Numba's public names is in :mod:`grukit.kernels.cpu.compiler.internals`. Without it, on the plain path,
-every function is optimised, and made machine code of, by itself and again in its callers. A first fit then takes 27 s instead
-of 8, an epoch 3 % longer, a predictor's call 12 us longer; no bit changes.
+every function is optimised, and made machine code of, by itself and again in its callers. A first fit then takes 28 s instead
+of 7.4, an epoch 3 % longer, a predictor's call 12 us longer; no bit changes.
 """
 
 import warnings
