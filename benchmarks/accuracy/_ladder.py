@@ -47,8 +47,8 @@ def seasonal_naive(task: Task, seed: int, quick: bool) -> np.ndarray:
 
 def _scaled_lags(task: Task) -> np.ndarray:
     flat = task.lags.reshape(len(task.X), -1)
-    scale = flat[task.train].std(axis=0)
-    return (flat - flat[task.train].mean(axis=0)) / np.where(scale > 0, scale, 1.0)
+    mean, scale = flat[task.train].mean(axis=0), flat[task.train].std(axis=0)
+    return (flat - mean) / np.where(scale > 1e-9 * np.abs(mean), scale, np.inf)  # lags before all series never vary
 
 
 def _standardized(task: Task) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
