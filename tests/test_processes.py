@@ -132,7 +132,7 @@ def test_without_any_folder_to_write_a_warning_says_so_once(tmp_path):
 
 @pytest.mark.parametrize(
     ("files", "old", "new"),
-    [("matrices.py", r"\A", "# edited\n"), ("*.py", r"\bGRU\b", "Gated")],
+    [("elementwise.py", r"\A", "# edited\n"), ("*.py", r"\bGRU\b", "Gated")],
     ids=["another file", "a type that is gone"],
 )
 def test_an_edited_kernel_is_compiled_anew(tmp_path, files, old, new):

@@ -68,8 +68,8 @@ def continuation(tail: Tail | None, table: Table, window: int) -> dict[tuple[Any
     Warns
     -----
     UserWarning
-        Where a series of the same name starts so soon after training that windows would reach back there, but it cannot be
-        told, or is not so, that no rows are missing between.
+        Where a series of the same name starts so soon after training that windows would reach back there, but rows are
+        missing between, or the index does not show that none are.
     """
     if tail is None or table.times is None or window == 1:
         return {}

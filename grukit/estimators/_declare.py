@@ -19,7 +19,7 @@ Estimator = TypeVar("Estimator", bound=type)
 
 
 class Choice(StrOptions):
-    """One of several strings, told in the order given."""
+    """One of several strings, documented in the order given."""
 
     def __init__(self, *options: str):
         super().__init__(set(options))
@@ -100,8 +100,8 @@ def _with_sections(cls: type, text: str, parameters: dict[str, Parameter]) -> st
         f"{name} : {each.kind}, default={_written(defaults[name])}": each.text for name, each in parameters.items()
     }
     sections = [("Parameters", entries), ("Attributes", dict(_attributes(cls)))]
-    told = "".join(f"{title}\n{'-' * len(title)}\n{_listed(those)}\n\n" for title, those in sections if those)
-    return f"{description.rstrip()}\n\n{told}{heading}{rest}"
+    generated = "".join(f"{title}\n{'-' * len(title)}\n{_listed(those)}\n\n" for title, those in sections if those)
+    return f"{description.rstrip()}\n\n{generated}{heading}{rest}"
 
 
 def _attributes(cls: type) -> Iterator[tuple[str, str]]:

@@ -159,7 +159,7 @@ class FittedEstimator:
         return "_fitted" in self.__dict__
 
     def predictor(self) -> Predictor:
-        """Return an object for predictions in a hurry: checks done once, a call takes microseconds.
+        """Return an object for fast predictions: checks are done once, a call takes microseconds.
 
         Returns
         -------

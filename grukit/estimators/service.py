@@ -1,4 +1,4 @@
-"""Predictions in a hurry, and one step at a time. What can be checked of a fitted model is checked once, beforehand."""
+"""Predictions without checks, and one step at a time. What can be checked of a fitted model is checked once, beforehand."""
 
 import threading
 from numbers import Integral

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import reference
 import simulator
+from plain import PLAIN
 
 simulator.install()
 
@@ -391,7 +392,7 @@ def test_too_little_memory_is_said_before_anything_is_taken(monkeypatch):
 def test_auto_takes_the_cpu_where_memory_does_not_suffice(monkeypatch):
     monkeypatch.setattr(engines, "GPU_PAYS", 1)
     X, y = table(8)
-    model = GRURegressor(2, window=2, max_iter=1, batch_size=8, random_state=0).fit(X, y)
+    model = GRURegressor(2, window=2, max_iter=1, batch_size=8, random_state=0, **PLAIN).fit(X, y)
     assert model.device_ == "cuda"
     on_gpu = model.predict(X)
     monkeypatch.setattr(_cuda.cuda, "current_context", FullContext)
