@@ -34,8 +34,8 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
     Stacked GRU layers and a linear head, trained by back-propagation through time on the log loss. X is a table whose rows
     are consecutive time steps (each prediction sees the last ``window`` rows), a panel of such tables, or a set of
     sequences, which may have a label each or a label at every step. Two classes have one output, the log odds of the
-    second; more have one each, under a softmax; several labels a sample (y of zeros and ones, a column a label) are predicted
-    independently, by a logistic output each, and their loss is the mean over the labels.
+    second; more have one each, under a softmax; several labels a sample (y of zeros and ones, a column a label) are
+    predicted independently, by a logistic output each, and their loss is the mean over the labels.
 
     References
     ----------
