@@ -34,14 +34,17 @@ class LinearLags:
         L, D = self.coef.shape[:2]
         centred = sequences.values[:, :D] - self.mean
         centred[np.isnan(centred)] = 0.0
+        columns = np.ascontiguousarray(centred.T)
         rows, history = ends_of(sequences, per_step)
-        out = np.tile(self.intercept, (len(rows), 1))
+        out = np.tile(self.intercept[:, None], (1, len(rows)))
         for first in range(0, len(rows), BLOCK):
             block = slice(first, first + BLOCK)
             for k in range(min(L, int(history[block].max(initial=0)))):
-                seen = history[block] > k
-                out[block][seen] += centred[rows[block][seen] - k] @ self.coef[k]
-        return out
+                lagged = columns[:, np.maximum(rows[block] - k, 0)] * (history[block] > k)
+                # Not a matrix product: a BLAS rounds a row by how many others there are. A predictor sums in this order.
+                for d in range(D):
+                    out[:, block] += self.coef[k, d, :, None] * lagged[d]
+        return np.ascontiguousarray(out.T)
 
 
 def ends_of(sequences: Sequences, per_step: bool) -> tuple[np.ndarray, np.ndarray]:

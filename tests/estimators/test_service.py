@@ -54,7 +54,7 @@ def test_a_stream_agrees_with_predict_to_the_last_bit(fitted, cell):
     steps = np.array([stream.step(x) for x in X[:9]])
     np.testing.assert_array_equal(steps, model.predict(X[:9]))
     assert stream.n_steps == 9
-    many = model.stream(n_series=12)  # enough rows for the BLAS in float32; here the same loop
+    many = model.stream(n_series=12)
     together = [many.step(np.stack([X[t + i] for i in range(12)])) for t in range(9)]
     expected = [model.predict(X[i : i + 9], context=None)[-1] for i in range(12)]
     np.testing.assert_array_equal(together[-1], expected)

@@ -57,18 +57,18 @@ def _standardize(x: Any, first: int, mean: Any, scale: Any, flagged: bool, diffe
 
 @exact
 def _add_lags(lags: Any, x: Any, row: int, out: Any) -> None:
-    """Add the linear map of the rows up to ``row`` of x (T, B, D) to out (B, K)."""
+    """Add the linear map of the rows up to ``row`` of x (T, B, D) to out (B, K), summed first, as predictions of many are."""
     if lags is not None:
         L, D, K = lags.coef.shape
         for b in range(out.shape[0]):
             for j in range(K):
-                out[b, j] += lags.intercept[j]
-            for k in range(min(L, row + 1)):
-                for d in range(D):
-                    value = x[row - k, b, d] - lags.mean[d]
-                    if not math.isnan(value):
-                        for j in range(K):
-                            out[b, j] += lags.coef[k, d, j] * value
+                total = lags.intercept[j]
+                for k in range(min(L, row + 1)):
+                    for d in range(D):
+                        value = x[row - k, b, d] - lags.mean[d]
+                        if not math.isnan(value):
+                            total += lags.coef[k, d, j] * value
+                out[b, j] += total
 
 
 @exact
