@@ -1,12 +1,16 @@
-"""How many threads to take: ``n_jobs`` as scikit-learn means it, and "auto"."""
+"""How many threads to take: ``n_jobs`` as scikit-learn means it, and "auto"; and one thread for the BLAS."""
 
 import multiprocessing
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from joblib import effective_n_jobs
+from threadpoolctl import ThreadpoolController
 
 # "auto" takes a thread for each so many multiplications that are done at a time, a training step's or a prediction's: about
 # 0.2 ms of one Zen 4 core. Fits with 32 units and a window of 32, two threads against one: 600 rows of 1 feature (2e7 a step)
@@ -111,3 +115,48 @@ def _ratio(words: list[str]) -> float:
     except ValueError:
         return float("inf")
     return quota / period if quota > 0 and period > 0 else float("inf")
+
+
+_lock = threading.Lock()
+_users = 0
+_before: list[tuple[Any, int]] = []
+_controller: ThreadpoolController | None = None
+
+
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """Every BLAS of the process on one thread, until the last of several overlapping users leaves.
+
+    The last bits of a product depend on how many threads a BLAS takes for it: another number in each process of a grid search.
+    """
+    global _users, _controller
+    with _lock:
+        if _users == 0:
+            # Looking the libraries up costs milliseconds, setting their threads a microsecond.
+            _controller = _controller or ThreadpoolController()
+            for library in _controller.select(user_api="blas").lib_controllers:
+                _before.append((library, library.get_num_threads()))
+                library.set_num_threads(1)
+        _users += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            if _users == 0:
+                while _before:
+                    library, n_threads = _before.pop()
+                    library.set_num_threads(n_threads)
+
+
+def _forget_users() -> None:
+    """A forked child has none of its parent's threads, so nobody in it has the BLAS limited."""
+    global _lock, _users
+    _lock, _users = threading.Lock(), 0
+    while _before:
+        library, n_threads = _before.pop()
+        library.set_num_threads(n_threads)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_users)

@@ -1,4 +1,4 @@
-"""How many threads "auto" takes: affinity, quotas of containers, and what runs beside."""
+"""How many threads "auto" takes: affinity, quotas of containers, and what runs beside; one thread for the BLAS."""
 
 import multiprocessing
 import os
@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import joblib
 import pytest
+from threadpoolctl import threadpool_info
 
 from grukit import cores
 
@@ -146,3 +147,19 @@ def test_without_control_groups_there_is_no_quota(groups, monkeypatch, tmp_path)
     monkeypatch.setattr(cores, "OWN_CGROUPS", tmp_path / "self")
     cores.cgroup_quota.cache_clear()
     assert cores.usable_cores() == 8
+
+
+# --- the BLAS ---------------------------------------------------------------------------------------------------------
+
+
+def threads_of_blas():
+    return {info["filepath"]: info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
+
+
+def test_the_blas_gets_its_threads_back():
+    before = threads_of_blas()
+    with cores.single_threaded_blas():
+        with cores.single_threaded_blas():
+            assert set(threads_of_blas().values()) == {1}
+        assert set(threads_of_blas().values()) == {1}
+    assert before and threads_of_blas() == before

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 
-from grukit.cores import count_threads
+from grukit.cores import count_threads, single_threaded_blas
 from grukit.data import (
     ALL_ALIKE,
     Classes,
@@ -107,15 +107,16 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         samples = self._samples(work, targets, sample_weight)
         held_out = self._held_out(targets) if given.X is None and self._stops_early(samples, overrides) else None
         training, validation = select_samples(samples, held_out, work.form.window, work.table, fold=self.shuffle)
-        if before is None:
-            state = self._start(
-                work.form, targets, training, training if held_out is None else samples, partial=bool(overrides)
-            )
-        else:
-            state = self._go_on(before, targets, left_by(before.choices.linear, training))
-        if given.X is not None:
-            validation = self._given_validation(given, work, state)
-        state = self._trained(state, training, validation, **overrides)
+        with single_threaded_blas():  # for the linear part and L-BFGS
+            if before is None:
+                state = self._start(
+                    work.form, targets, training, training if held_out is None else samples, partial=bool(overrides)
+                )
+            else:
+                state = self._go_on(before, targets, left_by(before.choices.linear, training))
+            if given.X is not None:
+                validation = self._given_validation(given, work, state)
+            state = self._trained(state, training, validation, **overrides)
         if work.table is not None and work.form.window is not None:
             state = replace(state, tail=tail_of(work.table, work.form.window, work.context, tail))
         self._fitted = state

@@ -58,12 +58,7 @@ class Server:
         """
         n_steps = len(x) - first
         outputs = np.empty((n_steps if self.spec.per_step else 1, self.rows, self.spec.n_outputs))
-        arguments = (self._network, self._served, x, first, states, self._work(n_steps), outputs)
-        if self.rows == 1:  # a product of one row uses no BLAS, so there is nothing to keep to one thread
-            self._serve(*arguments)
-        else:
-            with self.kernels.single_threaded_blas():
-                self._serve(*arguments)
+        self._serve(self._network, self._served, x, first, states, self._work(n_steps), outputs)
         return mean_of(outputs, self.y_scaler.link)
 
     @property

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import RidgeCV
+from threadpoolctl import threadpool_limits
 
 from grukit import GRUClassifier, GRURegressor
 from grukit.inspection import gates, gradient_flow, saliency
@@ -72,6 +73,18 @@ def test_a_prediction_has_the_same_bits_whatever_is_predicted_with_it():
     np.testing.assert_array_equal(model.predict(wide[500:501], context=wide[:500]), whole[500:501])
     stream = model.stream()
     np.testing.assert_array_equal([stream.step(row) for row in wide[:12]], whole[:12])
+
+
+def test_a_fit_has_the_same_bits_whatever_the_threads_of_the_blas():
+    """A worker of a grid search has fewer than the process that started it."""
+    rng = np.random.default_rng(3)
+    wide = rng.normal(size=(600, 8)).cumsum(axis=0)
+    y = wide[:, 0] + rng.normal(size=600)
+    coefs = []
+    for n in (1, 2):
+        with threadpool_limits(n, "blas"):
+            coefs.append(GRURegressor(3, window=24, max_iter=1, random_state=0).fit(wide, y).linear_coef_)
+    np.testing.assert_array_equal(*coefs)
 
 
 @pytest.mark.parametrize("changes", CHOICES, ids=str)

@@ -401,19 +401,6 @@ def test_the_recurrent_mask_is_one_for_all_steps():
         np.testing.assert_allclose(cache.h[t + 1], h, rtol=1e-12)
 
 
-def test_the_blas_gets_its_threads_back():
-    from threadpoolctl import threadpool_info
-
-    before = [(info["filepath"], info["num_threads"]) for info in threadpool_info()]
-    spec = NetworkSpec("gru", 2, (3,), 2)
-    with Problem(KERNELS, spec, samples(), "squared_error", 0.0) as problem:
-        with Problem(KERNELS, spec, samples(), "squared_error", 0.0):
-            assert {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"} == {1}
-        problem.loss_and_gradient(np.zeros(spec.n_parameters))
-        assert {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"} == {1}
-    assert [(info["filepath"], info["num_threads"]) for info in threadpool_info()] == before
-
-
 @pytest.mark.parametrize("failing", [0, 2])
 def test_a_team_that_fails_leaves_nobody_waiting(failing):
     def fails(thread, team, control):

@@ -32,30 +32,26 @@ from grukit.kernels.cpu.products.speed import measured_speed
 from grukit.kernels.cpu.session import Session
 from grukit.kernels.cpu.storage.layout import GRU, Dropout, DualState, GRUResetBefore, Options
 from grukit.kernels.cpu.storage.memory import aligned_empty
-from grukit.kernels.cpu.storage.segments import Chunk, whole_chunk
+from grukit.kernels.cpu.storage.segments import whole_chunk
 from grukit.kernels.cpu.storage.workspace import layer_cache, work_size
-from grukit.kernels.cpu.team import Team, single_threaded_blas
-from grukit.kernels.cpu.training.chunks import N_SLOTS, Loss, Samples, Storage, chunk_work_size
+from grukit.kernels.cpu.team import Team
+from grukit.kernels.cpu.training.chunks import Samples, chunk_work_size
 from grukit.kernels.cpu.training.epoch import Batches, train_batches
 from grukit.kernels.cpu.training.optimizer import Optimizer, idle_optimizer
 
 __all__ = [
     "COMPILING",
     "GRU",
-    "N_SLOTS",
     "Batches",
-    "Chunk",
     "Dropout",
     "DualState",
     "GRUResetBefore",
     "Lags",
-    "Loss",
     "Optimizer",
     "Options",
     "Samples",
     "Served",
     "Session",
-    "Storage",
     "Team",
     "aligned_empty",
     "begin_states",
@@ -73,7 +69,6 @@ __all__ = [
     "predict_work_size",
     "ready_to_serve",
     "serve_work_size",
-    "single_threaded_blas",
     "states_size",
     "target",
     "train_batches",

@@ -1,21 +1,17 @@
-"""Threads that run one kernel together, and the BLAS kept to one thread meanwhile.
+"""Threads that run one kernel together.
 
 Plain Python threads that release the GIL, not Numba's parallel target: its threading layers abort on concurrent calls or
 after a fork, and every one of them has to be installed, chosen and warmed up. A team waits at barriers between batches.
 """
 
-import os
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 from numba import types
 from numba.extending import intrinsic
-from threadpoolctl import ThreadpoolController
 
 from grukit.kernels.cpu.compiler.jit import outer
 
@@ -74,25 +70,18 @@ def barrier(control: Any, team: int) -> None:
 
 
 class Team:
-    """``n_threads`` threads for kernels whose first arguments are (thread, team, control).
+    """``n_threads`` threads for kernels whose first arguments are (thread, team, control); a context manager."""
 
-    Use as a context manager. While any team is open whose kernels use a BLAS, every BLAS of the process runs on one thread:
-    our threads already use the cores, and one product's rounding must not depend on how a BLAS splits it.
-    """
-
-    def __init__(self, n_threads: int = 1, blas: bool = True):
-        self.n_threads, self._uses_blas = n_threads, blas
+    def __init__(self, n_threads: int = 1):
+        self.n_threads = n_threads
 
     def __enter__(self) -> "Team":
-        self._blas = single_threaded_blas() if self._uses_blas else nullcontext()
-        self._blas.__enter__()
         self._pool = ThreadPoolExecutor(self.n_threads - 1, "grukit") if self.n_threads > 1 else None
         return self
 
     def __exit__(self, *error: Any) -> None:
         if self._pool is not None:
             self._pool.shutdown()
-        self._blas.__exit__(*error)
 
     def run(self, function: Callable[..., Any], *args: Any) -> None:
         """Call ``function(thread, team, control, *args)`` in every thread and wait for all of them."""
@@ -118,45 +107,3 @@ class Team:
             wait(others)
         for other in others:
             other.result()
-
-
-_lock = threading.Lock()
-_users = 0
-_before: list[tuple[Any, int]] = []
-_controller: ThreadpoolController | None = None
-
-
-@contextmanager
-def single_threaded_blas() -> Iterator[None]:
-    """Every BLAS of the process on one thread, until the last of several overlapping users leaves."""
-    global _users, _controller
-    with _lock:
-        if _users == 0:
-            # Looking the libraries up costs milliseconds, setting their threads a microsecond.
-            _controller = _controller or ThreadpoolController()
-            for library in _controller.select(user_api="blas").lib_controllers:
-                _before.append((library, library.get_num_threads()))
-                library.set_num_threads(1)
-        _users += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _users -= 1
-            if _users == 0:
-                while _before:
-                    library, n_threads = _before.pop()
-                    library.set_num_threads(n_threads)
-
-
-def _forget_users() -> None:
-    """A forked child has none of its parent's threads, so nobody in it has the BLAS limited."""
-    global _lock, _users
-    _lock, _users = threading.Lock(), 0
-    while _before:
-        library, n_threads = _before.pop()
-        library.set_num_threads(n_threads)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_users)

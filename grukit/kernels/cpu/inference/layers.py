@@ -172,8 +172,7 @@ def predict_chunks(
     outputs  (n, K) or (N, K)  out  as ``samples.targets``, which is not read
     work     (n_threads, predict_work_size)  scratch
 
-    Chunks are padded to ``rows`` sequences, so that every product has the same shape and a prediction has the same bits
-    whatever other sequences are predicted with it.
+    The last chunk is padded to ``rows`` sequences, for which the workspace and the states are.
     """
     n = samples.starts.size
     n_states, D, K = states_size(network, rows), n_columns(network.options, network.layers), network.layers[-1, UNITS]
