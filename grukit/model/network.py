@@ -15,7 +15,6 @@ class Pass(NamedTuple):
     spec: NetworkSpec
     parameters: np.ndarray
     x: np.ndarray
-    lengths: np.ndarray
     work: np.ndarray
     network: Any
     chunk: Any
@@ -83,7 +82,7 @@ def network_forward(
     work = np.zeros(kernels.work_size(network, T, B, True), dtype=parameters.dtype)
     x = x.copy() if seed is not None else x  # dropout changes it in place
     chunk = kernels.whole_chunk(lengths, T)
-    forward = Pass(spec, parameters, x, lengths, work, network, chunk)
+    forward = Pass(spec, parameters, x, work, network, chunk)
     kernels.initial_states(network, parameters, work, chunk.segments)
     if initial is not None:
         _set_initial(forward.caches, initial)
@@ -123,7 +122,9 @@ def network_backward(d_outputs: np.ndarray, forward: Pass) -> tuple[np.ndarray, 
     kernels = select_engine("cpu").kernels
     spec, parameters, x = forward.spec, forward.parameters, forward.x
     d_outputs = np.ascontiguousarray(d_outputs, dtype=parameters.dtype).reshape(-1, spec.n_outputs)
-    d_x, d_parameters = np.empty_like(x), np.zeros_like(parameters)
+    # With room behind them, because what is added to is read as far as a tile is wide.
+    d_x, d_parameters = (kernels.aligned_empty(each.shape, each.dtype) for each in (x, parameters))
+    d_parameters[:] = 0.0
     flat, d_flat = (each.reshape(-1, each.shape[2]) for each in (x, d_x))
     kernels.network_backward(
         forward.network, parameters, flat, forward.chunk, forward.work, d_outputs, d_flat, d_parameters

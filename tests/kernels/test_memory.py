@@ -1,5 +1,8 @@
 """Workspaces are as large as what any chunk of a pass puts into them, and begin where they should."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -82,6 +85,66 @@ def test_sequences_of_unequal_length_keep_to_their_memory(guarded, options):
     model = GRURegressor((9, 5), max_iter=1, batch_size=20, n_jobs=1, random_state=0, **options).fit(X, y)
     model.predict(X)
     check_guards(guarded)
+
+
+# Every aligned array ends, with the room that products may read, at a page that no one may read; NumPy's end there themselves.
+BEYOND = """
+import ctypes, mmap
+import numpy as np
+from grukit.engines import select_engine
+from grukit.kernels.cpu import session
+from grukit.kernels.cpu.inference import predictions
+from grukit.kernels.cpu.products.vectors import READ_BEYOND
+from grukit.kernels.cpu.storage import memory
+from grukit import GRURegressor
+from grukit.model import NetworkSpec, initialize, network, network_backward, network_forward
+
+def at_the_end(shape, dtype, room=READ_BEYOND):
+    size, itemsize, page = int(np.prod(shape)), np.dtype(dtype).itemsize, mmap.PAGESIZE
+    needed = (size + room) * itemsize
+    pages = -(-needed // page)
+    whole = mmap.mmap(-1, (pages + 1) * page)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(whole))
+    assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(start + pages * page), page, 0) == 0
+    made = np.frombuffer(whole, np.uint8)[pages * page - needed :]
+    return made[: size * itemsize].view(dtype).reshape(shape)
+
+class AtTheEnd:
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+    def empty(self, shape, dtype):
+        return at_the_end(shape, dtype, 0)
+
+    def empty_like(self, array):
+        return at_the_end(array.shape, array.dtype, 0)
+
+    zeros, zeros_like = empty, empty_like  # new pages are zero
+
+kernels = select_engine("cpu").kernels
+network.np = AtTheEnd()
+for module in (memory, session, predictions, kernels):
+    module.aligned_empty = at_the_end
+rng = np.random.default_rng(0)
+for cell, options in (("gru", {}), ("gru_reset_before", {"bidirectional": True}), ("dual_state", {})):
+    for dtype in ("float32", "float64"):
+        spec = NetworkSpec(cell, 3, (5, 17), 2, **options)
+        parameters = initialize(spec, "glorot", dtype, np.random.RandomState(0))
+        outputs, forward = network_forward(spec, parameters, rng.normal(size=(4, 3, 3)))
+        network_backward(outputs, forward)
+    X = rng.normal(size=(40, 3))
+    model = GRURegressor((5, 17), window=4, max_iter=2, cell=cell, random_state=0, **options).fit(X, X[:, 0])
+    model.predict(X)
+    model.predictor()(X[:4])
+print("read nothing else")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Pages are protected by a call of the C library.")
+def test_products_read_no_more_than_they_have_room_for():
+    done = subprocess.run([sys.executable, "-W", "error", "-c", BEYOND], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "read nothing else\n"
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

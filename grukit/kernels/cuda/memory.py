@@ -17,9 +17,8 @@ def numbers_of_pieces(network: Any, T: int, B: int, training: bool) -> int:
     D, K, units = int(table[0, INPUTS]), int(table[-1, UNITS]), [int(H) for H in table[:-1, UNITS]]
     per_row = D + K + (6 if training else 5) * sum(units)
     per_sequence = sum(units) + 5 * max(units)  # initial states, and work of a step
-    if (
-        training and dropout_of(network).inputs > 0
-    ):  # copies of the inputs of the layers above the first and of the head
+    # copies of the inputs of the layers above the first and of the head
+    if training and dropout_of(network).inputs > 0:
         per_row += sum(units)
     if training and dropout_of(network).recurrent > 0:  # masks, and the states times one
         per_sequence += sum(units) + max(units)

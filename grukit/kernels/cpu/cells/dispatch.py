@@ -6,9 +6,8 @@ from grukit.kernels.cpu.cells.dual_state import (
     Y,
     dual_state_backward,
     dual_state_forward,
-    dual_state_pack,
-    dual_state_steps,
 )
+from grukit.kernels.cpu.cells.dual_state_steps import dual_state_pack, dual_state_steps
 from grukit.kernels.cpu.cells.gru import gru_backward, gru_forward, gru_lane_steps, gru_pack, gru_steps
 from grukit.kernels.cpu.cells.gru_reset_before import (
     gru_reset_before_backward,
@@ -22,20 +21,20 @@ from grukit.kernels.cpu.products.elementwise import clear
 from grukit.kernels.cpu.storage.layout import GRU, DualState, GRUResetBefore, drops, masks_states
 
 
-def layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> None:
+def layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, scratch: Any) -> None:
     """All steps of one direction of a layer."""
     raise NotImplementedError("kernels only")
 
 
 @overloaded(layer_forward)
-def _layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> Any:
-    def gru(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> None:
+def _layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, scratch: Any) -> Any:
+    def gru(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, scratch: Any) -> None:
         noinline()
         forward(x, weights, lengths, masks_states(drops(network.options)), cache, scratch)
 
-    def dual_state(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, rows: Any, scratch: Any) -> None:
+    def dual_state(network: Any, x: Any, weights: Any, lengths: Any, cache: Any, scratch: Any) -> None:
         noinline()
-        dual_state_forward(x, weights, network.damped, cache, rows, scratch)
+        dual_state_forward(x, weights, network.damped, cache, scratch)
 
     if network.instance_class is DualState:
         return dual_state
@@ -44,7 +43,7 @@ def _layer_forward(network: Any, x: Any, weights: Any, lengths: Any, cache: Any,
 
 
 def layer_backward(
-    network: Any, d_states: Any, x: Any, weights: Any, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
+    network: Any, d_states: Any, x: Any, weights: Any, cache: Any, scratch: Any, d_x: Any, d_weights: Any
 ) -> None:
     """The gradients of :func:`layer_forward`."""
     raise NotImplementedError("kernels only")
@@ -52,20 +51,20 @@ def layer_backward(
 
 @overloaded(layer_backward)
 def _layer_backward(
-    network: Any, d_states: Any, x: Any, weights: Any, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
+    network: Any, d_states: Any, x: Any, weights: Any, cache: Any, scratch: Any, d_x: Any, d_weights: Any
 ) -> Any:
     def gru(
-        network: Any, d_states: Any, x: Any, weights: Any, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
+        network: Any, d_states: Any, x: Any, weights: Any, cache: Any, scratch: Any, d_x: Any, d_weights: Any
     ) -> None:
         noinline()
         masked = masks_states(drops(network.options))
         backward(d_states, x, weights, masked, cache, scratch, d_x, d_weights)
 
     def dual_state(
-        network: Any, d_states: Any, x: Any, weights: Any, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
+        network: Any, d_states: Any, x: Any, weights: Any, cache: Any, scratch: Any, d_x: Any, d_weights: Any
     ) -> None:
         noinline()
-        dual_state_backward(d_states, x, weights, network.damped, cache, rows, scratch, d_x, d_weights)
+        dual_state_backward(d_states, x, weights, network.damped, cache, scratch, d_x, d_weights)
 
     if network.instance_class is DualState:
         return dual_state

@@ -14,12 +14,11 @@ from grukit.kernels.cpu.cells.recurrent import (
     inputs_with_ones,
     ones,
     pack_gate,
-    project_steps,
     side_by_side,
 )
 from grukit.kernels.cpu.compiler.intrinsics import rest_of, view
 from grukit.kernels.cpu.compiler.jit import inner
-from grukit.kernels.cpu.products.elementwise import copy, times
+from grukit.kernels.cpu.products.elementwise import times
 from grukit.kernels.cpu.products.vectors import (
     NOTHING,
     OUT,
@@ -29,31 +28,31 @@ from grukit.kernels.cpu.products.vectors import (
     pack_columns,
     pack_rows,
 )
-from grukit.kernels.cpu.storage.workspace import GRADIENT_ROWS, steps_together
+from grukit.kernels.cpu.storage.workspace import GRADIENT_ROWS
 from grukit.kernels.scalar import ONE, ZERO, sigmoid, tanh
 
-# Planes: gates r, z, o; u = tanh(W_c (c' r) + b_c); k = tanh(W_h g + b_h); g = r h' + z u; the output o h.
+# Planes: gates r, z, o; u = tanh(W_c (c' r) + b_c); k = tanh(W_k g + b_k); g = r h' + z u; the output o h.
 R, Z, OUT_GATE, U, K, G, Y = range(7)
 A = Y  # in the backward pass: a = c' r
 
 
 @inner
-def dual_state_forward(x: Any, weights: Any, damped: bool, cache: Any, rows: Any, scratch: Any) -> None:
+def dual_state_forward(x: Any, weights: Any, damped: bool, cache: Any, scratch: Any) -> None:
     """All steps of one layer. Steps beyond a row's end are taken too, and never read.
 
     x        (T, B, D)        in   inputs
-    weights  Weights          in   w_ih (3H, D), w_hh (5H, H), b_ih (5H,); blocks r, z, o, c, h
+    weights  Weights          in   w_ih (3H, D), w_hh (5H, H), b_ih (5H,); blocks r, z, o, c, k
     damped                    in   whether h takes the factor 1 - z
     cache    Cache            in   h[0], c[0], mask;  out  h[1:], c[1:], gates (7, T, B, H)
-    rows     (3 B H,)         scratch, or longer
-    scratch  (.,)           scratch, as long as ``shared_buffers`` makes it
+    scratch  (.,)             scratch, as long as ``shared_buffers`` makes it
     """
     h, c, gates, mask = cache.h, cache.c, cache.gates, cache.mask
     T, B, H = gates.shape[1:]
     D = x.shape[2]
     packed, packed_ch = view(scratch, 0, (3, (D + H) * H)), view(scratch, 3 * (D + H) * H, (2, H * H))
     rest = rest_of(scratch, (5 * H + 3 * D) * H)
-    biases, entered, entering = view(rest, 0, (5, H)), view(rest, 5 * H, (B, H)), view(rest, (5 + B) * H, (B, D + H))
+    biases, entered, product = view(rest, 0, (5, H)), view(rest, 5 * H, (B, H)), view(rest, (5 + B) * H, (B, H))
+    entering = view(rest, (5 + 2 * B) * H, (B, D + H))
     for gate in range(3):
         pack_gate(weights, gate, packed[gate])
     for block in range(2):
@@ -61,7 +60,6 @@ def dual_state_forward(x: Any, weights: Any, damped: bool, cache: Any, rows: Any
     for block in range(5):
         for j in range(H):
             biases[block, j] = weights.b_ih[block * H + j]
-    product = view(rows, 0, (B, H))
     for t in range(T):
         state = masked_state(True, mask, h[t], entered)
         side_by_side(x[t], state, entering)
@@ -110,7 +108,7 @@ def _new_c_and_output(r: Any, z: Any, o: Any, c_previous: Any, h: Any, c: Any, y
 
 @inner
 def dual_state_backward(
-    d_states: Any, x: Any, weights: Any, damped: bool, cache: Any, rows: Any, scratch: Any, d_x: Any, d_weights: Any
+    d_states: Any, x: Any, weights: Any, damped: bool, cache: Any, scratch: Any, d_x: Any, d_weights: Any
 ) -> None:
     """Gradients of :func:`dual_state_forward`; ``cache.gates`` is overwritten, ``cache.h`` multiplied by the mask.
 
@@ -125,7 +123,7 @@ def dual_state_backward(
     packed, rest = view(scratch, 0, (5, H * H)), rest_of(scratch, 5 * H * H)
     for block in range(5):
         pack_rows(weights.w_hh[block * H : (block + 1) * H], packed[block])
-    d_gates, d_product = view(rows, 0, (3, B, H)), view(rest, 0, (B, H))
+    d_product, d_gates = view(rest, 0, (B, H)), view(rest, B * H, (3, B, H))
     for t in range(T - 1, -1, -1):
         _output_backward(t, d_states, damped, cache, d_gates)
         multiply(gates[K, t], packed[4], H, NOTHING, rest, False, d_product)
@@ -221,57 +219,3 @@ def _gates_backward(t: int, d_a: Any, cache: Any, d_gates: Any) -> None:
             gates[R, t, b, j] = d_gates[0, b, j]
             gates[Z, t, b, j] = d_gates[1, b, j]
             gates[OUT_GATE, t, b, j] = d_gates[2, b, j]
-
-
-@inner
-def dual_state_pack(w_hh: Any, packed: Any) -> None:
-    """Pack the recurrent weights (5H, H) for :func:`dual_state_steps`: the three gates together, the others separately."""
-    H = w_hh.shape[1]
-    pack_columns(w_hh[: 3 * H], 0, H, packed)
-    for block in range(3, 5):
-        pack_columns(w_hh[block * H : (block + 1) * H], 0, H, rest_of(packed, block * H * H))
-
-
-@inner
-def dual_state_steps(x: Any, lengths: Any, weights: Any, damped: bool, states: Any, outputs: Any, work: Any) -> None:
-    """All steps of one layer at inference.
-
-    x        (T, B, D)               in
-    lengths  (B,)                    in            steps of each row, 0..T; a row keeps its states beyond its end
-    weights  Packed                  in
-    states   (3, B, H)               in and out    h, c and the output
-    outputs  (T, B, H) or (0, B, H)  out           the outputs, where they are wanted
-    work     (.,)                    scratch, see ``inference_work_size``
-    """
-    T, B, _ = x.shape
-    h, c, y = states[0], states[1], states[2]
-    H = h.shape[1]
-    size = B * H
-    together = steps_together(T, 3 * size)
-    projected, rest = view(work, 0, (together, B, 3 * H)), work[together * 3 * size :]
-    entered, rows = view(rest, 0, (B, H)), view(rest, size, (B, H))
-    w_gates, w_c, w_h = weights.w_hh[: 3 * H * H], weights.w_hh[3 * H * H : 4 * H * H], weights.w_hh[4 * H * H :]
-    for t in range(T):
-        if t % together == 0:
-            project_steps(x, t, min(t + together, T), weights, projected)
-        gates = projected[t % together]
-        multiply(h, w_gates, 3 * H, OUT, w_gates, False, gates)
-        for b in range(B):
-            for j in range(3 * H):
-                gates[b, j] = sigmoid(gates[b, j])
-            for j in range(H):
-                entered[b, j] = c[b, j] * gates[b, j]
-        multiply(entered, w_c, H, ROW, weights.b_ih[3 * H : 4 * H], False, rows)
-        for b in range(B):
-            for j in range(H):
-                entered[b, j] = gates[b, j] * h[b, j] + gates[b, H + j] * tanh(rows[b, j])
-        multiply(entered, w_h, H, ROW, weights.b_ih[4 * H :], False, rows)
-        for b in range(B):
-            if t < lengths[b]:
-                for j in range(H):
-                    k, z = tanh(rows[b, j]), gates[b, H + j]
-                    h[b, j] = k - z * k if damped else k
-                    c[b, j] = (ONE - z) * c[b, j] + gates[b, j] * h[b, j]
-                    y[b, j] = gates[b, 2 * H + j] * h[b, j]
-        if outputs.shape[0] > 0:
-            copy(y, outputs[t])

@@ -64,6 +64,7 @@ def gru_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, sc
         biases[Q, j] = weights.b_hh[2 * H + j]
         biases[N, j] = weights.b_ih[2 * H + j]
     fewest = shortest(lengths)
+    flat, flat_products = view(gates, 0, (4, T, size)), view(products, 0, (4, size))
     for t in range(T):
         previous = decayed_state(decay, h, t)
         entered = masked_state(masked, cache.mask, previous, masked_h)
@@ -72,7 +73,6 @@ def gru_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, sc
             multiply(entering, packed[gate], H, ROW, biases[gate], False, products[gate])
         multiply(entered, packed_q, H, ROW, biases[Q], False, products[Q])
         multiply(x[t], packed_n, H, ROW, biases[N], False, products[N])
-        flat, flat_products = view(gates, 0, (4, T, size)), view(products, 0, (4, size))
         _gru_step_forward(flat_products, view(previous, 0, (size,)), flat, t, view(h, (t + 1) * size, (size,)))
         if t >= fewest:
             for b in range(B):
@@ -124,10 +124,10 @@ def gru_backward(
     for gate in range(3):
         pack_rows(weights.w_hh[gate * H : (gate + 1) * H], packed[gate])
     previous = decayed_states(decay, h)
-    d, reached = view(d_h, 0, (B * H,)), view(through, 0, (B, H))
+    d, reached, flat = view(d_h, 0, (B * H,)), view(through, 0, (B, H)), view(gates, 0, (4, T, B * H))
     clear(reached)
     for t in range(T - 1, -1, -1):
-        _gru_step_backward(d_states, view(previous, t * B * H, (B * H,)), view(gates, 0, (4, T, B * H)), t, through, d)
+        _gru_step_backward(d_states, view(previous, t * B * H, (B * H,)), flat, t, through, d)
         for gate in range(3):  # their planes are R, Z and Q
             multiply(gates[gate, t], packed[gate], H, NOTHING if gate == 0 else OUT, through, False, reached)
         times_mask(masked, mask, reached)

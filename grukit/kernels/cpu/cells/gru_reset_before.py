@@ -39,8 +39,8 @@ from grukit.kernels.scalar import ONE, sigmoid, tanh
 def gru_reset_before_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, scratch: Any) -> None:
     """All steps of one layer, reset gate before the recurrent product (Cho et al. 2014).
 
-    Arguments as :func:`gru_forward`, but the plane q of ``gates`` holds r * h' (times
-    the mask), the input of the candidate's product.
+    Arguments as :func:`gru_forward`, but the plane q of ``gates`` holds r * h' (times the mask), the input of the candidate's
+    product.
     """
     h, gates, decay = cache.h, cache.gates, cache.decay
     T, B, H = gates.shape[1:]

@@ -4,6 +4,7 @@ from typing import Any
 
 from grukit.kernels.cpu.compiler.intrinsics import rest_of, view
 from grukit.kernels.cpu.compiler.jit import inner
+from grukit.kernels.cpu.products.elementwise import clear
 from grukit.kernels.cpu.products.vectors import (
     NOTHING,
     OUT,
@@ -135,12 +136,8 @@ def layer_gradients(
 def begin_sums(sums: Any, others: Any) -> None:
     """Set what the gradients of a chunk are added up in, sums (3, D + 1, H) and others (., H), to zero."""
     for gate in range(3):
-        for d in range(sums.shape[1]):
-            for j in range(sums.shape[2]):
-                sums[gate, d, j] = ZERO
-    for i in range(others.shape[0]):
-        for j in range(others.shape[1]):
-            others[i, j] = ZERO
+        clear(sums[gate])
+    clear(others)
 
 
 @inner

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from numba import types
 from numba.core import cgutils
-from numba.extending import lower_builtin, type_callable
+from numba.extending import intrinsic, lower_builtin, type_callable
 
 from grukit.kernels.cpu.compiler.jit import anywhere
+
+kernel_intrinsic: Any = intrinsic  # of kernels only; its type in Numba leaves an argument out
 
 
 def noinline() -> None:

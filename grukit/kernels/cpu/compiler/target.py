@@ -21,10 +21,8 @@ class Tile(NamedTuple):
     width: int
     panels: int  # as many times the vectors for one row, which has too few sums otherwise
     fused: bool  # whether a multiplication and an addition are one instruction
-
-    masked: bool = (
-        False  # whether a part of a vector is stored by one instruction, which on some cores with AVX2 takes 12 cycles
-    )
+    # whether a part of a vector is stored by one instruction, which on some cores with AVX2 takes 12 cycles
+    masked: bool = False
 
     @property
     def columns(self) -> int:
@@ -51,14 +49,12 @@ class InstructionSet(NamedTuple):
 INSTRUCTION_SETS = {
     each.name: each
     for each in (
-        InstructionSet(
-            "AVX-512", Tile(8, 2, 16, 2, True, True), Tile(8, 2, 8, 2, True, True)
-        ),  # 32 registers of 512 bits
+        # 32 registers of 512 bits
+        InstructionSet("AVX-512", Tile(8, 2, 16, 2, True, True), Tile(8, 2, 8, 2, True, True)),
         InstructionSet("AVX2", Tile(4, 2, 8, 4, True), Tile(4, 2, 4, 4, True)),  # 16 of 256 bits
         InstructionSet("NEON", Tile(4, 4, 4, 2, True), Tile(4, 4, 2, 2, True)),  # 32 of 128 bits
-        InstructionSet(
-            "SSE", Tile(4, 2, 4, 2, False), Tile(4, 2, 2, 2, False)
-        ),  # 16 of 128 bits; AVX without AVX2, too
+        # 16 of 128 bits; AVX without AVX2, too
+        InstructionSet("SSE", Tile(4, 2, 4, 2, False), Tile(4, 2, 2, 2, False)),
     )
 }
 

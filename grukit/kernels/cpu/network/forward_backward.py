@@ -116,22 +116,49 @@ def network_forward(network: Any, parameters: Any, x: Any, chunk: Any, work: Any
                 own = input_of(decay, network, work, index, segments, s, x)
                 source = in_direction(both, direction, own, shared.reversed_inputs, segments, s)
                 cache = _go_on(network, work, row, segments, s)
-                layer_forward(network, source, weights, lengths_within(chunk, s), cache, shared.rows, shared.scratch)
+                layer_forward(network, source, weights, lengths_within(chunk, s), cache, shared.scratch)
         copy_output(options, network, work, index, chunk)
-    weight, bias = head_weights(parameters, network.layers[-1])
-    if network.per_step:
-        for s in range(n_segments):
-            _head_forward(
-                network, weight, bias, chunk, s, input_of(decay, network, work, n_layers, segments, s, x), outputs
-            )
-    else:
-        last, _ = last_output(network, work, segments)
-        top = view(last, 0, (1, last.shape[0], last.shape[1]))
-        _head_forward(network, weight, bias, chunk, 0, top, outputs)
+    _head_forward(decay, network, parameters, x, chunk, work, outputs)
 
 
 @outer
-def _head_forward(network: Any, weight: Any, bias: Any, chunk: Any, s: int, top: Any, outputs: Any) -> None:
+def _head_forward(decay: Any, network: Any, parameters: Any, x: Any, chunk: Any, work: Any, outputs: Any) -> None:
+    """Outputs of the head, from the states of all segments or from the last ones."""
+    segments, n_layers = chunk.segments, (network.layers.shape[0] - 1) // n_directions(network.options)
+    weight, bias = head_weights(parameters, network.layers[-1])
+    if network.per_step:
+        for s in range(segments.shape[0]):
+            top = input_of(decay, network, work, n_layers, segments, s, x)
+            _head_forward_of(network, weight, bias, chunk, s, top, outputs)
+    else:
+        last, _ = last_output(network, work, segments)
+        top = view(last, 0, (1, last.shape[0], last.shape[1]))
+        _head_forward_of(network, weight, bias, chunk, 0, top, outputs)
+
+
+@outer
+def _head_backward(
+    decay: Any, network: Any, parameters: Any, x: Any, chunk: Any, shared: Any, work: Any, d_outputs: Any, d_x: Any,
+    d_parameters: Any,
+) -> None:  # fmt: skip
+    """Gradients of :func:`_head_forward`."""
+    segments, n_layers = chunk.segments, (network.layers.shape[0] - 1) // n_directions(network.options)
+    weight, _ = head_weights(parameters, network.layers[-1])
+    d_weight, d_bias = head_weights(d_parameters, network.layers[-1])
+    if network.per_step:
+        for s in range(segments.shape[0]):
+            top = input_of(decay, network, work, n_layers, segments, s, x)
+            d_top = d_input_of(decay, network, work, shared, n_layers, segments, s, d_x)
+            _head_backward_of(network, weight, d_weight, d_bias, chunk, s, d_outputs, top, d_top)
+    else:
+        last, d_last = last_output(network, work, segments)
+        shape = (1, last.shape[0], last.shape[1])
+        top, d_top = view(last, 0, shape), view(d_last, 0, shape)
+        _head_backward_of(network, weight, d_weight, d_bias, chunk, 0, d_outputs, top, d_top)
+
+
+@outer
+def _head_forward_of(network: Any, weight: Any, bias: Any, chunk: Any, s: int, top: Any, outputs: Any) -> None:
     """Outputs of a segment, of top (T, B, H); of one output a sequence (1, B, H) and s 0."""
     noinline()
     T, B, H = top.shape
@@ -142,10 +169,10 @@ def _head_forward(network: Any, weight: Any, bias: Any, chunk: Any, s: int, top:
 
 
 @outer
-def _head_backward(
+def _head_backward_of(
     network: Any, weight: Any, d_weight: Any, d_bias: Any, chunk: Any, s: int, d_outputs: Any, top: Any, d_top: Any
 ) -> None:
-    """Gradients of :func:`_head_forward`."""
+    """Gradients of :func:`_head_forward_of`."""
     noinline()
     T, B, H = top.shape
     before, K = chunk.segments[s, AREA_BEFORE], weight.shape[0]
@@ -176,18 +203,7 @@ def network_backward(
             cache = layer_cache(network, work, row, segments, s)
             clear(cache.d_h)
             clear(cache.d_c)
-    weight, _ = head_weights(parameters, network.layers[-1])
-    d_weight, d_bias = head_weights(d_parameters, network.layers[-1])
-    if network.per_step:
-        for s in range(n_segments):
-            top = input_of(decay, network, work, n_layers, segments, s, x)
-            d_top = d_input_of(decay, network, work, shared, n_layers, segments, s, d_x)
-            _head_backward(network, weight, d_weight, d_bias, chunk, s, d_outputs, top, d_top)
-    else:
-        last, d_last = last_output(network, work, segments)
-        shape = (1, last.shape[0], last.shape[1])
-        top, d_top = view(last, 0, shape), view(d_last, 0, shape)
-        _head_backward(network, weight, d_weight, d_bias, chunk, 0, d_outputs, top, d_top)
+    _head_backward(decay, network, parameters, x, chunk, shared, work, d_outputs, d_x, d_parameters)
     for index in range(n_layers - 1, -1, -1):
         copy_output_backward(options, network, shared, work, index, chunk)
         for direction in range(directions):
@@ -205,9 +221,7 @@ def network_backward(
                 # The top layer of a network with one output a sequence may receive a gradient of its last state alone.
                 last_only = not all_steps_of(options, network, index) and cache.c.shape[0] == 0
                 d_states = cache.d_states[:0] if last_only else cache.d_states
-                layer_backward(
-                    network, d_states, source, weights, cache, shared.rows, shared.scratch, d_source, d_weights
-                )
+                layer_backward(network, d_states, source, weights, cache, shared.scratch, d_source, d_weights)
             d_whole = all_d_inputs(both, decay, network, shared, index, segments, d_x)
             add_direction(both, direction, shared.d_reversed, chunk.lengths, segments, d_whole)
             if network.layers[row, H_0] >= 0:

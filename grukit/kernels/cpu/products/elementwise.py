@@ -1,4 +1,4 @@
-"""Loops over all numbers of one or two arrays.
+"""Loops over all numbers of two-dimensional arrays.
 
 Loops, because a slice that is assigned takes Numba ten times as long to compile.
 """
@@ -31,10 +31,3 @@ def times(a: Any, b: Any, out: Any) -> None:
     for i in range(a.shape[0]):
         for j in range(a.shape[1]):
             out[i, j] = a[i, j] * b[i, j]
-
-
-@inner
-def add(a: Any, out: Any) -> None:
-    """Add a (n,) to out (n,)."""
-    for j in range(a.size):
-        out[j] += a[j]

@@ -7,21 +7,19 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from grukit.kernels.cpu.compiler.intrinsics import view
+from grukit.kernels.cpu.compiler.intrinsics import kernel_intrinsic
 from grukit.kernels.cpu.compiler.jit import kernel
 from grukit.kernels.cpu.compiler.target import target, tile_of
 from grukit.kernels.cpu.products.vectors import NOTHING, READ_BEYOND, multiply
+from grukit.kernels.cpu.products.writer import define_multiply_add
 
 SIZES = 16, 64, 192  # rows, k and columns: a step of 64 units
 PARTS = 20  # of a measurement, of which the fastest counts, for others may be using the core
 SUMS = 12  # vectors that are added to side by side: more than any core keeps under way at once
 
-_intrinsic: Any = intrinsic  # whose type leaves an argument out
 
-
-@_intrinsic
+@kernel_intrinsic
 def _multiply_add(_typing: Any, out: Any, n: Any) -> Any:
     """Fused multiplications and additions in ``SUMS`` vector registers, n times."""
 
@@ -29,9 +27,7 @@ def _multiply_add(_typing: Any, out: Any, n: Any) -> Any:
         data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
         tile, number = tile_of(signature.args[0].dtype), data.type.pointee
         vector, index = ir.VectorType(number, tile.width), arguments[1].type
-        name = f"llvm.{'fma' if tile.fused else 'fmuladd'}.v{tile.width}f32"
-        kinds = ir.FunctionType(vector, [vector] * 3)
-        multiply_add = builder.module.globals.get(name) or ir.Function(builder.module, kinds, name)
+        multiply_add = define_multiply_add(builder.module, vector, tile.fused)
         places = [
             builder.bitcast(builder.gep(data, [ir.Constant(index, i * tile.width)]), vector.as_pointer())
             for i in range(SUMS + 1)
@@ -63,7 +59,7 @@ def _registers(n: int, out: Any) -> None:
 @kernel
 def _products(n: int, a: Any, packed: Any, out: Any) -> None:
     for _ in range(n):
-        multiply(view(a, 0, a.shape), packed, out.shape[1], NOTHING, packed, False, out)
+        multiply(a, packed, out.shape[1], NOTHING, packed, False, out)
 
 
 def measured_speed(seconds: float = 0.1) -> tuple[float, float]:

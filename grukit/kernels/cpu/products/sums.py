@@ -7,13 +7,12 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
+from grukit.kernels.cpu.compiler.intrinsics import kernel_intrinsic
 from grukit.kernels.cpu.compiler.jit import inner
 from grukit.kernels.cpu.compiler.target import tile_of
+from grukit.kernels.cpu.products.writer import INDEX, bits_of, define_multiply_add, number_of_index
 
-_intrinsic: Any = intrinsic  # whose type leaves an argument out
-_INDEX = ir.IntType(64)
 SUMS = 8
 
 
@@ -23,14 +22,14 @@ def define_sum(module: Any, number: Any, total: Any, fused: bool) -> Any:
     if name in module.globals:
         return module.globals[name]
     pointer = number.as_pointer()
-    function = ir.Function(module, ir.FunctionType(total, [pointer, pointer, _INDEX]), name)
+    function = ir.Function(module, ir.FunctionType(total, [pointer, pointer, INDEX]), name)
     function.attributes.add("noinline")
     function.linkage = "linkonce_odr"  # several parts of a kernel bring it
     a, b, n = function.args
     builder = ir.IRBuilder(function.append_basic_block())
-    whole = builder.and_(n, ir.Constant(_INDEX, -SUMS))
+    whole = builder.and_(n, number_of_index(-SUMS))
     sums = _loop(
-        builder, (a, b), (ir.Constant(_INDEX, 0), whole), SUMS, ir.Constant(ir.VectorType(total, SUMS), None), fused
+        builder, (a, b), (number_of_index(0), whole), SUMS, ir.Constant(ir.VectorType(total, SUMS), None), fused
     )
     width = SUMS
     while width > 1:
@@ -51,22 +50,19 @@ def _loop(builder: Any, factors: Any, ends: Any, width: int, begun: Any, fused: 
     head, body, rest = (function.append_basic_block() for _ in range(3))
     builder.branch(head)
     builder.position_at_end(head)
-    i, sums = builder.phi(_INDEX), builder.phi(begun.type)
+    i, sums = builder.phi(INDEX), builder.phi(begun.type)
     builder.cbranch(builder.icmp_signed("<", i, ends[1]), body, rest)
     builder.position_at_end(body)
     number = factors[0].type.pointee
-    kind, size = (ir.VectorType(number, width) if width > 1 else number), 4 if isinstance(number, ir.FloatType) else 8
+    kind = ir.VectorType(number, width) if width > 1 else number
     values = [
-        builder.load(builder.bitcast(builder.gep(factor, [i]), kind.as_pointer()), align=size) for factor in factors
+        builder.load(builder.bitcast(builder.gep(factor, [i]), kind.as_pointer()), align=bits_of(number) // 8)
+        for factor in factors
     ]
     if kind != begun.type:
         values = [builder.fpext(value, begun.type) for value in values]
-    bits = "32" if "float" in str(begun.type) else "64"
-    name = f"llvm.{'fma' if fused else 'fmuladd'}.{f'v{width}' if width > 1 else ''}f{bits}"
-    kinds = ir.FunctionType(begun.type, [begun.type] * 3)
-    multiply_add = function.module.globals.get(name) or ir.Function(function.module, kinds, name)
-    added = builder.call(multiply_add, [*values, sums])
-    following = builder.add(i, ir.Constant(_INDEX, width))
+    added = builder.call(define_multiply_add(function.module, begun.type, fused), [*values, sums])
+    following = builder.add(i, number_of_index(width))
     for phi, first, later in ((i, ends[0], following), (sums, begun, added)):
         phi.add_incoming(first, before)
         phi.add_incoming(later, body)
@@ -78,7 +74,7 @@ def _loop(builder: Any, factors: Any, ends: Any, width: int, begun: Any, fused: 
 def _sum(total: Any) -> Any:
     """An intrinsic (a, at, b, b_at, n); ``total``: the type of the sum, None for that of the numbers."""
 
-    @_intrinsic
+    @kernel_intrinsic
     def add(_typing: Any, a: Any, a_at: Any, b: Any, b_at: Any, n: Any) -> Any:
         kind = total or a.dtype
 

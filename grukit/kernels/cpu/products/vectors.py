@@ -4,22 +4,20 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from grukit.kernels.cpu.compiler.intrinsics import view
+from grukit.kernels.cpu.compiler.intrinsics import kernel_intrinsic, view
 from grukit.kernels.cpu.compiler.jit import inner
 from grukit.kernels.cpu.compiler.target import tile_of
 from grukit.kernels.cpu.products import tiles
 
-_intrinsic: Any = intrinsic  # whose type leaves an argument out
-
 LANES = 16  # rows in lanes, the numbers in a vector of AVX-512, two of AVX2, four of NEON
-READ_BEYOND = 32  # numbers that are read, and not used, beyond the end of a packed factor or a bias
+# Numbers that are read, and not used, beyond the end of a packed factor, of a bias, and of an ``out`` that is added to.
+READ_BEYOND = 32
 # What a product is added to: nothing, what is in ``out``, a bias for each column, a bias for each row.
 NOTHING, OUT, ROW, COLUMN = range(4)
 
 
-@_intrinsic
+@kernel_intrinsic
 def panel_columns(_typing: Any, like: Any) -> Any:
     """Columns of a panel of a packed factor; ``like`` is an array of its type."""
 
@@ -33,7 +31,7 @@ def _data(context: Any, builder: Any, signature: Any, arguments: Any, i: int) ->
     return context.make_array(signature.args[i])(context, builder, arguments[i])
 
 
-@_intrinsic
+@kernel_intrinsic
 def _multiply(
     _typing: Any, a: Any, a_r: Any, a_k: Any, b: Any, b_row: Any, n: Any, k: Any, begin: Any, bias: Any, back: Any, out: Any
 ) -> Any:  # fmt: skip
@@ -68,7 +66,7 @@ def _multiply(
     return types.void(a, i, i, b, i, i, i, i, bias, i, out), generate
 
 
-@_intrinsic
+@kernel_intrinsic
 def _copy(
     _typing: Any, source: Any, source_at: Any, source_row: Any, out: Any, at: Any, row: Any, rows: Any, n: Any
 ) -> Any:
@@ -96,12 +94,6 @@ def multiply(a: Any, packed: Any, n: int, begin: int, bias: Any, back: bool, out
     """
     k = a.shape[1]
     _multiply(a, k, 1, packed, 0, n, k, begin, bias, 1 if back else 0, out)
-
-
-@inner
-def multiply_part(a: Any, k: int, packed: Any, n: int, begin: int, bias: Any, out: Any) -> None:
-    """As :func:`multiply`, by the first k columns of a (m, .)."""
-    _multiply(a, a.shape[1], 1, packed, 0, n, k, begin, bias, 0, out)
 
 
 @inner

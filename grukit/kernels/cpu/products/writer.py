@@ -21,6 +21,13 @@ def bits_of(number: Any) -> int:
     return 32 if isinstance(number, ir.FloatType) else 64
 
 
+def define_multiply_add(module: Any, kind: Any, fused: bool) -> Any:
+    """LLVM's function of three numbers or vectors; ``fused`` where it must not become two instructions."""
+    number, vector = (kind.element, f"v{kind.count}") if isinstance(kind, ir.VectorType) else (kind, "")
+    name = f"llvm.{'fma' if fused else 'fmuladd'}.{vector}f{bits_of(number)}"
+    return module.globals.get(name) or ir.Function(module, ir.FunctionType(kind, [kind] * 3), name)
+
+
 def new_function(module: Any, name: str, kinds: list[Any]) -> Any:
     """A function of arguments of some kinds in a module."""
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)

@@ -15,14 +15,13 @@ from grukit.kernels.cpu.storage.layout import (
     drops,
     drops_inputs,
     n_directions,
-    widest,
 )
 from grukit.kernels.cpu.storage.segments import AREA_BEFORE, ROWS, ROWS_BEFORE, STEPS, area_of, most_rows, rows_of
 
 # Rows of gradients and states that are multiplied at once for the weights' gradients. One Zen 4 core, GFLOP/s of 117 possible,
 # of 32, 64 and 128 rows: 104, 108 and 110 at 32 units, 94, 96 and 98 at 128; with AVX2 101, 102 and 101, and 88, 84 and 95.
 GRADIENT_ROWS = 128
-# Steps whose inputs are projected at once: their planes should still be in the L2 cache when the gate loop comes by.
+# Numbers of projected inputs that inference makes at once: in the L2 cache still when the gate loop reads them.
 PROJECTED = 65536
 
 
@@ -49,11 +48,11 @@ class Cache(NamedTuple):
 class Shared(NamedTuple):
     """Buffers that the layers of a chunk share."""
 
-    rows: np.ndarray  # (3 B widest,)
+    # (copy_size,) each, empty where nothing is copied
     d_inputs: np.ndarray  # gradient of a layer's inputs
     reversed_inputs: np.ndarray  # the inputs backwards in time
     d_reversed: np.ndarray
-    scratch: np.ndarray
+    scratch: np.ndarray  # (.,)
 
 
 @anywhere
@@ -131,7 +130,6 @@ class _Sections(NamedTuple):
     outputs: int
     last: int
     decayed: int
-    rows: int
     copies: int
     copy_size: int
     scratch: int
@@ -170,10 +168,9 @@ def _sections(network: Any, area: int, rows: int, B: int) -> Any:
     outputs_at = _caches_size(network, network.options, layers.shape[0] - 1, area, rows, B)
     last_at = outputs_at + outputs_size
     decayed_at = last_at + 2 * B * layers[-1, INPUTS]
-    rows_at = decayed_at + decayed_size
-    copies_at = rows_at + 3 * B * widest(layers)
+    copies_at = decayed_at + decayed_size
     scratch_at = copies_at + 3 * copy_size
-    return _Sections(outputs_at, last_at, decayed_at, rows_at, copies_at, copy_size, scratch_at, scratch_at + scratch)
+    return _Sections(outputs_at, last_at, decayed_at, copies_at, copy_size, scratch_at, scratch_at + scratch)
 
 
 @outer
@@ -216,7 +213,6 @@ def shared_buffers(network: Any, work: Any, segments: Any) -> Any:
     at = sections_of(network, segments)
     first, n = at.copies, at.copy_size
     return Shared(
-        view(work, at.rows, (first - at.rows,)),
         view(work, first, (n,)),
         view(work, first + n, (n,)),
         view(work, first + 2 * n, (n,)),

@@ -28,7 +28,8 @@ from grukit.kernels.cpu.storage.workspace import work_size
 from grukit.kernels.cpu.training.losses import loss_of_chunk
 from grukit.kernels.scalar import ZERO
 
-THREAD_WORK = 1e7  # multiplications of a batch for which another chunk, and so another thread, pays: about 0.2 ms
+# Multiplications of a batch for which another chunk, and so another thread, pays: 0.2 ms; see THREAD_PAYS in grukit.cores.
+THREAD_WORK = 1e7
 N_SLOTS = 16  # partial gradients kept separate; more threads than this find nothing to do
 
 

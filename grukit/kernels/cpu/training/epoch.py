@@ -21,9 +21,8 @@ from grukit.kernels.scalar import ADAMW
 class Batches(NamedTuple):
     """The batches of an epoch and what is recorded of each; n samples, m batches."""
 
-    order: (
-        np.ndarray
-    )  # (n,) int64, numbers of the samples in the order they are taken; the session sorts within a batch
+    # (n,) int64, numbers of the samples in the order they are taken; the session sorts within a batch
+    order: np.ndarray
     size: int  # samples in a batch
     rates: np.ndarray  # (m,) learning rate of each batch
     records: np.ndarray  # (m, 3) float64: sum of the losses, sum of their weights, norm of the gradient
