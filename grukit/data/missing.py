@@ -37,21 +37,28 @@ def check_any_seen(values: np.ndarray, what: str, columns: Any) -> None:
         raise ValueError(f"{what}: column {name!r} has no value in the training part. Leave it out.")
 
 
-def fit_inputs(values: np.ndarray, weights: np.ndarray | None, standardize: bool, missing: str) -> Scaler:
-    """Measure the inputs (n, D), or (n, D + 1) with the time since the row before, whose scale is its median.
+def fit_inputs(measured: Scaler, since: np.ndarray, standardize: bool, missing: str) -> Scaler:
+    """The scaler of the inputs.
 
     Where values may be missing, inputs are centred also if they are not standardised, so that zero is the mean.
+
+    Parameters
+    ----------
+    measured : Scaler
+        Of the D columns.
+    since : ndarray of shape (n, 1) or (n, 0)
+        With ``missing="decay"``, the time since the row before, whose scale is its median.
+    standardize, missing
+        The parameters.
     """
-    D = values.shape[1] - (missing == "decay")
-    features = Scaler.identity(D)
-    if standardize or missing != "error":
-        features = Scaler.fit(values[:, :D], weights)
+    features = measured
     if not standardize:
-        features = Scaler(features.mean, np.ones(D))
+        D = len(measured.mean)
+        features = Scaler.identity(D) if missing == "error" else Scaler(measured.mean, np.ones(D))
     if missing != "decay":
         return features
-    since = values[:, D][np.isfinite(values[:, D])]
-    typical = float(np.median(since)) if len(since) else 1.0
+    known = since[np.isfinite(since)]
+    typical = float(np.median(known)) if len(known) else 1.0
     return Scaler(np.append(features.mean, 0.0), np.append(features.scale, typical))
 
 

@@ -41,9 +41,17 @@ class Samples:
         targets = self.targets if self.per_step else self.targets[chosen]
         return replace(self, sequences=self.sequences.take(chosen), targets=targets, weights=weights)
 
-    def inputs_seen(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """Rows that the samples see, each once, and their weights; windows of a table leave rows unweighted."""
-        values = self.sequences.values
+    def weighted(self) -> "Samples":
+        """The samples that count."""
+        chosen = np.flatnonzero(self.weights > 0)
+        return self.take(chosen, self.weights[chosen])
+
+    def inputs_seen(self, values: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+        """Rows that the samples see, and their weights; windows of a table have each row once, unweighted.
+
+        Of other ``values`` (N, D) of the same rows, or of the sequences' own.
+        """
+        values = self.sequences.values if values is None else values
         if self.sequences.exchangeable:
             rows, weights = self._steps()
             return values[rows], weights
@@ -77,6 +85,7 @@ class HeldOut(NamedTuple):
     fraction: float
     random_state: np.random.RandomState  # draws samples that stand alone
     groups: np.ndarray | None  # (n,), the classes that such samples are stratified by
+    required: bool = True  # whether it is an error that too little would be left
 
 
 def select_samples(
@@ -89,7 +98,8 @@ def select_samples(
     samples : Samples
         All, in the order of the table or list.
     held_out : HeldOut or None
-        See :func:`split_in_time` for the samples of a table, and :func:`split_at_random`; None: no validation.
+        See :func:`split_in_time` for the samples of a table, and :func:`split_at_random`; None: no validation. Where it is
+        not required, there is none either unless half of the samples are left for training.
     window : int or None
         Rows a sample of a table sees.
     table : Table or None
@@ -102,25 +112,44 @@ def select_samples(
     ValueError
         Where no training sample, or no validation sample, is left.
     """
-    everything = np.arange(len(samples.sequences))
-    training, validation = everything, None
+    counts = np.flatnonzero(samples.weights > 0)
+    if len(counts) == 0:
+        raise ValueError(_nothing_left("training"))
+    training, validation = counts, None
     if held_out is not None:
-        if table is None or window is None:
-            training, chosen = split_at_random(len(everything), *held_out)
-        else:
-            training, chosen = split_in_time(len(everything), held_out.fraction, window, table)
-        chosen = chosen[samples.weights[chosen] > 0]
-        if len(chosen) == 0:
-            raise ValueError(
-                "No validation sample has a target and a positive weight: sample_weight is zero, or y missing, for all."
-            )
-        validation = samples.take(chosen, samples.weights[chosen])
-    training = training[samples.weights[training] > 0]
-    if len(training) == 0:
-        raise ValueError(
-            "No training sample has a target and a positive weight: sample_weight is zero, or y missing, for all."
-        )
+        left, chosen = _split(samples, held_out, window, table)
+        if held_out.required:
+            _check_split(left, chosen, held_out, len(samples.sequences), None if table is None else window)
+        left, chosen = np.intersect1d(left, counts), np.intersect1d(chosen, counts)
+        if held_out.required and not (len(left) and len(chosen)):
+            raise ValueError(_nothing_left("validation" if len(left) else "training"))
+        if held_out.required or (len(chosen) and 2 * len(left) >= len(counts)):
+            training, validation = left, samples.take(chosen, samples.weights[chosen])
     taken = samples.take(training, samples.weights[training])
     if fold and samples.sequences.exchangeable:
         taken = taken.take(*fold_duplicates(taken.sequences, taken.targets, samples.per_step, taken.weights))
     return taken, validation
+
+
+def _split(
+    samples: Samples, held_out: HeldOut, window: int | None, table: Table | None
+) -> tuple[np.ndarray, np.ndarray]:
+    n = len(samples.sequences)
+    if table is None or window is None:
+        return split_at_random(n, held_out.fraction, held_out.random_state, held_out.groups)
+    return split_in_time(n, held_out.fraction, window, table)
+
+
+def _check_split(left: np.ndarray, chosen: np.ndarray, held_out: HeldOut, n: int, window: int | None) -> None:
+    if len(left) and len(chosen):
+        return
+    gap = "" if window is None else f" and a gap of window={window} before them"
+    raise ValueError(
+        f"early_stopping=True with validation_fraction={held_out.fraction:g}: of {n} samples, {len(chosen)} are for "
+        f"validation{gap}, so {len(left)} are left for training. Give more samples, "
+        f"{'' if window is None else 'a smaller window '}or another validation_fraction."
+    )
+
+
+def _nothing_left(part: str) -> str:
+    return f"No {part} sample has a target and a positive weight: sample_weight is zero, or y missing, for all."

@@ -23,11 +23,6 @@ def split_in_time(n_samples: int, fraction: float, window: int, table: Table) ->
         Rows a sample sees.
     table : Table
         The table.
-
-    Raises
-    ------
-    ValueError
-        Where either part would be empty, with the sizes.
     """
     if table.times is None or len(table.keys) == 1:
         position = np.arange(n_samples)
@@ -41,14 +36,7 @@ def split_in_time(n_samples: int, fraction: float, window: int, table: Table) ->
         n_held_out = int(held_out[first:last].sum())
         if n_held_out:
             usable[max(first, last - n_held_out - window) : last] = False
-    training, validation = np.flatnonzero(usable), np.flatnonzero(held_out)
-    if len(training) == 0 or len(validation) == 0:
-        raise ValueError(
-            f"early_stopping=True with validation_fraction={fraction:g}: of {n_steps} steps, {n_validation} are for "
-            f"validation and a gap of window={window} before them, so {len(training)} are left for training. Give more "
-            "rows, a smaller window or another validation_fraction."
-        )
-    return training, validation
+    return np.flatnonzero(usable), np.flatnonzero(held_out)
 
 
 def split_at_random(
@@ -67,21 +55,13 @@ def split_at_random(
     groups : ndarray of shape (n_samples,) or None
         Classes, each of which gives its share, where there are enough samples: two of every class, and as many validation
         samples as classes.
-
-    Raises
-    ------
-    ValueError
-        Where no training sample would be left.
     """
     # Imported here: it takes a while, and most fits need none of it.
     from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
     n_validation = int(np.ceil(fraction * n_samples))
     if n_validation >= n_samples:
-        raise ValueError(
-            f"early_stopping=True with validation_fraction={fraction:g}: of {n_samples} samples, {n_validation} are for "
-            "validation, so none is left for training. Give more samples or a smaller validation_fraction."
-        )
+        return np.arange(0), np.arange(n_samples)
     kind: type = ShuffleSplit
     if groups is not None:
         _, counts = np.unique(groups, return_counts=True)

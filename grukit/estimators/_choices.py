@@ -1,6 +1,7 @@
 """What "auto" chooses, from the training samples alone: a linear part, its anchors, columns that are differenced."""
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,8 @@ class Choices:
         The penalty of each output.
     differenced : ndarray of shape (D,), bool, or None
         Columns of which the network receives differences.
+    asked : mapping of str to object
+        The parameters that it was chosen by.
     """
 
     linear: LinearLags | None
@@ -39,13 +42,16 @@ class Choices:
     anchors: np.ndarray
     alpha: np.ndarray
     differenced: np.ndarray | None
+    asked: Mapping[str, object]
 
     @classmethod
-    def of(cls, linear: FittedLinear | None, n_outputs: int, differenced: np.ndarray | None) -> "Choices":
+    def of(
+        cls, linear: FittedLinear | None, n_outputs: int, differenced: np.ndarray | None, asked: Mapping[str, object]
+    ) -> "Choices":
         """Choices with a linear part, or none."""
         if linear is None:
-            return cls(None, None, np.full(n_outputs, -1), np.full(n_outputs, np.inf), differenced)
-        return cls(linear.linear, linear.final, linear.anchors, linear.alpha, differenced)
+            return cls(None, None, np.full(n_outputs, -1), np.full(n_outputs, np.inf), differenced, asked)
+        return cls(linear.linear, linear.final, linear.anchors, linear.alpha, differenced, asked)
 
 
 def choose_linear(

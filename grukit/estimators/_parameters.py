@@ -1,10 +1,8 @@
-"""The parameters that all estimators share, and what constraints cannot say of them."""
+"""The parameters that all estimators share."""
 
 from dataclasses import KW_ONLY
 from numbers import Integral, Real
 from typing import Annotated, Any
-
-import numpy as np
 
 from grukit.estimators._declare import Choice, Number, Parameter, with_parameters
 from grukit.model import CELLS
@@ -142,7 +140,8 @@ class SharedParameters:
             "boolean",
             Choice("auto"),
             text="""Hold out the last part in time, or of stand-alone sequences a random part with its share of every class,
-            watch the loss there, and keep the weights of the best epoch. "auto": from 50 samples on.""",
+            watch the loss there, and keep the weights of the best epoch. "auto": from 50 samples on, if half of them
+            are left for training.""",
         ),
     ] = False
     validation_fraction: Annotated[
@@ -240,32 +239,3 @@ class SharedParameters:
         ),
     ] = None
     verbose: Annotated[bool | int, Parameter("verbose", kind="bool or int", text="Show a progress bar.")] = False
-
-
-def check_parameters(estimator: SharedParameters) -> None:
-    """Raise for what the constraints do not look into: the contents of lists, and parameters that exclude each other."""
-    sizes = np.atleast_1d(np.asarray(estimator.hidden_layer_sizes, dtype=object))
-    if sizes.ndim != 1 or not len(sizes) or not all(_is_count(size) for size in sizes):
-        raise ValueError(
-            "hidden_layer_sizes must be a positive integer, or one for each layer; got "
-            f"{estimator.hidden_layer_sizes!r}."
-        )
-    callbacks = estimator.callbacks
-    if isinstance(callbacks, list | tuple) and not all(callable(callback) for callback in callbacks):
-        raise ValueError(f"callbacks must be callables; got {callbacks!r}.")
-    if estimator.solver == "lbfgs" and (estimator.dropout > 0 or estimator.recurrent_dropout > 0):
-        raise ValueError("dropout and recurrent_dropout need a solver that trains in batches, not solver='lbfgs'.")
-    if estimator.precision == "tf32" and estimator.dtype != "float32":
-        raise ValueError(f"precision='tf32' is of products in dtype='float32'; got dtype={estimator.dtype!r}.")
-    if estimator.missing == "decay" and isinstance(estimator.difference, list | bool) and estimator.difference:
-        raise ValueError("missing='decay' counts the time since a value was last seen; a difference has no such time.")
-    if estimator.missing == "decay" and estimator.bidirectional:
-        raise ValueError(
-            "missing='decay' counts the time since a value was last seen; bidirectional=True has no such time."
-        )
-    if estimator.missing == "decay" and estimator.cell not in ("gru", "gru_reset_before"):
-        raise ValueError(f"missing='decay' is for the cells 'gru' and 'gru_reset_before'; got cell={estimator.cell!r}.")
-
-
-def _is_count(size: Any) -> bool:
-    return isinstance(size, Integral) and not isinstance(size, bool) and int(size) > 0

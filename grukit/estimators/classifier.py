@@ -17,7 +17,7 @@ from grukit.data import (
     read_labels,
     to_output,
 )
-from grukit.estimators._base import RecurrentEstimator, Validation
+from grukit.estimators._base import RecurrentEstimator
 from grukit.estimators._declare import Choice, Parameter, with_parameters
 from grukit.estimators._weights import weights_of_classes
 from grukit.estimators.fitted import FittedState, fitted_state
@@ -68,50 +68,6 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
     ] = None
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> Self:
-        """Train on X and y.
-
-        Parameters
-        ----------
-        X : DataFrame or array of shape (n, n_features), array (n_sequences, n_steps, n_features), or list of 2-D tables
-            A table, rows in time order; the last level of a MultiIndex is the time, the levels before it name the series
-            of a panel. Or sequences. With ``window=None``, each row of a table is a univariate sequence.
-        y : Series, DataFrame or array, of shape (n,) or (n, n_labels)
-            One label a row of the table, or a sequence: strings, numbers, booleans, or anything that can be sorted. Of shape
-            (n, n_labels), zeros and ones: several labels. For sequences also a label at every step: an array
-            (n_sequences, n_steps) where all have as many steps (so give zeros and ones of several labels a sequence as a
-            DataFrame where there are as many labels as steps), a list of arrays or Series of shape (n_steps,), and for
-            several labels a 3-D array or a list of tables (n_steps, n_labels).
-        sample_weight : array of shape (n,), default=None
-            Weights, not negative. A row of weight zero is no target but remains in the history of others.
-        X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
-            Samples to watch for early stopping; none of X is held out then. A table that goes on where X ended sees its end
-            as history.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            For bad input, naming the parameter, column, row or timestamp; where there is one class only.
-        RuntimeError
-            For ``device="cuda"``.
-        """
-        first = not (self.warm_start and self.__sklearn_is_fitted__())
-        return self._fit(X, y, sample_weight, first, given=Validation(X_val, y_val, sample_weight_val))
-
-    @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train for one epoch on X and y, at ``learning_rate_init``, without early stopping.
 
@@ -136,14 +92,9 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
             As :meth:`fit`, for ``class_weight="balanced"``, which needs all of y, and for ``solver="lbfgs"``, which has no
             single epoch.
         """
-        if self.solver == "lbfgs":
-            raise ValueError(
-                "partial_fit needs a solver that trains in batches; solver='lbfgs' uses all samples at once."
-            )
         if self.class_weight == "balanced":
             raise ValueError("class_weight='balanced' needs all of y; give partial_fit the weights as a dict.")
-        first = not self.__sklearn_is_fitted__()
-        return self._fit(X, y, sample_weight, first, classes, max_iter=1, learning_rate="constant")
+        return self._fit_one_epoch(X, y, sample_weight, classes)
 
     def predict(self, X: Any, context: Any = "auto") -> Any:
         """Predict a label for each row of a table, each sequence, or each step.
@@ -205,7 +156,7 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
             As :meth:`predict_proba`.
         """
         work = self._work(X, context)
-        logarithms = log_probability_of(self._network_outputs(work), self._fitted.y_scaler.link)
+        logarithms = log_probability_of(work.to_user_order(self._network_outputs(work)), self._fitted.y_scaler.link)
         return to_output(logarithms, work.X, work.sequences, self._fitted.outputs)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

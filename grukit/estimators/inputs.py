@@ -73,6 +73,10 @@ class Work:
     table: Table | None = None
     context: dict[tuple[Any, ...], np.ndarray] | None = None
 
+    def to_user_order(self, values: np.ndarray) -> np.ndarray:
+        """Values of the samples in the order of the user's rows."""
+        return values if self.table is None else self.table.to_user_order(values)
+
 
 def read_X(X: Any, form: InputForm, tail: Tail | None = None, context: Any = None) -> Work:
     """Check X and cut it into samples.

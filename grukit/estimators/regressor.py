@@ -10,7 +10,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 
 from grukit.data import ALL_ALIKE, Classes, FittedLinear, Samples, Scaler, to_output
-from grukit.estimators._base import RecurrentEstimator, Validation
+from grukit.estimators._base import RecurrentEstimator
 from grukit.estimators._choices import choose_linear
 from grukit.estimators._declare import Choice, Number, Parameter, with_parameters
 from grukit.estimators._parameters import POSITIVE, SHARE
@@ -41,6 +41,8 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
     >>> model.predict(X[80:]).index[0]
     Timestamp('1951-01-01 00:00:00')
     """
+
+    _chosen_by = ("anchor", "linear_lags", "difference")
 
     _: KW_ONLY
     # Of 27 tasks these had the least error, see benchmarks/accuracy/defaults.py.
@@ -92,48 +94,6 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
     ] = "auto"
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> Self:
-        """Train on X and y.
-
-        Parameters
-        ----------
-        X : DataFrame or array of shape (n, n_features), array (n_sequences, n_steps, n_features), or list of 2-D tables
-            A table, rows in time order; the last level of a MultiIndex is the time, the levels before it name the series
-            of a panel. Or sequences. With ``window=None``, each row of a table is a univariate sequence.
-        y : Series, DataFrame or array, of shape (n,) or (n, n_outputs)
-            One target a row of the table, or a sequence. For sequences also a target at every step: a 3-D array, or a list
-            of arrays of shape (n_steps,) or (n_steps, n_outputs). With ``missing`` "mask" or "decay", a target that is NaN
-            is left out of the loss.
-        sample_weight : array of shape (n,), default=None
-            Weights, not negative. A row of weight zero is no target but remains in the history of others.
-        X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
-            Samples to watch for early stopping; none of X is held out then. A table that goes on where X ended sees its end
-            as history.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            For bad input, naming the parameter, column, row or timestamp.
-        RuntimeError
-            For ``device="cuda"`` without a GPU, its package or enough of its memory.
-        """
-        first = not (self.warm_start and self.__sklearn_is_fitted__())
-        return self._fit(X, y, sample_weight, first, given=Validation(X_val, y_val, sample_weight_val))
-
-    @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train for one epoch on X and y, at ``learning_rate_init``, without early stopping.
 
@@ -154,12 +114,7 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         ValueError
             As :meth:`fit`, and for ``solver="lbfgs"``, which has no single epoch.
         """
-        if self.solver == "lbfgs":
-            raise ValueError(
-                "partial_fit needs a solver that trains in batches; solver='lbfgs' uses all samples at once."
-            )
-        first = not self.__sklearn_is_fitted__()
-        return self._fit(X, y, sample_weight, first=first, max_iter=1, learning_rate="constant")
+        return self._fit_one_epoch(X, y, sample_weight)
 
     def predict(self, X: Any, context: Any = "auto") -> Any:
         """Predict one value for each row of a table, each sequence, or each step.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from grukit.data import encode_inputs, stand_alone
+from grukit.data import stand_alone
 from grukit.estimators._server import Server
 from grukit.train import predict
 
@@ -76,17 +76,10 @@ class Predictor:
     def _batch(self, x: np.ndarray) -> np.ndarray:
         """Predictions (n, T or 1, K) of windows (n, T, D)."""
         server, (n, T, D) = self._one, x.shape
-        windows = stand_alone(x.reshape(n * T, D), np.full(n, T))
-        choices, dtype, per_step = server.choices, server.parameters.dtype.name, server.spec.per_step
-        values = encode_inputs(windows, server.x_scaler, server.missing, dtype, choices.differenced)
-        steps = windows.without_first_rows() if server.skips_first else windows
-        empty = np.empty((0, server.spec.n_outputs), values.dtype)
-        samples = server.kernels.Samples(values, empty, steps.starts, steps.lengths, empty[:, 0])
-        outputs = predict(server.kernels, server.spec, server.parameters, samples).astype(np.float64)
-        outputs = server.y_scaler.inverse(outputs)
-        if choices.final is not None:
-            outputs = outputs + choices.final.predict(windows, per_step)
-        return outputs.reshape(n, T if per_step else 1, -1)
+        fitted, windows = server.fitted, stand_alone(x.reshape(n * T, D), np.full(n, T))
+        samples = fitted.unlabelled(server.kernels, windows)
+        outputs = predict(server.kernels, fitted.spec, fitted.parameters, samples).astype(np.float64)
+        return fitted.predictions(outputs, windows).reshape(n, T if fitted.spec.per_step else 1, -1)
 
     def _shaped(self, outputs: np.ndarray) -> Any:
         """Outputs (..., T or 1, K) without the axes that the targets did not have."""
@@ -158,7 +151,7 @@ class Stream:
         rows, D = self._server.rows, self._server.n_features
         if x.shape != (rows, D) and not (rows == 1 and x.shape == (D,)):
             raise ValueError(f"A step of {rows} series has the shape ({rows}, {D}); got {x.shape}.")
-        if not (np.isfinite(x) | (np.isnan(x) if self._server.missing == "mask" else False)).all():
+        if not (np.isfinite(x) | (np.isnan(x) if self._server.fitted.inputs.missing == "mask" else False)).all():
             raise ValueError(f"A step must hold finite numbers; got {x.tolist()}.")
         with self._lock:
             recent = np.concatenate([self._recent, x.reshape(1, rows, D)])

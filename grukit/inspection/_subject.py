@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from grukit.engines import select_engine
-from grukit.estimators.fitted import FittedEstimator, fitted_state
+from grukit.estimators.attributes import FittedEstimator
+from grukit.estimators.fitted import fitted_state
 from grukit.estimators.inputs import read_X
 
 # Numbers in the workspace of a batch, 32 MiB in float64; a sequence that needs more is a batch by itself.

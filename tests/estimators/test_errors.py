@@ -340,9 +340,32 @@ def test_weights_must_leave_samples_on_both_sides_of_the_split(tiny, hourly, wei
 # --- Early stopping, device, methods -------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("rows", "window"), [(60, 64), (60, 40), (100, 52)])
+def test_early_stopping_by_itself_leaves_most_samples_to_training(tiny, hourly, rows, window):
+    X = hourly(rows)
+    model = tiny(early_stopping="auto", window=window).fit(X, X["a"])
+    assert model.validation_curve_ is None
+    assert tiny(early_stopping="auto", window=8).fit(X, X["a"]).validation_curve_ is not None
+
+
+def test_early_stopping_by_itself_takes_samples_that_count(tiny, hourly):
+    X = hourly(80)
+    y = X["a"].copy()
+    y[-8:] = np.nan  # as y = X.shift(-k) ends
+    model = tiny(early_stopping="auto", missing="mask").fit(X, y)
+    assert model.validation_curve_ is None
+    with pytest.raises(ValueError, match="No validation sample has a target"):
+        tiny(early_stopping=True, missing="mask").fit(X, y)
+
+
+def test_early_stopping_by_itself_with_many_short_series(tiny, hourly):
+    X = pd.concat({f"s{i}": hourly(10) for i in range(12)}, names=["series", "time"])
+    assert tiny(early_stopping="auto", window=16).fit(X, X["a"]).validation_curve_ is None
+
+
 def test_too_few_rows_for_early_stopping(tiny, hourly):
     X = hourly(5)
-    words = r"of 5 steps, 1 are for validation and a gap of window=4 before them, so 0 are left for training"
+    words = r"of 5 samples, 1 are for validation and a gap of window=4 before them, so 0 are left for training"
     with pytest.raises(ValueError, match=words):
         tiny(early_stopping=True).fit(X, X["a"])
     tiny(early_stopping=True).fit(hourly(6), hourly(6)["a"])

@@ -256,6 +256,19 @@ def test_partial_fit_goes_on_from_fit_with_lbfgs_warm(tiny, hourly):
     assert model.loss_curve_[:5] == first and model.loss_curve_[5] < first[-1]
 
 
+def test_differences_of_sequences_are_scaled_by_the_weights_of_their_own_rows(tiny):
+    rng = np.random.default_rng(0)
+    sequences = [rng.normal(size=(n, 1)).cumsum(axis=0) for n in (3, 7, 4, 9)]
+    weights = np.array([1.0, 5.0, 0.0, 2.0])
+    model = tiny(difference=True).fit(sequences, [0.0, 1.0, 2.0, 3.0], sample_weight=weights)
+    changes = np.concatenate([np.diff(each[:, 0]) for each in sequences])
+    counts = np.repeat(weights, [len(each) - 1 for each in sequences])
+    mean = np.average(changes, weights=counts)
+    scaler = fitted_state(model).x_scaler
+    assert scaler.mean == pytest.approx([mean])
+    assert scaler.scale == pytest.approx([np.sqrt(np.average((changes - mean) ** 2, weights=counts))])
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -263,6 +276,9 @@ def test_partial_fit_goes_on_from_fit_with_lbfgs_warm(tiny, hourly):
         ({"dtype": "float64"}, "'float64'"),
         ({"cell": "gru_reset_before"}, "'gru_reset_before'"),
         ({"window": 5}, "5"),
+        ({"difference": ["a"]}, r"\['a'\]"),
+        ({"anchor": "a"}, "'a'"),
+        ({"linear_lags": 3}, "3"),
     ],
 )
 def test_training_does_not_go_on_with_another_network(tiny, hourly, changes, words):

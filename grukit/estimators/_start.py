@@ -1,0 +1,152 @@
+"""What training begins with: scalers, the linear part, initial weights; or the state that it goes on from."""
+
+from copy import deepcopy
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from grukit.data import Samples, Scaler, TargetForm, check_any_seen, fit_inputs, left_by
+from grukit.estimators._choices import Choices, choose_differences
+from grukit.estimators._parameters import SharedParameters
+from grukit.estimators.fitted import FittedState, TrainingState
+from grukit.estimators.inputs import InputForm
+from grukit.estimators.targets import Targets, check_same_kind
+from grukit.model import NetworkSpec, initialize
+
+if TYPE_CHECKING:
+    from grukit.estimators._base import RecurrentEstimator
+
+
+def network_spec(model: SharedParameters, n_features: int, outputs: TargetForm) -> NetworkSpec:
+    """The network that an estimator's parameters describe."""
+    sizes = model.hidden_layer_sizes
+    return NetworkSpec(
+        cell=model.cell,
+        n_inputs=n_features if model.missing == "error" else 2 * n_features,
+        hidden_layer_sizes=(int(sizes),) if np.ndim(sizes) == 0 else tuple(int(size) for size in sizes),
+        n_outputs=outputs.n_outputs,
+        per_step=outputs.per_step,
+        bidirectional=bool(model.bidirectional),
+        learned_state=model.initial_state == "learned",
+        decay=model.missing == "decay",
+        dropout=float(model.dropout),
+        recurrent_dropout=float(model.recurrent_dropout),
+    )
+
+
+def begin(
+    model: "RecurrentEstimator",
+    inputs: InputForm,
+    targets: Targets,
+    training: Samples,
+    everything: Samples,
+    partial: bool,
+) -> tuple[FittedState, Samples]:
+    """Scalers and the linear part from the training samples alone, initial weights, an empty record.
+
+    Parameters
+    ----------
+    model : RecurrentEstimator
+        With its parameters.
+    inputs : InputForm
+        How X is read.
+    targets : Targets
+        What was read of y.
+    training, everything : Samples
+        What is trained on, and that with what is held out.
+    partial : bool
+        Whether more data is to come, so that nothing is chosen by itself.
+
+    Returns
+    -------
+    state : FittedState
+    left : Samples
+        The training samples, with what the linear part leaves of their targets.
+    """
+    seen, weights = training.inputs_seen()
+    D = seen.shape[1] - (inputs.missing == "decay")
+    check_any_seen(seen[:, :D], "X", None if inputs.features is None else inputs.features.names)
+    check_any_seen(training.targets_seen()[0], "y", targets.outputs.names)
+    objective = model._objective(targets.classes)
+    link = objective.link
+    levels = measured = Scaler.fit(seen[:, :D], weights)
+    chosen = model._choose_linear(inputs, link, training, everything, levels, partial)
+    left = left_by(None if chosen is None else chosen.linear, training)
+    difference = False if partial and model.difference == "auto" else model.difference
+    differenced = choose_differences(difference, inputs, training, D)
+    if differenced is not None:
+        measured = Scaler.fit(*training.inputs_seen(training.sequences.differenced(differenced)))
+    x_scaler = fit_inputs(measured, seen[:, D:], model.standardize, inputs.missing)
+    values, weights = left.targets_seen()
+    scales_y = model.standardize and link == "identity"
+    y_scaler = Scaler.fit(values, weights) if scales_y else Scaler.identity(targets.outputs.n_outputs, link)
+    random_state = check_random_state(model.random_state)
+    spec = network_spec(model, D, targets.outputs)
+    parameters = initialize(spec, model.weight_init, model.dtype, random_state)
+    if chosen is not None:
+        spec.views(parameters)["head.weight"][...] = 0.0  # so that training begins at the linear part alone
+    spec.views(parameters)["head.bias"][...] += model._initial_bias(link, spec.n_outputs, values, weights)
+    state = FittedState(
+        inputs,
+        targets.outputs,
+        targets.labels,
+        targets.classes,
+        levels,
+        x_scaler,
+        y_scaler.with_constants(values),
+        Choices.of(chosen, spec.n_outputs, differenced, _asked(model)),
+        spec,
+        parameters,
+        TrainingState(objective, random_state, model.standardize, model.solver, {}),
+    )
+    return state, left
+
+
+def go_on(
+    model: "RecurrentEstimator", before: FittedState, targets: Targets, training: Samples
+) -> tuple[FittedState, Samples]:
+    """The state that training goes on from, and the samples left by its linear part: the network must be that of before."""
+    check_same_kind(targets, before.outputs)
+    wanted = network_spec(model, before.n_features, targets.outputs)
+    objective = model._objective(targets.classes)
+    # dropout alone may change
+    spec = replace(before.spec, dropout=wanted.dropout, recurrent_dropout=wanted.recurrent_dropout)
+    was = {
+        **asdict(spec),
+        "window": before.inputs.window,
+        "dtype": before.parameters.dtype.name,
+        "standardize": before.training.standardize,
+        "link of the loss": before.y_scaler.link,
+        **before.choices.asked,
+    }
+    now = [
+        *asdict(wanted).values(),
+        model.window,
+        model.dtype,
+        model.standardize,
+        objective.link,
+        *_asked(model).values(),
+    ]
+    for (name, value), new in zip(was.items(), now, strict=True):
+        if value != new:
+            raise ValueError(
+                f"Training goes on with a model whose {name} is {value!r}; now it is {new!r}. Start anew with fit and "
+                "warm_start=False."
+            )
+    left = left_by(before.choices.linear, training)
+    state = replace(
+        before,
+        outputs=targets.outputs,
+        labels=targets.labels,
+        spec=wanted,
+        y_scaler=before.y_scaler.without_constants(left.targets_seen()[0]),
+        training=replace(before.training, objective=objective),
+    )
+    return state, left
+
+
+def _asked(model: "RecurrentEstimator") -> dict[str, object]:
+    """The parameters that choices are made by."""
+    return {name: deepcopy(getattr(model, name)) for name in model._chosen_by}

@@ -1,0 +1,129 @@
+"""Training from one state to the next: the engine, its samples, the options, the record."""
+
+from copy import deepcopy
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
+from grukit.cores import count_threads
+from grukit.data import Samples
+from grukit.engines import CUDA_LOSSES, Engine, select_engine, with_memory
+from grukit.estimators._parameters import SharedParameters
+from grukit.estimators.fitted import FittedState, TrainingState
+from grukit.train import Problem, TrainingOptions, fit_lbfgs, fit_stochastic
+
+# The batch sizes that "auto" takes, and the steps an epoch from which it takes larger ones: there are enough of them.
+SMALLEST_BATCH, LARGEST_BATCH, STEPS = 16, 64, 1000
+
+
+def train(
+    model: SharedParameters, state: FittedState, training: Samples, validation: Samples | None, **overrides: Any
+) -> FittedState:
+    """The state after training, which works on copies of the weights and moments.
+
+    Parameters
+    ----------
+    model : SharedParameters
+        The parameters.
+    state : FittedState
+        Where training begins.
+    training, validation : Samples
+        With what the linear part leaves of their targets.
+    **overrides
+        Training options that replace the parameters.
+    """
+    records, lbfgs = state.training.records, model.solver == "lbfgs"
+    options = _options(
+        model, len(training.sequences), count_start=state.choices.linear is not None, n_before=len(records), **overrides
+    )
+    problem, engine = _problem(model, state, training, validation, options.batch_size)
+    parameters, random_state = state.parameters.copy(), deepcopy(state.training.random_state)
+    # Another solver's moments mean something else.
+    known = state.training.moments if state.training.solver == model.solver else {}
+    moments = {name: moment.copy() for name, moment in known.items()}
+    with problem:
+        if lbfgs:
+            progress = fit_lbfgs(problem, parameters, options)
+        else:
+            progress = fit_stochastic(problem, parameters, options, random_state, moments)
+    training_state = TrainingState(
+        state.training.objective,
+        random_state,
+        state.training.standardize,
+        model.solver,
+        moments,
+        (*records, *progress.records),
+        progress.best_iter,
+        progress.kept_iter,
+        progress.stop_reason,
+        engine.device,
+        engine.reason,
+    )
+    return replace(state, parameters=parameters, training=training_state)
+
+
+def _problem(
+    model: SharedParameters, state: FittedState, training: Samples, validation: Samples | None, batch_size: int
+) -> tuple[Problem, Engine]:
+    """The problem on the engine for it."""
+    objective = state.training.objective
+    taken = len(training.sequences) if model.solver == "lbfgs" else batch_size
+    engine = _engine(model, state, training, taken)
+    values = state.encode(training.sequences, model.dtype)
+    given = [_for_kernels(engine, state, values, training)]
+    if validation is not None:
+        same = validation.sequences.values is training.sequences.values
+        own = values if same else state.encode(validation.sequences, model.dtype)
+        given.append(_for_kernels(engine, state, own, validation))
+    engine = with_memory(engine, model.device, state.spec, given, taken, training=True)
+    multiplications = 3.0 * state.spec.n_parameters * taken * training.sequences.lengths.mean()
+    problem = Problem(
+        engine.kernels,
+        state.spec,
+        given[0],
+        objective.loss,
+        objective.parameter,
+        given[1] if len(given) > 1 else None,
+        count_threads(model.n_jobs, multiplications),
+        taken,
+        model.precision,
+    )
+    return problem, engine
+
+
+def _engine(model: SharedParameters, state: FittedState, training: Samples, taken: int) -> Engine:
+    """The engine for training that takes so many samples at once."""
+    lacks = ""
+    if state.training.objective.loss not in CUDA_LOSSES:
+        lacks = "the GPU's kernels have no log loss"
+    elif training.step_weights.size or np.isnan(training.targets).any():
+        lacks = "the GPU's kernels know no missing targets"
+    return select_engine(model.device, state.spec, taken * int(training.sequences.lengths.max()), lacks=lacks)
+
+
+def _for_kernels(engine: Engine, state: FittedState, values: np.ndarray, samples: Samples) -> Any:
+    dtype = state.parameters.dtype.name
+    targets, steps = state.y_scaler.transform(samples.targets, dtype), state.steps_of(samples.sequences)
+    weights = samples.weights.astype(dtype)
+    return engine.kernels.Samples(values, targets, steps.starts, steps.lengths, weights, samples.step_weights)
+
+
+def _options(model: SharedParameters, n_samples: int, **overrides: Any) -> TrainingOptions:
+    callbacks = model.callbacks
+    values = {
+        "batch_size": min(n_samples, _batch_size(n_samples) if model.batch_size == "auto" else model.batch_size),
+        "verbose": bool(model.verbose),
+        "callbacks": () if callbacks is None else (callbacks,) if callable(callbacks) else tuple(callbacks),
+        **overrides,
+    }
+    parameters = {field.name for field in fields(TrainingOptions)} & {field.name for field in fields(model)}
+    return TrainingOptions(**values, **{name: getattr(model, name) for name in parameters - set(values)})
+
+
+def _batch_size(n_samples: int) -> int:
+    """The batch size "auto": a power of two, such that an epoch has about a thousand steps."""
+    size = SMALLEST_BATCH
+    while size < LARGEST_BATCH and n_samples > STEPS * size:
+        size *= 2
+    return size
