@@ -151,15 +151,15 @@ def given_context(history: Table, table: Table, window: int) -> dict[tuple[Any, 
         Where a series' history does not end before the series starts, naming both stamps; where the indexes cannot be
         compared; where no series of X has any history.
     """
-    context = {}
-    if not set(history.keys) & set(table.keys):
+    context, starts = {}, dict(zip(table.keys, table.offsets[:-1], strict=True))
+    if not set(history.keys) & starts.keys():
         raise ValueError(f"context holds the series {history.keys[:5]}; X holds {table.keys[:5]}. None is in both.")
     for s, key in enumerate(history.keys):
         first, last = history.offsets[s], history.offsets[s + 1]
-        if key not in table.keys:
+        if key not in starts:
             continue
         if history.times is not None and table.times is not None:
-            start, end = table.times[table.offsets[table.keys.index(key)]], history.times[last - 1]
+            start, end = table.times[starts[key]], history.times[last - 1]
             if not _comparable(end, start):
                 raise ValueError(
                     f"context has times like {end!r} and X has times like {start!r}; they cannot be compared."

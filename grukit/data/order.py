@@ -69,11 +69,11 @@ def check_text(times: pd.Index) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         dates = pd.to_datetime(some, errors="coerce", utc=True)  # of one format
-    orders: list[list[Any]] = [[_natural(entry) for entry in some], [] if dates.hasnans else dates.tolist()]
-    for keys in orders:
-        for i, (before, after) in enumerate(pairwise(keys)):
-            if some[i] <= some[i + 1] and _is_after(before, after):
-                raise ValueError(f"The time index has {some[i]!r} (row {i}) before {some[i + 1]!r}. {PARSE}")
+    numbers = dates.hasnans or all(entry.isdigit() for entry in some)
+    keys: list[Any] = [_natural(entry) for entry in some] if numbers else dates.tolist()
+    for i, (before, after) in enumerate(pairwise(keys)):
+        if some[i] <= some[i + 1] and _is_after(before, after):
+            raise ValueError(f"The time index has {some[i]!r} (row {i}) before {some[i + 1]!r}. {PARSE}")
 
 
 def _is_text(times: pd.Index) -> bool:

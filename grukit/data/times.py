@@ -169,12 +169,12 @@ def _step(times: pd.Index) -> Any:
         return 1
     if isinstance(times, pd.DatetimeIndex | pd.TimedeltaIndex):
         if times.freq is not None or len(times) < 3:
-            return _days(times.freq)
+            return _days(times.freq, times)
         with warnings.catch_warnings():
             # pandas 3.1 warns that this will return an offset, which to_offset takes as well.
             warnings.filterwarnings("ignore", message=".*infer_freq")
             frequency = pd.infer_freq(times[-RECENT:])
-        return None if frequency is None else _days(to_offset(frequency))
+        return None if frequency is None else _days(to_offset(frequency), times)
     if isinstance(times, pd.RangeIndex):
         return times.step
     if not _is_number(times) or len(times) < 2:
@@ -187,9 +187,11 @@ def _step(times: pd.Index) -> Any:
     return step
 
 
-def _days(step: Any) -> Any:
+def _days(step: Any, times: pd.Index) -> Any:
     """A step of whole days by the calendar, also where a clock changes; before pandas 3 a Day is 24 hours."""
-    return pd.DateOffset(days=step.n) if isinstance(step, pd.offsets.Day) else step
+    if not isinstance(step, pd.offsets.Day):
+        return step
+    return pd.Timedelta(days=step.n) if isinstance(times, pd.TimedeltaIndex) else pd.DateOffset(days=step.n)
 
 
 def _same(a: Any, b: Any, step: Any) -> bool:

@@ -76,6 +76,10 @@ def begin(
     left = left_by(None if chosen is None else chosen.linear, training)
     difference = False if partial and model.difference == "auto" else model.difference
     differenced = choose_differences(difference, inputs, training, D)
+    if differenced is not None and inputs.kind == "table" and inputs.window == 1:
+        raise ValueError(
+            "A difference takes two rows; window=1 has one. Give a window of 2 at least, or difference=False."
+        )
     if differenced is not None:
         measured = Scaler.fit(*training.inputs_seen(training.sequences.differenced(differenced)))
     x_scaler = fit_inputs(measured, seen[:, D:], model.standardize, inputs.missing)

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
 from grukit.data import Sequences, check_same_index
+from grukit.estimators.inputs import Work
 
 
 def read_weights(sample_weight: Any, X: Any, sequences: Sequences) -> np.ndarray:
@@ -15,6 +16,14 @@ def read_weights(sample_weight: Any, X: Any, sequences: Sequences) -> np.ndarray
     check_same_index(X, sample_weight, "X", "sample_weight")
     starts = sequences.starts  # as many as there are samples
     return _check_sample_weight(sample_weight, starts, dtype=np.float64, ensure_non_negative=True, copy=True)
+
+
+def weights_of_targets(sample_weight: Any, work: Work, per_step: bool) -> np.ndarray | None:
+    """Weights of the targets that a score compares: of samples, or of all their steps; None where none are given."""
+    if sample_weight is None:
+        return None
+    weights = read_weights(sample_weight, work.X, work.sequences)
+    return np.repeat(weights, work.sequences.lengths) if per_step else weights
 
 
 def check_representable(weights: np.ndarray, dtype: str) -> None:

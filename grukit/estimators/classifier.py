@@ -19,7 +19,7 @@ from grukit.data import (
 )
 from grukit.estimators._base import RecurrentEstimator
 from grukit.estimators._declare import Choice, Parameter, with_parameters
-from grukit.estimators._weights import weights_of_classes
+from grukit.estimators._weights import weights_of_classes, weights_of_targets
 from grukit.estimators.fitted import FittedState, fitted_state
 from grukit.estimators.inputs import Work
 from grukit.estimators.targets import Objective, Targets, check_kind, check_same_columns, read_classes
@@ -175,10 +175,9 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
         check_same_columns(form, known)
         if form.per_step != known.per_step:
             raise ValueError(f"y has a label {'at every step' if form.per_step else 'a sample'}; fit had it otherwise.")
-        if sample_weight is not None and form.per_step:
-            sample_weight = np.repeat(sample_weight, work.sequences.lengths)
+        weights = weights_of_targets(sample_weight, work, form.per_step)
         chosen = classes.choose(self._outputs(work))
-        return float(accuracy_score(classes.numbers(labels), chosen, sample_weight=sample_weight))
+        return float(accuracy_score(classes.numbers(labels), chosen, sample_weight=weights))
 
     @property
     def classes_(self) -> np.ndarray:

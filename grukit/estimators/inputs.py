@@ -120,7 +120,8 @@ def _read_values(form: InputForm, X: Any, what: str) -> tuple[np.ndarray, InputF
         X, dtype=(np.float64, np.float32), ensure_all_finite=False, input_name=what, estimator=form.estimator
     )
     form = _with_features(form, X, values.shape[1])
-    columns, index = getattr(X, "columns", None), getattr(X, "index", None)
+    columns = getattr(X, "columns", None)
+    index = None if columns is None else getattr(X, "index", None)  # a list has a method of this name
     check_finite(values, "Input X" if what == "X" else what, columns, index, allow_nan=form.missing != "error")
     return values, form
 
@@ -151,8 +152,9 @@ def _context_of(form: InputForm, table: Table, tail: Tail | None, context: Any) 
         ends = zip(history.keys, history.offsets[1:], strict=True)
         last = {} if history.times is None else {key: history.times[end - 1] for key, end in ends if key in rows}
     if form.missing == "decay" and table.times is not None:
+        starts = dict(zip(table.keys, table.offsets[:-1], strict=True))
         for key, time in last.items():
-            start = table.offsets[table.keys.index(key)]
+            start = starts[key]
             table.values[start, -1] = time_between(time, table.times[start])
     return rows
 

@@ -14,6 +14,7 @@ from grukit.estimators._base import RecurrentEstimator
 from grukit.estimators._choices import choose_linear
 from grukit.estimators._declare import Choice, Number, Parameter, with_parameters
 from grukit.estimators._parameters import POSITIVE, SHARE
+from grukit.estimators._weights import weights_of_targets
 from grukit.estimators.fitted import FittedState, fitted_state
 from grukit.estimators.inputs import InputForm, Work
 from grukit.estimators.targets import Objective, Targets, check_same_kind, read_numbers
@@ -73,10 +74,7 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
     anchor: Annotated[
         Any,
         Parameter(
-            Choice("auto"),
-            str,
             object,
-            None,
             kind='column of X, "auto" or None',
             text="""y is predicted as its change from the latest value of this column. "auto": for each output the column from
             whose latest value y's change varies least, if less than y itself. Not for ``loss="poisson"``.""",
@@ -158,14 +156,13 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         work, state = self._work(X, "auto"), self._fitted
         targets = read_numbers(y, work)
         check_same_kind(targets, state.outputs)
-        if sample_weight is not None and state.outputs.per_step:
-            sample_weight = np.repeat(sample_weight, work.sequences.lengths)
+        weights = weights_of_targets(sample_weight, work, state.outputs.per_step)
         truth, predictions = targets.values, self._outputs(work)
         seen = ~np.isnan(truth).any(axis=1)
         if not seen.all():
             truth, predictions = truth[seen], predictions[seen]
-            sample_weight = None if sample_weight is None else np.asarray(sample_weight)[seen]
-        return r2_score(truth, predictions, sample_weight=sample_weight)
+            weights = None if weights is None else weights[seen]
+        return r2_score(truth, predictions, sample_weight=weights)
 
     def _read_y(self, y: Any, work: Work, before: FittedState | None, classes: Any) -> Targets:
         return read_numbers(y, work, self.loss)

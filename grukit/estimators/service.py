@@ -151,19 +151,22 @@ class Stream:
         rows, D = self._server.rows, self._server.n_features
         if x.shape != (rows, D) and not (rows == 1 and x.shape == (D,)):
             raise ValueError(f"A step of {rows} series has the shape ({rows}, {D}); got {x.shape}.")
-        if not (np.isfinite(x) | (np.isnan(x) if self._server.fitted.inputs.missing == "mask" else False)).all():
+        if not self._may_be(x).all():
             raise ValueError(f"A step must hold finite numbers; got {x.tolist()}.")
         with self._lock:
             recent = np.concatenate([self._recent, x.reshape(1, rows, D)])
-            alone = (
-                self._server.skips_first and self.n_steps == 0
-            )  # no difference yet: a step that leaves nothing behind
+            # No difference yet: a step that leaves nothing behind.
+            alone = self._server.skips_first and len(self._recent) == 0
             outputs = self._server.run(recent, len(recent) - 1, self._states.copy() if alone else self._states)[0]
             self._recent = recent[max(0, len(recent) - self._server.n_recent) :]
             self.n_steps += 1
         if x.ndim == 1:
             return float(outputs[0, 0]) if self._server.squeeze else outputs[0]
         return outputs[:, 0] if self._server.squeeze else outputs
+
+    def _may_be(self, x: np.ndarray) -> np.ndarray:
+        """Which numbers a step may hold: finite ones, and NaN where the model knows missing values."""
+        return np.isfinite(x) | (np.isnan(x) & (self._server.fitted.inputs.missing == "mask"))
 
     def reset(self) -> None:
         """Forget all steps."""
@@ -182,23 +185,39 @@ class Stream:
     def state(self) -> list[np.ndarray]:
         """Copies of the states, one array (n_series, units) a layer. Assign such a list to go on from it.
 
-        Of the unit with two states (3, n_series, units): h, c and the output.
+        Of the unit with two states (3, n_series, units): h, c and the output. Of a model with differences or a linear part
+        a last array (n, n_series, n_features) holds the latest rows, as many as the next step looks back at, or as there
+        were.
         """
         with self._lock:
-            shapes = self._shapes
-            pieces = np.split(self._states.copy(), np.cumsum([np.prod(shape) for shape in shapes])[:-1])
-        return [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)]
+            shapes, states, recent = self._shapes, self._states.copy(), self._recent.copy()
+        pieces = np.split(states, np.cumsum([np.prod(shape) for shape in shapes])[:-1])
+        layers = [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)]
+        return [*layers, recent] if self._server.n_recent else layers
 
     @state.setter
     def state(self, state: list[np.ndarray]) -> None:
-        shapes = self._shapes
-        arrays = [np.asarray(layer, dtype=self._states.dtype) for layer in state]
+        shapes, server, given = self._shapes, self._server, list(state)
+        recent = np.empty((0, server.rows, server.n_features))
+        if server.n_recent:
+            if len(given) != len(shapes) + 1:
+                raise ValueError(
+                    f"The state has {len(shapes)} arrays and one of the latest rows, of a model with differences or a linear "
+                    f"part; got {len(given)}."
+                )
+            recent = np.array(given.pop(), dtype=np.float64)
+            if recent.shape[1:] != (server.rows, server.n_features) or len(recent) > server.n_recent:
+                raise ValueError(
+                    f"The latest rows, the last array of the state, have the shape (n, {server.rows}, "
+                    f"{server.n_features}), n up to {server.n_recent}; got {recent.shape}."
+                )
+        arrays = [np.asarray(layer, dtype=self._states.dtype) for layer in given]
         if [array.shape for array in arrays] != shapes:
             raise ValueError(f"The state has arrays of the shapes {shapes}; got {[array.shape for array in arrays]}.")
-        if not all(np.isfinite(array).all() for array in arrays):
+        if not (all(np.isfinite(array).all() for array in arrays) and self._may_be(recent).all()):
             raise ValueError("The state holds NaN or infinity.")
         with self._lock:
-            self._states = np.concatenate([array.ravel() for array in arrays])
+            self._states, self._recent = np.concatenate([array.ravel() for array in arrays]), recent
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the lock."""

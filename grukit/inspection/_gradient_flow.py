@@ -36,8 +36,8 @@ def gradient_flow(model: Any, X: Any, y: Any, context: Any = "auto") -> pd.DataF
         Index "distance": 0 is the state after a sample's last step, 1 the one before it. Columns "layer": 0, 1, ... Values:
         the Euclidean norm, over the units, of the gradient of a sample's own loss (the mean over its outputs, and over its
         steps where there is a target at every step), mean over the samples that are long enough. The loss is the one that
-        training sees, without weights: of standardised targets if ``standardize``. Samples without a target are left out.
-        States have no unit.
+        training sees, without weights: of what the linear part leaves of the targets, standardised if ``standardize``.
+        Samples without a target are left out. States have no unit.
 
     Raises
     ------
@@ -92,6 +92,9 @@ def _targets(subject: Subject, y: Any) -> np.ndarray:
     targets = targets_of(subject.state, y, subject.work)
     if subject.table is not None:
         targets = subject.table.from_user_order(targets)
+    linear = subject.state.choices.linear  # the one in training
+    if linear is not None:
+        targets = targets - linear.predict(subject.rows, subject.spec.per_step)
     return subject.state.y_scaler.transform(targets, "float64")
 
 

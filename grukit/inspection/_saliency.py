@@ -109,6 +109,7 @@ def saliency(
             found = _per_row(subject, batch, _gradient(subject, batch.x, batch.lengths, k), k)
         else:
             found = _integrated(subject, batch, k, origin, int(n_steps))
+        found[np.isnan(_values(subject, batch))] = np.nan
         lengths = subject.rows.lengths[batch.samples]
         sequences, places = np.nonzero((np.arange(len(found))[:, None] < lengths).T)
         steps = places if subject.table is None else lengths[sequences] - 1 - places  # a place is a lag
@@ -153,7 +154,7 @@ def _per_row(subject: Subject, batch: Batch, gradient: np.ndarray, k: int) -> np
 
 
 def _gradient(subject: Subject, x: np.ndarray, lengths: np.ndarray, k: int) -> np.ndarray:
-    """Gradient (T, B, D) of prediction k, in y's unit, with respect to the D standardised features in x (T, B, .)."""
+    """Gradient (T, B, D) of prediction k, in y's unit, by the D standardised features in x (T, B, .); 0 where missing."""
     outputs, forward = network_forward(subject.spec, subject.parameters, x, lengths)
     explained = (lengths - 1, np.arange(len(lengths)), k) if subject.spec.per_step else (slice(None), k)
     d_outputs = np.zeros_like(outputs)
@@ -163,7 +164,7 @@ def _gradient(subject: Subject, x: np.ndarray, lengths: np.ndarray, k: int) -> n
     if subject.spec.decay:  # a value enters again at every step until the next one is seen
         for t in range(len(x) - 1, 0, -1):
             d_x[t - 1] += np.where(missing[t], d_x[t], 0.0)
-    return np.where(missing, np.nan, d_x)
+    return np.where(missing, 0.0, d_x)
 
 
 def _missing(subject: Subject, x: np.ndarray) -> np.ndarray:
@@ -178,8 +179,7 @@ def _integrated(subject: Subject, batch: Batch, k: int, origin: np.ndarray, n_st
     """The way from the origin (D,) to the rows, times the mean gradient on it: the integral by the midpoint rule."""
     state, D = subject.state, len(origin)
     values = _values(subject, batch)
-    missing = np.isnan(values)
-    way = np.where(missing, 0.0, values - origin)
+    way = np.where(np.isnan(values), 0.0, values - origin)
     steps = np.zeros_like(batch.x)
     steps[:, :, :D] = batch.x[:, :, :D]
     fixed = state.choices.differenced
@@ -198,8 +198,8 @@ def _integrated(subject: Subject, batch: Batch, k: int, origin: np.ndarray, n_st
     steps[:, :, :D] = towards
     total = np.zeros_like(towards)
     for step in range(n_steps):
-        total += np.nan_to_num(_gradient(subject, batch.x - (1 - (step + 0.5) / n_steps) * steps, batch.lengths, k))
-    return np.where(missing, np.nan, way * _per_row(subject, batch, total / n_steps, k))
+        total += _gradient(subject, batch.x - (1 - (step + 0.5) / n_steps) * steps, batch.lengths, k)
+    return way * _per_row(subject, batch, total / n_steps, k)
 
 
 def _samples(subject: Subject, X: Any, rows: Any) -> tuple[np.ndarray, pd.MultiIndex]:

@@ -104,7 +104,8 @@ class ForecastDisplay:
             there.
         """
         require_matplotlib()
-        form, X = fitted_state(model).outputs, as_samples(X)
+        state = fitted_state(model)
+        form, X = state.outputs, as_samples(X, sequences=state.inputs.kind == "sequences")
         check_same_index(X, y)
         k = form.number_of(output)
         truth, predictions = (

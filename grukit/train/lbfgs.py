@@ -56,6 +56,8 @@ def fit_lbfgs(problem: Problem, parameters: np.ndarray, options: TrainingOptions
     """
     objective = _Objective(problem, parameters, options.alpha)
     progress = Progress(options)
+    if options.count_start and problem.validation is not None:
+        progress.begin(parameters, problem.validation_loss(parameters))
 
     def record(intermediate_result: Any) -> None:
         parameters[:] = intermediate_result.x

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grukit.data import check_columns, check_finite, read_table
+from grukit.data.order import check_text
 
 
 @settings(max_examples=60, deadline=None)
@@ -68,3 +69,20 @@ def test_columns_of_numbers_pass_and_others_are_named():
     # A name that is there twice
     with pytest.raises(ValueError, match="column 'x' has dtype datetime64"):
         check_columns(pd.concat([pd.Series([1.0], name="x"), pd.Series(pd.to_datetime(["2024"]), name="x")], axis=1))
+
+
+@pytest.mark.parametrize(
+    "stamps",
+    [
+        ["2024-01-01 00:00:00", "2024-01-01 00:00:00.5", "2024-01-01 00:00:01"],
+        ["2024-01-01T00:00:00.25", "2024-01-01T00:00:00.3", "2024-01-01T00:00:00.35"],
+    ],
+)
+def test_fractions_of_seconds_are_in_order_as_text(stamps):
+    check_text(pd.Index(stamps))
+
+
+@pytest.mark.parametrize("stamps", [["1", "10", "2"], ["2024-1-10", "2024-1-9"], ["step 1", "step 10", "step 2"]])
+def test_text_in_another_order_than_what_it_holds(stamps):
+    with pytest.raises(ValueError, match="Strings sort as text"):
+        check_text(pd.Index(stamps))

@@ -88,6 +88,7 @@ KINDS = {
     ),
     "Arrow durations": lambda t: pd.Index(t - t[0], dtype=pd.ArrowDtype(pa.duration("us"))),
     "timedelta objects": lambda t: pd.Index((t - t[0]).to_pytimedelta(), dtype=object),
+    "days since": lambda t: pd.to_timedelta(np.arange(len(t)), unit="D"),
     "intervals": lambda t: pd.IntervalIndex.from_arrays(t, t + pd.Timedelta("1h")),
     "intervals of numbers": lambda t: pd.interval_range(0, len(t)),
     "categories": lambda t: pd.CategoricalIndex(t),

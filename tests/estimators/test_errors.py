@@ -539,3 +539,18 @@ def test_a_failed_fit_can_be_followed_by_a_good_one(tiny, hourly):
         model.fit(with_value(X.assign(c=1.0), 3, 1, np.nan), X["a"])
     model.fit(X, X["a"])
     np.testing.assert_array_equal(model.predict(X), tiny().fit(X, X["a"]).predict(X))
+
+
+def test_a_table_of_lists_with_a_missing_value(tiny):
+    rows = np.random.default_rng(0).normal(size=(20, 2)).tolist()
+    rows[7][1] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        tiny().fit(rows, np.zeros(20))
+
+
+def test_one_row_has_no_difference(tiny, hourly):
+    X = hourly(40)
+    with pytest.raises(ValueError, match="A difference takes two rows; window=1 has one"):
+        tiny(window=1, difference=["a"]).fit(X, X["a"])
+    sequences = X.to_numpy().reshape(10, 4, 2)
+    assert tiny(window=1, difference=True).fit(sequences, np.arange(10.0)).difference_ == [0, 1]

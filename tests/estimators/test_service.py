@@ -185,3 +185,28 @@ def test_before_fit():
     for make in (GRURegressor().predictor, GRURegressor().stream):
         with pytest.raises(ValueError, match="not fitted yet"):
             make()
+
+
+@pytest.mark.parametrize(
+    "changes", [{"linear_lags": 4}, {"difference": True}, {"linear_lags": 1, "anchor": 0}], ids=str
+)
+def test_the_state_of_a_model_that_looks_back_holds_the_latest_rows(changes):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2)).cumsum(axis=0)
+    options = {**PLAIN, "max_iter": 2, "random_state": 0, **changes}
+    model = GRURegressor(5, window=9, **options).fit(X[:-1], X[1:, 0])
+    for n in (0, 1, 2, 20):
+        stream, other = model.stream(), model.stream()
+        for x in X[:n]:
+            stream.step(x)
+        other.step(X[50])
+        other.state = stream.state
+        assert [stream.step(x) for x in X[n : n + 6]] == [other.step(x) for x in X[n : n + 6]]
+    if changes != {"linear_lags": 1, "anchor": 0}:
+        state = stream.state
+        with pytest.raises(ValueError, match="one of the latest rows"):
+            stream.state = state[:-1]
+        with pytest.raises(ValueError, match=r"latest rows, .*got \(9, 1, 2\)"):
+            stream.state = [*state[:-1], np.zeros((9, 1, 2))]
+        with pytest.raises(ValueError, match="NaN or infinity"):
+            stream.state = [*state[:-1], np.full_like(state[-1], np.nan)]

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import reference
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 
 from grukit import GRUClassifier
@@ -748,3 +749,35 @@ def test_the_founding_example(tiny):
     assert model.n_iter_ == 100
     assert model.loss_curve_[0] > 0.25 > 0.1 > model.loss_  # from the mean square of y towards its variance, 1/12
     assert model.loss_ == pytest.approx(np.mean((model.predict(X) - y) ** 2), rel=0.05)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_the_linear_part_alone_is_kept_where_training_makes_it_worse(tiny, hourly, solver):
+    X = hourly(120)
+    y = 2 * X["a"] + X["b"].shift(1, fill_value=0.0)  # all that there is to know is linear
+    noise = pd.Series(np.random.default_rng(1).normal(size=120), X.index)
+    model = tiny(solver=solver, linear_lags=2, early_stopping=True, max_iter=4).fit(X, (y + noise).rename("y"))
+    assert model.n_iter_ >= 1
+    assert model.best_iter_ == 0 < min(model.validation_curve_)
+    np.testing.assert_array_equal(model.weights_["head.weight"], 0)
+
+
+@pytest.mark.parametrize("per_step", [False, True])
+def test_scores_read_weights_as_fit_does(tiny, hourly, per_step):
+    X = hourly(40)
+    y = X["a"]
+    weight = pd.Series(np.arange(40.0), X.index)
+    if per_step:
+        X, y, weight = [X[:10], X[10:40]], [y[:10], y[10:40]], np.array([1.0, 3.0])
+    model = tiny().fit(X, y)
+    whole = np.concatenate(y) if per_step else y
+    each = np.repeat(weight, [10, 30]) if per_step else weight
+    predicted = np.concatenate(model.predict(X)) if per_step else model.predict(X)
+    assert model.score(X, y, weight) == r2_score(whole, predicted, sample_weight=each)
+    with pytest.raises(ValueError, match="sample_weight"):
+        model.score(X, y, -weight)
+    with pytest.raises(ValueError, match="sample_weight"):
+        model.score(X, y, weight[:-1])
+    if not per_step:
+        with pytest.raises(ValueError, match="different indexes"):
+            model.score(X, y, weight[::-1])

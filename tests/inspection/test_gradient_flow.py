@@ -128,3 +128,15 @@ def test_what_is_wrong_is_named(fitted):
         gradient_flow(model, FRAME, FRAME["a"].to_numpy()[1:])
     with pytest.raises(ValueError, match="y >= 0"):
         gradient_flow(fitted(FRAME, np.abs(FRAME["a"]), loss="poisson"), FRAME, -np.abs(FRAME["a"]))
+
+
+@pytest.mark.parametrize("per_step", [False, True])
+def test_the_loss_is_of_what_the_linear_part_leaves(per_step, fitted):
+    y = [x.cumsum(axis=0)[:, 0] for x in SEQUENCES] if per_step else [x.sum() for x in SEQUENCES]
+    model = fitted(SEQUENCES, y, hidden_layer_sizes=2, linear_lags=2)
+    assert np.abs(model.linear_coef_).max() > 0
+    predicted, head = model.predict(SEQUENCES), model.weights_["head.weight"]
+    errors = [np.ravel(p)[-1] - np.ravel(t)[-1] for p, t in zip(predicted, y, strict=True)]
+    n_steps = np.array([len(x) if per_step else 1 for x in SEQUENCES])
+    slopes = 2 * np.abs(errors) / fitted_state(model).y_scaler.scale[0] / n_steps * np.linalg.norm(head)
+    np.testing.assert_allclose(gradient_flow(model, SEQUENCES, y).loc[0, 0], slopes.mean(), rtol=1e-5)

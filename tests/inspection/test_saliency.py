@@ -198,3 +198,21 @@ def test_what_is_wrong_is_named(options, message, fitted):
 def test_an_unfitted_model():
     with pytest.raises(NotFittedError, match="not fitted"):
         saliency(GRURegressor(), FRAME)
+
+
+@pytest.mark.parametrize("method", ["gradient", "integrated"])
+@pytest.mark.parametrize("difference", [False, True])
+def test_nothing_but_what_is_missing_is_nan(method, difference, fitted):
+    """A difference is missing where either of its rows is; the known one still counts for the other difference it is in."""
+    gappy = pd.DataFrame(np.random.default_rng(1).normal(size=(12, 2)), columns=["a", "b"])
+    gappy.iloc[[4, 7], 0] = np.nan
+    model = fitted(gappy, gappy["b"], missing="mask", difference=difference, linear_lags=2, dtype="float64")
+    found = saliency(model, gappy, method)
+    seen = gappy.to_numpy()[found.index.get_level_values(0) - found.index.get_level_values("lag")]
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(seen))
+    if method == "gradient":
+        step = np.zeros((4, 2))
+        step[1, 0] = 1e-5  # of row 5, whose own difference is missing, that of row 6 is not
+        window, predict = gappy.iloc[4:8].to_numpy(), model.predictor()
+        expected = (predict(window + step) - predict(window - step)) / 2e-5
+        np.testing.assert_allclose(found.loc[(7, 2), "a"], expected, atol=1e-7)

@@ -138,3 +138,13 @@ def test_wrong_targets(model, waves):
     with pytest.raises(NotFittedError, match="not fitted"):
         ForecastDisplay.from_estimator(GRURegressor(), X, y)
     assert plt.get_fignums() == []
+
+
+def test_of_univariate_sequences_of_equal_length(waves):
+    """Series of a list are sequences where the model was fitted on such, and keep their own index."""
+    y = waves[1]
+    model = GRURegressor(3, max_iter=2, random_state=0).fit([y[:10], y[10:25]], [-y[:10], -y[10:25]])
+    pieces, targets = [y[:8], y[8:16]], [-y[:8], -y[8:16]]
+    display = ForecastDisplay.from_estimator(model, pieces, targets, series=1)
+    np.testing.assert_array_equal(drawn(display), [targets[1], model.predict(pieces)[1]])
+    assert list(display.truth_line_.get_xdata(orig=True)) == list(y.index[8:16])
