@@ -99,7 +99,7 @@ def name_of_row(index: pd.Index | None, row: int) -> str:
 def sum_is_finite(values: np.ndarray) -> bool:
     """Whether no entry is NaN or infinite, for sure where it is true: a sum may overflow. It needs no array of that size."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(values.sum(dtype=np.float64)))
+        return bool(np.isfinite(values.sum()))
 
 
 def check_finite(

@@ -29,7 +29,7 @@ def check_any_seen(values: np.ndarray, what: str, columns: Any) -> None:
     ValueError
         Naming the column, by its number where ``columns`` are not its names.
     """
-    empty = np.isnan(values).all(axis=0)
+    empty = np.isnan(np.fmax.reduce(values, axis=0))
     if empty.any():
         column = int(np.argmax(empty))
         named = columns is not None and len(columns) == values.shape[1]

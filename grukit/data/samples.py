@@ -52,10 +52,10 @@ class Samples:
         Of other ``values`` (N, D) of the same rows, or of the sequences' own.
         """
         values = self.sequences.values if values is None else values
-        if self.sequences.exchangeable:
+        seen = self.rows_seen()
+        if self.sequences.exchangeable and not (seen.all() and (self.weights == self.weights[0]).all()):
             rows, weights = self._steps()
             return values[rows], weights
-        seen = self.rows_seen()
         return (values if seen.all() else values[seen]), None
 
     def rows_seen(self) -> np.ndarray:

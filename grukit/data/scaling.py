@@ -1,10 +1,17 @@
 """Standardising, with figures from the training part alone."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from grukit.data.links import mean_of
+
+# Numbers of a table that are taken at a time, in float64 within the second cache. By columns instead, of a wide table every
+# number reads a line of memory: 98 MB of 500 columns took 355 ms to scale, not 85.
+BLOCK = 16384
+WIDE = 64  # columns from which rows are long enough to be summed one to another
+LEAST_POWER = -1000  # its inverse is a number yet
 
 
 @dataclass(frozen=True)
@@ -32,25 +39,28 @@ class Scaler:
     @classmethod
     def fit(cls, values: np.ndarray, weights: np.ndarray | None = None) -> "Scaler":
         """Measure the columns of ``values`` (n, D), each row counted ``weights`` (n,) times; missing values not at all."""
-        mean, scale = np.empty(values.shape[1]), np.empty(values.shape[1])
-        for d in range(values.shape[1]):  # a column at a time: no float64 copy of the whole table
-            # Numbers below 1, by a power of two so that nothing is rounded: squares of huge or tiny ones stay in range.
-            column, counts = values[:, d].astype(np.float64), weights
-            gone = np.isnan(column)
-            if gone.any():
-                column, counts = column[~gone], None if weights is None else weights[~gone]
-            if len(column) == 0:
-                mean[d], scale[d] = 0.0, 1.0
-                continue
-            power = np.frexp(np.abs(column).max())[1]
-            column = np.ldexp(column, -power)
-            center = np.average(column, weights=counts)
-            variance = np.average((column - center) ** 2, weights=counts)
-            # Rounding makes the spread of a constant column a little more than nothing.
-            constant = variance <= (8 * np.finfo(float).eps * abs(center)) ** 2
-            mean[d] = np.ldexp(center, power)
-            scale[d] = 1.0 if constant else np.ldexp(np.sqrt(variance), power)
-        return cls(mean, scale)
+        most = np.fmax(np.fmax.reduce(values, axis=0), -np.fmin.reduce(values, axis=0)).astype(np.float64)
+        # Numbers below 1, by powers of two so that nothing is rounded: squares of huge or tiny ones stay in range.
+        power = np.maximum(np.frexp(np.where(np.isnan(most), 1.0, most))[1], LEAST_POWER)
+        factor, gaps, D = np.ldexp(1.0, -power), bool(np.isnan(values.sum())), values.shape[1]
+        total, sums, squares = np.zeros(D), np.zeros(D), np.zeros(D)
+        for block, weight in _blocks(values, weights):
+            if gaps:
+                total += _weighted(~np.isnan(block), weight)
+            block *= factor
+            sums += _weighted(np.nan_to_num(block, copy=False) if gaps else block, weight)
+        if not gaps:
+            total[:] = len(values) if weights is None else weights.sum()
+        center = np.divide(sums, total, out=np.zeros(D), where=total > 0)
+        for block, weight in _blocks(values, weights):
+            block *= factor
+            block -= center
+            block *= block
+            squares += _weighted(np.nan_to_num(block, copy=False) if gaps else block, weight)
+        variance = np.divide(squares, total, out=np.zeros(D), where=total > 0)
+        # Rounding makes the spread of a constant column a little more than nothing.
+        constant = variance <= (8 * np.finfo(float).eps * np.abs(center)) ** 2
+        return cls(np.ldexp(center, power), np.where(constant, 1.0, np.ldexp(np.sqrt(variance), power)))
 
     def with_constants(self, targets: np.ndarray) -> "Scaler":
         """The same, but columns of ``targets`` (n, K) that never vary are predicted to be what they are.
@@ -77,9 +87,12 @@ class Scaler:
         """Standardised copy (n, D) of type ``dtype``, C-contiguous; of targets with another link than the identity a copy."""
         if self.link != "identity":
             return np.array(values, dtype, order="C")
-        out = np.empty(values.shape, dtype)
-        for d in range(values.shape[1]):
-            out[:, d] = (values[:, d] - self.mean[d]) / (self.scale[d] or 1.0)
+        out, scale, first = np.empty(values.shape, dtype), np.where(self.scale == 0, 1.0, self.scale), 0
+        for block, _ in _blocks(values):
+            block -= self.mean
+            block /= scale
+            out[first : first + len(block)] = block
+            first += len(block)
         return out
 
     def inverse(self, values: np.ndarray) -> np.ndarray:
@@ -89,3 +102,20 @@ class Scaler:
     def derivative(self, values: np.ndarray) -> np.ndarray:
         """Derivative of :meth:`inverse` at the outputs (..., D); of log odds and logits, of themselves. Float64."""
         return self.inverse(values) * self.scale if self.link == "log" else np.full(values.shape, self.scale)
+
+
+def _blocks(values: np.ndarray, weights: np.ndarray | None = None) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """Rows of values (n, D) in float64, a block at a time in the same memory, and their weights."""
+    n, D = values.shape
+    rows = max(1, BLOCK // max(D, 1))
+    memory = np.empty((min(rows, n), D), order="F" if D < WIDE else "C")
+    for first in range(0, n, rows):
+        own = values[first : first + rows]
+        block = memory[: len(own)]
+        block[...] = own
+        yield block, None if weights is None else weights[first : first + rows, None]
+
+
+def _weighted(block: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+    """Sums of the columns."""
+    return (block if weight is None else block * weight).sum(axis=0)

@@ -71,3 +71,32 @@ def test_large_finite_numbers_are_scaled():
     values = 1e200 * np.array([[1.0], [2.0], [3.0]])
     scaler = Scaler.fit(values)
     np.testing.assert_allclose(scaler.transform(values, "float64")[:, 0], [-1.2247, 0, 1.2247], atol=1e-3)
+
+
+@pytest.mark.parametrize("columns", [2, 100])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_many_rows_with_gaps_in_both_orders_of_memory(columns, order):
+    rng = np.random.default_rng(0)
+    values = np.asarray(rng.normal(3, 2, size=(20_000, columns)), order=order)
+    values[rng.random(values.shape) < 0.1] = np.nan
+    values[:, 1] = np.nan
+    weights = rng.uniform(0, 2, len(values))
+    scaler = Scaler.fit(values, weights)
+    counts = np.where(np.isnan(values), 0.0, weights[:, None])
+    with np.errstate(invalid="ignore"):
+        mean = np.nansum(values * weights[:, None], axis=0) / counts.sum(axis=0)
+        scale = np.sqrt(np.nansum((values - mean) ** 2 * weights[:, None], axis=0) / counts.sum(axis=0))
+    others = np.arange(columns) != 1
+    np.testing.assert_allclose(scaler.mean[others], mean[others], rtol=1e-12)
+    np.testing.assert_allclose(scaler.scale[others], scale[others], rtol=1e-12)
+    assert (scaler.mean[1], scaler.scale[1]) == (0, 1)
+    expected = (values - scaler.mean) / scaler.scale
+    np.testing.assert_array_equal(scaler.transform(values, "float64"), expected)
+
+
+def test_numbers_at_the_ends_of_the_range():
+    values = np.array([[5e-324, 1e308, 1e-300], [2e-323, -1e308, 3e-300], [0.0, 1e308, 2e-300]])
+    scaler = Scaler.fit(values)
+    np.testing.assert_allclose(scaler.mean[1:], [1e308 / 3, 2e-300])
+    np.testing.assert_allclose(scaler.scale[1:], [np.sqrt(8 / 9) * 1e308, np.sqrt(2 / 3) * 1e-300])
+    assert np.isfinite(scaler.transform(values, "float64")).all()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from grukit.data import read_table, windows
+from grukit.data import ALL_ALIKE, HeldOut, Samples, independent_rows, read_table, select_samples, windows
 from grukit.data.split import split_at_random, split_in_time
 
 
@@ -63,9 +63,17 @@ def test_too_few_of_a_class_are_drawn_without_regard_to_it(classes):
     assert (len(training), len(validation)) == (16, 4)
 
 
+def held_out_of(samples, fraction, required, window=None, table=None):
+    held_out = HeldOut(fraction, np.random.RandomState(0), None, required)
+    return select_samples(samples, held_out, window, table, fold=False)
+
+
 def test_nothing_left_of_samples_that_stand_alone():
-    with pytest.raises(ValueError, match="of 3 samples, 3 are for validation, so none is left"):
-        split_at_random(3, 0.9, np.random.RandomState(0), None)
+    samples = Samples(independent_rows(np.zeros((3, 1))), np.zeros((3, 1)), np.ones(3), False, ALL_ALIKE)
+    with pytest.raises(ValueError, match="of 3 samples, 3 are for validation, so 0 are left"):
+        held_out_of(samples, 0.9, required=True)
+    training, validation = held_out_of(samples, 0.9, required=False)
+    assert (len(training.sequences), validation) == (3, None)
 
 
 def hours(n, start="2024-01-01", freq="h"):
@@ -102,7 +110,10 @@ def test_no_row_of_a_panel_is_seen_by_both_parts(other):
 @pytest.mark.parametrize(("n", "fraction", "window"), [(5, 0.2, 4), (5, 0.99, 1), (1, 0.5, 1), (3, 0.1, 50)])
 def test_nothing_left_is_an_error_with_the_numbers(n, fraction, window):
     values = np.zeros((n, 1))
-    with pytest.raises(
-        ValueError, match=rf"of {n} steps, \d are for validation and a gap of window={window}.* 0 are left"
-    ):
-        split_in_time(n, fraction, window, read_table(values, values))
+    table = read_table(values, values)
+    samples = Samples(windows(table, window), values, np.ones(n), False, ALL_ALIKE)
+    words = rf"of {n} samples, \d are for validation and a gap of window={window}.* 0 are left"
+    with pytest.raises(ValueError, match=words):
+        held_out_of(samples, fraction, True, window, table)
+    training, validation = held_out_of(samples, fraction, False, window, table)
+    assert (len(training.sequences), validation) == (n, None)
