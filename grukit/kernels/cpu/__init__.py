@@ -35,7 +35,7 @@ from grukit.kernels.cpu.storage.memory import aligned_empty
 from grukit.kernels.cpu.storage.segments import whole_chunk
 from grukit.kernels.cpu.storage.workspace import layer_cache, work_size
 from grukit.kernels.cpu.team import Team
-from grukit.kernels.cpu.training.chunks import Samples, chunk_work_size
+from grukit.kernels.cpu.training.chunks import Samples, Scaling, chunk_work_size
 from grukit.kernels.cpu.training.epoch import Batches, train_batches
 from grukit.kernels.cpu.training.optimizer import Optimizer, idle_optimizer
 
@@ -50,6 +50,7 @@ __all__ = [
     "Optimizer",
     "Options",
     "Samples",
+    "Scaling",
     "Served",
     "Session",
     "Team",

@@ -51,9 +51,10 @@ def split_candidate(weights: Any, H: int) -> Any:
 @inner
 def project_steps(x: Any, first: int, last: int, weights: Any, projected: Any) -> None:
     """W_i x + b of the steps first..last into ``projected`` (., B, 3H), from the packed weights of inference."""
-    N = projected.shape[2]
-    for t in range(first, last):
-        multiply(x[t], weights.w_ih, N, ROW, weights.b_ih, False, projected[t - first])
+    _, B, N = projected.shape
+    D, rows = x.shape[2], (last - first) * B
+    inputs, out = view(x, first * B * D, (rows, D)), view(projected, 0, (rows, N))
+    multiply(inputs, weights.w_ih, N, ROW, weights.b_ih, False, out)
 
 
 @inner

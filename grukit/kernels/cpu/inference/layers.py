@@ -54,8 +54,10 @@ def begin_states(network: Any, packed: Any, rows: int, states: Any) -> None:
 
 @anywhere
 def _outputs_size(network: Any, T: int, rows: int) -> int:
-    """Numbers in the outputs of the widest layer."""
-    return T * rows * n_directions(network.options) * widest(network.layers)
+    """Numbers in the outputs of the widest layer, which are kept of all steps where there is something to read them."""
+    directions = n_directions(network.options)
+    last_only = not network.per_step and network.layers.shape[0] - 1 == directions
+    return (1 if last_only else T) * rows * directions * widest(network.layers)
 
 
 @anywhere

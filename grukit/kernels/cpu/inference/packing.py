@@ -1,7 +1,8 @@
 """Weights packed for inference.
 
 A copy of the flat parameters with the same offsets, in which each layer's matrices are transposed and cut into panels, and the
-biases that only ever come together are added up. For lanes the matrices stay as they are.
+biases that only ever come together are added up. For lanes the matrices stay as they are. The head's bias comes right after
+its weight.
 """
 
 from typing import Any, NamedTuple
@@ -9,10 +10,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from grukit.kernels.cpu.cells.dispatch import pack_recurrent
-from grukit.kernels.cpu.compiler.intrinsics import view
+from grukit.kernels.cpu.compiler.intrinsics import rest_of, view
 from grukit.kernels.cpu.compiler.jit import kernel, outer
+from grukit.kernels.cpu.network.linear import pack_head
 from grukit.kernels.cpu.products.vectors import pack_columns
-from grukit.kernels.cpu.storage.layout import B_HH, B_IH, INPUTS, UNITS, W_HH, W_IH, cell_storage, layer_weights
+from grukit.kernels.cpu.storage.layout import (
+    B_HH,
+    B_IH,
+    INPUTS,
+    UNITS,
+    W_HH,
+    W_IH,
+    cell_storage,
+    head_weights,
+    layer_weights,
+)
 
 
 class Packed(NamedTuple):
@@ -38,6 +50,9 @@ def pack_network(network: Any, parameters: Any, rows: int, packed: Any) -> None:
         # b_hh of the candidate is kept separate: it is multiplied by r, or added to a product of its own.
         for i in range(weights.b_hh.size // 3 * 2):
             own.b_ih[i] += weights.b_hh[i]
+    if rows > 0:
+        weight, bias = head_weights(parameters, network.layers[-1])
+        pack_head(weight, bias, rest_of(packed, network.layers[-1, W_IH]))
 
 
 @outer

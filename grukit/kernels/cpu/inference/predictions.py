@@ -39,6 +39,8 @@ def taken_alone(lengths: np.ndarray) -> np.ndarray:
     All lanes of a chunk run to the end of its longest sequence. So some of the longest are taken out where the steps saved
     and the sequences that move up instead are worth more than they cost; and all of a few.
     """
+    if len(lengths) * ALONE <= LANES:
+        return np.ones(len(lengths), dtype=bool)
     alone = np.zeros(len(lengths), dtype=bool)
     steps = np.append(0, np.cumsum(lengths))
     first = int((lengths == lengths[0]).sum()) // LANES * LANES  # these chunks are full

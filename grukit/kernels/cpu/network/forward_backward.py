@@ -22,7 +22,7 @@ from grukit.kernels.cpu.network.inputs_outputs import (
     decay_inputs_backward,
     input_of,
 )
-from grukit.kernels.cpu.network.linear import linear_backward, linear_forward
+from grukit.kernels.cpu.network.linear import linear_backward, linear_forward, pack_head
 from grukit.kernels.cpu.products.elementwise import clear, copy
 from grukit.kernels.cpu.storage.layout import (
     H_0,
@@ -125,7 +125,9 @@ def network_forward(network: Any, parameters: Any, x: Any, chunk: Any, work: Any
 def _head_forward(decay: Any, network: Any, parameters: Any, x: Any, chunk: Any, work: Any, outputs: Any) -> None:
     """Outputs of the head, from the states of all segments or from the last ones."""
     segments, n_layers = chunk.segments, (network.layers.shape[0] - 1) // n_directions(network.options)
-    weight, bias = head_weights(parameters, network.layers[-1])
+    weight, bias = pack_head(
+        *head_weights(parameters, network.layers[-1]), shared_buffers(network, work, segments).scratch
+    )
     if network.per_step:
         for s in range(segments.shape[0]):
             top = input_of(decay, network, work, n_layers, segments, s, x)

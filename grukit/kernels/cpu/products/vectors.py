@@ -9,6 +9,7 @@ from grukit.kernels.cpu.compiler.intrinsics import kernel_intrinsic, view
 from grukit.kernels.cpu.compiler.jit import inner
 from grukit.kernels.cpu.compiler.target import tile_of
 from grukit.kernels.cpu.products import tiles
+from grukit.kernels.cpu.products.transposing import transpose
 
 LANES = 16  # rows in lanes, the numbers in a vector of AVX-512, two of AVX2, four of NEON
 # Numbers that are read, and not used, beyond the end of a packed factor, of a bias, and of an ``out`` that is added to.
@@ -97,6 +98,13 @@ def multiply(a: Any, packed: Any, n: int, begin: int, bias: Any, back: bool, out
 
 
 @inner
+def multiply_rows(a: Any, b: Any, out: Any) -> None:
+    """Write a (m, k) times b (k, n) as it lies, (k n,), into out (m, n)."""
+    k, n = a.shape[1], out.shape[1]
+    _multiply(a, k, 1, b, n, n, k, NOTHING, b, 0, out)
+
+
+@inner
 def add_outer_products(a: Any, b: Any, b_row: int, n: int, out: Any) -> None:
     """Add the outer products of the rows of a (k, m) and b (k, n), summed, to out (m, n).
 
@@ -146,7 +154,4 @@ def pack_columns(factor: Any, first: int, k: int, packed: Any) -> None:
     width = panel_columns(packed)
     for left in range(0, n, width):
         w = min(width, n - left)
-        panel, rows = view(packed, k * left + first * w, (own, w)), view(factor, left * own, (w, own))
-        for i in range(own):
-            for j in range(w):
-                panel[i, j] = rows[j, i]
+        transpose(factor, left * own, own, packed, k * left + first * w, w, w, own)

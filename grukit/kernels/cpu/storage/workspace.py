@@ -157,7 +157,7 @@ def _copies(network: Any, options: Any, area: int) -> Any:
 @anywhere
 def _sections(network: Any, area: int, rows: int, B: int) -> Any:
     layers, blocks = network.layers, cell_storage(network).blocks
-    scratch = 0
+    scratch = (layers[-1, INPUTS] + 1) * layers[-1, UNITS]  # the head, packed
     for row in range(layers.shape[0] - 1):
         D, H = layers[row, INPUTS], layers[row, UNITS]
         # Forward and backward: packed weights, biases, and arrays of a step. Then the gradients.

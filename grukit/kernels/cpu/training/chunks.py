@@ -11,7 +11,7 @@ import numpy as np
 
 from grukit.kernels.cpu.cells.decay import last_seen
 from grukit.kernels.cpu.compiler.intrinsics import noinline, rest_of, view, whole_numbers, whole_numbers_size
-from grukit.kernels.cpu.compiler.jit import anywhere, inner, outer
+from grukit.kernels.cpu.compiler.jit import anywhere, exact, inner, outer
 from grukit.kernels.cpu.network.forward_backward import initial_states, network_backward, network_forward
 from grukit.kernels.cpu.storage.layout import UNITS, decays, n_columns
 from grukit.kernels.cpu.storage.segments import (
@@ -33,6 +33,13 @@ THREAD_WORK = 1e7
 N_SLOTS = 16  # partial gradients kept separate; more threads than this find nothing to do
 
 
+class Scaling(NamedTuple):
+    """How numbers are standardised as they are gathered: (x - mean) / scale, in float64."""
+
+    mean: np.ndarray  # (D,) float64
+    scale: np.ndarray  # (D,) float64
+
+
 class Samples(NamedTuple):
     """Sequences inside one table of rows; nothing is copied, windows overlap freely.
 
@@ -47,6 +54,9 @@ class Samples(NamedTuple):
     lengths: np.ndarray  # (n,) int64, at least 1
     weights: np.ndarray  # (n,)
     step_weights: np.ndarray = np.empty(0)  # (N,) float64, or (0,) where all steps count alike
+    # A Scaling of ``values``, which may be of another type then; None: they are as the network takes them. For predictions of
+    # sequences that share no rows: each number is read once, and no scaled copy is made.
+    scaling: Any = None
 
 
 class Loss(NamedTuple):
@@ -99,18 +109,26 @@ def gather(decay: Any, samples: Any, numbers: Any, segments: Any, x: Any, length
     for b in range(lengths.size):
         start, n = (samples.starts[numbers[b]], samples.lengths[numbers[b]]) if b < numbers.size else (0, 0)
         lengths[b] = n
-        _gather_one(decay, samples.values, start, n, b, segments, x)
+        _gather_one(decay, samples.scaling, samples.values, start, n, b, segments, x)
+
+
+@exact
+def scaled(scaling: Any, value: float, d: int) -> Any:
+    """A number of column d, standardised where there is a :class:`Scaling`."""
+    if scaling is None:
+        return value
+    return (value - scaling.mean[d]) / scaling.scale[d]
 
 
 @outer
-def _gather_one(decay: Any, values: Any, start: int, n: int, b: int, segments: Any, x: Any) -> None:
+def _gather_one(decay: Any, scaling: Any, values: Any, start: int, n: int, b: int, segments: Any, x: Any) -> None:
     """Row b of x, from the table's n rows from ``start`` on."""
     if decay is None:
         for s in range(segments.shape[0]):
             rows, row, first = segments[s, ROWS], segments[s, AREA_BEFORE] + b, segments[s, FIRST]
             for t in range(first, first + segments[s, STEPS] if b < rows else first):
                 for d in range(x.shape[1]):
-                    x[row, d] = values[start + t, d] if t < n else ZERO
+                    x[row, d] = scaled(scaling, values[start + t, d], d) if t < n else ZERO
                 row += rows
     else:
         last_seen(values, start, n, b, segments, x)
