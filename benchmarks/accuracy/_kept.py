@@ -21,13 +21,13 @@ class Kept:
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
 
-    def __call__(self, run: Callable[[], Any], *names: Any) -> Any:
+    def __call__(self, run: Callable[..., Any], arguments: tuple[Any, ...], *names: Any) -> Any:
         """What ``run`` returns, numbers in lists or dicts, or what it returned under these names before."""
         if self.folder is None:
-            return run()
+            return run(*arguments)
         path = self.folder / ("--".join(re.sub(r"[^\w.]+", "-", str(name)) for name in names) + ".json")
         if not path.exists():
             unfinished = path.with_suffix(".unfinished")
-            unfinished.write_text(json.dumps(run()))
+            unfinished.write_text(json.dumps(run(*arguments)))
             unfinished.rename(path)
         return json.loads(path.read_text())

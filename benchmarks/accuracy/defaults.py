@@ -1,6 +1,6 @@
 """The default settings beside what a forecast must beat, on every bundled and generated series and any CSV.
 
-    python benchmarks/accuracy/defaults.py [--csv PATH[:column,...] ...] [--variant NAME=...] [--peers] [--keep FOLDER] [--write]
+    python benchmarks/accuracy/defaults.py [--csv PATH[:column,...] ...] [--variant NAME=...] [--peers] [--write]
 
 Each task forecasts the next 1, 6, 24 or 96 values of a column, one output a step, from windows of 32 or 96 rows. The last
 fifth of the time is the test block; training targets end before it, and nothing is chosen on it. The score is the root mean
@@ -71,7 +71,7 @@ def run_forecasts(
         for name in rungs:
             contender, seeded = LADDER[name]
             given = [
-                kept(lambda seed=seed: rung(contender, task, seed, args.quick), task.name, name, seed)
+                kept(rung, (contender, task, seed, args.quick), task.name, name, seed)
                 for seed in range(args.seeds if seeded else 1)
             ]
             if given[0] is not None:
@@ -79,9 +79,7 @@ def run_forecasts(
         best = min(scores, key=lambda name: scores[name])
         record: dict[str, Any] = {"task": task.name, "ladder": scores, "best": best, "models": {}}
         for name, make in models.items():
-            runs = [
-                kept(lambda seed=seed: forecast(make, task, seed), task.name, name, seed) for seed in range(args.seeds)
-            ]
+            runs = [kept(forecast, (make, task, seed), task.name, name, seed) for seed in range(args.seeds)]
             own, seconds, epochs = zip(*runs, strict=True)
             record["models"][name] = {
                 "scores": own, "mean": statistics.mean(own), "ratio": statistics.mean(own) / scores[best],
@@ -98,10 +96,10 @@ def run_labels(models: dict[str, Factory], kept: Kept, args: Namespace) -> list[
     for seed in range(args.seeds):
         for task in chain(sequence_tasks(seed), direction_tasks()):
             record = records.setdefault(task.name, {"task": task.name, "ladder": {}, "models": {}})
-            for name, scores in kept(lambda: label_ladder(task, seed), task.name, "ladder", seed).items():
+            for name, scores in kept(label_ladder, (task, seed), task.name, "ladder", seed).items():
                 record["ladder"].setdefault(name, []).append(scores)
             for name, make in models.items():
-                scores = kept(lambda make=make: classify(make, task, seed), task.name, name, seed)
+                scores = kept(classify, (make, task, seed), task.name, name, seed)
                 record["models"].setdefault(name, []).append(scores)
             if args.quick and len(records) == 2:
                 break
