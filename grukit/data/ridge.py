@@ -80,7 +80,7 @@ def _fit_group(
         alphas, weights = stack(judges, forms, outputs)
         for coef, solver in zip(coefs, solvers, strict=True):
             coef[:, outputs] = sum(
-                weight * solver(form.basis).coefficients(form.towards, penalty, outputs)
+                weight * solver.path(form, outputs).coefficients(penalty)
                 for weight, form, penalty in zip(weights, forms, alphas, strict=True)
             )
         alpha[outputs] = alphas[np.argmax(weights, axis=0), np.arange(len(outputs))] * whole.n  # of the heaviest

@@ -11,107 +11,116 @@ from grukit.data.scaling import Scaler
 ALPHAS = np.append(np.logspace(-6, 2, 17), np.inf)  # penalties, of mean squares of standardised columns
 
 
+class Basis(NamedTuple):
+    """Directions in which the coefficients (P, K) of lags change: of all columns, or of one."""
+
+    column: int  # -1: all
+    relative: bool  # of lags less the last row
+
+    def reduce(self, rows: np.ndarray, D: int) -> np.ndarray:
+        """What the directions (Q, P) make of rows (P, ...), those of D columns lag by lag."""
+        if self.relative:
+            rows = (rows.reshape(-1, D, *rows.shape[1:])[1:] - rows[:D]).reshape(-1, *rows.shape[1:])
+        return rows if self.column < 0 else rows[self.column :: D]
+
+    def expand(self, rows: np.ndarray, P: int, D: int) -> np.ndarray:
+        """Coefficients (P, ...) of those (Q, ...) in the directions."""
+        out = np.zeros((P, *rows.shape[1:]))
+        kept = out[D:] if self.relative else out
+        kept[max(0, self.column) :: D if self.column >= 0 else 1] = rows
+        if self.relative:
+            out[:D] = -kept.reshape(-1, D, *rows.shape[1:]).sum(axis=0)
+        return out
+
+
 class Regression(NamedTuple):
-    """What coefficients (P + 1, K) of standardised lags and a one shrink towards, and by changes in which basis."""
+    """What coefficients (P + 1, K) of standardised lags and a one shrink towards, and in which directions they change."""
 
     towards: np.ndarray
-    basis: tuple[str, int]  # see :func:`_basis`
+    basis: Basis
     anchored: bool
 
 
-class Solved(NamedTuple):
-    """Moments of the regressors in a basis, and their eigenvectors: all penalties at the cost of one."""
+class Path(NamedTuple):
+    """The coefficients of a regression for every penalty."""
 
-    moments: Moments
-    basis: np.ndarray
-    values: np.ndarray  # (Q,)
-    vectors: np.ndarray  # (Q, Q)
+    towards: np.ndarray  # (P + 1, K)
+    directions: np.ndarray  # (P, Q), uncorrelated
+    variances: np.ndarray  # (Q,)
+    covariances: np.ndarray  # (Q, K) of what is left of the targets
+    means: np.ndarray  # (P,) of the lags
+    left: np.ndarray  # (K,) mean of what is left of the targets
 
-    @classmethod
-    def of(cls, moments: Moments, basis: np.ndarray) -> "Solved":
-        """Solve."""
-        one = moments.lags[-1, :-1] @ basis  # means of the regressors
-        values, vectors = np.linalg.eigh(basis.T @ moments.lags[:-1, :-1] @ basis - np.outer(one, one))
-        return cls(moments, basis, np.maximum(values, 0.0), vectors)
-
-    def coefficients(self, towards: np.ndarray, alpha: Any, outputs: np.ndarray) -> np.ndarray:
+    def coefficients(self, alpha: Any) -> np.ndarray:
         """Coefficients (P + 1, K) that minimise the mean square plus ``alpha``, (K,) or a number, times their squares.
 
-        Of the chosen outputs. The intercept is free. An infinite penalty leaves those given, (P + 1, K), and the mean of
-        their errors.
+        The intercept is free. An infinite penalty leaves those given, (P + 1, K), and the mean of their errors.
         """
-        moments = self.moments
-        left = moments.cross[:, outputs] - moments.lags @ towards
-        cross = self.basis.T @ left[:-1] - np.outer(moments.lags[-1, :-1] @ self.basis, left[-1])
-        slopes = self.basis @ (self.vectors @ ((self.vectors.T @ cross) / (self.values[:, None] + alpha)))
-        coef = towards.copy()
+        slopes = self.directions @ (self.covariances / (self.variances[:, None] + alpha))
+        coef = self.towards.copy()
         coef[:-1] += slopes
-        coef[-1] += left[-1] - moments.lags[-1, :-1] @ slopes
+        coef[-1] += self.left - self.means @ slopes
         return coef
 
 
 class Solver:
-    """Moments, solved in every basis once: the outputs and their anchors share those of all lags."""
+    """Moments, solved in every basis once: all penalties, outputs and anchors share its eigenvectors."""
 
     def __init__(self, moments: Moments, n_columns: int):
         self.moments, self.n_columns = moments, n_columns
-        self._solved: dict[tuple[str, int], Solved] = {}
+        self._solved: dict[Basis, tuple[np.ndarray, np.ndarray]] = {}
 
-    def __call__(self, basis: tuple[str, int]) -> Solved:
-        """Moments solved in a basis."""
+    def path(self, form: Regression, outputs: np.ndarray) -> Path:
+        """The regression of the chosen outputs."""
+        directions, variances = self._directions(form.basis)
+        means = self.moments.lags[-1, :-1]
+        left = self.moments.cross[:, outputs] - self.moments.lags @ form.towards
+        covariances = directions.T @ (left[:-1] - np.outer(means, left[-1]))
+        return Path(form.towards, directions, variances, covariances, means, left[-1])
+
+    def _directions(self, basis: Basis) -> tuple[np.ndarray, np.ndarray]:
+        """Uncorrelated directions (P, Q) in a basis, orthonormal there, and their variances (Q,)."""
         if basis not in self._solved:
-            P = len(self.moments.lags) - 1
-            self._solved[basis] = Solved.of(self.moments, _basis(*basis, P // self.n_columns, self.n_columns))
+            lags, D = self.moments.lags, self.n_columns
+            covariance = lags[:-1, :-1] - np.outer(lags[-1, :-1], lags[-1, :-1])
+            variances, vectors = np.linalg.eigh(basis.reduce(basis.reduce(covariance, D).T, D))
+            self._solved[basis] = basis.expand(vectors, len(covariance), D), np.maximum(variances, 0.0)
         return self._solved[basis]
-
-
-def _basis(name: str, column: int, L: int, D: int) -> np.ndarray:
-    """The directions (L D, Q) in which coefficients change.
-
-    "lags": of all columns, or one; "relative": of these less their last row.
-    """
-    P = L * D
-    whole = np.eye(P) if name == "lags" else np.vstack([-np.tile(np.eye(D), (1, L - 1)), np.eye(P - D)])
-    return whole if column < 0 else whole[:, column::D]
 
 
 def forms_of(anchor: int, scaler: Scaler, center: np.ndarray, L: int) -> list[Regression]:
     """The regressions on L lags, of targets less their ``center``, whose anchor is a column, or none: -1."""
     D = len(scaler.mean)
     P = L * D
-    mean, all_lags = np.zeros((P + 1, len(center))), ("lags", -1)
-    forms = [Regression(mean, all_lags, False)]
+    mean = np.zeros((P + 1, len(center)))
+    forms = [Regression(mean, Basis(-1, False), False)]
     if anchor < 0:
         return forms
-    last = last_value(anchor, scaler, center, P)
-    bases = [all_lags, ("relative", -1)]
+    columns = [-1, anchor] if D > 1 else [-1]
     if D > 1:
-        bases += [("lags", anchor), ("relative", anchor)]
-        forms.append(Regression(mean, ("lags", anchor), False))
-    return forms + [Regression(last, basis, True) for basis in bases if L > 1 or basis[0] == "lags"]
+        forms.append(Regression(mean, Basis(anchor, False), False))
+    last = last_value(anchor, scaler, center, P)
+    relatives = [False, True] if L > 1 else [False]
+    return forms + [Regression(last, Basis(column, relative), True) for column in columns for relative in relatives]
 
 
 def stack(
     judges: list[tuple[Solver, Moments]], forms: list[Regression], outputs: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Penalties and weights, (F, K) each, that forecast best from the blocks before each judge."""
+    """Penalties and weights, (F, K) each, that forecast best from the samples solved each of those with them."""
     K = len(outputs)
-    if not judges:  # one block: too few samples to judge by
+    if not judges:  # too few samples to judge by
         return np.full((len(forms), K), np.inf), np.eye(len(forms))[0][:, None] * np.ones(K)
-    own = [(solver, block.take(outputs)) for solver, block in judges]
+    own = [([solver.path(form, outputs) for form in forms], block.take(outputs)) for solver, block in judges]
     alphas = np.empty((len(forms), K))
-    for f, form in enumerate(forms):
-        errors = np.zeros((len(ALPHAS), K))
-        for solver, block in own:
-            for a, alpha in enumerate(ALPHAS):
-                errors[a] += block.weight * block.loss(solver(form.basis).coefficients(form.towards, alpha, outputs))
+    for f in range(len(forms)):
+        errors = [
+            sum(block.weight * block.loss(paths[f].coefficients(alpha)) for paths, block in own) for alpha in ALPHAS
+        ]
         alphas[f] = ALPHAS[np.argmin(errors, axis=0)]
     together = np.zeros((K, len(forms), len(forms)))
-    for solver, block in own:
-        coefs = [
-            solver(form.basis).coefficients(form.towards, penalty, outputs)
-            for form, penalty in zip(forms, alphas, strict=True)
-        ]
+    for paths, block in own:
+        coefs = [path.coefficients(penalty) for path, penalty in zip(paths, alphas, strict=True)]
         together += block.weight * block.products_of_errors(coefs)
     return alphas, simplex(together)
 

@@ -121,10 +121,7 @@ def test_the_stack_forecasts_the_blocks_no_worse_than_any_of_its_forms():
     assert (weights >= 0).all() and weights.sum() == pytest.approx(1)
     stacked, single = 0.0, np.zeros(len(forms))
     for solver, block in judges:
-        coefs = [
-            solver(form.basis).coefficients(form.towards, alpha, outputs)
-            for form, alpha in zip(forms, alphas, strict=True)
-        ]
+        coefs = [solver.path(form, outputs).coefficients(alpha) for form, alpha in zip(forms, alphas, strict=True)]
         single += [block.weight * block.loss(coef)[0] for coef in coefs]
         together = sum(w * coef for w, coef in zip(weights[:, 0], coefs, strict=True))
         stacked += block.weight * block.loss(together)[0]
