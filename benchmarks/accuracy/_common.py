@@ -66,15 +66,16 @@ class Result:
         return [f"{self.parameters:,}", format(self.median, form), f"{low} to {high}", seconds]
 
 
-def arguments(doc: str, peers: bool = True) -> argparse.ArgumentParser:
-    """The options that all scripts take, or all but cells.py."""
+def arguments(doc: str, peers: bool = True, device: bool = True) -> argparse.ArgumentParser:
+    """The options that scripts share; not all have peers, or a choice of the device."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3, help="each seed draws data, initial weights and order anew")
     parser.add_argument("--quick", action="store_true", help="a small budget: does it run, not how good is it")
     parser.add_argument("--write", action="store_true", help="save the result to benchmarks/results")
     if peers:
         parser.add_argument("--peers", action="store_true", help="PyTorch's GRU and LSTM too, trained the same way")
-    parser.add_argument("--device", default="auto", help="grukit's engine")
+    if device:
+        parser.add_argument("--device", default="auto", help="grukit's engine")
     return parser
 
 

@@ -126,4 +126,5 @@ LADDER: dict[str, tuple[Contender, bool]] = {
     "ridge": (ridge, False),
     "HGB": (boosting, False),
     "MLP": (perceptron, True),
+    "PyTorch": (torch_gru, True),
 }

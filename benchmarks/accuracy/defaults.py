@@ -1,6 +1,6 @@
 """The default settings beside what a forecast must beat, on every bundled and generated series and any CSV.
 
-    python benchmarks/accuracy/defaults.py [--csv PATH[:column,...] ...] [--variant NAME=...] [--peers] [--quick] [--write]
+    python benchmarks/accuracy/defaults.py [--csv PATH[:column,...] ...] [--variant NAME=...] [--peers] [--write]
 
 Each task forecasts the next 1, 6, 24 or 96 values of a column, one output a step, from windows of 32 or 96 rows. The last
 fifth of the time is the test block; training targets end before it, and nothing is chosen on it. The score is the root mean
@@ -12,6 +12,7 @@ lags of the target and the other columns' latest values, and is left out above 2
 accuracy beside logistic regression and HistGradientBoosting.
 
 ``--variant`` adds a model: ``NAME=parameter=value,...`` or ``NAME=module:callable``, called with window and random_state.
+With ``--keep`` the result of every single run is kept in a folder, and runs that are there already are not repeated.
 """
 
 import statistics
@@ -23,8 +24,9 @@ from typing import Any
 
 import numpy as np
 from _common import arguments, machine, save, table
+from _kept import Kept
 from _label_tasks import direction_tasks, label_ladder, sequence_tasks
-from _ladder import LADDER, torch_gru
+from _ladder import LADDER, Contender
 from _report import report
 from _tasks import Task, bundled_tasks, csv_tasks
 from _timing import limit
@@ -34,13 +36,19 @@ from threadpoolctl import threadpool_limits
 QUICK = 6  # one task of so many
 
 
-def forecast(make: Factory, task: Task, seed: int) -> tuple[float, float]:
-    """Score on the test block and seconds of the fit."""
+def forecast(make: Factory, task: Task, seed: int) -> tuple[float, float, int]:
+    """Score on the test block, seconds of the fit, and the epoch that was kept."""
     model = make(window=task.window, random_state=seed)
     began = time.perf_counter()
     model.fit(task.X[task.train], task.target[task.train])
     seconds = time.perf_counter() - began
-    return task.score(np.asarray(model.predict(task.X, context=None))), seconds
+    return task.score(np.asarray(model.predict(task.X, context=None))), seconds, model.best_iter_
+
+
+def rung(contender: Contender, task: Task, seed: int, quick: bool) -> float | None:
+    """Score of one of the ladder; None where it takes no such task."""
+    predictions = contender(task, seed, quick)
+    return None if predictions is None else task.score(predictions)
 
 
 def classify(make: Factory, task: Any, seed: int) -> tuple[float, float, float]:
@@ -53,41 +61,46 @@ def classify(make: Factory, task: Any, seed: int) -> tuple[float, float, float]:
     return *task.score(np.asarray(model.predict_proba(task.X_test, **context))), seconds
 
 
-def run_forecasts(tasks: Iterator[Task], models: dict[str, Factory], args: Namespace) -> list[dict[str, Any]]:
+def run_forecasts(
+    tasks: Iterator[Task], models: dict[str, Factory], rungs: list[str], kept: Kept, args: Namespace
+) -> list[dict[str, Any]]:
     """A record a task: the scores of the ladder, and of each model its scores, ratio to the ladder's best, seconds."""
-    ladder, records = dict(LADDER), []
-    if args.peers:
-        ladder["PyTorch"] = (torch_gru, True)
+    records = []
     for task in tasks:
         scores: dict[str, float] = {}
-        for name, (contender, seeded) in ladder.items():
-            given = [contender(task, seed, args.quick) for seed in range(args.seeds if seeded else 1)]
+        for name in rungs:
+            contender, seeded = LADDER[name]
+            given = [
+                kept(rung, (contender, task, seed, args.quick), task.name, name, seed)
+                for seed in range(args.seeds if seeded else 1)
+            ]
             if given[0] is not None:
-                scores[name] = statistics.mean(task.score(predictions) for predictions in given)
+                scores[name] = statistics.mean(given)
         best = min(scores, key=lambda name: scores[name])
         record: dict[str, Any] = {"task": task.name, "ladder": scores, "best": best, "models": {}}
         for name, make in models.items():
-            runs = [forecast(make, task, seed) for seed in range(args.seeds)]
-            own = [score for score, _ in runs]
+            runs = [kept(forecast, (make, task, seed), task.name, name, seed) for seed in range(args.seeds)]
+            own, seconds, epochs = zip(*runs, strict=True)
             record["models"][name] = {
                 "scores": own, "mean": statistics.mean(own), "ratio": statistics.mean(own) / scores[best],
-                "seconds": statistics.median(seconds for _, seconds in runs),
+                "seconds": statistics.median(seconds), "epochs": epochs,
             }  # fmt: skip
         records.append(record)
-        print("   " + " | ".join(forecast_cells(record, [*ladder])), flush=True)
+        print("   " + " | ".join(forecast_cells(record, rungs)), flush=True)
     return records
 
 
-def run_labels(models: dict[str, Factory], args: Namespace) -> list[dict[str, Any]]:
+def run_labels(models: dict[str, Factory], kept: Kept, args: Namespace) -> list[dict[str, Any]]:
     """A record a task: log loss and accuracy of the ladder and of each model, means over seeds and, generated, draws."""
     records: dict[str, dict[str, Any]] = {}
     for seed in range(args.seeds):
         for task in chain(sequence_tasks(seed), direction_tasks()):
             record = records.setdefault(task.name, {"task": task.name, "ladder": {}, "models": {}})
-            for name, scores in label_ladder(task, seed).items():
+            for name, scores in kept(label_ladder, (task, seed), task.name, "ladder", seed).items():
                 record["ladder"].setdefault(name, []).append(scores)
             for name, make in models.items():
-                record["models"].setdefault(name, []).append(classify(make, task, seed))
+                scores = kept(classify, (make, task, seed), task.name, name, seed)
+                record["models"].setdefault(name, []).append(scores)
             if args.quick and len(records) == 2:
                 break
     return list(records.values())
@@ -142,14 +155,18 @@ def summary(records: list[dict[str, Any]], name: str) -> str:
 
 
 def main() -> None:
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, device=False)
     parser.add_argument("--csv", nargs="*", default=[], help="PATH or PATH:column,...; its first column is the time")
     parser.add_argument(
         "--variant", action="append", default=[], help="NAME=parameter=value,... or NAME=module:callable"
     )
     parser.add_argument("--only", default="", help="tasks whose names hold this")
     parser.add_argument("--what", choices=["forecasts", "labels", "both"], default="both")
+    parser.add_argument("--without", nargs="*", default=[], choices=[*LADDER], help="rungs of the ladder to leave out")
+    parser.add_argument("--keep", help="folder in which the result of every run is kept and looked up")
     args = parser.parse_args()
+    if args.write and (args.quick or args.only or args.what != "both"):
+        parser.error("--write is for the whole suite, not for --quick, --only or --what.")
     described = machine()
     limit(1)
     threadpool_limits(1)  # NumPy's pool is there already
@@ -158,17 +175,17 @@ def main() -> None:
     tasks = (task for task in chain(bundled_tasks(), *map(csv_tasks, args.csv)) if args.only in task.name)
     if args.quick:
         tasks = (task for number, task in enumerate(tasks) if number % QUICK == QUICK - 1)
-    parts, content, short = [], {"machine": described, "seeds": args.seeds}, ""
+    rungs = [name for name in LADDER if name not in args.without and (args.peers or name != "PyTorch")]
+    parts, content, short, kept = [], {"machine": described, "seeds": args.seeds}, "", Kept(args.keep)
     if args.what != "labels":
         models = factories(args.variant, "GRURegressor", args.quick)
-        content["forecasts"] = records = run_forecasts(tasks, models, args)
-        rungs = [*LADDER, *(["PyTorch"] if args.peers else [])]
+        content["forecasts"] = records = run_forecasts(tasks, models, rungs, kept, args)
         header = ["task", *rungs, *chain(*([name, "ratio", "seconds"] for name in models))]
         parts.append(table(header, [forecast_cells(record, rungs) for record in records]))
         parts += [summary(records, name) for name in models]
         short = summary(records, "grukit")
     if args.what != "forecasts":
-        content["labels"] = records = run_labels(factories(args.variant, "GRUClassifier", args.quick), args)
+        content["labels"] = records = run_labels(factories(args.variant, "GRUClassifier", args.quick), kept, args)
         parts.append(label_table(records))
         short = "\n\n".join(filter(None, [short, parts[-1]]))
     save("defaults", "\n\n".join(parts), content, args.write)

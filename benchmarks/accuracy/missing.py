@@ -52,7 +52,7 @@ def run(way: str, recipe: Recipe, seed: int) -> tuple[float, int, dict]:
 
 
 def main() -> None:
-    parser = arguments(__doc__, peers=False)
+    parser = arguments(__doc__, peers=False, device=False)
     parser.set_defaults(seeds=5)
     args = parser.parse_args()
     described = machine()

@@ -72,7 +72,7 @@ def choose_linear(
     """
     D, K = len(levels.mean), training.targets.shape[1]
     values, weights = training.targets_seen()
-    if not (~np.isnan(values).any(axis=1) & (weights > 0)).any():  # no sample of which every target is known
+    if not (~np.isnan(values[weights > 0])).any(axis=0).all():  # an output that is known in no sample
         return None
     if anchor is None:
         anchors = np.full(K, -1)
@@ -100,22 +100,35 @@ def choose_differences(difference: Any, form: InputForm, training: Samples, D: i
     if form.kind != "table" or form.window == 1:
         return None
     sequences = training.sequences
-    levels, changes = sequences.values[:, :D], sequences.differenced(np.full(D, True))[:, :D]
-    seen, (means, sizes) = training.rows_seen(), _window_means(sequences, D)
+    levels = _less_means(sequences.values[:, :D], training.rows_seen(), sequences.begins)
+    changes = sequences.differenced(np.full(D, True))[:, :D]
+    changes[np.isnan(levels)] = np.nan
+    means, sizes = _window_means(levels, sequences)
     with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
         warnings.simplefilter("ignore")  # columns without a value, or without a second one
-        variance = np.nanvar(levels[seen], axis=0)
-        smooth = np.nanvar(changes[seen], axis=0) < SMOOTH * variance
+        variance = np.nanvar(levels, axis=0)
+        smooth = np.nanvar(changes, axis=0) < SMOOTH * variance
         drifts = np.nanvar(means[sizes == sizes.max()], axis=0) > DRIFTING * variance
     chosen = smooth & drifts
     return chosen if chosen.any() else None
 
 
-def _window_means(sequences: Sequences, D: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of each of the D columns over each sample, missing values left out, (n, D), and the samples' lengths."""
-    values = sequences.values[:, :D]
+def _less_means(values: np.ndarray, seen: np.ndarray, begins: np.ndarray) -> np.ndarray:
+    """Rows (N, D) less the mean of their series, for what series differ in is no drift; NaN where a row is not seen."""
+    out = np.where(seen[:, None], values, np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # series that are not seen, or not in a column
+        for first, last in zip(begins, [*begins[1:], len(out)], strict=True):
+            own = out[first:last]
+            own -= np.nanmin(own, axis=0)  # of a column that never varies, zeros to the bit
+            own -= np.nanmean(own, axis=0)
+    return out
+
+
+def _window_means(values: np.ndarray, sequences: Sequences) -> tuple[np.ndarray, np.ndarray]:
+    """Means of the columns of values (N, D) over each sample, missing ones left out, (n, D), and the samples' lengths."""
     known = ~np.isnan(values)
-    zero = np.zeros((1, D))
+    zero = np.zeros((1, values.shape[1]))
     sums = np.concatenate([zero, np.where(known, values, 0.0).cumsum(axis=0)])
     counts = np.concatenate([zero, known.cumsum(axis=0)])
     first, last = sequences.starts, sequences.starts + sequences.lengths

@@ -1,5 +1,7 @@
 """The linear part: ridge regression on lags in closed form, without a table of lags."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,8 @@ from sklearn.linear_model import Ridge
 
 from grukit.data import ALL_ALIKE, Samples, Scaler, read_sequences, read_table, windows
 from grukit.data.lags import LinearLags, Moments, ends_of, left_by
-from grukit.data.ridge import ALPHAS, N_BLOCKS, _forms, _simplex, _solve, _stack, choose_anchors, fit_linear
+from grukit.data.ridge import N_BLOCKS, choose_anchors, fit_linear
+from grukit.data.stacking import ALPHAS, Solver, forms_of, simplex, stack
 
 RNG = np.random.default_rng(0)
 
@@ -111,19 +114,17 @@ def test_the_stack_forecasts_the_blocks_no_worse_than_any_of_its_forms():
     scaler = Scaler.fit(samples.sequences.values)
     center = samples.targets.mean(axis=0)
     blocks = Moments.of_blocks(samples, scaler, center, 6, N_BLOCKS)
-    forms = _forms(0, scaler, center, 6)
+    forms, outputs = forms_of(0, scaler, center, 6), np.array([0])
     assert len(forms) == 6
-    alphas, weights = _stack(blocks, forms)
+    judges = [(Solver(Moments.sum(blocks[:j]), 2), blocks[j]) for j in range(N_BLOCKS // 2, N_BLOCKS)]
+    alphas, weights = stack(judges, forms, outputs)
     assert (weights >= 0).all() and weights.sum() == pytest.approx(1)
     stacked, single = 0.0, np.zeros(len(forms))
-    for j in range(N_BLOCKS // 2, N_BLOCKS):
-        solved = _solve(Moments.sum(blocks[:j]), forms)
-        coefs = [
-            each.coefficients(form.towards, alpha) for each, form, alpha in zip(solved, forms, alphas, strict=True)
-        ]
-        single += [blocks[j].weight * blocks[j].loss(coef)[0] for coef in coefs]
+    for solver, block in judges:
+        coefs = [solver.path(form, outputs).coefficients(alpha) for form, alpha in zip(forms, alphas, strict=True)]
+        single += [block.weight * block.loss(coef)[0] for coef in coefs]
         together = sum(w * coef for w, coef in zip(weights[:, 0], coefs, strict=True))
-        stacked += blocks[j].weight * blocks[j].loss(together)[0]
+        stacked += block.weight * block.loss(together)[0]
     assert stacked <= single.min() * (1 + 1e-9)
 
 
@@ -133,7 +134,7 @@ def test_weights_on_the_simplex_are_the_best_there_are(seed, size):
     rng = np.random.default_rng(seed)
     errors = rng.normal(size=(7, size)) + rng.normal(size=size)
     matrix = errors.T @ errors
-    weights = _simplex(matrix[None])[:, 0]
+    weights = simplex(matrix[None])[:, 0]
     assert (weights >= 0).all() and weights.sum() == pytest.approx(1)
     others = rng.dirichlet(np.ones(size), 300)
     assert weights @ matrix @ weights <= np.einsum("si,ij,sj->s", others, matrix, others).min() + 1e-9
@@ -193,3 +194,48 @@ def test_a_weight_is_as_many_copies():
     one, other = (Moments.of(each, scaler, np.zeros(1), 3) for each in (copied, weighted))
     np.testing.assert_allclose(one.lags, other.lags, rtol=1e-12)
     assert one.weight == other.weight
+
+
+def with_gaps(samples, gone):
+    return replace(samples, targets=np.where(gone, np.nan, samples.targets))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.45], ids=["never known together", "known together in some rows"])
+def test_outputs_with_gaps_at_different_rows_are_fitted_on_rows_of_their_own(share):
+    samples = samples_of(240, K=3, window=6, seed=4)
+    scaler, anchors = Scaler.fit(samples.sequences.values), np.array([0, -1, 0])
+    gone = np.random.default_rng(0).random((240, 1)) > 0.5 + np.array([-share, share, -share]) / 2
+    gone[:, 1] ^= share == 0
+    together = fit_linear(*[with_gaps(samples, gone)] * 2, scaler, 4, anchors)
+    assert (choose_anchors(with_gaps(samples, gone), scaler) == choose_anchors(samples, scaler)).all()
+    for k in range(3):
+        alone = with_gaps(replace(samples, targets=samples.targets[:, k : k + 1]), gone[:, k : k + 1])
+        expected = fit_linear(alone, alone, scaler, 4, anchors[k : k + 1])
+        np.testing.assert_allclose(together.final.coef[:, :, k], expected.final.coef[:, :, 0], atol=1e-9)
+        np.testing.assert_allclose(together.final.intercept[k], expected.final.intercept[0], atol=1e-9)
+        assert (together.anchors[k], together.alpha[k]) == (expected.anchors[0], pytest.approx(expected.alpha[0]))
+
+
+def test_outputs_that_are_nearly_always_known_together_are_fitted_on_the_rows_where_all_are():
+    samples = samples_of(240, K=3, window=6)
+    gone = np.arange(240)[:, None] >= 240 - np.arange(3)  # as of targets 1, 2 and 3 steps ahead
+    scaler, anchors = Scaler.fit(samples.sequences.values), np.array([0, -1, 0])
+    found = fit_linear(*[with_gaps(samples, gone)] * 2, scaler, 4, anchors)
+    complete = samples.take(np.arange(238), samples.weights[:238])
+    expected = fit_linear(complete, complete, scaler, 4, anchors)
+    np.testing.assert_allclose(found.final.coef, expected.final.coef, atol=1e-12)
+
+
+def test_all_anchors_share_the_solutions_in_all_lags(monkeypatch):
+    solved, solve = [], np.linalg.eigh
+
+    def counted(matrix):
+        solved.append(len(matrix))
+        return solve(matrix)
+
+    monkeypatch.setattr(np.linalg, "eigh", counted)
+    samples = samples_of(300, D=3, K=4, window=6)
+    scaler = Scaler.fit(samples.sequences.values)
+    fit_linear(samples, samples, scaler, 5, np.array([0, 1, 2, -1]))
+    sums = N_BLOCKS // 2 + 2  # those before each judge, the training samples, all samples
+    assert [solved.count(size) for size in (15, 12, 5, 4)] == [sums, sums, 3 * sums, 3 * sums]

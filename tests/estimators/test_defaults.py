@@ -209,6 +209,29 @@ def test_defaults_are_not_worse_than_ridge_where_ridge_is_right():
     assert ours < 1.03 * theirs
 
 
+def test_what_series_of_a_panel_differ_in_is_no_drift():
+    rng = np.random.default_rng(5)
+    series = np.repeat(np.arange(8), 60)
+    panel = pd.DataFrame(
+        {
+            "size": rng.normal(size=8)[series] / 3,
+            "swings": 100.0 * series + rng.normal(size=480),
+            "smooth": 100.0 * series + np.sin(np.arange(480) % 60),
+            "drifts": 100.0 * series + rng.normal(size=(8, 60)).cumsum(axis=1).ravel(),
+        },
+        pd.MultiIndex.from_product([range(8), range(60)]),
+    )
+    model = GRURegressor(3, window=12, max_iter=1, random_state=0).fit(panel, panel["drifts"])
+    assert model.difference_ == ["drifts"]
+
+
+def test_outputs_with_gaps_at_different_rows_have_a_linear_part_each():
+    gone = np.arange(N) % 2 == 0
+    both = pd.DataFrame({"even": (2 * X["a"]).where(gone), "odd": X["b"].where(~gone)})
+    model = GRURegressor(**SMALL, missing="mask", linear_lags=1).fit(X[TRAIN], both[TRAIN])
+    np.testing.assert_allclose(model.linear_coef_[0], [[2, 0], [0, 1]], atol=1e-4)
+
+
 @pytest.mark.parametrize(("n", "stops"), [(49, False), (120, True)])
 def test_early_stopping_by_itself_is_on_from_a_number_of_samples(n, stops):
     model = GRURegressor(**SMALL).fit(X[:n], Y[:n])

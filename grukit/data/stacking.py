@@ -1,0 +1,150 @@
+"""Ridge regressions of several forms from second moments, chosen and weighted by what they forecast (stacking)."""
+
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from grukit.data.lags import Moments
+from grukit.data.scaling import Scaler
+
+ALPHAS = np.append(np.logspace(-6, 2, 17), np.inf)  # penalties, of mean squares of standardised columns
+
+
+class Basis(NamedTuple):
+    """Directions in which the coefficients (P, K) of lags change: of all columns, or of one."""
+
+    column: int  # -1: all
+    relative: bool  # of lags less the last row
+
+    def reduce(self, rows: np.ndarray, D: int) -> np.ndarray:
+        """What the directions (Q, P) make of rows (P, ...), those of D columns lag by lag."""
+        if self.relative:
+            rows = (rows.reshape(-1, D, *rows.shape[1:])[1:] - rows[:D]).reshape(-1, *rows.shape[1:])
+        return rows if self.column < 0 else rows[self.column :: D]
+
+    def expand(self, rows: np.ndarray, P: int, D: int) -> np.ndarray:
+        """Coefficients (P, ...) of those (Q, ...) in the directions."""
+        out = np.zeros((P, *rows.shape[1:]))
+        kept = out[D:] if self.relative else out
+        kept[max(0, self.column) :: D if self.column >= 0 else 1] = rows
+        if self.relative:
+            out[:D] = -kept.reshape(-1, D, *rows.shape[1:]).sum(axis=0)
+        return out
+
+
+class Regression(NamedTuple):
+    """What coefficients (P + 1, K) of standardised lags and a one shrink towards, and in which directions they change."""
+
+    towards: np.ndarray
+    basis: Basis
+    anchored: bool
+
+
+class Path(NamedTuple):
+    """The coefficients of a regression for every penalty."""
+
+    towards: np.ndarray  # (P + 1, K)
+    directions: np.ndarray  # (P, Q), uncorrelated
+    variances: np.ndarray  # (Q,)
+    covariances: np.ndarray  # (Q, K) of what is left of the targets
+    means: np.ndarray  # (P,) of the lags
+    left: np.ndarray  # (K,) mean of what is left of the targets
+
+    def coefficients(self, alpha: Any) -> np.ndarray:
+        """Coefficients (P + 1, K) that minimise the mean square plus ``alpha``, (K,) or a number, times their squares.
+
+        The intercept is free. An infinite penalty leaves those given, (P + 1, K), and the mean of their errors.
+        """
+        slopes = self.directions @ (self.covariances / (self.variances[:, None] + alpha))
+        coef = self.towards.copy()
+        coef[:-1] += slopes
+        coef[-1] += self.left - self.means @ slopes
+        return coef
+
+
+class Solver:
+    """Moments, solved in every basis once: all penalties, outputs and anchors share its eigenvectors."""
+
+    def __init__(self, moments: Moments, n_columns: int):
+        self.moments, self.n_columns = moments, n_columns
+        self._solved: dict[Basis, tuple[np.ndarray, np.ndarray]] = {}
+
+    def path(self, form: Regression, outputs: np.ndarray) -> Path:
+        """The regression of the chosen outputs."""
+        directions, variances = self._directions(form.basis)
+        means = self.moments.lags[-1, :-1]
+        left = self.moments.cross[:, outputs] - self.moments.lags @ form.towards
+        covariances = directions.T @ (left[:-1] - np.outer(means, left[-1]))
+        return Path(form.towards, directions, variances, covariances, means, left[-1])
+
+    def _directions(self, basis: Basis) -> tuple[np.ndarray, np.ndarray]:
+        """Uncorrelated directions (P, Q) in a basis, orthonormal there, and their variances (Q,)."""
+        if basis not in self._solved:
+            lags, D = self.moments.lags, self.n_columns
+            covariance = lags[:-1, :-1] - np.outer(lags[-1, :-1], lags[-1, :-1])
+            variances, vectors = np.linalg.eigh(basis.reduce(basis.reduce(covariance, D).T, D))
+            self._solved[basis] = basis.expand(vectors, len(covariance), D), np.maximum(variances, 0.0)
+        return self._solved[basis]
+
+
+def forms_of(anchor: int, scaler: Scaler, center: np.ndarray, L: int) -> list[Regression]:
+    """The regressions on L lags, of targets less their ``center``, whose anchor is a column, or none: -1."""
+    D = len(scaler.mean)
+    P = L * D
+    mean = np.zeros((P + 1, len(center)))
+    forms = [Regression(mean, Basis(-1, False), False)]
+    if anchor < 0:
+        return forms
+    columns = [-1, anchor] if D > 1 else [-1]
+    if D > 1:
+        forms.append(Regression(mean, Basis(anchor, False), False))
+    last = last_value(anchor, scaler, center, P)
+    relatives = [False, True] if L > 1 else [False]
+    return forms + [Regression(last, Basis(column, relative), True) for column in columns for relative in relatives]
+
+
+def stack(
+    judges: list[tuple[Solver, Moments]], forms: list[Regression], outputs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Penalties and weights, (F, K) each, that forecast best from the samples solved each of those with them."""
+    K = len(outputs)
+    if not judges:  # too few samples to judge by
+        return np.full((len(forms), K), np.inf), np.eye(len(forms))[0][:, None] * np.ones(K)
+    own = [([solver.path(form, outputs) for form in forms], block.take(outputs)) for solver, block in judges]
+    alphas = np.empty((len(forms), K))
+    for f in range(len(forms)):
+        errors = [
+            sum(block.weight * block.loss(paths[f].coefficients(alpha)) for paths, block in own) for alpha in ALPHAS
+        ]
+        alphas[f] = ALPHAS[np.argmin(errors, axis=0)]
+    together = np.zeros((K, len(forms), len(forms)))
+    for paths, block in own:
+        coefs = [path.coefficients(penalty) for path, penalty in zip(paths, alphas, strict=True)]
+        together += block.weight * block.products_of_errors(coefs)
+    return alphas, simplex(together)
+
+
+def simplex(errors: np.ndarray) -> np.ndarray:
+    """Weights (F, K), not negative and one in sum, of the least w' E w for matrices E (K, F, F): the best of all subsets."""
+    K, F = errors.shape[:2]
+    best, weights = np.full(K, np.inf), np.zeros((K, F))
+    tiny = 1e-12 * np.trace(errors, axis1=1, axis2=2)[:, None, None] + 1e-300
+    for size in range(1, F + 1):
+        for chosen in combinations(range(F), size):
+            part = errors[:, chosen][:, :, chosen] + tiny * np.eye(size)
+            w = np.linalg.solve(part, np.ones((K, size, 1)))[:, :, 0]
+            w /= w.sum(axis=1, keepdims=True)
+            value = np.einsum("ki,kij,kj->k", w, part, w)
+            better = (w >= 0).all(axis=1) & (value < best * (1 - 1e-9))
+            best[better] = value[better]
+            weights[better] = 0.0
+            weights[np.ix_(np.flatnonzero(better), np.array(chosen))] = w[better]
+    return weights.T
+
+
+def last_value(anchor: int, scaler: Scaler, center: np.ndarray, P: int) -> np.ndarray:
+    """Coefficients (P + 1, K) of the anchor's last value, less the center of y."""
+    coef = np.zeros((P + 1, len(center)))
+    coef[anchor], coef[P] = scaler.scale[anchor], scaler.mean[anchor] - center
+    return coef
