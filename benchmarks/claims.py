@@ -69,94 +69,83 @@ def times_faster(rows: dict[str, dict[str, str]], peers: dict[str, str]) -> str:
     return "; ".join(f"{shown} {spread(cells)}" for shown, cells in ranges.items())
 
 
-def rows() -> list[tuple[str, str, str, Long]]:
-    """Claim, figures, the page and section of the long table, and the long table."""
-    peers, fits, threads = long_table("peers"), long_table("end_to_end"), long_table("threads")
-    startup, memory, accuracy = long_table("startup"), long_table("memory"), long_table("accuracy")
+class Claim(NamedTuple):
+    """A row of the table."""
+
+    what: str
+    figures: str
+    page: str  # and section of the long table
+    source: Long
+
+
+def of_peers() -> list[Claim]:
+    """Training steps and inference beside other libraries."""
+    peers, page = long_table("peers"), "docs/performance.md#beside-pytorch-keras-jax-and-onnx-runtime"
     train, infer = peers.tables
     frameworks = {"torch": "PyTorch", "Keras": "Keras on XLA", "JAX": "JAX"}
     served = {case: row["predictor(), us"] for case, row in infer.items() if case.startswith("1,")}
     small, large = min(served, key=lambda c: number(served[c])), max(served, key=lambda c: number(served[c]))
+    training = times_faster(train, frameworks)
+    inference = times_faster(infer, {**frameworks, "onnxruntime": "ONNX Runtime"})
+    window = f"{served[small]} µs for {small}; {served[large]} µs for {large}"
+    return [
+        Claim(f"Training step, {len(train)} sizes: time as a multiple of grukit's", training, page, peers),
+        Claim(f"Inference, {len(infer)} sizes: time as a multiple of grukit's", inference, page, peers),
+        Claim("One window by `predictor()` (rows, steps, inputs, units)", window, page, peers),
+    ]
+
+
+def of_fits() -> list[Claim]:
+    """Time and memory of whole fits."""
+    fits, threads, startup, memory = map(long_table, ("end_to_end", "threads", "startup", "memory"))
     ours, loop, skorch = (fits.tables[0][name] for name in ("grukit", "torch loop", "skorch"))
     assert len({each["training loss"] for each in (ours, loop, skorch)}) == 1, "no longer the same loss"
-    first = startup.tables[0]
-    cold, warm = first["first fit, cold cache"]["median, s"], first["first fit, warm cache"]["median, s"]
-    fit = memory.tables[0]["first fit, may compile"]
-    rows_fitted = next(iter(fit)).split(" x ")[0]  # the first header
-    windows = re.search(r"would be (\d+ MiB)", memory.note).group(1)  # type: ignore[union-attr]
-    tasks = accuracy.tables[0]
-    adding, jsb = tasks["adding problem, T = 600, MSE"], tasks["JSB Chorales, nats a frame"]
-    gap = tasks["40 % removed, unexplained variance, GRU-D"]
+    seconds = f"{ours['fit, s']} s; PyTorch loop {loop['fit, s']} s, skorch {skorch['fit, s']} s, same loss"
+    n = re.search(r"[0-9,]+ rows", fits.note).group()  # type: ignore[union-attr]
+    faster = f"{spread([row['ratio of the medians'] for row in threads.tables[0].values()])} times as fast"
+    cold, warm = (number(startup.tables[0][f"first fit, {cache} cache"]["median, s"]) for cache in ("cold", "warm"))
+    first = f"{cold:.1f} s where kernels must be compiled, {warm:.1f} s where they are cached"
     page = "docs/performance.md"
     return [
-        (
-            f"Training step, {len(train)} sizes: time as a multiple of grukit's",
-            times_faster(train, frameworks),
-            f"{page}#beside-pytorch-keras-jax-and-onnx-runtime",
-            peers,
-        ),
-        (
-            f"Inference, {len(infer)} sizes: time as a multiple of grukit's",
-            times_faster(infer, {**frameworks, "onnxruntime": "ONNX Runtime"}),
-            f"{page}#beside-pytorch-keras-jax-and-onnx-runtime",
-            peers,
-        ),
-        (
-            "One window by `predictor()` (rows, steps, inputs, units)",
-            f"{served[small]} µs for {small}; {served[large]} µs for {large}",
-            f"{page}#beside-pytorch-keras-jax-and-onnx-runtime",
-            peers,
-        ),
-        (
-            f"`fit` of {re.search(r'[0-9,]+ rows', fits.note).group()}, one epoch",  # type: ignore[union-attr]
-            f"{ours['fit, s']} s; PyTorch loop {loop['fit, s']} s, skorch {skorch['fit, s']} s, same loss",
-            f"{page}#fit-and-predict-of-an-estimator",
-            fits,
-        ),
-        (
-            "Two threads against one, same bits",
-            f"{spread([row['ratio of the medians'] for row in threads.tables[0].values()])} times as fast",
-            f"{page}#threads",
-            threads,
-        ),
-        (
-            "First fit of a process",
-            f"{number(cold):.1f} s where kernels must be compiled, {number(warm):.1f} s where they are cached",
-            f"{page}#start-up",
-            startup,
-        ),
-        (
-            f"Peak memory of a fit of {rows_fitted}, above imports",
-            f"{fit['peak above imports, MiB']} MiB, where all windows in an array would be {windows}",
-            f"{page}#memory",
-            memory,
-        ),
-        (
-            "Adding problem, T = 600, squared error",
-            f"{adding['grukit, median']}; published {adding['published']}",
-            "docs/accuracy.md#standard-tasks",
-            accuracy,
-        ),
-        (
-            "JSB Chorales, negative log-likelihood, nats a frame",
-            f"{jsb['grukit, median']}; published {jsb['published']}",
-            "docs/accuracy.md#standard-tasks",
-            accuracy,
-        ),
-        (
-            "GRU-D where 40 % of values are missing, unexplained variance",
-            f"{gap['grukit, median']}; with means filled in {number(gap['naive'])}",
-            "docs/accuracy.md#standard-tasks",
-            accuracy,
-        ),
+        Claim(f"`fit` of {n}, one epoch", seconds, f"{page}#fit-and-predict-of-an-estimator", fits),
+        Claim("Two threads against one, same bits", faster, f"{page}#threads", threads),
+        Claim("First fit of a process", first, f"{page}#start-up", startup),
+        Claim(*peak_memory(memory), f"{page}#memory", memory),
+    ]
+
+
+def peak_memory(memory: Long) -> tuple[str, str]:
+    """What was fitted, and the peaks."""
+    rows = memory.tables[0]
+    size = next(iter(rows["default settings"])).split(" x ")[0]  # the first header
+    default, alone = (rows[name]["peak above imports, MiB"] for name in ("default settings", "the network alone"))
+    windows = re.search(r"would be (\d+ MiB)", memory.note).group(1)  # type: ignore[union-attr]
+    peaks = f"{default} MiB with default settings, {alone} MiB of a network alone; all windows in an array would be {windows}"
+    return f"Peak memory of a fit of {size}, above imports", peaks
+
+
+def of_accuracy() -> list[Claim]:
+    """Standard tasks."""
+    accuracy, page = long_table("accuracy"), "docs/accuracy.md#standard-tasks"
+    tasks = accuracy.tables[0]
+    adding, jsb = (
+        f"{tasks[name]['grukit, median']}; published {tasks[name]['published']}"
+        for name in ("adding problem, T = 600, MSE", "JSB Chorales, nats a frame")
+    )
+    gap = tasks["40 % removed, unexplained variance, GRU-D"]
+    filled = f"{gap['grukit, median']}; with means filled in {number(gap['naive'])}"
+    return [
+        Claim("Adding problem, T = 600, squared error", adding, page, accuracy),
+        Claim("JSB Chorales, negative log-likelihood, nats a frame", jsb, page, accuracy),
+        Claim("GRU-D where 40 % of values are missing, unexplained variance", filled, page, accuracy),
     ]
 
 
 def claims() -> str:
     """The table, and where and when the figures were measured."""
-    found = rows()
-    lines = [[claim, figures, f"[{long.date}]({page})"] for claim, figures, page, long in found]
-    measured = dict.fromkeys(f"{long.date}: {long.machine}" for *_, long in found)
+    found = [*of_peers(), *of_fits(), *of_accuracy()]
+    lines = [[claim.what, claim.figures, f"[{claim.source.date}]({claim.page})"] for claim in found]
+    measured = dict.fromkeys(f"{claim.source.date}: {claim.source.machine}" for claim in found)
     note = f"Medians on a CPU, one thread unless said otherwise; a date links to the long table. {'; '.join(measured)}."
     return f"{table(['what', 'measured', 'when'], lines)}\n\n{note}"
 

@@ -119,6 +119,7 @@ def profiled() -> str:
 def on_gpu(run: Run) -> str:
     """All sections on a GPU; the tables."""
     import gpu_checks
+    import gpu_fits
     import gpu_timing
 
     run.section("variants", gpu_checks.compiled_variants)
@@ -126,10 +127,10 @@ def on_gpu(run: Run) -> str:
     fits = run.section("fits", gpu_checks.fits)
     run.section("speed of the device", gpu_timing.device_speed)
     steps = run.section("training step", lambda: gpu_timing.steps(wrong, run.left), 60)
-    whole = run.section("whole fit", gpu_timing.whole_fits, 60)
+    whole = run.section("whole fit", gpu_fits.whole_fits, 60)
     run.section("sanitizer", sanitized, 100)
     run.section("profile", profiled, 45)
-    texts = [table(*rows) for rows in (gpu_timing.step_table(steps), gpu_timing.fit_table(whole)) if rows]
+    texts = [table(*rows) for rows in (gpu_timing.step_table(steps), gpu_fits.fit_table(whole)) if rows]
     return "\n\n".join([*texts, f"Disagreements with float64: {wrong or 'none'}. Fits: {fits}."])
 
 
@@ -164,7 +165,7 @@ def main() -> None:
         "--tiny", action="store_true", help="only the tiny cases, on the GPU: for other tools to look at"
     )
     parser.add_argument("--name", help="of the GPU in the file's name; default: what nvidia-smi says")
-    parser.add_argument("--write", action="store_true", help="write the tables into the README")
+    parser.add_argument("--write", action="store_true", help="write the tables into docs/performance.md")
     args = parser.parse_args()
     sys.path[:0] = [str(TESTS), str(TESTS / "kernels" / "cuda")]
     needed, left_out = missing(args.simulate)

@@ -1,23 +1,21 @@
-"""How fast the CUDA engine is, by CUDA events, beside ``torch.nn.GRU`` on the same GPU with TF32 off and on."""
+"""How fast a training step of the CUDA engine is, by CUDA events, beside ``torch.nn.GRU`` on the same GPU, TF32 off and on."""
 
 import statistics
-import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
-from _report import NETWORK_ALONE
+from _steps import adam, take_steps
 from gpu_checks import Graphs
 from numba import cuda
 
 import grukit.kernels.cuda as engine
-from grukit import GRURegressor
 from grukit.kernels import cpu
 from grukit.kernels.cuda import layers
 from grukit.kernels.cuda.products import product
 from grukit.model import NetworkSpec, initialize
-from grukit.train import SOLVERS, Problem
+from grukit.train import Problem
 
 WARM_UPS, REPEATS = 10, 50
 RATE = 1e-3
@@ -92,21 +90,16 @@ def ours(shape: Shape, kind: Any, precision: str = "full") -> dict[str, float]:
     """Milliseconds of the passes and of a whole step, by a kind of session."""
     taken, spec = data(shape, 8 * shape.B), NetworkSpec("gru", shape.D, (shape.H,), 1)
     parameters = initialize(spec, "uniform", "float32", np.random.RandomState(0))
-    optimizer = cpu.Optimizer(
-        SOLVERS["adam"], 0.0, False, 0.9, 0.999, 1e-8, 0.0, 1.0, parameters, parameters.copy(),
-        spec.penalized("float32"), np.zeros_like(parameters), np.zeros_like(parameters), np.zeros(1, np.int64),
-    )  # fmt: skip
     plain, engine.Session = engine.Session, kind
     try:
         problem = Problem(engine, spec, taken, "squared_error", 0.0, batch_size=shape.B, precision=precision)
     finally:
         engine.Session = plain
     session, n = problem.session, 8
-    session.begin(optimizer)
+    session.begin(adam(spec, parameters))
 
     def epoch(i: int) -> None:
-        order = np.random.default_rng(i).permutation(len(taken.starts))
-        session.train(cpu.Batches(order, shape.B, np.full(n, RATE), np.zeros((n, 3)), np.zeros(1, np.int64), True), n)
+        take_steps(session, np.random.default_rng(i).permutation(len(taken.starts)), shape.B, RATE)
 
     found = {"step": median_ms(epoch, repeats=20) / n}  # an epoch of 8 batches: its copies are part of it
     if kind is engine.Session:
@@ -194,67 +187,3 @@ def step_table(found: Any) -> tuple[list[str], list[list[str]]] | None:
         shown = f"{shape['H']}, {shape['B']}, {shape['T']}, {shape['D']}"
         rows.append([shown, *(f"{ms[name]:.2f}" for name in names), ratio, f"{shape['goal']:g}"])
     return ["units, rows, steps, inputs", *(f"{name}, ms" for name in names), "torch / grukit", "goal"], rows
-
-
-# --- whole fits: where "auto" should switch ---------------------------------------------------------------------------
-
-
-def whole_fits() -> list[dict[str, Any]]:
-    """Seconds of two epochs on 100,000 rows, on the CPU and on the GPU, after everything was compiled.
-
-    PyTorch's figure is its measured step times the number of steps: its loop has nothing else.
-    """
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(100_000, 4)).astype(np.float32)
-    y, found = X[:, 0] + np.roll(X[:, 1], 1), []
-    for units, window, batch in ((8, 12, 64), (16, 24, 64), (32, 48, 128), (64, 48, 256)):
-        seconds = {}
-        for device in ("cpu", "cuda"):
-            model = GRURegressor(
-                units,
-                window=window,
-                batch_size=batch,
-                max_iter=1,
-                n_jobs=-1,
-                device=device,
-                random_state=0,
-                **NETWORK_ALONE,
-            )
-            model.fit(X[:2000], y[:2000])
-            began = time.perf_counter()
-            model.set_params(max_iter=2).fit(X, y)
-            seconds[device] = time.perf_counter() - began
-        if find_spec("torch"):
-            n_steps = 2 * -(-len(X) // batch)
-            seconds["torch"] = 1e-3 * n_steps * theirs(Shape(units, batch, window, 4, 0), False)["step"]
-        parameters = model.n_parameters_
-        found.append(
-            {
-                "shape": [units, window, batch],
-                "multiplications": 3 * parameters * window * batch,
-                "seconds": seconds,
-            }
-        )
-        print(f"   {found[-1]}", flush=True)
-    return found
-
-
-def fit_table(found: Any) -> tuple[list[str], list[list[str]]] | None:
-    """Header and rows."""
-    if not isinstance(found, list):
-        return None
-    rows = [
-        [
-            ", ".join(map(str, case["shape"])),
-            f"{case['multiplications']:.1e}",
-            *(f"{case['seconds'].get(name, np.nan):.1f}" for name in ("cpu", "cuda", "torch")),
-        ]
-        for case in found
-    ]
-    return [
-        "two epochs on 100,000 rows: units, window, batch",
-        "multiplications a step",
-        "CPU, s",
-        "GPU, s",
-        "PyTorch, s",
-    ], rows

@@ -27,10 +27,11 @@ OPTIONS = {
 def steps_of(sizes: tuple[int, int, int, int], options: dict):
     """A function that takes n training steps of a network with some options."""
     import numpy as np
+    from _steps import adam, take_steps
 
     from grukit.engines import select_engine
     from grukit.model import NetworkSpec, initialize
-    from grukit.train import SOLVERS, Problem
+    from grukit.train import Problem
 
     kernels, (B, T, D, H), rng = select_engine("cpu").kernels, sizes, np.random.default_rng(0)
     n = 1024
@@ -44,27 +45,16 @@ def steps_of(sizes: tuple[int, int, int, int], options: dict):
     )
     parameters = initialize(spec, "uniform", "float32", np.random.RandomState(0))
     problem = Problem(kernels, spec, samples, "squared_error", 0.0, batch_size=B)
-    problem.session.begin(
-        kernels.Optimizer(
-            SOLVERS["adam"], 0.0, False, 0.9, 0.999, 1e-8, 0.0, 1.0, parameters, parameters.copy(),
-            spec.penalized("float32"), np.zeros_like(parameters), np.zeros_like(parameters), np.zeros(1, np.int64),
-        )
-    )  # fmt: skip
+    problem.session.begin(adam(spec, parameters))
     problem.__enter__()
-
-    def run(m: int) -> None:
-        order = rng.integers(0, n, m * B)
-        rates, records = np.full(m, 1e-3), np.zeros((m, 3))
-        problem.session.train(kernels.Batches(order, B, rates, records, np.zeros(1, np.int64), True, 1), m)
-
-    return run
+    return lambda m: take_steps(problem.session, rng.integers(0, n, m * B), B)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=0.5, help="length of a turn")
     parser.add_argument("--turns", type=int, default=15)
-    parser.add_argument("--write", action="store_true", help="put the table into the README")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     args = parser.parse_args()
     limit(1)
     from _report import machine, report, table

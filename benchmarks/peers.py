@@ -9,7 +9,7 @@ case is timed, grukit's loss and gradients are compared with the tests' NumPy re
 peer's losses of three steps, or outputs, with grukit's; what disagrees is reported and not timed. The runs take turns.
 ``--isa avx2`` keeps every contender but onnxruntime, which cannot be told, from AVX-512; the newest results saved with and
 without it are shown side by side. Peers that are not installed are left out;
-``pip install -r benchmarks/requirements-peers.txt`` installs them.
+``pip install ".[bench]"`` installs them.
 """
 
 import argparse

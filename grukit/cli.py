@@ -1,30 +1,22 @@
-"""The command line: ``python -m grukit demo``, ``info`` and ``warmup``. Only this module and the demo print."""
+"""The command line: ``python -m grukit demo``, ``info`` and ``warmup``. Only this module, ``demo`` and ``info`` print."""
 
 import argparse
-import ctypes
-import os
-import platform
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-import joblib
 import numpy as np
-from threadpoolctl import threadpool_info
 
 from grukit import GRURegressor, __version__
-from grukit.cores import free_cores
 from grukit.demo import run_demo
 from grukit.engines import select_engine
+from grukit.info import DTYPES, cache_folder, run_info
 from grukit.model import CELLS
 
-PACKAGES = ("numpy", "scipy", "pandas", "numba", "llvmlite", "scikit-learn", "matplotlib")
-DTYPES = ("float32", "float64")
 # Options that have kernels of their own, and settings that need them.
 DROPOUT: dict[str, Any] = {"dropout": 0.5}
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -35,6 +27,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "decay": {"missing": "decay"},
     "decay with dropout": {"missing": "decay", **DROPOUT},
 }
+# Predictors and streams have code of their own for differences of the inputs and for a linear part, each there or not.
+LINEAR: list[dict[str, Any]] = [{}, {"anchor": None, "linear_lags": 0}]
+SERVED = [{"difference": difference, **linear} for difference in (False, True) for linear in LINEAR]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -98,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     warmup.set_defaults(run=_warmup)
     info = commands.add_parser("info", help="show versions, cores, GPUs and folders", description="Show what is used.")
     info.add_argument("--speed", action="store_true", help="measure one core, in a second or two")
-    info.set_defaults(run=_info)
+    info.set_defaults(run=run_info)
     return parser
 
 
@@ -158,105 +153,27 @@ def show_compilation() -> Iterator[None]:
 
 
 def _warmup(arguments: argparse.Namespace) -> None:
-    """Call every kernel that a fitted model calls, for each cell and type, without options and with those that go together."""
-    X = np.random.default_rng(0).normal(size=(40, 2))
+    """Compile the kernels of each cell and type, without options and with those that go together."""
     for cell in arguments.cell or sorted(set(CELLS) - {"dual_state_basic"}):  # whose kernels are those of "dual_state"
         for dtype in arguments.dtype or DTYPES:
             for option in list(OPTIONS)[: 1 if arguments.plain else None]:
-                decay = "missing" in OPTIONS[option]
-                if decay and CELLS[cell].n_states > 1:
+                if "missing" in OPTIONS[option] and CELLS[cell].n_states > 1:
                     continue
                 began = time.perf_counter()
-                settings = {"cell": cell, "dtype": dtype, "early_stopping": True, **OPTIONS[option]}
-                model = GRURegressor(2, window=4, max_iter=1, **settings).fit(X, X[:, 0])
-                model.predict(X)
-                if not decay:  # whose predictions need an index, and a predictor is given none
-                    model.predictor()(X)
+                _call_kernels({"cell": cell, "dtype": dtype, **OPTIONS[option]})
                 what = ", ".join(filter(None, [cell, dtype, option]))
                 print(f"{what}: {time.perf_counter() - began:.1f} s")
-    print(f"Kernels are cached in {_cache_folder(select_engine('cpu').kernels)}")
+    print(f"Kernels are cached in {cache_folder(select_engine('cpu').kernels)}")
 
 
-# -- info --------------------------------------------------------------------------------------------------------------
-
-
-def _info(arguments: argparse.Namespace) -> None:
-    engine = select_engine("auto")
-    new_line = "\n" + 15 * " "
-    rows = {
-        "grukit": __version__,
-        "python": f"{platform.python_version()} ({platform.platform()})",
-        **{name: _version_of(name) for name in PACKAGES},
-        "cores": f"{joblib.cpu_count()} available to this process",
-        "n_jobs='auto'": f"{free_cores()} at most, where they pay",
-        **_processor(select_engine("cpu").kernels, arguments.speed),
-        "BLAS": new_line.join(_blas_libraries()) or "none found",
-        "GPU": new_line.join(_gpu_names()) or "none found",
-        "CUDA kernels": _cuda_kernels(),
-        "device='auto'": f"{engine.device}. {engine.reason}",
-        "kernel cache": _cache_folder(engine.kernels),
-        "compiling": select_engine("cpu").kernels.COMPILING,
-    }
-    for name, value in rows.items():
-        print(f"{name + ':':<15}{value}")
-
-
-def _processor(kernels: Any, measure: bool) -> dict[str, str]:
-    """The vector instructions that the kernels are compiled for, and, where asked for, what a core does with them."""
-    instructions = kernels.target()
-    tiles = (f"{tile.rows} x {tile.columns} of {dtype}" for dtype, tile in zip(DTYPES, instructions[1:], strict=True))
-    rows = {"instructions": f"{instructions.name}, in tiles of {' and '.join(tiles)}"}
-    if measure:
-        peak, products = kernels.measured_speed()
-        rows["speed"] = f"{products:.0f} GFLOP/s in products on one core, {products / peak:.0%} of its peak"
-    return rows
-
-
-def _version_of(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
-
-
-def _blas_libraries() -> list[str]:
-    """Name, version, threads and file of each BLAS that numpy and scipy have loaded."""
-    return [
-        f"{library['internal_api']} {library['version']}, {library['num_threads']} threads "
-        f"({os.path.basename(library['filepath'])})"
-        for library in threadpool_info()
-        if library["user_api"] == "blas"
-    ]
-
-
-def _cuda_kernels() -> str:
-    try:
-        select_engine("cuda")
-    except RuntimeError as error:
-        return f"none. {error}"
-    return "yes"
-
-
-def _cache_folder(kernels: Any) -> str:
-    """Where numba keeps the compiled kernels, in subfolders of the first folder of its own that can be written."""
-    paths = [kernel.stats.cache_path for kernel in (kernels.train_batches, kernels.predict_chunks)]
-    return "none: no folder that can be written was found" if None in paths else os.path.commonpath(paths)
-
-
-def _gpu_names() -> list[str]:
-    """Names of the GPUs that the CUDA driver shows to this process; none where there is no driver or it fails."""
-    try:
-        driver = ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
-        count = ctypes.c_int(0)
-        if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
-            return []
-        return [_gpu_name(driver, ordinal) for ordinal in range(count.value)]
-    except (OSError, AttributeError):  # no such library; a library without these functions
-        return []
-
-
-def _gpu_name(driver: Any, ordinal: int) -> str:
-    device, name = ctypes.c_int(0), ctypes.create_string_buffer(256)
-    if driver.cuDeviceGet(ctypes.byref(device), ordinal) or driver.cuDeviceGetName(name, len(name), device):
-        return f"device {ordinal}, name not available"
-    return name.value.decode(errors="replace")
+def _call_kernels(settings: dict[str, Any]) -> None:
+    """Call every kernel that fits, predictions and predictors of these settings call."""
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    serves = not {"missing", "dropout"} & set(
+        settings
+    )  # with decay there is no predictor, and dropout is no part of one
+    for served in SERVED if serves else [{}]:
+        model = GRURegressor(2, window=4, max_iter=1, early_stopping=True, **settings, **served).fit(X, X[:, 0])
+        model.predict(X)
+        if serves:
+            model.predictor()(X)

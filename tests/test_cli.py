@@ -21,11 +21,13 @@ import pandas as pd
 import pytest
 import scipy
 import sklearn
+from child import run_code
 from sklearn.linear_model import Ridge
 
 import grukit
 from grukit import cli
 from grukit import demo as demo_module
+from grukit import info as info_module
 from grukit.engines import select_engine
 
 matplotlib.use("Agg")
@@ -395,16 +397,16 @@ def test_info_measures_a_core():
 
 
 def test_info_names_a_package_that_is_not_installed():
-    assert cli._version_of("no-such-package-of-grukit") == "not installed"
+    assert info_module._version_of("no-such-package-of-grukit") == "not installed"
 
 
 def test_info_names_the_cache_folder_of_the_kernels(tmp_path):
     """Each kernel's lies beside its module, or in one folder for all of them."""
     train, predict = (SimpleNamespace(stats=SimpleNamespace(cache_path=str(tmp_path / name))) for name in "ab")
     kernels = SimpleNamespace(train_batches=train, predict_chunks=predict)
-    assert cli._cache_folder(kernels) == str(tmp_path)
+    assert info_module.cache_folder(kernels) == str(tmp_path)
     train.stats.cache_path = None
-    assert cli._cache_folder(kernels).startswith("none: ")
+    assert info_module.cache_folder(kernels).startswith("none: ")
 
 
 class FakeDriver:
@@ -444,7 +446,7 @@ class FakeDriver:
 )
 def test_gpus_are_those_the_driver_shows(driver, names, monkeypatch):
     monkeypatch.setattr(ctypes, "CDLL", lambda name: driver)
-    assert cli._gpu_names() == names
+    assert info_module._gpu_names() == names
 
 
 def test_info_without_a_driver_finds_no_gpu(monkeypatch):
@@ -452,8 +454,8 @@ def test_info_without_a_driver_finds_no_gpu(monkeypatch):
         raise OSError(f"{name}: cannot open shared object file")
 
     monkeypatch.setattr(ctypes, "CDLL", missing)
-    assert cli._gpu_names() == []
-    monkeypatch.setattr(cli, "_blas_libraries", list)
+    assert info_module._gpu_names() == []
+    monkeypatch.setattr(info_module, "_blas_libraries", list)
     output = run("info").output
     assert re.search(r"^GPU: +none found$", output, flags=re.MULTILINE)
     assert re.search(r"^BLAS: +none found$", output, flags=re.MULTILINE)
@@ -504,19 +506,47 @@ def test_the_module_runs_as_a_program_and_hands_on_the_status():
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 3
 
 
-def test_warmup_compiles_what_it_is_asked_to(capsys):
-    kernels = select_engine("cpu").kernels
-    assert cli.main(["warmup", "--cell", "gru", "--dtype", "float32"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(r"gru, float32: \d+\.\d s", lines[0])
-    for line, option in zip(lines[1:6], list(cli.OPTIONS)[1:], strict=True):
-        assert re.fullmatch(rf"gru, float32, {option}: \d+\.\d s", line)
-    assert lines[6:] == [f"Kernels are cached in {cli._cache_folder(kernels)}"]
-    networks = [signature[4] for signature in kernels.train_batches.signatures]
-    options = {str(dict(zip(network.fields, network.types, strict=True))["options"]) for network in networks}
-    assert "none" in options and len(options) >= 6
+# After a warm-up, which kernels were called for which networks, and whether predictors of any kind call others.
+WARMED_UP = """
+from grukit import GRUClassifier, GRURegressor, cli
+from grukit.engines import select_engine
+from grukit.kernels.cpu.inference.service import serve_windows
+import numpy as np
+
+assert cli.main(["warmup", "--cell", "gru", "--dtype", "float32"]) == 0
+networks = [signature[4] for signature in select_engine("cpu").kernels.train_batches.signatures]
+print(len({str(dict(zip(network.fields, network.types))["options"]) for network in networks}))
+served = list(serve_windows.signatures)
+X = np.random.default_rng(0).normal(size=(60, 3))
+for bidirectional in (False, True):
+    settings = {"window": 5, "max_iter": 1, "bidirectional": bidirectional}
+    for difference in (False, [1], True):
+        models = [GRUClassifier(4, difference=difference, **settings).fit(X, X[:, 0] > 0)]
+        for lags in ({}, {"linear_lags": 2}, {"anchor": None}, {"anchor": 1, "linear_lags": 0},
+                     {"anchor": None, "linear_lags": 0}):
+            models.append(GRURegressor(4, difference=difference, **lags, **settings).fit(X, X[:, :2]))
+        for model in models:
+            model.predictor()(X[:5])
+            if not bidirectional:
+                model.stream(3).step(X[:3])
+assert served == list(serve_windows.signatures)
+print(len(served))
+"""
+
+
+def test_warmup_compiles_what_it_is_asked_to():
+    *lines, folder, n_options, n_served = run_code(WARMED_UP)[0].splitlines()
+    for line, option in zip(lines, cli.OPTIONS, strict=True):
+        what = ", ".join(filter(None, ["gru", "float32", option]))
+        assert re.fullmatch(rf"{what}: \d+\.\d s", line)
+    assert folder == f"Kernels are cached in {info_module.cache_folder(select_engine('cpu').kernels)}"
+    assert (n_options, n_served) == ("6", "8")
+
+
+def test_warmup_of_plain_networks(capsys):
     assert cli.main(["warmup", "--cell", "gru", "--dtype", "float32", "--plain"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 2
+    plain, folder = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"gru, float32: \d+\.\d s", plain) and folder.startswith("Kernels are cached in ")
     with pytest.raises(SystemExit) as caught:
         cli.main(["warmup", "--cell", "lstm"])
     assert caught.value.code == 2

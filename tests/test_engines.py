@@ -1,11 +1,10 @@
 """Which engine is taken, what is said where the GPU cannot be, and that both engines have the same face."""
 
 import inspect
-import subprocess
-import sys
 from dataclasses import dataclass
 
 import pytest
+from child import run_code
 
 from grukit import engines
 from grukit.engines import GPU_PAYS, Engine, select_engine
@@ -113,4 +112,4 @@ def test_the_cpu_needs_no_cuda():
         "assert select_engine('auto').device == 'cpu'\n"
         "assert 'grukit.kernels.cuda' not in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+    run_code(code)

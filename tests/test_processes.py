@@ -4,13 +4,12 @@ import gc
 import os
 import re
 import shutil
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from child import run_code
 from numba import njit
 from numba.core import event
 
@@ -28,16 +27,6 @@ def fit(n_jobs=2):
 """
 
 
-def run(code, cwd=None, **environment):
-    """Run code in a new process with warnings as errors, at most a minute; returns what it printed."""
-    command = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", code]
-    done = subprocess.run(
-        command, env=os.environ | environment, cwd=cwd, capture_output=True, text=True, timeout=100, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_fits_in_several_threads_are_those_of_one():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(400, 2))
@@ -53,7 +42,7 @@ def test_fits_in_several_threads_are_those_of_one():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_a_child_forked_after_a_fit_can_fit():
-    run(CASE + """
+    run_code(CASE + """
 import os
 expected = fit()
 child = os.fork()
@@ -85,7 +74,7 @@ def test_a_second_process_finds_every_kernel_in_the_cache(tmp_path):
 print(sum(kernels.begin_states.stats.cache_hits.values()), sum(kernels.begin_states.stats.cache_misses.values()))
 """
     )
-    runs = [run(code, NUMBA_CACHE_DIR=str(tmp_path)).splitlines()[2] for _ in range(2)]
+    runs = [run_code(code, NUMBA_CACHE_DIR=str(tmp_path))[0].splitlines()[2] for _ in range(2)]
     assert runs == ["0 1", "1 0"]
     assert list(tmp_path.rglob("*begin_states*.nbc"))
 
@@ -109,7 +98,7 @@ def test_a_read_only_package_caches_in_the_users_folder(tmp_path):
         "XDG_CACHE_HOME": str(home / "cache"),
         "NUMBA_CACHE_DIR": "",
     }
-    place, _ = run(STATES, cwd=tmp_path, PYTHONDONTWRITEBYTECODE="1", **environment).splitlines()
+    place, _ = run_code(STATES, cwd=tmp_path, PYTHONDONTWRITEBYTECODE="1", **environment)[0].splitlines()
     assert place == str(site / "grukit" / "__init__.py")
     assert list(home.rglob("*begin_states*.nbc"))
 
@@ -120,14 +109,9 @@ def test_without_any_folder_to_write_a_warning_says_so_once(tmp_path):
     nowhere.write_text("")
     environment = {"PYTHONPATH": str(site), "HOME": str(nowhere), "XDG_CACHE_HOME": str(nowhere), "NUMBA_CACHE_DIR": ""}
     code = "import warnings\nwarnings.simplefilter('default')\n" + STATES
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(
-        command, env=os.environ | environment | {"PYTHONDONTWRITEBYTECODE": "1"}, cwd=tmp_path, capture_output=True,
-        text=True, timeout=100, check=True,
-    )  # fmt: skip
-    assert done.stdout.splitlines()[0] == str(site / "grukit" / "__init__.py")
-    assert done.stdout.splitlines()[1] == "0.0"
-    assert done.stderr.count("No folder for compiled kernels can be written") == 1
+    output, errors = run_code(code, cwd=tmp_path, PYTHONDONTWRITEBYTECODE="1", **environment)
+    assert output.splitlines() == [str(site / "grukit" / "__init__.py"), "0.0"]
+    assert errors.count("No folder for compiled kernels can be written") == 1
 
 
 @pytest.mark.parametrize(
@@ -142,16 +126,16 @@ def test_an_edited_kernel_is_compiled_anew(tmp_path, files, old, new):
         Path(grukit.__file__).parent, site / "grukit", ignore=shutil.ignore_patterns("__pycache__", "*.csv")
     )
     environment = {"PYTHONPATH": str(site), "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
-    assert run(STATES, cwd=tmp_path, **environment).splitlines()[1:] == ["0.0"]
+    assert run_code(STATES, cwd=tmp_path, **environment)[0].splitlines()[1:] == ["0.0"]
     for path in copy.rglob(files):
         path.write_text(re.sub(old, new, path.read_text()))
     code = STATES + "print(sum(kernels.begin_states.stats.cache_misses.values()))\n"
-    assert run(code, cwd=tmp_path, **environment).splitlines()[1:] == ["0.0", "1"]
-    assert run(code, cwd=tmp_path, **environment).splitlines()[1:] == ["0.0", "0"]
+    assert run_code(code, cwd=tmp_path, **environment)[0].splitlines()[1:] == ["0.0", "1"]
+    assert run_code(code, cwd=tmp_path, **environment)[0].splitlines()[1:] == ["0.0", "0"]
 
 
 def test_a_silent_fit_starts_no_thread_and_a_child_may_fork():
-    run(CASE + """
+    run_code(CASE + """
 import threading
 fit()
 assert threading.enumerate() == [threading.main_thread()], threading.enumerate()
@@ -191,4 +175,4 @@ except ImportError as error:
     print(error)
 """
     )
-    assert "unset NUMBA_DISABLE_JIT" in run(code, NUMBA_DISABLE_JIT="1")
+    assert "unset NUMBA_DISABLE_JIT" in run_code(code, NUMBA_DISABLE_JIT="1")[0]

@@ -1,0 +1,20 @@
+"""Code that runs in a process of its own: what could hang, crash or disturb other tests, or needs another environment."""
+
+import os
+import subprocess
+import sys
+
+
+def run_code(code, *arguments, cwd=None, **environment):
+    """Run code in a new process with warnings as errors, at most ten minutes; returns its standard output and error."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", code, *map(str, arguments)],
+        cwd=cwd,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr
