@@ -115,7 +115,8 @@ def stack(
     alphas = np.empty((len(forms), K))
     for f in range(len(forms)):
         errors = [
-            sum(block.weight * block.loss(paths[f].coefficients(alpha)) for paths, block in own) for alpha in ALPHAS
+            np.sum([block.weight * block.loss(paths[f].coefficients(alpha)) for paths, block in own], axis=0)
+            for alpha in ALPHAS
         ]
         alphas[f] = ALPHAS[np.argmin(errors, axis=0)]
     together = np.zeros((K, len(forms), len(forms)))

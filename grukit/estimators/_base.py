@@ -235,7 +235,7 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         """What the network gives for every sample, or step, in the order of ``work``; float64."""
         state, n_steps = self._fitted, int(work.sequences.lengths.sum())
         engine = select_engine(self.device, state.spec, n_steps // 3, required=False)
-        samples = state.unlabelled(engine.kernels, work.sequences)
+        samples = state.unlabelled(engine, work.sequences)
         engine = with_memory(engine, self.device, state.spec, [samples], len(work.sequences), training=False)
         n_threads = count_threads(self.n_jobs, float(state.spec.n_parameters * n_steps))
         outputs = predict(engine.kernels, state.spec, state.parameters, samples, n_threads, self.precision)

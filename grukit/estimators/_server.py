@@ -26,7 +26,8 @@ class Server:
         self.spec, self.n_features, self.squeeze = fitted.spec, fitted.n_features, fitted.outputs.squeeze
         self.single = self.squeeze and not self.spec.per_step  # one number a window
         self.skips_first = fitted.skips_first
-        self.kernels = kernels = select_engine("cpu").kernels
+        self.engine = select_engine("cpu")
+        kernels = self.engine.kernels
         self._network = self.spec.for_kernels(kernels)
         packed = kernels.aligned_empty(fitted.parameters.shape, fitted.parameters.dtype)
         kernels.pack_network(self._network, _writable(fitted.parameters), self.rows, packed)
@@ -47,8 +48,9 @@ class Server:
 
     def _work(self, T: int) -> np.ndarray:
         if getattr(self._own, "steps", 0) < T:
-            size = self.kernels.serve_work_size(self._network, T, self.rows)
-            self._own.work, self._own.steps = self.kernels.aligned_empty(size, self._begin.dtype), T
+            kernels = self.engine.kernels
+            size = kernels.serve_work_size(self._network, T, self.rows)
+            self._own.work, self._own.steps = kernels.aligned_empty(size, self._begin.dtype), T
         return self._own.work
 
     def run(self, x: np.ndarray, first: int, states: np.ndarray) -> np.ndarray:

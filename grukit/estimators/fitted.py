@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from grukit.data import Classes, Scaler, Sequences, Tail, TargetForm, encode_inputs
+from grukit.engines import Engine
 from grukit.estimators._choices import Choices
 from grukit.estimators.inputs import InputForm, Work
 from grukit.estimators.targets import Objective, check_same_kind, read_classes, read_numbers
 from grukit.model import NetworkSpec
+
+# Numbers of which predictions make no scaled copy: it takes 2 ns a number, the kernels 0.3, but they are compiled anew for it.
+MANY = 2**21
 
 
 @dataclass(frozen=True)
@@ -127,11 +130,20 @@ class FittedState:
         training = replace(self.training, moments={}, records=())
         return replace(self, parameters=self.parameters.copy(), training=training, tail=None)
 
-    def unlabelled(self, kernels: ModuleType, sequences: Sequences) -> Any:
+    def unlabelled(self, engine: Engine, sequences: Sequences) -> Any:
         """Sequences as an engine's kernels predict them."""
-        values, steps = self.encode(sequences, self.parameters.dtype.name), self.steps_of(sequences)
-        nothing = np.empty((0, self.spec.n_outputs), values.dtype)
-        return kernels.Samples(values, nothing, steps.starts, steps.lengths, nothing[:, 0])
+        steps, nothing = self.steps_of(sequences), np.empty((0, self.spec.n_outputs), self.parameters.dtype)
+        rest = nothing, steps.starts, steps.lengths, nothing[:, 0]
+        if engine.device == "cpu" and self._scales_late(sequences):
+            mean, scale = self.x_scaler.mean.copy(), np.where(self.x_scaler.scale == 0, 1.0, self.x_scaler.scale)
+            values = np.require(sequences.values, requirements=["C", "A", "W"])
+            return engine.kernels.Samples(values, *rest, scaling=engine.kernels.Scaling(mean, scale))
+        return engine.kernels.Samples(self.encode(sequences, self.parameters.dtype.name), *rest)
+
+    def _scales_late(self, sequences: Sequences) -> bool:
+        """Whether the kernels scale numbers as they read them: where there are many, each is read once, and is all there."""
+        plain = self.inputs.missing == "error" and self.choices.differenced is None
+        return plain and sequences.exchangeable and sequences.values.size >= MANY
 
     def predictions(self, outputs: np.ndarray, sequences: Sequences) -> np.ndarray:
         """Predictions on the targets' own scale, or probabilities, from what the network gives for sequences; float64."""

@@ -77,8 +77,8 @@ class Predictor:
         """Predictions (n, T or 1, K) of windows (n, T, D)."""
         server, (n, T, D) = self._one, x.shape
         fitted, windows = server.fitted, stand_alone(x.reshape(n * T, D), np.full(n, T))
-        samples = fitted.unlabelled(server.kernels, windows)
-        outputs = predict(server.kernels, fitted.spec, fitted.parameters, samples).astype(np.float64)
+        samples = fitted.unlabelled(server.engine, windows)
+        outputs = predict(server.engine.kernels, fitted.spec, fitted.parameters, samples).astype(np.float64)
         return fitted.predictions(outputs, windows).reshape(n, T if fitted.spec.per_step else 1, -1)
 
     def _shaped(self, outputs: np.ndarray) -> Any:

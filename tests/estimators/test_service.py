@@ -10,6 +10,7 @@ import pytest
 from plain import PLAIN
 
 from grukit import GRURegressor
+from grukit.estimators import fitted as fitted_record
 
 CELLS = ["gru", "gru_reset_before"]
 
@@ -210,3 +211,18 @@ def test_the_state_of_a_model_that_looks_back_holds_the_latest_rows(changes):
             stream.state = [*state[:-1], np.zeros((9, 1, 2))]
         with pytest.raises(ValueError, match="NaN or infinity"):
             stream.state = [*state[:-1], np.full_like(state[-1], np.nan)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_many_numbers_are_scaled_by_the_kernels_to_the_same_bits(dtype, monkeypatch):
+    rng = np.random.default_rng(0)
+    X = (50 + 3 * rng.normal(size=(20, 6, 3))).astype(dtype)
+    X[:, :, 2] = 7.0  # a scale of one
+    model = GRURegressor(5, max_iter=2, random_state=0, **PLAIN).fit(X, X[:, :, 0].sum(axis=1))
+    before = model.predict(X), model.predictor()(X)
+    monkeypatch.setattr(fitted_record, "MANY", 1)
+    np.testing.assert_array_equal(model.predict(X), before[0])
+    np.testing.assert_array_equal(model.predictor()(X), before[1])
+    X.setflags(write=False)
+    np.testing.assert_array_equal(model.predict(X), before[0])
+    np.testing.assert_array_equal(model.predict(np.asfortranarray(X)), before[0])
