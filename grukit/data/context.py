@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -45,9 +46,9 @@ def tail_of(
         return None
     rows = {} if earlier is None else dict(earlier.rows)
     paces = {} if earlier is None else dict(earlier.paces)
-    for s, key in enumerate(table.keys):
-        first, last = table.offsets[s], table.offsets[s + 1]
-        kept, pace = table.values[max(first, last - window + 1) : last], Pace.of(table.times[first:last])
+    ends, own = pairwise(table.offsets), Pace.of_each(table.times, table.offsets)
+    for key, pace, (first, last) in zip(table.keys, own, ends, strict=True):
+        kept = table.values[max(first, last - window + 1) : last]
         before = (context or {}).get(key)
         if before is not None:
             kept = np.concatenate([before, kept])[-(window - 1) :] if window > 1 else kept
@@ -80,11 +81,12 @@ def continuation(tail: Tail | None, table: Table, window: int) -> dict[tuple[Any
             f"its index has {_levels(given)} and that of fit had {_levels(known)}, so none of its series is known; keep the "
             "levels that name the series, as X.loc[[name]] does"
         )
-    for s, key in enumerate(table.keys):
+    starts = _starts_of(table)
+    for key, first_two in zip(table.keys, starts, strict=True):
         pace = tail.paces.get(key)
         if pace is None:
             continue
-        found = _goes_on(pace, table.times[table.offsets[s] : table.offsets[s + 1]], window)
+        found = _goes_on(pace, first_two, table.times, window)
         if found is True:
             context[key] = tail.rows[key]
         elif found:
@@ -107,21 +109,32 @@ def _any_goes_on(tail: Tail, table: Table, window: int) -> bool:
     """Whether a series of X starts where windows would reach back to the end of a series of training, whatever its name."""
     assert table.times is not None
     ends = list({pace.last: pace for pace in tail.paces.values()}.values())
-    starts = [table.times[first : first + 2] for first in table.offsets[:-1]]
-    return any(_goes_on(pace, times, window) for times in starts for pace in ends)
+    return any(_goes_on(pace, first_two, table.times, window) for first_two in _starts_of(table) for pace in ends)
 
 
-def _goes_on(pace: Pace, times: pd.Index, window: int) -> bool | str:
-    """Whether a series goes on where training ended; a reason where it might, but is not taken to."""
+def _starts_of(table: Table) -> list[list[Any]]:
+    """The first two times of each series, or its only one."""
+    assert table.times is not None
+    first, alone = table.offsets[:-1], np.diff(table.offsets) == 1
+    second = np.minimum(first + 1, len(table.times) - 1)
+    two = zip(table.times[first].tolist(), table.times[second].tolist(), alone.tolist(), strict=True)
+    return [[a] if only else [a, b] for a, b, only in two]
+
+
+def _goes_on(pace: Pace, first_two: list[Any], times: pd.Index, window: int) -> bool | str:
+    """Whether a series goes on where training ended; a reason where it might, but is not taken to.
+
+    Of a series' ``first_two`` entries, of ``times`` all are of one kind.
+    """
     kind = kind_of(times)
     if {kind, pace.kind} == {WITH_ZONE, WITHOUT_ZONE}:
         raise ValueError(
-            f"X's index holds {kind}, the first {times[0]}; that of fit held {pace.kind}, the last {pace.last}. Use "
+            f"X's index holds {kind}, the first {first_two[0]}; that of fit held {pace.kind}, the last {pace.last}. Use "
             "tz_localize, so that both have a time zone, or none."
         )
     if kind != pace.kind:
         return f"its index holds {kind} and that of fit held {pace.kind}"
-    first, *second = times[:2].tolist()
+    first, *second = first_two
     if not (_comparable(first, pace.last) and first > pace.last):
         return False
     if pace.follows([first, *second]):
@@ -151,15 +164,15 @@ def given_context(history: Table, table: Table, window: int) -> dict[tuple[Any, 
         Where a series' history does not end before the series starts, naming both stamps; where the indexes cannot be
         compared; where no series of X has any history.
     """
-    context, starts = {}, dict(zip(table.keys, table.offsets[:-1], strict=True))
+    context, starts = {}, dict(zip(table.keys, _entries(table.times, table.offsets[:-1]), strict=True))
     if not set(history.keys) & starts.keys():
         raise ValueError(f"context holds the series {history.keys[:5]}; X holds {table.keys[:5]}. None is in both.")
-    for s, key in enumerate(history.keys):
-        first, last = history.offsets[s], history.offsets[s + 1]
+    ends = _entries(history.times, history.offsets[1:] - 1)
+    for key, end, (first, last) in zip(history.keys, ends, pairwise(history.offsets), strict=True):
         if key not in starts:
             continue
+        start = starts[key]
         if history.times is not None and table.times is not None:
-            start, end = table.times[starts[key]], history.times[last - 1]
             if not _comparable(end, start):
                 raise ValueError(
                     f"context has times like {end!r} and X has times like {start!r}; they cannot be compared."
@@ -171,3 +184,8 @@ def given_context(history: Table, table: Table, window: int) -> dict[tuple[Any, 
                 )
         context[key] = history.values[max(first, last - window + 1) : last]
     return context
+
+
+def _entries(times: pd.Index | None, rows: np.ndarray) -> list[Any]:
+    """The times of some rows; nothing where there is no index."""
+    return [None] * len(rows) if times is None else times[rows].tolist()

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from grukit.data.order import check_names, check_text, check_times
+from grukit.data.order import check_each, check_names, check_text, check_times
 from grukit.data.times import as_times
 
 NUMBERS = "every column must hold numbers. Encode it first, or drop it."
@@ -156,16 +156,25 @@ def read_table(values: np.ndarray, X: Any) -> Table:
         check_times(times)
         check_text(times)
         return Table(values, np.array([0, n]), [()], times, None)
-    names = X.index.droplevel(-1)  # type: ignore[arg-type]  # the stubs know lists only
-    check_names(names, times)
-    codes, uniques = pd.factorize(names)
+    assert isinstance(X.index, pd.MultiIndex)
+    check_names(X.index, times)
+    codes, keys = _series_of_rows(X.index)
     order = None
     if (np.diff(codes) < 0).any():
         order = np.argsort(codes, kind="stable")
         values, times, codes = values[order], times[order], codes[order]
     offsets = np.append(np.flatnonzero(np.diff(codes, prepend=-1)), n)
-    keys = [key if isinstance(key, tuple) else (key,) for key in uniques]
-    for s, key in enumerate(keys):
-        check_times(times[offsets[s] : offsets[s + 1]], "/".join(str(part) for part in key))
+    check_each(times, offsets, keys)
     check_text(times[: offsets[1]])
     return Table(values, offsets, keys, times, order)
+
+
+def _series_of_rows(index: pd.MultiIndex) -> tuple[np.ndarray, list[tuple[Any, ...]]]:
+    """Number of the series of each row, in the order in which they appear, and their keys: all levels but the last."""
+    levels, codes = index.levels[:-1], index.codes[:-1]
+    combined = np.zeros(len(index), np.int64)
+    for level, own in zip(levels, codes, strict=True):  # numbers, not names: of a million rows 10 ms, not 200
+        combined, _ = pd.factorize(combined * len(level) + own)
+    first = np.unique(combined, return_index=True)[1]
+    keys = zip(*(level.take(own[first]).tolist() for level, own in zip(levels, codes, strict=True)), strict=True)
+    return combined, list(keys)

@@ -5,6 +5,7 @@ import warnings
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 TIMES = (pd.DatetimeIndex, pd.PeriodIndex, pd.TimedeltaIndex)
@@ -92,7 +93,29 @@ def _is_after(before: Any, after: Any) -> bool:
         return False
 
 
-def check_names(names: pd.Index, times: pd.Index) -> None:
+def check_each(times: pd.Index, offsets: np.ndarray, keys: list[tuple[Any, ...]]) -> None:
+    """Raise where the time index of a series of a panel is not strictly increasing, as :func:`check_times`.
+
+    Parameters
+    ----------
+    times : Index
+        Of all series, one after another.
+    offsets : ndarray of shape (n_series + 1,)
+        Series s is rows ``offsets[s]:offsets[s + 1]``.
+    keys : list of tuple
+        Their names.
+    """
+    counts = times.asi8 if isinstance(times, TIMES) else times.to_numpy()
+    if counts.dtype.kind in "iuf" and not times.hasnans:  # all at once; what is wrong is found one by one
+        follows = counts[1:] > counts[:-1]
+        follows[offsets[1:-1] - 1] = True
+        if follows.all():
+            return
+    for s, key in enumerate(keys):
+        check_times(times[offsets[s] : offsets[s + 1]], "/".join(str(part) for part in key))
+
+
+def check_names(index: pd.MultiIndex, times: pd.Index) -> None:
     """Raise where the levels before the last do not name series; warn where one has the name of a time.
 
     Raises
@@ -100,10 +123,10 @@ def check_names(names: pd.Index, times: pd.Index) -> None:
     ValueError
         Where a name is missing, or a level holds times, or numbers, and the last one does not.
     """
-    for level in range(names.nlevels):
-        values = names.get_level_values(level)
-        if values.isna().any():
-            raise ValueError(f"The series name is missing at row {int(values.isna().argmax())} of the index.")
+    for level, (values, codes) in enumerate(zip(index.levels[:-1], index.codes[:-1], strict=True)):
+        missing = codes < 0
+        if missing.any():
+            raise ValueError(f"The series name is missing at row {int(missing.argmax())} of the index.")
         times_first = isinstance(values, TIMES) and not isinstance(times, TIMES)
         if times_first or (pd.api.types.is_numeric_dtype(values) and _is_text(times)):
             raise ValueError(

@@ -1,6 +1,7 @@
 """Sequences inside one table of rows: windows of a time series, or sequences that stand alone."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -68,23 +69,20 @@ def windows(table: Table, window: int, context: dict[tuple[Any, ...], np.ndarray
     context : dict of series key -> ndarray of shape (c, D), default=None
         Rows that come before a series' first; they are history, no samples.
     """
-    context = context or {}
-    pieces, starts, ends, begins, at = [], [], [], [], 0
-    for s, key in enumerate(table.keys):
-        first, last = table.offsets[s], table.offsets[s + 1]
-        before = context.get(key)
-        n_before = 0 if before is None else len(before)
-        if before is not None:
-            pieces.append(before)
-        pieces.append(table.values[first:last])
-        end = at + n_before + np.arange(1, last - first + 1)
-        starts.append(np.maximum(end - window, at))
-        ends.append(end)
-        begins.append(at)
-        at += n_before + last - first
-    values = np.concatenate(pieces) if len(pieces) > len(table.keys) else table.values
-    start, end = np.concatenate(starts), np.concatenate(ends)
-    return Sequences(values, start, end - start, False, np.array(begins))
+    offsets, lengths = table.offsets, np.diff(table.offsets)
+    if context:
+        before = [context.get(key) for key in table.keys]
+        n_before = np.array([0 if rows is None else len(rows) for rows in before])
+        own = (table.values[first:last] for first, last in pairwise(offsets))
+        values = np.concatenate(
+            [piece for pair in zip(before, own, strict=True) for piece in pair if piece is not None]
+        )
+    else:
+        n_before, values = np.zeros(len(lengths), np.int64), table.values
+    begins = offsets[:-1] + np.cumsum(n_before) - n_before
+    end = np.arange(1, offsets[-1] + 1) + np.repeat(np.cumsum(n_before), lengths)
+    start = np.maximum(end - window, np.repeat(begins, lengths))
+    return Sequences(values, start, end - start, False, begins)
 
 
 def independent_rows(values: np.ndarray) -> Sequences:

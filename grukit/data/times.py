@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -127,6 +128,34 @@ class Pace:
         usual = np.partition(gaps, -2)[-2] if len(gaps) > 1 else 0.0  # twice there: no single hole in the data
         return cls(last, kind, step, typical, max(FEW * typical, float(usual)))
 
+    @classmethod
+    def of_each(cls, times: pd.Index, offsets: np.ndarray) -> list["Pace"]:
+        """The pace of every series, see :attr:`grukit.data.frames.Table.offsets`.
+
+        All at once where steps are alike, and once for equal times: asking pandas for the frequency takes 0.3 ms a series.
+        """
+        lasts, kind = times[offsets[1:] - 1].tolist(), kind_of(times)
+        counts = times.asi8 if isinstance(times, pd.DatetimeIndex | pd.TimedeltaIndex | pd.PeriodIndex) else None
+        if counts is None or len(lasts) == 1:
+            return [cls.of(times[first:last]) for first, last in pairwise(offsets)]
+        gaps, starts = np.append(np.diff(counts), 0), offsets[:-1]
+        gaps[offsets[1:] - 1] = gaps[np.maximum(offsets[1:] - 2, starts)]  # the last row has none: as the one before
+        shortest, longest = np.minimum.reduceat(gaps, starts), np.maximum.reduceat(gaps, starts)
+        alike = (shortest == longest) & (np.diff(offsets) > 2)
+        steps = _steps_of(times, shortest)
+        unit = SECONDS[times.unit] if isinstance(times, pd.DatetimeIndex | pd.TimedeltaIndex) else 1.0
+        paces, known = [], {}
+        for s, (first, last) in enumerate(pairwise(offsets)):
+            if alike[s] and steps[s] is not None:
+                typical = float(shortest[s] * unit)
+                paces.append(cls(lasts[s], kind, steps[s], typical, NEAR * typical))
+                continue
+            own = counts[first:last].tobytes()
+            if own not in known:
+                known[own] = cls.of(times[first:last])
+            paces.append(known[own])
+        return paces
+
     def follows(self, times: list[Any]) -> bool:
         """Whether one or two entries are what comes next: exactly, or about there where the index is not exact itself."""
         wanted = [] if self.step is None else [self.last + self.step, times[0] + self.step]
@@ -185,6 +214,22 @@ def _step(times: pd.Index) -> Any:
     if len(times) > 2 and not _same(before, times[-3:-2].tolist()[0] + step, step):
         return None
     return step
+
+
+def _steps_of(times: pd.Index, gaps: np.ndarray) -> list[Any]:
+    """What :func:`_step` says of series whose gaps are all of the given length; None where it must be asked.
+
+    From 28 days on a step may be a month.
+    """
+    if not isinstance(times, pd.DatetimeIndex | pd.TimedeltaIndex):
+        return [1] * len(gaps)  # periods
+    known: dict[int, Any] = {}
+    for gap in set(gaps.tolist()):
+        step = pd.Timedelta(gap, times.unit)
+        days = step == step.floor("D") and not isinstance(times, pd.TimedeltaIndex)
+        if step < pd.Timedelta(days=28):
+            known[gap] = pd.DateOffset(days=step.days) if days else step
+    return [known.get(gap) for gap in gaps.tolist()]
 
 
 def _days(step: Any, times: pd.Index) -> Any:

@@ -142,7 +142,7 @@ def _context_of(form: InputForm, table: Table, tail: Tail | None, context: Any) 
             raise ValueError(f"context must be 'auto', None, or a table of earlier rows; got {context!r}.")
         assert form.window is not None
         rows = continuation(tail, table, form.window)
-        last = {} if tail is None else {key: tail.paces[key].last for key in rows}
+        last = {key: tail.paces[key].last for key in rows} if tail is not None and form.missing == "decay" else {}
     else:
         context = as_samples(context)
         values, _ = _read_values(form, context, "context")

@@ -1,12 +1,14 @@
 """Which frames continue a table, and with which rows."""
 
 from contextlib import nullcontext as quiet
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from grukit.data import continuation, given_context, read_table, tail_of
+from grukit.data.times import Pace
 
 
 def table_of(index, seed=0):
@@ -117,3 +119,42 @@ def test_given_context_is_cut_to_what_a_window_can_see():
     for window in (1, 2, 5, 50):
         context = given_context(history, table, window)
         np.testing.assert_array_equal(context[()], history.values[max(0, 21 - window) :])
+
+
+PANELS = {
+    "hours": lambda n: pd.date_range("2024", periods=n, freq="h"),
+    "days across a change of the clock": lambda n: pd.date_range("2024-03-20", periods=n, tz="Europe/Berlin"),
+    "hours across a change of the clock": lambda n: pd.date_range(
+        "2024-03-29", periods=n, freq="h", tz="Europe/Berlin"
+    ),
+    "two days": lambda n: pd.date_range("2024", periods=n, freq="2D"),
+    "weeks": lambda n: pd.date_range("2024", periods=n, freq="W-WED"),
+    "months of 31 days": lambda n: pd.date_range("2024-07-01", periods=min(n, 3), freq="MS"),
+    "four weeks": lambda n: pd.date_range("2024", periods=n, freq="28D"),
+    "exchange days": lambda n: pd.bdate_range("2024", periods=n),
+    "deltas": lambda n: pd.to_timedelta(np.arange(n), unit="D"),
+    "periods": lambda n: pd.period_range("2024", periods=n, freq="M"),
+    "every other period": lambda n: pd.period_range("2024", periods=2 * n, freq="M")[::2],
+    "numbers": lambda n: pd.Index(np.arange(n) * 3),
+    "milliseconds": lambda n: pd.date_range("2024", periods=n, freq="7ms").as_unit("ms"),
+    "no rule": lambda n: pd.DatetimeIndex(
+        pd.Timestamp("2024") + pd.to_timedelta(np.random.default_rng(n).integers(1, 99, n).cumsum(), unit="min")
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", PANELS)
+def test_the_paces_of_a_panel_are_those_of_each_series(kind):
+    pieces = [PANELS[kind](n) for n in (1, 2, 3, 5, 3, 80)]
+    times, offsets = pieces[0].append(pieces[1:]), np.cumsum([0, *map(len, pieces)])
+    for pace, (first, last) in zip(Pace.of_each(times, offsets), pairwise(offsets), strict=True):
+        piece = times[first:last]
+        expected = Pace.of(piece)
+        assert (pace.last, pace.kind, pace.typical) == (expected.last, expected.kind, expected.typical)
+        assert pace.longest == expected.longest
+        assert (pace.step is None) == (expected.step is None)
+        if expected.step is not None:
+            assert [pace.last + pace.step, piece[0] + pace.step] == [
+                expected.last + expected.step,
+                piece[0] + expected.step,
+            ]
