@@ -3,7 +3,7 @@
 from grukit.data.containers import as_samples, unmasked
 from grukit.data.context import Tail, continuation, given_context, tail_of
 from grukit.data.features import Features
-from grukit.data.frames import Table, check_columns, check_finite, read_table
+from grukit.data.frames import Table, check_columns, check_finite, plain_numbers, read_table
 from grukit.data.history import history_frame
 from grukit.data.indexes import choose_rows, feature_columns, lag_index, sample_index, step_index
 from grukit.data.labels import Classes, as_labels, read_labels
@@ -59,6 +59,7 @@ __all__ = [
     "left_by",
     "log_probability_of",
     "mean_of",
+    "plain_numbers",
     "read_labels",
     "read_sequences",
     "read_table",

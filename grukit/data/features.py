@@ -28,7 +28,7 @@ class Features:
         """Those of a frame, of the first frame of a list, or of an array."""
         first = X[0] if isinstance(X, list | tuple) and len(X) else X
         labels = getattr(first, "columns", None)  # a frame of another library has them, too
-        return cls(n, None if labels is None else pd.Index(labels))
+        return cls(n, labels if labels is None or isinstance(labels, pd.Index) else pd.Index(labels))
 
     @property
     def names(self) -> np.ndarray | None:
@@ -45,7 +45,9 @@ class Features:
         ValueError
             Naming the columns that are new, missing, or elsewhere.
         """
-        if self.columns is not None and given.columns is not None and not _equal(self.columns, given.columns):
+        if self.columns is not None and given.columns is not None:
+            if _equal(self.columns, given.columns):
+                return
             raise ValueError(_difference(list(self.columns), list(given.columns)))
         if warn and self.names is None and given.names is not None:
             warnings.warn(f"X has feature names, but {estimator} was fitted without feature names", stacklevel=2)
@@ -58,6 +60,8 @@ class Features:
 
 
 def _equal(known: pd.Index, given: pd.Index) -> bool:
+    if known is given or known.equals(given):
+        return True
     return len(known) == len(given) and all(a == b for a, b in zip(known, given, strict=True))
 
 

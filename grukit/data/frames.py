@@ -54,6 +54,16 @@ def _is_numbers(dtype: Any) -> bool:
     return pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
 
 
+def plain_numbers(X: Any) -> np.ndarray | None:
+    """The numbers (n, D) of a frame or an array that are floats as they are; None where anything is to be checked first.
+
+    scikit-learn's ``check_array``, which knows all else, takes 0.6 ms for a frame of 32 rows.
+    """
+    values = X.to_numpy() if type(X) is pd.DataFrame else X
+    plain = type(values) is np.ndarray and values.ndim == 2 and values.size > 0
+    return values if plain and values.dtype in (np.float32, np.float64) else None
+
+
 def check_columns(X: Any, what: str = "X") -> None:
     """Raise where a frame has no column, or a column of it, a Series or an array is not numbers, but times, say.
 

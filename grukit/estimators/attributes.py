@@ -28,6 +28,13 @@ class FittedEstimator:
         Predictor
             Called with one window or a batch of them, arrays. It keeps the model as it is now. Of a classifier it gives
             probabilities, as ``predict_proba``.
+
+        Raises
+        ------
+        ValueError
+            For ``missing="decay"``, where a prediction depends on the index.
+        sklearn.exceptions.NotFittedError
+            Before ``fit``.
         """
         return Predictor(fitted_state(self))
 
@@ -44,6 +51,13 @@ class FittedEstimator:
         Stream
             Its history is every step since it began, not only the last ``window``. It keeps the model as it is now. Of a
             classifier it gives probabilities, as ``predict_proba``.
+
+        Raises
+        ------
+        ValueError
+            For ``missing="decay"``, a bidirectional model, or an ``n_series`` that is no positive integer.
+        sklearn.exceptions.NotFittedError
+            Before ``fit``.
         """
         return Stream(fitted_state(self), n_series)
 
@@ -102,7 +116,8 @@ class FittedEstimator:
     def best_iter_(self) -> int:
         """int: Epoch of the last call of ``fit`` with the lowest validation loss, whose weights are kept.
 
-        Where nothing was held out, with the lowest training loss, while the last weights are kept.
+        Where nothing was held out, with the lowest training loss, while the last weights are kept. 0 where no epoch was
+        better than the linear part alone.
         """
         return fitted_state(self).training.best_iter
 
@@ -110,7 +125,8 @@ class FittedEstimator:
     def loss_(self) -> float:
         """float: Mean training loss in the epoch whose weights are kept.
 
-        Of a regressor on the standardised scale, of a classifier in nats; for "lbfgs" with the penalty.
+        Of a regressor on the standardised scale of what the linear part leaves, of a classifier in nats; for "lbfgs" with
+        the penalty. NaN where the linear part alone is kept.
         """
         training = fitted_state(self).training
         return training.records[training.kept_iter - 1]["loss"] if training.kept_iter else np.nan

@@ -138,6 +138,11 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
             Columns in the order of ``classes_``. A DataFrame on the index of X where X is one and y was a pandas object;
             scikit-learn's scorers may take its columns by position, ``[:, k]``.
             With a label at every step, a list gives a list, an array one array (n_sequences, n_steps, n_classes).
+
+        Raises
+        ------
+        ValueError, sklearn.exceptions.NotFittedError
+            As :meth:`predict`.
         """
         work = self._work(X, context)
         return as_probabilities(to_output(self._outputs(work), work.X, work.sequences, self._fitted.outputs))
@@ -154,6 +159,11 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
         -------
         DataFrame or array
             As :meth:`predict_proba`.
+
+        Raises
+        ------
+        ValueError, sklearn.exceptions.NotFittedError
+            As :meth:`predict`.
         """
         work = self._work(X, context)
         logarithms = log_probability_of(work.to_user_order(self._network_outputs(work)), self._fitted.y_scaler.link)
@@ -168,6 +178,11 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
         ----------
         X, y, sample_weight
             As in :meth:`fit`; y may hold labels that were not there.
+
+        Raises
+        ------
+        ValueError, sklearn.exceptions.NotFittedError
+            As :meth:`predict`, and for a y that does not belong to X.
         """
         work, classes, known = self._work(X, "auto"), *self._labelled()
         labels, form = read_labels(y, work.sequences, work.X)

@@ -21,6 +21,7 @@ from grukit.data import (
     given_context,
     independent_rows,
     is_sequences,
+    plain_numbers,
     read_sequences,
     read_table,
     sequences_with_time,
@@ -115,10 +116,12 @@ def read_X(X: Any, form: InputForm, tail: Tail | None = None, context: Any = Non
 
 def _read_values(form: InputForm, X: Any, what: str) -> tuple[np.ndarray, InputForm]:
     """The numbers (n, D) of a table."""
-    check_columns(X, what)
-    values = check_array(
-        X, dtype=(np.float64, np.float32), ensure_all_finite=False, input_name=what, estimator=form.estimator
-    )
+    values = plain_numbers(X)
+    if values is None:
+        check_columns(X, what)
+        values = check_array(
+            X, dtype=(np.float64, np.float32), ensure_all_finite=False, input_name=what, estimator=form.estimator
+        )
     form = _with_features(form, X, values.shape[1])
     columns = getattr(X, "columns", None)
     index = None if columns is None else getattr(X, "index", None)  # a list has a method of this name

@@ -31,6 +31,10 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
     References
     ----------
     Cho et al. (2014), Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation.
+    Hoerl and Kennard (1970), Ridge Regression: Biased Estimation for Nonorthogonal Problems.
+    Breiman (1996), Stacked Regressions.
+    Huber (1964), Robust Estimation of a Location Parameter.
+    Koenker and Bassett (1978), Regression Quantiles.
 
     Examples
     --------
@@ -67,8 +71,8 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         float,
         Parameter(
             POSITIVE,
-            text="""Where Huber's loss turns from square to straight, in standard deviations of y if ``standardize``, else
-            in y's units.""",
+            text="""Where Huber's loss turns from square to straight, in standard deviations of what the linear part leaves
+            of y if ``standardize``, else in y's units.""",
         ),
     ] = 1.0
     anchor: Annotated[
@@ -152,6 +156,18 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
         ----------
         X, y, sample_weight
             As in :meth:`fit`.
+
+        Returns
+        -------
+        float
+            1 at best; 0 for a constant prediction of the mean; a mean over outputs.
+
+        Raises
+        ------
+        ValueError
+            For bad input, as :meth:`predict`, a y that does not belong to X, or one with other outputs than in ``fit``.
+        sklearn.exceptions.NotFittedError
+            Before ``fit``.
         """
         work, state = self._work(X, "auto"), self._fitted
         targets = read_numbers(y, work)

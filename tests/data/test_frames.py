@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.utils import check_array
 
-from grukit.data import check_columns, check_finite, read_table
+from grukit.data import check_columns, check_finite, plain_numbers, read_table
 from grukit.data.order import check_text
 
 
@@ -86,3 +87,32 @@ def test_fractions_of_seconds_are_in_order_as_text(stamps):
 def test_text_in_another_order_than_what_it_holds(stamps):
     with pytest.raises(ValueError, match="Strings sort as text"):
         check_text(pd.Index(stamps))
+
+
+@pytest.mark.parametrize(
+    ("frame", "plain"),
+    [
+        (pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, np.nan]}), True),
+        (pd.DataFrame({"a": [1.0, 2.0], "b": [3, 4]}), True),
+        (pd.DataFrame({"a": [1, 2]}), False),
+        (pd.DataFrame({"a": [1.0, 2.0], "b": [True, False]}), False),
+        (pd.DataFrame({"a": [1.0, 2.0], "b": pd.array([1, None], dtype="Int64")}), False),
+        (pd.DataFrame({"a": [1.0, 2.0], "b": pd.to_datetime(["2024", "2025"])}), False),
+        (pd.DataFrame({"a": [1.0, 2.0], "b": [1j, 2.0]}), False),
+        (pd.DataFrame(index=range(3)), False),
+        (np.ones((2, 2), np.float32), True),
+        (np.ones((2, 2), np.float16), False),
+        (np.ones((0, 2)), False),
+        (np.ones(2), False),
+        (np.matrix([[1.0]]), False),
+        (np.ma.masked_array([[1.0]], [[True]]), False),
+        ([[1.0]], False),
+    ],
+)
+def test_plain_numbers_are_what_check_array_gives(frame, plain):
+    values = plain_numbers(frame)
+    assert (values is not None) == plain
+    if plain:
+        expected = check_array(frame, dtype=(np.float64, np.float32), ensure_all_finite=False)
+        assert values.dtype == expected.dtype
+        np.testing.assert_array_equal(values, expected)
