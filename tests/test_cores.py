@@ -90,8 +90,6 @@ def test_one_in_any_other_child_process():
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, spawn, initializer=exec, initargs=(MANY,)) as pool:
         assert [pool.submit(ask).result() for ask in (cores.usable_cores, cores.free_cores)] == [8, 1]
-    with spawn.Pool(1, initializer=exec, initargs=(MANY,)) as pool:  # its workers are daemons
-        assert [pool.apply(ask) for ask in (cores.usable_cores, cores.free_cores)] == [8, 1]
 
 
 def test_all_in_the_main_thread_of_a_single_job(many):

@@ -60,7 +60,9 @@ def test_calibration_by_a_temperature_takes_labels_as_an_array(steps, n_classes)
     found = model.fit(X, labels).predict_proba(X)
     np.testing.assert_allclose(found.sum(axis=1), 1)
     expected = model.fit(X.to_numpy(), labels).predict_proba(X.to_numpy())
-    assert np.abs(found - expected).mean() < 0.01  # labels a row off: 0.04 and 0.05; probabilities as they were: 0.07 and 0.02
+    assert (
+        np.abs(found - expected).mean() < 0.01
+    )  # labels a row off: 0.04 and 0.05; probabilities as they were: 0.07 and 0.02
 
 
 @pytest.mark.parametrize("frozen", [False, True])
