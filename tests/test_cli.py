@@ -506,20 +506,21 @@ def test_the_module_runs_as_a_program_and_hands_on_the_status():
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 3
 
 
-# After a warm-up, which kernels were called for which networks, and whether predictors of any kind call others.
+# After a warm-up, in float64, whose kernels other tests call, too: which networks had kernels called, and whether predictors
+# of any kind call others.
 WARMED_UP = """
 from grukit import GRUClassifier, GRURegressor, cli
 from grukit.engines import select_engine
 from grukit.kernels.cpu.inference.service import serve_windows
 import numpy as np
 
-assert cli.main(["warmup", "--cell", "gru", "--dtype", "float32"]) == 0
+assert cli.main(["warmup", "--cell", "gru", "--dtype", "float64"]) == 0
 networks = [signature[4] for signature in select_engine("cpu").kernels.train_batches.signatures]
 print(len({str(dict(zip(network.fields, network.types))["options"]) for network in networks}))
 served = list(serve_windows.signatures)
 X = np.random.default_rng(0).normal(size=(60, 3))
 for bidirectional in (False, True):
-    settings = {"window": 5, "max_iter": 1, "bidirectional": bidirectional}
+    settings = {"window": 5, "max_iter": 1, "bidirectional": bidirectional, "dtype": "float64"}
     for difference in (False, [1], True):
         models = [GRUClassifier(4, difference=difference, **settings).fit(X, X[:, 0] > 0)]
         for lags in ({}, {"linear_lags": 2}, {"anchor": None}, {"anchor": 1, "linear_lags": 0},
@@ -537,7 +538,7 @@ print(len(served))
 def test_warmup_compiles_what_it_is_asked_to():
     *lines, folder, n_options, n_served = run_code(WARMED_UP)[0].splitlines()
     for line, option in zip(lines, cli.OPTIONS, strict=True):
-        what = ", ".join(filter(None, ["gru", "float32", option]))
+        what = ", ".join(filter(None, ["gru", "float64", option]))
         assert re.fullmatch(rf"{what}: \d+\.\d s", line)
     assert folder == f"Kernels are cached in {info_module.cache_folder(select_engine('cpu').kernels)}"
     assert (n_options, n_served) == ("6", "8")

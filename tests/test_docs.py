@@ -112,6 +112,15 @@ def test_generated_tables_are_up_to_date(script):
     assert done.returncode == 0, done.stderr
 
 
+def test_what_a_benchmark_writes_has_a_place():
+    pages = [path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *GUIDES)]
+    scripts = [path.read_text(encoding="utf-8") for path in (ROOT / "benchmarks").rglob("*.py")]
+    names = {name for text in scripts for name in re.findall(r'\breport\(\s*"([^"]+)"', text)}
+    assert len(names) > 10
+    for name in names:
+        assert sum(page.count(f"<!-- {name}: begin -->\n") for page in pages) == 1, name
+
+
 @pytest.fixture
 def report(monkeypatch, tmp_path):
     """benchmarks/_report.py on pages of its own."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference
+from compare import relative_error
 
 GOLDEN = Path(__file__).parent / "golden"
 NETWORK_FILES = sorted(GOLDEN.glob("gru_*.npz"))
@@ -46,11 +47,6 @@ def as_target_of(name, numbers):
     if name == "cross_entropy":
         return np.argmax(numbers, axis=-1)[..., None]
     return 1.0 * (numbers > 0) if name == "log_loss" else numbers
-
-
-def relative_error(a, b):
-    """Return |a - b| / (|a| + |b|) in the Euclidean norm."""
-    return np.linalg.norm(a - b) / (np.linalg.norm(a) + np.linalg.norm(b))
 
 
 def assert_network_gradients(cell, seed, per_step, lengths, name, parameter=None, row_weights=None):

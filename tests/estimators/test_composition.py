@@ -7,6 +7,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from compare import assert_same_weights
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
@@ -24,11 +25,6 @@ def data(hourly):
     """60 hours and the mean of each with the one before."""
     X = hourly(60)
     return X, X["a"].rolling(2, min_periods=1).mean().rename("load")
-
-
-def assert_same_weights(one, other):
-    for name, array in one.weights_.items():
-        np.testing.assert_array_equal(array, other.weights_[name], err_msg=name)
 
 
 # --- Pipelines -----------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 import numpy as np
 import pandas as pd
 import pytest
+from compare import assert_same_weights
 
 WINDOW = 4
 TRAIN, TEST = slice(0, 25), slice(25, 40)
@@ -273,11 +274,6 @@ def test_context_of_sequences_is_an_error(tiny, window):
 
 
 # --- partial_fit -------------------------------------------------------------------------------------
-
-
-def assert_same_weights(one, other):
-    for name, array in one.weights_.items():
-        np.testing.assert_array_equal(array, other.weights_[name], err_msg=name)
 
 
 def test_partial_fit_sees_the_end_of_the_frame_before(tiny, hourly):

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import reference
 from sklearn.linear_model import RidgeCV
 from threadpoolctl import threadpool_limits
 
@@ -90,18 +91,12 @@ def test_a_fit_has_the_same_bits_whatever_the_threads_of_the_blas():
 @pytest.mark.parametrize("changes", CHOICES, ids=str)
 def test_saliency_is_the_gradient_of_predict(changes):
     model = fitted(**changes)
-    window, row = X.iloc[100:106].to_numpy(), TIMES[105]
     predict = model.predictor()
-    expected = np.zeros((6, 2))
-    for t in range(6):
-        for d in range(2):
-            step = np.zeros((6, 2))
-            step[t, d] = 1e-5
-            expected[t, d] = (predict(window + step) - predict(window - step)) / 2e-5
-    found = saliency(model, X, rows=[row], context=None).loc[row]
-    np.testing.assert_allclose(found.to_numpy()[::-1], expected, atol=1e-7)
-    first = saliency(model, X, rows=[TIMES[0]], context=None).loc[TIMES[0]]
-    np.testing.assert_allclose(first.shape, (1, 2))
+    for row in (105, 0):  # of the first there is no difference
+        window = X.iloc[max(0, row - 5) : row + 1].to_numpy(copy=True)
+        expected = reference.central_difference(lambda window=window: predict(window), window, step=1e-5)
+        found = saliency(model, X, rows=[TIMES[row]], context=None).loc[TIMES[row]]
+        np.testing.assert_allclose(found.to_numpy()[::-1], expected, atol=1e-7)
 
 
 @pytest.mark.parametrize("baseline", [None, 0.5])
@@ -118,9 +113,16 @@ def test_integrated_gradients_sum_to_the_difference_from_the_baseline(changes, b
 
 
 def test_gates_and_gradient_flow_are_of_the_steps():
-    model = fitted(difference=True)
-    assert gates(model, X).notna().all(axis=None) and len(gates(model, X)) == N
-    assert len(gradient_flow(model, X, Y)) == 5  # the first row of a window is no step
+    """Their ends are what predictions are made of, and how far those are off; the first row of a window is no step."""
+    model = fitted(difference=True, anchor=None, linear_lags=0)
+    weight, bias = model.weights_["head.weight"], model.weights_["head.bias"]
+    mean, scale = Y[TRAIN][:174].mean(), Y[TRAIN][:174].std(ddof=0)
+    predictions = model.predict(X)
+    np.testing.assert_allclose((gates(model, X)[0, "state"] @ weight[0] + bias) * scale + mean, predictions, rtol=1e-10)
+    flow = gradient_flow(model, X, Y)
+    assert len(flow) == 5
+    errors = np.abs(2 * (predictions - Y) / scale)
+    assert flow.loc[0, 0] == pytest.approx(errors.mean() * np.linalg.norm(weight), rel=1e-10)
 
 
 def test_sequences_ragged_lengths_and_targets_at_every_step():
@@ -304,10 +306,14 @@ def test_given_validation_samples_have_weights():
         X[TRAIN], Y[TRAIN], X_val=X[TEST], y_val=Y[TEST].where(weight > 0, 99.0), sample_weight_val=weight
     )
     assert model.validation_curve_ == other.validation_curve_
-    labels = np.where(Y > 0, "up", "down")
-    classifier = GRUClassifier(**SMALL, early_stopping=True)
-    classifier.fit(X[TRAIN], labels[TRAIN], X_val=X[TEST], y_val=labels[TEST])
-    assert classifier.validation_curve_ is not None
+    labels = np.where(Y > Y.median(), "up", "down")
+    swapped = np.where((labels == "up") == (np.arange(N) < 220), "down", "up")  # those of the weight zero
+
+    def curve(labels_val, weight):
+        given = {"X_val": X[TEST], "y_val": labels_val, "sample_weight_val": weight}
+        return GRUClassifier(**SMALL, early_stopping=True).fit(X[TRAIN], labels[TRAIN], **given).validation_curve_
+
+    assert curve(labels[TEST], weight) == curve(swapped[TEST], weight) != curve(labels[TEST], None)
 
 
 @pytest.mark.parametrize(

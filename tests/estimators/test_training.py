@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import reference
+from compare import assert_same_weights
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
@@ -28,11 +29,6 @@ COLUMNS = ["epoch", "loss", "validation_loss", "gradient_norm", "learning_rate",
 def no_ctrl_c_before():
     """Let no Ctrl-C of another test count."""
     interrupts._last[0] = -np.inf
-
-
-def assert_same_weights(one, other):
-    for name, array in one.weights_.items():
-        np.testing.assert_array_equal(array, other.weights_[name], err_msg=name)
 
 
 def differ(one, other):

@@ -156,7 +156,10 @@ def test_arrays(fitted):
 def test_history_from_before_the_first_row(fitted):
     model = fitted(FRAME[:5], TARGETS["p"][:5], window=3)
     pd.testing.assert_frame_equal(saliency(model, FRAME[5:]), saliency(model, FRAME, rows=DAYS[5:]), rtol=1e-12)
-    assert len(saliency(model, FRAME[5:], context=None)) == 3  # one lag, then two
+    alone = saliency(model, FRAME[5:], context=None)
+    assert alone.index.tolist() == [(DAYS[5], 0), (DAYS[6], 0), (DAYS[6], 1)]
+    for i in (5, 6):
+        np.testing.assert_allclose(alone.loc[DAYS[i]], by_differences(model, FRAME[5 : i + 1])[::-1], rtol=1e-6)
 
 
 def test_batches_make_no_difference(fitted, monkeypatch):

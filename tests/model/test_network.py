@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference
+from compare import relative_error
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,10 +13,6 @@ from grukit.model import CELLS, NetworkSpec, initialize, network_backward, netwo
 
 GRU_CELLS = ["gru", "gru_reset_before"]
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("gru_*.npz"))
-
-
-def relative_error(a, b):
-    return np.linalg.norm(a - b) / max(np.linalg.norm(a) + np.linalg.norm(b), 1e-30)
 
 
 def problem(cell, per_step, seed=0, T=4, B=3, D=3, sizes=(4, 6), K=2, lengths=(4, 2, 1), **options):

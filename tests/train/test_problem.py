@@ -170,6 +170,7 @@ def test_a_batch_that_is_worth_it_has_several_chunks():
     ("gru", (6,), {"bidirectional": True}),
     ("gru_reset_before", (33,), {}),
     ("dual_state", (6,), {}),
+    ("dual_state_basic", (11,), {"bidirectional": True}),
 ])  # fmt: skip
 def test_a_prediction_has_the_same_bits_alone_and_in_company(cell, sizes, options, dtype):
     """Whichever kernel takes a sequence: one by one, in lanes, in a chunk that is filled up."""
@@ -196,7 +197,8 @@ def predictions(spec, parameters, data, chosen, n_threads=1):
 
 def test_sequences_that_would_leave_lanes_empty_are_taken_alone():
     for n in range(1, 40):
-        assert taken_alone(np.full(n, 30)).sum() == (n % 16 if n % 16 < 9 else 0)
+        alone = n % 16 < 9 or n == 9  # nine take as long either way
+        assert taken_alone(np.full(n, 30)).sum() == (n % 16 if alone else 0)
     assert taken_alone(np.array([700] + [30] * 16)).tolist() == [True] + [False] * 16
     assert taken_alone(np.array([31, 30] + [30] * 30)).sum() == 0
     assert taken_alone(np.array([40, 39] + [30] * 30)).tolist() == [True] * 2 + [False] * 30
@@ -299,7 +301,7 @@ def spec_of(cell, per_step, options):
     ("gru", "learned"),
     ("gru", "all"),
     ("gru", "decay and dropout"),
-    ("gru_reset_before", "bidirectional"),
+    ("gru_reset_before", "learned"),
     ("gru_reset_before", "decay"),
     ("dual_state", "all"),
     ("dual_state_basic", "bidirectional"),
@@ -324,7 +326,7 @@ def test_sequences_of_unequal_length_are_as_each_alone(cell, options, per_step):
 @pytest.mark.parametrize("per_step", [False, True], ids=["last", "per-step"])
 @pytest.mark.parametrize(("cell", "options", "loss"), [
     ("gru", "all", "log_loss"),
-    ("gru_reset_before", "bidirectional", "cross_entropy"),
+    ("gru_reset_before", "learned", "cross_entropy"),
     ("gru", "decay and dropout", "squared_error"),
     ("dual_state", "all", "squared_error"),
 ])  # fmt: skip
