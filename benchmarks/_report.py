@@ -1,5 +1,6 @@
 """What every benchmark shares: the machine's name, and writing a table into the page that has its markers."""
 
+import os
 import platform
 import re
 import sys
@@ -7,6 +8,8 @@ from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+# Of the machine: a benchmark may keep its process to fewer of them later.
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 # A regressor that is compared with the same network elsewhere.
 NETWORK_ALONE = {"anchor": None, "linear_lags": 0, "difference": False, "early_stopping": False}
@@ -14,15 +17,13 @@ NETWORK_ALONE = {"anchor": None, "linear_lags": 0, "difference": False, "early_s
 
 def machine() -> str:
     """Processor, cores, Python and the date, one line."""
-    import os
-
     processor = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         names = re.findall(r"^model name\s*: (.+)$", cpuinfo.read_text(), re.MULTILINE)
         processor = names[0] if names else processor
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{processor}, {cores} cores, Python {platform.python_version()}, {date.today().isoformat()}"
+    cores = f"{CORES} core{'' if CORES == 1 else 's'}"
+    return f"{processor}, {cores}, Python {platform.python_version()}, {date.today().isoformat()}"
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

@@ -32,7 +32,7 @@ class Long(NamedTuple):
     @property
     def _described(self) -> re.Match[str]:
         # As _report.machine writes it, after the last sentence of the note.
-        found = re.search(r"(?:^|\. )([^.]+?, \d+ cores, Python [\d.]+), (\d{4}-\d\d-\d\d)\.$", self.note)
+        found = re.search(r"(?:^|\. )([^.]+?, \d+ cores?, Python [\d.]+), (\d{4}-\d\d-\d\d)\.$", self.note)
         assert found, f"no machine and date in: {self.note}"
         return found
 

@@ -4,11 +4,9 @@ import sys
 from collections.abc import Callable
 
 import numpy as np
-import pandas as pd
-from _report import NETWORK_ALONE, ROOT
+from _report import ROOT
 from peer_cases import BETA_1, BETA_2, CLIP_NORM, EPSILON, LEARNING_RATE, Work
 
-from grukit import GRURegressor
 from grukit.engines import select_engine
 from grukit.train import SOLVERS, Problem, predict
 
@@ -80,36 +78,6 @@ def inference(work: Work) -> Callable[[], np.ndarray]:
     """Outputs of the first B windows, without the estimator's checks."""
     taken = samples(work, chosen=np.arange(work.case.batch))
     return lambda: predict(KERNELS, work.spec, work.parameters, taken, work.threads)
-
-
-def estimator_inference(work: Work) -> dict[str, Callable[[], np.ndarray]]:
-    """The same outputs through ``GRURegressor``: its predictor, and ``predict`` of an array and of a frame with history.
-
-    The predictor is given what it computes in, an array of float64, as every peer is given its own kind of array.
-    """
-    case = work.case
-    settings = dict(
-        hidden_layer_sizes=case.hidden,
-        window=case.steps,
-        max_iter=1,
-        standardize=False,
-        n_jobs=work.threads,
-        **NETWORK_ALONE,
-    )
-    X, y = work.windows[: case.batch].copy(), work.targets[: case.batch, 0]
-    n = case.steps - 1
-    index = pd.date_range("2000", periods=n + case.batch, freq="h")
-    frame = pd.DataFrame(work.values[: n + case.batch], index=index).add_prefix("x")
-    of_array = GRURegressor(**settings).fit(X, y)
-    of_frame = GRURegressor(**settings).fit(frame[: n + 1], pd.Series(np.zeros(n + 1), index[: n + 1]))
-    of_array.weights_ = of_frame.weights_ = work.weights
-    history, rows, predictor = frame[:n], frame[n:], of_array.predictor()
-    given = np.array(X[0] if case.batch == 1 else X, np.float64)  # a window alone is not padded to a batch
-    return {
-        "predictor()": lambda: predictor(given),
-        "predict(array)": lambda: of_array.predict(X),
-        "predict(frame)": lambda: of_frame.predict(rows, context=history),
-    }
 
 
 # --- checks -----------------------------------------------------------------------------------------------------------

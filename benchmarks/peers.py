@@ -1,6 +1,6 @@
-"""grukit beside PyTorch, Keras/TensorFlow, JAX and onnxruntime: a training step, and inference for 1 and 256 rows.
+"""grukit beside PyTorch, Keras/TensorFlow, JAX and onnxruntime: training steps, inference, and an estimator's calls.
 
-    python benchmarks/peers.py [--cases small,medium,large | --cases REGEX] [--threads 2] [--isa avx2] [--quick] [--save]
+    python benchmarks/peers.py [--cases small,wide | --cases REGEX] [--threads 2] [--isa avx2] [--quick] [--save]
                                [--write]
 
 A training step is everything that a user pays for: gathering the windows of a batch, forward, squared loss, backward,
@@ -13,13 +13,12 @@ without it are shown side by side. Peers that are not installed are left out;
 """
 
 import argparse
-import json
-import re
 from collections.abc import Callable
 from typing import Any
 
-from _report import ROOT, machine, report, table
-from _timing import Times, interleaved, limit
+from _report import machine, marked, report
+from _timing import interleaved, limit
+from peer_tables import TABLES, describe, save, side_by_side, tables
 
 Step = Callable[[int], object]
 MOST = 512  # steps in one turn
@@ -69,7 +68,8 @@ def trainers(work: Any, grukit: Any, peers: dict[str, type]) -> tuple[dict[str, 
 def predictors(work: Any, peers: dict[str, type]) -> tuple[dict[str, Step], dict[str, str]]:
     """Everybody's inference, where the outputs agree with grukit's; and the notes on it."""
     import numpy as np
-    from peer_grukit import estimator_inference, inference
+    from peer_estimator import estimator_inference
+    from peer_grukit import inference
 
     calls, works, notes = {"grukit": inference(work), **estimator_inference(work)}, {}, {}
     expected = calls["grukit"]()
@@ -80,6 +80,35 @@ def predictors(work: Any, peers: dict[str, type]) -> tuple[dict[str, Step], dict
     for name, call in calls.items():
         outputs = np.asarray(call()).reshape(expected.shape)  # a predictor gives a float, or (B,)
         if not np.allclose(outputs, expected, rtol=1e-4, atol=1e-5):
+            notes[name] = f"not timed: its outputs differ by {np.abs(outputs - expected).max():.1e}"
+            continue
+        works[name] = lambda n, call=call: [call() for _ in range(n)]
+    return works, notes
+
+
+def estimators(work: Any, peers: dict[str, type]) -> tuple[dict[str, Step], dict[str, str]]:
+    """An epoch of everybody's training, or everybody's predictions of all sequences, where they agree with grukit's.
+
+    The peers are given standardised arrays of their own kind; grukit checks and scales its own, which counts.
+    """
+    import numpy as np
+    from peer_estimator import Estimator
+
+    estimator, works, notes = Estimator(work), {}, {}
+    if work.case.kind == "fit":
+        batches = estimator.epoch()
+        works["grukit"] = lambda n: [estimator.fit() for _ in range(n)]
+        for name, peer in [(name, kind(work)) for name, kind in peers.items() if kind.train is not None]:
+            works[name] = lambda n, peer=peer: [peer.train(batches) for _ in range(n)]
+        return works, notes
+    expected = estimator.outputs()
+    works["grukit"] = lambda n: [estimator.predict() for _ in range(n)]
+    for name, kind in peers.items():
+        peer = kind(work)
+        call = peer.inference(estimator.standardized())
+        notes[name] = getattr(peer, "note", "")
+        outputs = np.asarray(call()).reshape(expected.shape)
+        if not np.allclose(outputs, expected, rtol=1e-4, atol=1e-4):
             notes[name] = f"not timed: its outputs differ by {np.abs(outputs - expected).max():.1e}"
             continue
         works[name] = lambda n, call=call: [call() for _ in range(n)]
@@ -97,6 +126,9 @@ def run(case: Any, peers: dict[str, type], args: argparse.Namespace) -> dict[str
     if case.kind == "infer":
         works, notes = predictors(work, peers)
         return {"case": case, "times": interleaved(works, turns, turn_seconds, 10 * MOST), "notes": notes, "wrong": []}
+    if case.kind in ("fit", "predict"):
+        works, notes = estimators(work, peers)
+        return {"case": case, "times": interleaved(works, turns, turn_seconds, MOST), "notes": notes, "wrong": []}
     wrong = check_gradients(work, peers)
     if wrong:
         return {"case": case, "times": {}, "notes": {}, "wrong": wrong}
@@ -106,133 +138,9 @@ def run(case: Any, peers: dict[str, type], args: argparse.Namespace) -> dict[str
     return {"case": case, "times": times, "notes": notes, "wrong": []}
 
 
-# --- printed ----------------------------------------------------------------------------------------------------------
-
-
-def describe(result: dict[str, Any], peak: float) -> None:
-    """Print one case."""
-    case, times = result["case"], result["times"]
-    for sentence in result["wrong"]:
-        print(f"   NOT TIMED: {sentence}")
-    if "grukit" not in times:
-        return
-    ours = own(times)
-    speed = case.flops / ours / 1e9
-    for name, t in times.items():
-        low, high = (f"{q * 1e6:,.1f}" for q in t.quartiles)
-        ratio = "" if name == "grukit" else f"{t.median / ours:8.2f} x"
-        print(f"   {name:16}{t.median * 1e6:14,.1f} us  ({low} to {high}){ratio}  {result['notes'].get(name, '')}")
-    for name in sorted(set(result["notes"]) - set(times)):
-        print(f"   {name:16}{result['notes'][name]}")
-    print(f"   grukit: {speed:.1f} GFLOP/s, {speed / peak:.0%} of the core's peak", end="")
-    if best := fastest_peer(times):
-        ratio = times[best].median / ours
-        met = "met" if ratio >= case.target else f"missed by {case.target / ratio:.2f} x"
-        print(f"; fastest peer {best}: {ratio:.2f} x, target {case.target:g} x: {met}", end="")
-    print(flush=True)
-
-
-def own(times: dict[str, Times]) -> float:
-    """The time of grukit: for inference, of its two ways without checks, the faster."""
-    return min(times[name].median for name in ("grukit", "predictor()") if name in times)
-
-
-def fastest_peer(times: dict[str, Times]) -> str | None:
-    peers = [name for name in times if not name.startswith(("grukit", "predict"))]
-    return min(peers, key=lambda name: times[name].median, default=None)
-
-
-def shown(times: dict[str, Times], names: list[str], ratios: bool) -> list[str]:
-    """Cells: microseconds, or ratios to grukit."""
-    ours = own(times)
-    cells = []
-    for name in names:
-        t = times.get(name)
-        cells.append("" if t is None else decimals(t.median / ours) if ratios else f"{t.median * 1e6:,.0f}")
-    return cells
-
-
-def decimals(ratio: float) -> str:
-    """Two digits at least: 0.12, 2.4, 39."""
-    return f"{ratio:.2f}" if ratio < 1 else f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}"
-
-
-def tables(results: list[dict[str, Any]], peak: float, peers: list[str]) -> str:
-    """The README's two tables."""
-    text = []
-    for kind, title, ways in (
-        ("train", "one training step", ["grukit"]),
-        ("infer", "inference", ["grukit", "predictor()", "predict(array)", "predict(frame)"]),
-    ):
-        timed = [r for r in results if r["case"].kind == kind and "grukit" in r["times"]]
-        names = [name for name in peers if any(name in r["times"] for r in timed)]
-        rows = []
-        for r in timed:
-            share = r["case"].flops / own(r["times"]) / 1e9 / peak
-            rows.append(
-                [
-                    r["case"].name.removeprefix(kind).strip(),
-                    *shown(r["times"], ways, False),
-                    f"{share:.0%}",
-                    *shown(r["times"], names, True),
-                ]
-            )
-        header = [f"{title}: rows, steps, inputs, units", *(f"{name}, us" for name in ways), "of peak"]
-        if rows:
-            text.append(table([*header, *(f"{name} / grukit" for name in names)], rows))
-    return "\n\n".join(text)
-
-
-def save(results: list[dict[str, Any]], peak: float, versions: dict[str, str], args: argparse.Namespace) -> None:
-    """Write all times to ``benchmarks/results``."""
-    *name, cores, _, date = machine().split(", ")
-    slug = re.sub(r"[^a-z0-9]+", "-", f"{' '.join(name)} {cores}".lower()).strip("-")
-    path = ROOT / "benchmarks" / "results" / f"peers-{slug}-{args.isa}-{date}.json"
-    path.parent.mkdir(exist_ok=True)
-    cases = {
-        r["case"].name: {
-            "seconds": {name: t.seconds for name, t in r["times"].items()},
-            "notes": r["notes"],
-            "wrong": r["wrong"],
-            "target": r["case"].target,
-        }
-        for r in results
-    }
-    content = {
-        "machine": machine(),
-        "threads": args.threads,
-        "isa": args.isa,
-        "peak GFLOP/s": peak,
-        "versions": versions,
-        "cases": cases,
-    }
-    path.write_text(json.dumps(content, indent=1) + "\n")
-    print(f"\nSaved: {path.relative_to(ROOT)}")
-
-
-def side_by_side() -> str:
-    """The newest saved results of each instruction set: grukit's time, and the fastest peer's divided by it."""
-    newest = {}
-    for path in sorted((ROOT / "benchmarks" / "results").glob("peers-*.json"), key=lambda path: path.stat().st_mtime):
-        content = json.loads(path.read_text())
-        newest[content.get("isa", "native")] = content["cases"]
-    if len(newest) < 2:
-        return ""
-    rows = []
-    for name in next(iter(newest.values())):
-        row = [name]
-        for cases in newest.values():
-            times = {who: Times(seconds) for who, seconds in cases.get(name, {"seconds": {}})["seconds"].items()}
-            best = fastest_peer(times) if "grukit" in times else None
-            ratio = f"{decimals(times[best].median / own(times))} ({best})" if best else ""
-            row += [f"{own(times) * 1e6:,.0f}" if "grukit" in times else "", ratio]
-        rows.append(row)
-    return table(["", *(cell for isa in newest for cell in (f"{isa}, us", "fastest peer / grukit"))], rows)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", default="small,medium,large", help="groups, or a regular expression")
+    parser.add_argument("--cases", default="small,medium,large,wide", help="groups, or a regular expression")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--isa", choices=("native", "avx2"), default="native", help="instructions at most")
     parser.add_argument("--quick", action="store_true", help="few and short turns")
@@ -241,6 +149,9 @@ def main() -> None:
     args = parser.parse_args()
     described = machine()
     limit(args.threads, args.isa)
+    if args.write:
+        for name in TABLES:
+            marked(name)
     from peer_cases import select
     from peer_frameworks import installed
 
@@ -255,11 +166,15 @@ def main() -> None:
         results.append(run(case, peers, args))
         describe(results[-1], peak)
     packages = ", ".join(f"{name} {version}" for name, version in versions.items())
-    note = "grukit: the compiled kernels without an estimator's checks; ratios are to it or predictor(), whichever is faster. "
-    note += f"Medians, {args.threads} thread(s) each, {instructions}, a core's peak {peak:.0f} GFLOP/s. "
+    note = f"Medians, {args.threads} thread(s) each, {instructions}, a core's peak {peak:.0f} GFLOP/s. "
     note += f"{packages}. {described}."
+    notes = {
+        "peers": "grukit: the compiled kernels without an estimator's checks; ratios are to it or predictor(), the faster.",
+        "peers_estimator": "grukit: `GRURegressor`, its checks and scaling included, which the peers are spared.",
+    }
     print()
-    report("peers", f"{tables(results, peak, list(peers))}\n\n{note}", args.write)
+    for name, kinds in TABLES.items():
+        report(name, f"{tables(kinds, results, peak, list(peers))}\n\n{notes[name]} {note}", args.write)
     if args.save or args.write:
         save(results, peak, versions, args)
     print("\n" + side_by_side())

@@ -10,30 +10,22 @@ Python, scaling, gathering, packing and the head.
 import argparse
 import sys
 
+from _report import machine, report, table
 from _timing import interleaved, limit
 
 if __name__ == "__main__":
     limit(1, "avx2" if "avx2" in sys.argv else "native")  # before NumPy is imported
 
 import numpy as np
-from _report import machine, report, table
 from numba import njit
 from peer_cases import CASES, Work
-from peer_grukit import KERNELS, Grukit, estimator_inference, inference
+from peer_estimator import estimator_inference
+from peer_grukit import KERNELS, Grukit, inference
 
-from grukit.kernels.cpu.cells.gru import _gru_step, _gru_step_backward, _gru_step_forward
-from grukit.kernels.cpu.cells.recurrent import Q, layer_gradients, side_by_side
+from grukit.kernels.cpu.cells import gru, recurrent
 from grukit.kernels.cpu.compiler.jit import OPTIONS
 from grukit.kernels.cpu.compiler.parts import KernelCompiler
-from grukit.kernels.cpu.products.vectors import (
-    LANES,
-    NOTHING,
-    OUT,
-    ROW,
-    add_product_in_lanes,
-    affine_in_lanes,
-    multiply,
-)
+from grukit.kernels.cpu.products import vectors
 from grukit.kernels.cpu.session import chunk_rows
 from grukit.kernels.cpu.storage.layout import Weights
 
@@ -45,25 +37,25 @@ def products_forward(n, x, h, packed, packed_n, packed_q, bias, entering, produc
     H = h.shape[2]
     for _ in range(n):
         for t in range(x.shape[0]):
-            side_by_side(x[t], h[t], entering)
+            recurrent.side_by_side(x[t], h[t], entering)
             for gate in range(2):
-                multiply(entering, packed[gate], H, ROW, bias, False, products[gate])
-            multiply(h[t], packed_q, H, ROW, bias, False, products[2])
-            multiply(x[t], packed_n, H, ROW, bias, False, products[3])
+                vectors.multiply(entering, packed[gate], H, vectors.ROW, bias, False, products[gate])
+            vectors.multiply(h[t], packed_q, H, vectors.ROW, bias, False, products[2])
+            vectors.multiply(x[t], packed_n, H, vectors.ROW, bias, False, products[3])
 
 
 @compiled
 def gates_forward(n, products, h, gates):
     for _ in range(n):
         for t in range(gates.shape[1]):
-            _gru_step_forward(products, h[t], gates, t, h[t + 1])
+            gru._gru_step_forward(products, h[t], gates, t, h[t + 1])
 
 
 @compiled
 def gates_backward(n, d_states, h, gates, through, d):
     for _ in range(n):
         for t in range(gates.shape[1] - 1, -1, -1):
-            _gru_step_backward(d_states, h[t], gates, t, through, d)
+            gru._gru_step_backward(d_states, h[t], gates, t, through, d)
 
 
 @compiled
@@ -72,35 +64,35 @@ def products_backward(n, gates, packed, through):
     for _ in range(n):
         for t in range(gates.shape[1]):
             for gate in range(3):
-                multiply(gates[gate, t], packed[gate], H, NOTHING if gate == 0 else OUT, packed[0], False, through)
+                begin = vectors.NOTHING if gate == 0 else vectors.OUT
+                vectors.multiply(gates[gate, t], packed[gate], H, begin, packed[0], False, through)
 
 
 @compiled
 def weight_gradients(n, *arguments):
     for _ in range(n):
-        layer_gradients(*arguments)
+        recurrent.layer_gradients(*arguments)
 
 
 @compiled
 def lanes_of_inputs(n, x, w_ih, bias, gates):
     for _ in range(n):
         for t in range(x.shape[0]):
-            affine_in_lanes(w_ih, bias, x[t], gates)
+            vectors.affine_in_lanes(w_ih, bias, x[t], gates)
 
 
 @compiled
 def lanes_of_states(n, steps, w_rz, w_n, bias, h, gates, candidates):
     H = h.shape[0]
     for _ in range(n * steps):
-        add_product_in_lanes(w_rz, h, gates[: 2 * H])
-        affine_in_lanes(w_n, bias, h, candidates)
+        vectors.add_product_in_lanes(w_rz, h, gates[: 2 * H])
+        vectors.affine_in_lanes(w_n, bias, h, candidates)
 
 
 @compiled
-def row_of_inputs(n, x, w_ih, bias, gates):
+def row_of_inputs(n, x, w_ih, bias, projected):
     for _ in range(n):
-        for t in range(x.shape[0]):
-            multiply(x[t], w_ih, gates.shape[1], ROW, bias, False, gates)
+        vectors.multiply(x, w_ih, projected.shape[1], vectors.ROW, bias, False, projected)
 
 
 @compiled
@@ -109,16 +101,16 @@ def row_of_states(n, steps, w_rz, w_n, bias, h, gates, candidates):
     for t in range(n * steps):
         odd = t % 2 == 1
         if odd:
-            multiply(h, w_n, H, ROW, bias, odd, candidates)
-        multiply(h, w_rz, 2 * H, OUT, bias, odd, gates)
+            vectors.multiply(h, w_n, H, vectors.ROW, bias, odd, candidates)
+        vectors.multiply(h, w_rz, 2 * H, vectors.OUT, bias, odd, gates)
         if not odd:
-            multiply(h, w_n, H, ROW, bias, odd, candidates)
+            vectors.multiply(h, w_n, H, vectors.ROW, bias, odd, candidates)
 
 
 @compiled
 def gates_of_inference(n, steps, gates, candidates, h):
     for _ in range(n * steps):
-        _gru_step(gates, candidates, h)
+        gru._gru_step(gates, candidates, h)
 
 
 def array(*shape):
@@ -131,18 +123,18 @@ def phases_of_inference(case):
     """As :func:`phases`, of a prediction of one row or of many, which go in lanes."""
     T, D, H = case.steps, case.inputs, case.hidden[0]
     one = case.batch == 1
-    rows, chunks = (1, 1) if one else (LANES, case.batch // LANES)
+    rows, chunks = (1, 1) if one else (vectors.LANES, case.batch // vectors.LANES)
     bias, bias_n, w_ih, w_rz, w_n = array(3 * H), array(H), array(D * 3 * H), array(H * 2 * H), array(H * H)
     if one:
-        x, h, gates, candidates = array(T, 1, D), array(1, H), array(1, 3 * H), array(1, H)
-        inputs, states = row_of_inputs, row_of_states
+        x, h, gates, candidates = array(T, D), array(1, H), array(1, 3 * H), array(1, H)
+        inputs, states, projected = row_of_inputs, row_of_states, array(T, 3 * H)
     else:
         x, h, gates, candidates = array(T, D, rows), array(H, rows), array(3 * H, rows), array(H, rows)
-        inputs, states = lanes_of_inputs, lanes_of_states
+        inputs, states, projected = lanes_of_inputs, lanes_of_states, gates
     step = 2 * T * case.batch * 3 * H
     flat = gates.ravel(), candidates.ravel(), h.ravel()
     return {
-        "input products": (lambda n: inputs(n * chunks, x, w_ih, bias, gates), step * D),
+        "input products": (lambda n: inputs(n * chunks, x, w_ih, bias, projected), step * D),
         "recurrent products": (lambda n: states(n * chunks, T, w_rz, w_n, bias_n, h, gates, candidates), step * H),
         "gates": (lambda n: gates_of_inference(n * chunks, T, *flat), 0),
     }
@@ -164,7 +156,7 @@ def phases(work, optimizer):
     step = 2 * T * case.batch * 3 * H
     products = array(4, B, H)
     forward = x, h, packed, packed_n, packed_q, bias, entering, products
-    gradients = x, h[:T], h[:T], Q, weights, gates, scratch, no_x, d_weights
+    gradients = x, h[:T], h[:T], recurrent.Q, weights, gates, scratch, no_x, d_weights
     return {
         "products forward": (lambda n: products_forward(n * chunks, *forward), step * (H + D)),
         "gates forward": (lambda n: gates_forward(n * chunks, products.reshape(4, B * H), flat_h, flat_gates), 0),
@@ -206,7 +198,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=11)
     parser.add_argument("--seconds", type=float, default=0.2, help="length of a turn")
     parser.add_argument("--isa", choices=("native", "avx2"), default="native", help="instructions at most")
-    parser.add_argument("--write", action="store_true", help="put the tables into the README")
+    parser.add_argument("--write", action="store_true", help="put the tables into their page")
     args = parser.parse_args()
     args.peak, _ = KERNELS.measured_speed()
     text = []

@@ -10,13 +10,13 @@ import argparse
 from collections.abc import Callable
 from importlib.util import find_spec
 
+from _report import NETWORK_ALONE, machine, marked, report, table
 from _timing import interleaved, limit
 
 if __name__ == "__main__":
     limit(1)
 
 import numpy as np
-from _report import NETWORK_ALONE, machine, report, table
 
 from grukit import GRURegressor
 from grukit.engines import select_engine
@@ -151,8 +151,10 @@ def few(steps: int, units: int, turns: int) -> list[list[str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--turns", type=int, default=7, help="how often each is timed")
-    parser.add_argument("--write", action="store_true", help="put the tables into the README")
+    parser.add_argument("--write", action="store_true", help="put the tables into their page")
     args = parser.parse_args()
+    if args.write:
+        marked("ragged")
     header = ["", "unequal, µs a step", "equal", "ratio", "PyTorch, packed"]
     text = table(header, unequal(args.turns)) + "\n\n"
     header = ["steps, inputs, units", "windows", "predict, µs", "as many predictor calls", "ratio"]

@@ -8,12 +8,13 @@ from typing import Any
 
 from grukit.kernels.cpu.cells.dropout import mask_of, mask_states, masked_state, times_mask
 from grukit.kernels.cpu.cells.recurrent import (
+    add_bias_sums,
     add_input_gradients,
+    add_input_sums,
     begin_sums,
     gradient_of_inputs,
-    inputs_with_ones,
-    ones,
     pack_gate,
+    second_factor,
     side_by_side,
 )
 from grukit.kernels.cpu.compiler.intrinsics import rest_of, view
@@ -149,27 +150,23 @@ def _gradients(x: Any, cache: Any, scratch: Any, d_weights: Any) -> None:
     D, H = x.shape[2], gates.shape[3]
     n = gates.shape[1] * gates.shape[2]
     packed, rest = view(scratch, 0, (GRADIENT_ROWS * H,)), rest_of(scratch, GRADIENT_ROWS * H)
-    sums, rest = view(rest, 0, (3, D + 1, H)), rest_of(rest, 3 * (D + 1) * H)
-    others, rest = view(rest, 0, (2, H)), rest_of(rest, 2 * H)
-    begin_sums(sums, others)
+    sums, biases = view(rest, 0, (3, D, H)), view(rest, 3 * D * H, (5, H))
+    begin_sums(sums, biases)
     for first in range(0, n, GRADIENT_ROWS):
         rows = min(GRADIENT_ROWS, n - first)
-        with_ones = inputs_with_ones(x, first, rows, rest)
-        pack_rows(view(h, first * H, (rows, H)), packed)
-        for gate in range(3):
-            d_plane = view(gates, (gate * n + first) * H, (rows, H))
-            add_outer_products(with_ones, view(d_plane, 0, (rows * H,)), H, H, sums[gate])
-            add_outer_products(d_plane, packed, 0, H, d_weights.w_hh[gate * H : (gate + 1) * H])
-        column = ones(rows, rest)
-        for block, plane, entered in ((0, U, A), (1, K, G)):
-            pack_rows(view(gates, (entered * n + first) * H, (rows, H)), packed)
+        add_bias_sums((R, Z, OUT_GATE, U, K), gates, first, rows, biases)
+        add_input_sums((R, Z, OUT_GATE), x, gates, first, rows, sums)
+        for block, plane in enumerate((R, Z, OUT_GATE, U, K)):
+            entered = view(h, first * H, (rows, H))
+            if block > 2:
+                entered = view(gates, ((A if block == 3 else G) * n + first) * H, (rows, H))
+            states, row = second_factor(entered, packed)
             d_plane = view(gates, (plane * n + first) * H, (rows, H))
-            add_outer_products(column, view(d_plane, 0, (rows * H,)), H, H, others[block : block + 1])
-            add_outer_products(d_plane, packed, 0, H, d_weights.w_hh[(3 + block) * H : (4 + block) * H])
-    add_input_gradients(sums, d_weights)
-    for block in range(2):
+            add_outer_products(d_plane, states, row, H, d_weights.w_hh[block * H : (block + 1) * H])
+    add_input_gradients(sums, biases, d_weights)
+    for block in range(3, 5):
         for j in range(H):
-            d_weights.b_ih[(3 + block) * H + j] += others[block, j]
+            d_weights.b_ih[block * H + j] += biases[block, j]
 
 
 @inner

@@ -28,7 +28,7 @@ WIDE = READ_BEYOND
 
 @inner
 def pack_head(weight: Any, bias: Any, packed: Any) -> Any:
-    """Weight (K, H) and bias (K,) as :func:`linear_forward` takes them; ``packed`` has room for both, and beyond."""
+    """Weight (K, H) and bias (K,) as :func:`linear_forward` takes them; packed has room for them and what is read beyond."""
     K, H = weight.shape
     if K < WIDE:
         return weight, bias

@@ -1,4 +1,4 @@
-"""Sums of products over one index, whose order no processor chooses: ``SUMS`` side by side, then those in halves.
+"""Sums whose order no processor chooses: of products over one index, ``SUMS`` side by side, then those in halves; of columns.
 
 A loop's sum is vectorised only where LLVM may change its order, and then it does so by the length of the processor's vectors.
 """
@@ -11,9 +11,17 @@ from numba import types
 from grukit.kernels.cpu.compiler.intrinsics import kernel_intrinsic
 from grukit.kernels.cpu.compiler.jit import inner
 from grukit.kernels.cpu.compiler.target import tile_of
-from grukit.kernels.cpu.products.writer import INDEX, bits_of, define_multiply_add, number_of_index
+from grukit.kernels.cpu.products.writer import (
+    INDEX,
+    Writer,
+    bits_of,
+    define_multiply_add,
+    new_function,
+    number_of_index,
+)
 
 SUMS = 8
+ROWS = 4  # of a matrix whose columns are summed: as many sums of a column side by side
 
 
 def define_sum(module: Any, number: Any, total: Any, fused: bool) -> Any:
@@ -69,6 +77,78 @@ def _loop(builder: Any, factors: Any, ends: Any, width: int, begun: Any, fused: 
     builder.branch(head)
     builder.position_at_end(rest)
     return sums
+
+
+class _ColumnSums(Writer):
+    def write(self) -> None:
+        """As many columns at once as make eight sums in vectors, then fewer."""
+        builder, wide = self.builder, self.tile.width
+        source, rows, n, out = self.function.args
+        first = number_of_index(0)
+        for width, vectors in ((wide, 2), *((each, 1) for each in (wide, 4, 1) if each <= wide)):
+            with self.loop(first, n, width * vectors) as column:
+                line, written = builder.gep(source, [column]), builder.gep(out, [column])
+                for v, total in enumerate(self.sums(line, n, rows, width, vectors)):
+                    place = self.vector(builder.gep(written, [number_of_index(v * width)]), width)
+                    builder.store(builder.fadd(builder.load(place, align=self.size), total), place, align=self.size)
+            first = self.reached
+        builder.ret_void()
+
+    def sums(self, line: Any, step: Any, rows: Any, width: int, vectors: int) -> list[Any]:
+        """The sums of every ``ROWS``-th row, added up; the first of them has the rows that are left, too."""
+        kind = self.vector(line, width).type.pointee
+        begun = [ir.Constant(kind, None if width > 1 else 0.0)] * (ROWS * vectors)
+        whole = self.builder.and_(rows, number_of_index(-ROWS))
+        added = self.added(line, step, (number_of_index(0), whole), ROWS, begun)
+        added[:vectors] = self.added(line, step, (whole, rows), 1, added[:vectors])
+        while len(added) > vectors:
+            half = len(added) // 2
+            added = [self.builder.fadd(a, b) for a, b in zip(added[:half], added[half:], strict=True)]
+        return added
+
+    def added(self, line: Any, step: Any, ends: Any, rows: int, begun: list[Any]) -> list[Any]:
+        """Add the rows between the ends, so many at a time."""
+        builder, kind, before = self.builder, begun[0].type, self.builder.block
+        width = kind.count if isinstance(kind, ir.VectorType) else 1
+        head, body, rest = (self.function.append_basic_block() for _ in range(3))
+        builder.branch(head)
+        builder.position_at_end(head)
+        i, sums = builder.phi(INDEX), [builder.phi(kind) for _ in begun]
+        builder.cbranch(builder.icmp_signed("<", i, ends[1]), body, rest)
+        builder.position_at_end(body)
+        vectors = len(begun) // rows
+        lines = [self.at(line, builder.add(i, number_of_index(r)), step) for r in range(rows)]
+        places = [builder.gep(each, [number_of_index(v * width)]) for each in lines for v in range(vectors)]
+        values = [builder.load(self.vector(place, width), align=self.size) for place in places]
+        later = [builder.fadd(a, b) for a, b in zip(sums, values, strict=True)]
+        following = builder.add(i, number_of_index(rows))
+        for phi, first, last in zip([i, *sums], [ends[0], *begun], [following, *later], strict=True):
+            phi.add_incoming(first, before)
+            phi.add_incoming(last, body)
+        builder.branch(head)
+        builder.position_at_end(rest)
+        return list(sums)
+
+
+@kernel_intrinsic
+def _add_column_sums(_typing: Any, source: Any, rows: Any, n: Any, out: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source, out = (context.make_array(signature.args[i])(context, builder, arguments[i]).data for i in (0, 3))
+        number, module = out.type.pointee, builder.module
+        name = f"grukit_column_sums_{bits_of(number)}"
+        if name not in module.globals:
+            function = new_function(module, name, [out.type, INDEX, INDEX, out.type])
+            _ColumnSums(function, number, tile_of(signature.args[0].dtype)).write()
+        builder.call(module.globals[name], [source, arguments[1], arguments[2], out])
+        return context.get_dummy_value()
+
+    return types.void(source, types.intp, types.intp, out), generate
+
+
+@inner
+def add_column_sums(a: Any, out: Any) -> None:
+    """Add the sum of the rows of a (rows, n) to out (n,). As a product with ones it takes three times as long."""
+    _add_column_sums(a, a.shape[0], a.shape[1], out)
 
 
 def _sum(total: Any) -> Any:

@@ -61,7 +61,7 @@ class _Product(Writer):
         self.staged = self.builder.bitcast(staged, number.as_pointer())
 
     def write(self) -> None:
-        """Whole panels several at once for one row, then panel by panel; the last may be narrower."""
+        """Whole panels, several at once for one row, then panel by panel; the last may be narrower."""
         builder, tile, of = self.builder, self.tile, self.of
         columns, n = number_of_index(tile.columns), of["n"]
         back = builder.icmp_signed("!=", of["back"], number_of_index(0))
@@ -84,17 +84,21 @@ class _Product(Writer):
         builder.ret_void()
 
     def several_panels(self, back: Any) -> Any:
-        """One row: ``tile.panels`` panels at once. Returns how many columns are done."""
+        """One row: ``tile.panels`` panels at once, then half as many, down to two. Returns how many columns are done."""
         builder, tile, of = self.builder, self.tile, self.of
-        group = number_of_index(tile.columns * tile.panels)
-        done = builder.mul(builder.udiv(of["n"], group), group)
-        done = builder.select(builder.icmp_signed("==", of["m"], number_of_index(1)), done, number_of_index(0))
-        with self.loop(number_of_index(0), done, tile.columns * tile.panels) as first:
-            column = builder.select(back, builder.sub(builder.sub(done, group), first), first)
-            panel = builder.udiv(column, number_of_index(tile.columns))
-            b = [self.at(of["b"], builder.add(panel, number_of_index(i)), of["b_panel"]) for i in range(tile.panels)]
-            out = builder.gep(of["out"], [column])
-            self.block(1, tile.vectors, b, of["b_k"], number_of_index(0), column, out, of["out_r"])
+        one_row, done = builder.icmp_signed("==", of["m"], number_of_index(1)), number_of_index(0)
+        panels = tile.panels
+        while panels > 1:
+            group = number_of_index(tile.columns * panels)
+            end = builder.select(one_row, builder.mul(builder.udiv(of["n"], group), group), number_of_index(0))
+            turned = builder.sub(builder.add(done, end), group)
+            with self.loop(done, end, tile.columns * panels) as first:
+                column = builder.select(back, builder.sub(turned, first), first)
+                panel = builder.udiv(column, number_of_index(tile.columns))
+                b = [self.at(of["b"], builder.add(panel, number_of_index(i)), of["b_panel"]) for i in range(panels)]
+                out = builder.gep(of["out"], [column])
+                self.block(1, tile.vectors, b, of["b_k"], number_of_index(0), column, out, of["out_r"])
+            done, panels = end, panels // 2
         return done
 
     def panel(self, vectors: int, column: Any, b_k: Any, left: Any) -> None:

@@ -103,7 +103,7 @@ def _transpose(
 
 @inner
 def transpose(a: Any, a_at: int, a_row: int, out: Any, at: int, row: int, rows: int, n: int) -> None:
-    """Write the matrix (rows, n) at ``a_at`` of a, rows ``a_row`` apart, to ``at`` of out, as (n, rows), ``row`` apart."""
+    """Write the matrix (rows, n) at ``a_at`` of a, its rows ``a_row`` apart, to ``at`` of out as (n, rows), ``row`` apart."""
     _transpose(a, a_at, a_row, out, at, row, rows, n)
 
 

@@ -114,6 +114,13 @@ def add_outer_products(a: Any, b: Any, b_row: int, n: int, out: Any) -> None:
 
 
 @inner
+def add_outer_products_of_columns(a: Any, first: int, b: Any, n: int, out: Any) -> None:
+    """The same of the columns of a from ``first`` on, as many as out (m, n) has rows, and of b as it is."""
+    k, columns = a.shape
+    _multiply(view(a, first, (k, columns)), 1, columns, b, n, n, k, OUT, b, 0, out)
+
+
+@inner
 def add_product_in_lanes(w: Any, h: Any, out: Any) -> None:
     """Add W h to ``out``.
 
