@@ -1,11 +1,10 @@
 """A float32 fit has the same bits on processors with AVX2 and with AVX-512, whatever LLVM makes of the loops for them."""
 
 import os
-import subprocess
-import sys
 
 import llvmlite.binding as llvm
 import pytest
+from child import run_code
 
 # Processors, and how many of the fits. Compiling takes 8 s each, so all are for .ci/run, which sets the variable.
 PROCESSORS = {"x86-64-v3": 5, "haswell": 2} if os.environ.get("GRUKIT_FULL_TESTS") else {"haswell": 1}
@@ -35,14 +34,7 @@ for options in (
 
 
 def fits(n, **environment):
-    done = subprocess.run(
-        [sys.executable, "-c", FITS, str(n)],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.splitlines()
+    return run_code(FITS, n, **environment)[0].splitlines()
 
 
 @pytest.mark.skipif(

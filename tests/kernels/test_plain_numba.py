@@ -2,29 +2,14 @@
 
 import os
 import re
-import subprocess
-import sys
 
 import pytest
+from child import run_code
 
 from grukit.kernels.cpu.compiler import choice
 
 PLAIN = {choice.VARIABLE: "1"}
 FAST = {choice.VARIABLE: ""}
-
-
-def run(code, **environment):
-    """Run code in a new process; returns what it printed and what it warned of."""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout, done.stderr
 
 
 FIT = """
@@ -63,7 +48,7 @@ def test_both_ways_give_the_same_bits(options):
     if not os.environ.get(choice.VARIABLE):
         pytest.skip(f"runs where {choice.VARIABLE} is set")
     code = f"options = {options!r}\n{FIT}"
-    assert len({run(code, **way)[0] for way in (PLAIN, FAST)}) == 1
+    assert len({run_code(code, **way)[0] for way in (PLAIN, FAST)}) == 1
 
 
 TRY = """
@@ -82,12 +67,12 @@ NEWER = "import numba\nnumba.__version__ = '99.1.0'\n"
 
 def test_on_request_the_kernels_are_compiled_plainly_and_cached_apart(tmp_path):
     for way in (PLAIN, FAST):
-        output, errors = run(TRY, NUMBA_CACHE_DIR=str(tmp_path), **way)
+        output, errors = run_code(TRY, NUMBA_CACHE_DIR=str(tmp_path), **way)
         assert output.startswith("0.0 ") and errors == ""
         assert ("GRUKIT_PLAIN_NUMBA is set" in output) == (way is PLAIN)
     assert len(list(tmp_path.rglob("*begin_states*.nbi"))) == 2
     count = "print(sum(kernels.begin_states.stats.cache_hits.values()))"
-    assert [run(TRY + count, NUMBA_CACHE_DIR=str(tmp_path), **way)[0].split()[-1] for way in (PLAIN, FAST)] == [
+    assert [run_code(TRY + count, NUMBA_CACHE_DIR=str(tmp_path), **way)[0].split()[-1] for way in (PLAIN, FAST)] == [
         "1",
         "1",
     ]
@@ -119,7 +104,7 @@ names["PassManager"] = type("PassManager", (module.PassManager,), {"finalize": f
 )
 def test_where_a_private_name_is_gone_the_plain_way_is_taken_with_a_warning(tmp_path, module, change, reason):
     code = OTHER.replace("{module}", module).replace("{change}", change) + TRY
-    output, errors = run(code, NUMBA_CACHE_DIR=str(tmp_path), **FAST)
+    output, errors = run_code(code, NUMBA_CACHE_DIR=str(tmp_path), **FAST)
     assert output.startswith("0.0 the plain way")
     assert errors.count("RuntimeWarning") == 1
     assert re.search(rf"Numba \S+ is not as grukit's kernels know it \(.*{reason}", errors)
@@ -127,6 +112,6 @@ def test_where_a_private_name_is_gone_the_plain_way_is_taken_with_a_warning(tmp_
 
 def test_a_newer_numba_is_checked_once_and_then_from_the_cache(tmp_path):
     for _ in range(2):
-        output, errors = run(NEWER + TRY, NUMBA_CACHE_DIR=str(tmp_path), **FAST)
+        output, errors = run_code(NEWER + TRY, NUMBA_CACHE_DIR=str(tmp_path), **FAST)
         assert output == f"0.0 {choice.FAST}\n" and errors == ""
     assert len(list(tmp_path.rglob("check.*.nbc"))) == 1
