@@ -37,6 +37,7 @@ def check_state(state: FittedState) -> None:
     check_spec(spec)
     decay = inputs.missing == "decay"
     D, K = len(np.atleast_1d(state.levels.mean)), spec.n_outputs
+    n = inputs.features.n if inputs.kind == "rows" and inputs.features is not None and D == 1 else D
     _demand(inputs.missing in ("error", "mask", "decay"), f"inputs.missing is {inputs.missing!r:.80}.")
     _demand(spec.decay == decay, "spec.decay and inputs.missing differ.")
     _demand(spec.n_inputs == (D if inputs.missing == "error" else 2 * D), f"spec.n_inputs does not fit {D} features.")
@@ -44,8 +45,8 @@ def check_state(state: FittedState) -> None:
     _demand(inputs.kind in KINDS, f"inputs.kind is {inputs.kind!r:.80}.")
     _demand(inputs.kind != "table" or inputs.window is not None, "inputs has a table without a window.")
     features = inputs.features
-    named = features is not None and (features.columns is None or len(features.columns) == D)
-    _demand(features is not None and features.n == D and named, f"inputs.features are not those of {D} columns.")
+    named = features is not None and (features.columns is None or len(features.columns) == n)
+    _demand(features is not None and features.n == n and named, f"inputs.features are not those of {n} columns.")
     _check_scaler(state.levels, D, "levels", "identity")
     _check_scaler(state.x_scaler, D + decay, "x_scaler", "identity")
     _check_scaler(state.y_scaler, K, "y_scaler", None)

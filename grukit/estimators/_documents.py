@@ -10,12 +10,14 @@ import numpy as np
 from grukit.data import Classes, Features, LinearLags, Pace, Scaler, Tail, TargetForm
 from grukit.estimators._checks import check_spec, check_state
 from grukit.estimators._choices import Choices
-from grukit.estimators._parameters import SharedParameters, check_parameters
+from grukit.estimators._exclusions import check_parameters
+from grukit.estimators._parameters import SharedParameters
 from grukit.estimators.fitted import FittedState, TrainingState, fitted_state
 from grukit.estimators.inputs import InputForm
 from grukit.estimators.targets import Objective
-from grukit.files import Codec, Unsayable, parse
+from grukit.files import Codec, parse
 from grukit.model import NetworkSpec
+from grukit.version import __version__
 
 ENTRY = "grukit"  # of a file's strings: the document
 FORMAT = 1  # changes with the names below, and with the fields of these records
@@ -26,31 +28,37 @@ RECORDS = Codec(
 DOCUMENT = ("format", "version", "class", "parameters", "fitted")
 
 
-def document_of(model: Any, version: str) -> tuple[str, dict[str, np.ndarray]]:
+def document_of(model: Any) -> tuple[str, dict[str, np.ndarray]]:
     """A fitted estimator as a string and arrays by name.
 
     The weights are arrays under their own names, those of ``weights_``.
 
     Raises
     ------
-    grukit.files.Unsayable
+    ValueError
         For what a file cannot hold, naming it.
     sklearn.exceptions.NotFittedError
         Where it was not fitted.
     """
-    state = fitted_state(model)
+    state, kind = fitted_state(model), type(model)
+    if not kind.__module__.startswith("grukit."):
+        raise ValueError(f"{kind.__qualname__} is no estimator of grukit's own; a file names no code of others.")
     model._validate_params()
     check_parameters(model)
     others = sorted(set(vars(model)) - {field.name for field in fields(model)} - {"_fitted"})
     if others:
-        raise Unsayable(f"{others[0]} is an attribute that was set from outside, which no file can hold.")
+        raise ValueError(f"{others[0]} is an attribute that was set from outside, which no file can hold.")
+    if isinstance(model.random_state, np.random.RandomState):
+        raise ValueError(
+            "parameters['random_state'] is a RandomState, shared with all who draw from it; give a number."
+        )
     parameters, arrays = RECORDS.encode(model.get_params(deep=False), "parameters")
     hollow = replace(state, parameters=np.empty(0, state.parameters.dtype))
     fitted, own = RECORDS.encode(hollow, "fitted")
     document = {
         "format": FORMAT,
-        "version": version,
-        "class": type(model).__name__,
+        "version": __version__,
+        "class": kind.__name__,
         "parameters": parameters,
         "fitted": fitted,
     }
@@ -91,8 +99,10 @@ def model_of(document: str, arrays: dict[str, np.ndarray], classes: Mapping[str,
     hollow = RECORDS.decode(told["fitted"], arrays, "fitted")
     if not isinstance(hollow, FittedState):
         raise ValueError("fitted is no FittedState.")
-    if hollow.inputs.estimator != estimator.__name__:
-        raise ValueError(f"fitted.inputs.estimator is {hollow.inputs.estimator!r:.80}, not {estimator.__name__}.")
+    if hollow.inputs.estimator != estimator.__name__ or tuple(hollow.choices.asked) != tuple(model._chosen_by):
+        raise ValueError(
+            f"fitted is of a {hollow.inputs.estimator!r:.80}, or was chosen otherwise than {estimator.__name__} does."
+        )
     state = replace(hollow, parameters=_weights(hollow, arrays))
     if arrays:
         raise ValueError(f"it has arrays that nothing tells of: {', '.join(sorted(arrays)[:5])}.")

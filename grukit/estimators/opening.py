@@ -45,15 +45,3 @@ def load(path: str | os.PathLike[str]) -> Any:
         raise ValueError(f"{path} cannot be opened: its document is nested too deeply.") from None
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path} cannot be opened: {error}") from error
-
-
-def _save(self, path):  # TEMPORARY
-    from grukit.estimators._documents import document_of
-    from grukit.files import write_tensors
-    from grukit.version import __version__
-
-    document, arrays = document_of(self, __version__)
-    write_tensors(path, {ENTRY: document}, arrays)
-
-
-GRUClassifier.save = GRURegressor.save = _save

@@ -18,10 +18,6 @@ from grukit.files.pandas_values import pandas_reader, pandas_value
 from grukit.files.tensors import NAMES
 
 
-class Unsayable(ValueError):
-    """A value that a file cannot hold."""
-
-
 class Codec:
     """Writes and reads values, records among them.
 
@@ -40,7 +36,7 @@ class Codec:
 
         Raises
         ------
-        Unsayable
+        ValueError
             Naming what a file cannot hold, by ``where`` and the fields and positions from there.
         """
         writer = _Writer(self)
@@ -78,10 +74,9 @@ class _Writer:
         if kind is tuple:
             return {"tuple": self._each(value, where)}
         if kind is dict:
-            items = enumerate(value.items())
-            return {
-                "dict": [[self.write(k, f"{where} (a key)"), self.write(v, f"{where}[{i}]")] for i, (k, v) in items]
-            }
+            keys = [self.write(k, f"{where} (a key)") for k in value]
+            values = [self.write(v, f"{where}[{k!r:.80}]") for k, v in value.items()]
+            return {"dict": [list(pair) for pair in zip(keys, values, strict=True)]}
         if kind is np.ndarray:
             return self._array(value, where)
         if kind is datetime.date:
@@ -92,7 +87,7 @@ class _Writer:
             return {"random_state": self._random_state(value, where)}
         found = pandas_value(value, lambda part, name: self.write(part, f"{where}.{name}"))
         if found is None:
-            raise Unsayable(
+            raise ValueError(
                 f"{where} is {value!r:.80}, a {kind.__module__}.{kind.__qualname__}, which no file can hold."
             )
         return found
@@ -107,18 +102,20 @@ class _Writer:
         if plain.kind in "mM":
             return {"times": [self._named(array.astype(plain).view(np.int64), where), plain.str[1:]]}
         if plain.kind not in "OUS":
-            raise Unsayable(f"{where} is an array of {array.dtype}, which no file can hold.")
+            raise ValueError(f"{where} is an array of {array.dtype}, which no file can hold.")
         shape, members = list(array.shape), self._each(array.ravel().tolist(), where)
         return {"objects": [plain.kind if plain.kind == "O" else plain.str[1:], shape, members]}
 
     def _named(self, array: np.ndarray, where: str) -> str:
+        while where in self.arrays:  # two keys that are written alike
+            where += "'"
         self.arrays[where] = array
         return where
 
     def _random_state(self, random_state: np.random.RandomState, where: str) -> Any:
         state: Any = random_state.get_state(legacy=False)
         if state["bit_generator"] != "MT19937":
-            raise Unsayable(f"{where} draws from {state['bit_generator']}, which no file can hold; only MT19937.")
+            raise ValueError(f"{where} draws from {state['bit_generator']}, which no file can hold; only MT19937.")
         key = self._array(state["state"]["key"], where)
         return [key, int(state["state"]["pos"]), int(state["has_gauss"]), float(state["gauss"])]
 
@@ -167,7 +164,10 @@ class _Reader:
         return [self.read(value, f"{where}[{i}]") for i, value in enumerate(values)]
 
     def _dict(self, items: Any, where: str) -> dict[Any, Any]:
-        found = {self.read(k, f"{where} (a key)"): self.read(v, f"{where}[{i}]") for i, (k, v) in enumerate(items)}
+        found = {}
+        for key, value in items:
+            own = self.read(key, f"{where} (a key)")
+            found[own] = self.read(value, f"{where}[{own!r:.80}]")
         if len(found) < len(items):
             raise ValueError(f"{where} has a key twice.")
         return found
