@@ -84,7 +84,8 @@ def test_code_that_would_not_be_run_is_found():
 
 
 @pytest.mark.parametrize("name", ["data", "training", "classification", "missing-values", "scikit-learn", "serving",
-                                  "files", "inspection", "reproducibility", "datasets", "performance"])  # fmt: skip
+                                  "files", "interchange",
+                                  "inspection", "reproducibility", "datasets", "performance"])  # fmt: skip
 def test_guides_have_examples(name):
     text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
     assert len(doctest.DocTestParser().get_examples(text)) >= 4
