@@ -26,7 +26,7 @@ ALLOWED = {
     "datasets": {"datasets"},
     # It looks into fitted estimators, and takes derivatives of losses one number at a time.
     "inspection": {"inspection", "estimators", "data", "train", "model", "engines", "kernels.scalar"},
-    "interchange": {"interchange", "estimators", "files", "data", "train", "model"},
+    "interchange": {"interchange", "estimators", "files", "data", "model", "version"},
     "plotting": {"plotting", "inspection", "estimators", "data"},
     "cli": {"demo", "info", "engines", "model", ""},
     "demo": {"datasets", "plotting", ""},

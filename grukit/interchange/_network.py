@@ -111,10 +111,34 @@ def _check_same(model: Any, state: FittedState, network: Network, library: str) 
 
 
 def fitted_model(
-    network: Network, classes: Classes | None = None, link: str = "identity", window: int | None = 32
+    network: Network,
+    classes: Classes | None = None,
+    link: str = "identity",
+    window: int | None = 32,
+    x_scaler: Scaler | None = None,
+    y_mean: np.ndarray | None = None,
 ) -> Any:
-    """A fitted estimator of layers and a head, which scales nothing."""
+    """A fitted estimator of layers and a head, which scales nothing but as it is told.
+
+    Parameters
+    ----------
+    network : Network
+    classes : Classes or None
+        Of a classifier.
+    link : str
+        See :mod:`grukit.data.links`.
+    window : int or None
+        The parameter.
+    x_scaler : Scaler or None
+        What standardises the inputs.
+    y_mean : ndarray of shape (K,) or None
+        What is added to outputs.
+    """
     spec, weights = network
+    x_scaler = x_scaler or Scaler.identity(spec.n_inputs)
+    y_scaler = Scaler.identity(spec.n_outputs, link)
+    if y_mean is not None:
+        y_scaler = Scaler(y_mean, y_scaler.scale, link)
     parameters = np.concatenate([weights[name].ravel() for name in spec.shapes])
     kind: Any = GRURegressor if classes is None else GRUClassifier
     sizes = spec.hidden_layer_sizes
@@ -123,6 +147,7 @@ def fitted_model(
         "window": window,
         "cell": spec.cell,
         "bidirectional": spec.bidirectional,
+        "initial_state": "learned" if spec.learned_state else "zeros",
         "standardize": False,
         "difference": False,
         "dtype": parameters.dtype.name,
@@ -130,7 +155,7 @@ def fitted_model(
     if classes is None:
         settings |= {"anchor": None, "linear_lags": 0, "loss": "poisson" if link == "log" else "squared_error"}
     model = kind(**settings)
-    labels = None if classes is None else TargetForm(1, spec.per_step, True, None, classes.values.dtype)
+    labels = None if classes is None else _form_of_labels(classes, spec.per_step)
     model._fitted = FittedState(
         InputForm(
             kind.__name__, window, "error", "sequences" if spec.per_step else None, Features(spec.n_inputs, None)
@@ -139,14 +164,20 @@ def fitted_model(
         labels,
         classes,
         Scaler.identity(spec.n_inputs),
-        Scaler.identity(spec.n_inputs),
-        Scaler.identity(spec.n_outputs, link),
+        x_scaler,
+        y_scaler,
         Choices.of(None, spec.n_outputs, None, {name: getattr(model, name) for name in model._chosen_by}),
         spec,
         parameters,
         _untrained(model, classes, link),
     )
     return model
+
+
+def _form_of_labels(classes: Classes, per_step: bool) -> TargetForm:
+    if classes.multilabel:
+        return TargetForm(len(classes.values), per_step, False, None, np.dtype(np.int64))
+    return TargetForm(1, per_step, True, None, classes.values.dtype)
 
 
 def _untrained(model: Any, classes: Classes | None, link: str) -> TrainingState:
@@ -173,9 +204,7 @@ def imported(network: Network, classes: Any, window: int | None) -> Any:
         Where a weight is not finite, or the classes are not as many as outputs.
     """
     spec, weights = network
-    for name, array in weights.items():
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} holds NaN or infinity.")
+    check_finite(network)
     if classes is None:
         return fitted_model(network, window=window)
     values = np.asarray(classes)
@@ -190,6 +219,13 @@ def imported(network: Network, classes: Any, window: int | None) -> Any:
     if len(values) < 2 or known.n_outputs != spec.n_outputs:
         raise ValueError(f"There are {len(values)} classes; the head has {spec.n_outputs} outputs.")
     return fitted_model(Network(spec, weights), known, known.link, window)
+
+
+def check_finite(network: Network) -> None:
+    """Raise where a weight is NaN or infinite, naming it."""
+    for name, array in network.weights.items():
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} holds NaN or infinity.")
 
 
 def as_arrays(weights: Mapping[str, Any]) -> dict[str, np.ndarray]:

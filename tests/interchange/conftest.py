@@ -13,7 +13,7 @@ def fitted():
     models = {}
 
     def make(outputs=1, classes=0, per_step=False, **changes):
-        key = (outputs, classes, per_step, *sorted(changes.items()))
+        key = repr((outputs, classes, per_step, sorted(changes.items())))
         if key not in models:
             rng = np.random.default_rng(0)
             X = np.array([10, -3, 0.5]) + np.array([2, 0.1, 1]) * rng.normal(size=(20, 6, 3))
