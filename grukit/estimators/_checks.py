@@ -41,7 +41,7 @@ def check_state(state: FittedState) -> None:
     _demand(inputs.missing in ("error", "mask", "decay"), f"inputs.missing is {inputs.missing!r:.80}.")
     _demand(spec.decay == decay, "spec.decay and inputs.missing differ.")
     _demand(spec.n_inputs == (D if inputs.missing == "error" else 2 * D), f"spec.n_inputs does not fit {D} features.")
-    _demand(inputs.window is None or inputs.window > 0, "inputs.window is not positive.")
+    _demand(inputs.window is None or 0 < inputs.window < 1 << 31, f"inputs.window is {inputs.window!r:.80}.")
     _demand(inputs.kind in KINDS, f"inputs.kind is {inputs.kind!r:.80}.")
     _demand(inputs.kind != "table" or inputs.window is not None, "inputs has a table without a window.")
     features = inputs.features
