@@ -1,6 +1,6 @@
 """Numba-accelerated gated recurrent units with scikit-learn estimators for pandas time series."""
 
-from grukit.estimators import GRUClassifier, GRURegressor
+from grukit.estimators import GRUClassifier, GRURegressor, load
+from grukit.version import __version__
 
-__version__ = "0.1.0"
-__all__ = ["GRUClassifier", "GRURegressor", "__version__"]
+__all__ = ["GRUClassifier", "GRURegressor", "__version__", "load"]

@@ -11,8 +11,10 @@ PACKAGE = Path(__file__).parents[1] / "grukit"
 
 # A room may import from the rooms behind it. The second name of a pair narrows the first.
 ALLOWED = {
-    "estimators": {"estimators", "data", "train", "model", "engines", "cores"},
+    "estimators": {"estimators", "data", "train", "model", "engines", "files", "version", "cores"},
     "data": {"data"},
+    "files": {"files"},
+    "version": set(),
     "train": {"train", "model"},
     "model": {"model", "engines"},
     "engines": {"kernels", "kernels.cpu", "kernels.cuda"},
@@ -24,12 +26,13 @@ ALLOWED = {
     "datasets": {"datasets"},
     # It looks into fitted estimators, and takes derivatives of losses one number at a time.
     "inspection": {"inspection", "estimators", "data", "train", "model", "engines", "kernels.scalar"},
+    "interchange": {"interchange", "estimators", "files", "data", "model", "version"},
     "plotting": {"plotting", "inspection", "estimators", "data"},
     "cli": {"demo", "info", "engines", "model", ""},
     "demo": {"datasets", "plotting", ""},
     "info": {"engines", "cores", ""},
     "__main__": {"cli"},
-    "": {"estimators"},
+    "": {"estimators", "version"},
 }
 # Within the CPU's room a module may import from its own group and from those before it; the public names come last.
 CPU_GROUPS = (
@@ -37,7 +40,8 @@ CPU_GROUPS = (
 )  # fmt: skip
 ONLY_IN = {
     # Inspection, like plotting, comes after the fact: its results are frames on the indexes that ``data`` makes.
-    "pandas": {"data", "datasets", "demo", "inspection", "plotting"},
+    # Files say what labels and times there are.
+    "pandas": {"data", "files", "datasets", "demo", "inspection", "plotting"},
     "numba": {"kernels.scalar", "kernels.cpu", "kernels.cuda"},
 }
 

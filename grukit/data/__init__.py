@@ -4,11 +4,11 @@ from grukit.data.containers import as_samples, unmasked
 from grukit.data.context import Tail, continuation, given_context, tail_of
 from grukit.data.features import Features
 from grukit.data.frames import Table, check_columns, check_finite, plain_numbers, read_table
-from grukit.data.history import history_frame
+from grukit.data.history import COLUMNS, history_frame
 from grukit.data.indexes import choose_rows, feature_columns, lag_index, sample_index, step_index
 from grukit.data.labels import Classes, as_labels, read_labels
 from grukit.data.lags import LinearLags, left_by
-from grukit.data.links import log_probability_of, mean_of
+from grukit.data.links import LINKS, log_probability_of, mean_of
 from grukit.data.missing import (
     check_any_seen,
     encode_inputs,
@@ -21,15 +21,18 @@ from grukit.data.samples import ALL_ALIKE, HeldOut, Samples, select_samples
 from grukit.data.scaling import Scaler
 from grukit.data.sequences import Sequences, independent_rows, is_sequences, read_sequences, stand_alone, windows
 from grukit.data.targets import TargetForm, check_same_index, read_targets, to_output
-from grukit.data.times import as_times, time_between, time_kind, time_since
+from grukit.data.times import Pace, as_times, time_between, time_kind, time_since
 
 __all__ = [
     "ALL_ALIKE",
+    "COLUMNS",
+    "LINKS",
     "Classes",
     "Features",
     "FittedLinear",
     "HeldOut",
     "LinearLags",
+    "Pace",
     "Samples",
     "Scaler",
     "Sequences",

@@ -14,6 +14,8 @@ softmax     log probabilities up to a common number  probabilities of the classe
 import numpy as np
 from scipy.special import expit, log_expit, softmax
 
+LINKS = ("identity", "log", "logit", "binary", "softmax")
+
 
 def mean_of(outputs: np.ndarray, link: str) -> np.ndarray:
     """Means or probabilities that float64 outputs (..., K) stand for."""

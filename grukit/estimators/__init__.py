@@ -1,6 +1,7 @@
 """The scikit-learn face."""
 
 from grukit.estimators.classifier import GRUClassifier
+from grukit.estimators.opening import load
 from grukit.estimators.regressor import GRURegressor
 
-__all__ = ["GRUClassifier", "GRURegressor"]
+__all__ = ["GRUClassifier", "GRURegressor", "load"]

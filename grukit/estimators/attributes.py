@@ -1,14 +1,17 @@
 """What a fitted estimator shows of what it learned."""
 
 from dataclasses import replace
+from os import PathLike
 from typing import Any
 
 import numpy as np
 
 from grukit.data import history_frame
+from grukit.estimators._documents import ENTRY, document_of
 from grukit.estimators._summary import summary_of
 from grukit.estimators.fitted import FittedState, fitted_state
 from grukit.estimators.service import Predictor, Stream
+from grukit.files import write_tensors
 
 
 class FittedEstimator:
@@ -19,6 +22,31 @@ class FittedEstimator:
     def __sklearn_is_fitted__(self) -> bool:
         """Whether there is a record."""
         return "_fitted" in self.__dict__
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the fitted model to a file, to be opened by :func:`grukit.load`.
+
+        The file is of the format safetensors: the weights under the names of ``weights_``, and all else that was learned, as
+        text and arrays. It holds no code. It is written beside the old one and then takes its place, so that one of both is
+        there whatever happens.
+
+        Parameters
+        ----------
+        path : str or path
+            The file; by custom its name ends in ``.gru``.
+
+        Raises
+        ------
+        ValueError
+            For what no file can hold, such as callbacks or labels of other types than those of Python, NumPy and pandas,
+            naming it; nothing is written then.
+        OSError
+            Where the file cannot be written. The old one stays as it is.
+        sklearn.exceptions.NotFittedError
+            Before ``fit``.
+        """
+        document, arrays = document_of(self)
+        write_tensors(path, {ENTRY: document}, arrays)
 
     def predictor(self) -> Predictor:
         """Return an object for fast predictions: checks are done once, a call takes microseconds.

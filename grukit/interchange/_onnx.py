@@ -1,0 +1,198 @@
+"""ONNX files, checked against ``predict`` before they are written."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from grukit.estimators.fitted import FittedState, fitted_state
+from grukit.files import replaced
+from grukit.interchange._assembled import assembled, classes_of
+from grukit.interchange._flow import Flow
+from grukit.interchange._network import Network, check_finite, fitted_model
+from grukit.interchange._onnx_reader import Reader
+from grukit.interchange._onnx_writer import IR, OPSET, graph_of
+from grukit.version import __version__
+
+CLOSE = 1e-5  # of the spread of predictions
+
+
+def _package(name: str) -> Any:
+    """A package of the extra.
+
+    Raises
+    ------
+    ImportError
+        Naming the extra.
+    """
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ImportError(f"This needs the package {name}: pip install 'grukit[onnx]' ({error}).") from error
+
+
+def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
+    """Write a fitted model to an ONNX file, which predicts what the model does.
+
+    The file takes "X", float64 (batch, time, features), windows or sequences in the user's units, as many as there are, and
+    gives "predictions" (batch, n_outputs), or (batch, time, n_outputs) with an output at every step; of a classifier
+    "probabilities" with a column a class. Scaling, differences, the linear part, missing values as ``missing="mask"`` reads
+    them, and the link are in it; where rows of a table are time steps, what calls it cuts the windows. The layers compute in
+    float32 also where ``dtype="float64"``, as ONNX Runtime has no other GRU.
+
+    Before the file takes its place, ONNX Runtime runs it on numbers that look like the training data; it must agree with
+    ``predict`` to 1e-5 of the predictions' spread.
+
+    Parameters
+    ----------
+    model : fitted GRURegressor or GRUClassifier
+    path : str or path
+        The file, which replaces an old one as a whole.
+
+    Raises
+    ------
+    ImportError
+        Without the packages of the extra ``grukit[onnx]``, onnx and onnxruntime.
+    ValueError
+        For the cells with two states and ``missing="decay"``, which ONNX has no operators for; where the file would not agree.
+    OSError
+        Where the file cannot be written.
+    """
+    onnx, runtime = _package("onnx"), _package("onnxruntime")
+    state = fitted_state(model)
+    for reason in _without_operators(state):
+        raise ValueError(f"ONNX has no operator for {reason}.")
+    proto = onnx.helper.make_model(
+        graph_of(state, onnx),
+        producer_name="grukit",
+        producer_version=__version__,
+        ir_version=IR,
+        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+    )
+    onnx.helper.set_model_props(proto, _properties(state))
+    onnx.checker.check_model(proto, full_check=True)
+    content = proto.SerializeToString()
+    _check_agrees(model, state, content, runtime)
+    with replaced(path) as file:
+        file.write(content)
+
+
+def _without_operators(state: FittedState) -> Iterator[str]:
+    if state.spec.cell not in ("gru", "gru_reset_before"):
+        yield f"the cell {state.spec.cell!r}"
+    if state.inputs.missing == "decay":
+        yield "missing='decay', which reads the index"
+    if not np.isfinite(state.y_scaler.mean).all():
+        yield "the logarithm of a target that is always 0"
+
+
+def _properties(state: FittedState) -> dict[str, str]:
+    """What a caller may want to know, as JSON: columns, names of outputs, classes, rows of a window."""
+    columns = None if state.inputs.features is None else state.inputs.features.columns
+    told = {
+        "columns": None if columns is None else list(columns),
+        "outputs": None if state.outputs.names is None or state.classes is not None else list(state.outputs.names),
+        "classes": None if state.classes is None else state.classes.values.tolist(),
+        "window": state.inputs.window,
+    }
+    return {name: json.dumps(value, default=str) for name, value in told.items()}
+
+
+def _check_agrees(model: Any, state: FittedState, content: bytes, runtime: Any) -> None:
+    """Raise where what the file gives is not what the model gives."""
+    options = runtime.SessionOptions()
+    options.log_severity_level = 3
+    session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    predict, rng, D = model.predictor(), np.random.default_rng(0), state.n_features
+    pairs = []
+    for n, steps in ((1, 1), (5, 2), (3, min(state.inputs.window or 17, 64) + 3)):
+        x = state.levels.mean + state.levels.scale * rng.normal(size=(n, steps, D))
+        if state.inputs.missing == "mask":
+            x[rng.random(x.shape) < 0.2] = np.nan
+        expected = predict(x)
+        found = session.run(None, {"X": x})[0]
+        pairs.append((expected.reshape(-1, found.shape[-1]), found.reshape(-1, found.shape[-1])))
+    expected, found = (np.concatenate(each) for each in zip(*pairs, strict=True))
+    # What the linear part explains is not in y_scaler.
+    spread = expected.std(axis=0) if state.classes is None else np.ones(1)
+    error = float((np.abs(found - expected) / np.where(spread > 0, spread, 1.0)).max())
+    if not error <= CLOSE:
+        raise ValueError(
+            f"The ONNX file was not written: in ONNX Runtime its predictions differ from predict by {error:.1g} of their "
+            f"spread, more than {CLOSE:g}."
+        )
+
+
+def from_onnx(
+    path: str | os.PathLike[str], *, output: str | None = None, classes: Any = None, window: int | None = 32
+) -> Any:
+    """Make a fitted estimator of an ONNX file of GRUs and a linear head.
+
+    The graph is read, not run: GRU nodes one after another, in any direction, either convention of the reset gate, layout and
+    initial states that are the same for all sequences; scaling before and after, linear layers, and a softmax, sigmoid or
+    exponential at the end. The estimator predicts what the graph gives for the same numbers.
+
+    Parameters
+    ----------
+    path : str or path
+        The file. Constants in other files are not opened.
+    output : str, default=None
+        The output of the graph that is predicted. None: the only one.
+    classes : array of shape (n_classes,), default=None
+        Labels of the outputs under a softmax or sigmoid, in order and sorted. None: 0, 1, ...
+    window : int or None, default=32
+        Of the estimator: what a row of a table sees. Sequences are taken whole.
+
+    Returns
+    -------
+    GRURegressor, or GRUClassifier where outputs are probabilities
+        Of the type of the graph's weights.
+
+    Raises
+    ------
+    ImportError
+        Without the package onnx, of the extra ``grukit[onnx]``.
+    OSError
+        Where the file cannot be read.
+    ValueError
+        Where it is no ONNX file or damaged, and for whatever else the graph does, such as the linear part and differences of a
+        model of grukit, naming the node.
+    """
+    onnx = _package("onnx")
+    content = Path(path).read_bytes()
+    try:
+        proto = onnx.ModelProto.FromString(content)
+    except Exception as error:  # of a class of protobuf's, which is not grukit's to import
+        raise ValueError(f"{path} is no ONNX file, or damaged: {error}") from error
+    try:
+        return _model_of(proto.graph, output, classes, window)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
+        raise ValueError(f"{path} cannot be read as a network of GRUs: {error}") from error
+
+
+def _model_of(graph: Any, output: str | None, classes: Any, window: int | None) -> Any:
+    names = [each.name for each in graph.output]
+    if output is None and len(names) != 1:
+        raise ValueError(f"it has the outputs {names[:5]}; choose one by output=.")
+    if output is not None and output not in names:
+        raise ValueError(f"it has no output {output!r}; there are {names[:5]}.")
+    reader = Reader(graph)
+    reader.follow(graph.node)
+    found = reader.results.get(output or names[0])
+    if not isinstance(found, Flow):
+        raise ValueError(f"its output {output or names[0]!r:.80} is not made of its input.")
+    network, x_scaler = assembled(reader.layers, found)
+    network, known = classes_of(network, found.link, classes)
+    link = {"identity": "identity", "exp": "log"}.get(found.link) or ("" if known is None else known.link)
+    bias, y_mean = network.weights["head.bias"], None
+    if link == "identity":  # kept apart, for its digits
+        bias, y_mean = np.zeros(len(bias)), bias
+    dtype = network.weights["head.weight"].dtype
+    network = Network(network.spec, {**network.weights, "head.bias": bias.astype(dtype)})
+    check_finite(network)
+    return fitted_model(network, known, link, window, x_scaler, y_mean)

@@ -1,0 +1,129 @@
+"""A file is replaced as a whole: interrupted, on a full disk, where it cannot be."""
+
+import os
+import resource
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from grukit.files import replaced, writing
+
+
+def write(path, content):
+    with replaced(path) as file:
+        file.write(content)
+
+
+def test_a_file_is_written_and_replaced(tmp_path):
+    path = tmp_path / "a"
+    write(path, b"one")
+    assert path.read_bytes() == b"one"
+    path.chmod(0o640)
+    write(str(path), b"two")
+    assert path.read_bytes() == b"two"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert [each.name for each in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_new_file_has_the_mode_that_other_new_files_have(tmp_path):
+    write(tmp_path / "a", b"")
+    (tmp_path / "b").write_bytes(b"")
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_what_raises_in_between_leaves_the_old_file(tmp_path, error):
+    write(tmp_path / "a", b"one")
+
+    def stop_half_way():
+        with replaced(tmp_path / "a") as file:
+            file.write(b"half")
+            raise error
+
+    with pytest.raises(error):
+        stop_half_way()
+    assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("a", b"one")]
+
+
+def test_a_link_or_a_folder_in_the_way_is_an_error(tmp_path):
+    write(tmp_path / "a", b"one")
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    (tmp_path / "dangling").symlink_to(tmp_path / "none")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for name, why in (
+        ("link", "link, to .*a"),
+        ("dangling", "link, to"),
+        ("folder", "a folder"),
+        ("pipe", "no regular file"),
+    ):
+        with pytest.raises(FileExistsError, match=f"{name} is .*{why}"):
+            write(tmp_path / name, b"two")
+    assert (tmp_path / "a").read_bytes() == b"one"
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_folder_that_is_not_there_or_takes_no_files_is_an_error(tmp_path):
+    with pytest.raises(
+        FileNotFoundError, match=r"none/a could not be written: No such file or directory\. It is as it was"
+    ):
+        write(tmp_path / "none" / "a", b"")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    write(folder / "a", b"one")
+    folder.chmod(0o500)
+    # The superuser writes everywhere but where the kernel itself has the files.
+    closed = "/proc/a" if os.geteuid() == 0 else folder / "a"
+    with pytest.raises(OSError, match="could not be written"):
+        write(closed, b"two")
+    folder.chmod(0o700)
+    assert (folder / "a").read_bytes() == b"one"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits of a process")
+def test_a_full_disk_leaves_the_old_file(tmp_path):
+    write(tmp_path / "a", b"one")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"a could not be written: .*\. It is as it was"):
+            write(tmp_path / "a", b"x" * 1_000_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("a", b"one")]
+
+
+def test_a_process_that_is_killed_leaves_the_old_file_or_a_new_one(tmp_path):
+    """Killed at five moments of writing again and again; what is there is always whole."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(writing.__file__).parent)!r}); from writing import replaced; n = 0\n"
+        "print('ready', flush=True)\n"
+        "while True:\n"
+        "    n += 1\n"
+        "    with replaced(sys.argv[1]) as file:\n"
+        "        for _ in range(64): file.write(bytes([n % 251]) * 4096)\n"
+    )
+    path, seen = tmp_path / "a", set()
+    process = None
+    for after in (0.0, 0.003, 0.011, 0.027, 0.052):
+        process = subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE)
+        process.stdout.readline()
+        while not path.exists():
+            pass
+        try:
+            process.wait(after)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        process.wait()
+        process.stdout.close()
+        content = path.read_bytes()
+        assert len(content) == 64 * 4096
+        assert len(set(content)) == 1
+        seen.add(content[0])
+    assert process.returncode == -signal.SIGKILL
