@@ -3,9 +3,10 @@
     python tests/fuzz/damage.py [inputs of each] [seed]
 
 Files that are good are truncated, have bits flipped, bytes removed, repeated and made up, headers of any size, sizes and
-offsets that are negative, huge or overlap, names twice or of other files, documents nested deeply or with values of other kinds,
-also with a checksum that is right again. Each is opened: a documented error may come, or a model, which then predicts; anything
-else is printed with the input's number, and the process may not take more than ``ROOM`` of memory besides what it had.
+offsets that are negative, huge or overlap, names twice or of other files, documents nested deeply or with values of other
+kinds, also with a checksum that is right again. Each is opened: a documented error may come, or a model, which then
+predicts; anything else is printed with the input's number, and the process may not take more than ``ROOM`` of memory besides
+what it had.
 """
 
 import copy
