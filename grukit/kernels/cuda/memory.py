@@ -35,7 +35,7 @@ def missing_memory(network: Any, samples: list[Any], n_rows: int, training: bool
     )
     if 4 * int(network.layers[:-1, UNITS].max()) * T * B >= MOST_NUMBERS:
         return f"{B} sequences of {T} steps are too many at a time for the GPU's kernels: {remedy}"
-    arrays = {id(array): array for taken in samples for array in taken}
+    arrays = {id(array): array for taken in samples for array in taken if array is not None}
     data, itemsize = sum(array.nbytes for array in arrays.values()), samples[0].values.dtype.itemsize
     need = numbers_of_pieces(network, T, B, training) * itemsize + data + SPARE
     free = cuda.current_context().get_memory_info().free
