@@ -5,7 +5,8 @@
 One axis is swept while the others keep their middle value. Each point is a process of its own, after a fit of a few rows that
 loads the kernels. The memory is the peak of what Python and NumPy allocate in a further fit, the frame not counted (memory.py
 has the peak of a whole process). Printed are the fitted exponents, over the whole axis and, of the time, from the last value
-but one to the last: 1 is linear.
+but one to the last: 1 is linear. A second table has panels of more and more series of 10 rows: what a fit takes besides its
+epoch (reading, checking, scaling, tails), and a prediction of the next step of each.
 """
 
 import argparse
@@ -30,11 +31,12 @@ rows, window, hidden, features, threads, repeats = map(int, sys.argv[2:])
 from _timing import limit
 limit(threads)
 import numpy as np, pandas as pd
+from _report import NETWORK_ALONE
 from grukit import GRURegressor
 
 X = pd.DataFrame(np.random.default_rng(0).normal(size=(rows, features))).add_prefix("x")
 y = X.sum(axis=1).rename("y")
-model = GRURegressor(hidden, window=window, max_iter=1, random_state=0, n_jobs=threads)
+model = GRURegressor(hidden, window=window, max_iter=1, random_state=0, n_jobs=threads, **NETWORK_ALONE)
 model.fit(X[:70], y[:70])
 seconds = []
 for _ in range(repeats):
@@ -45,6 +47,46 @@ tracemalloc.start()
 model.fit(X, y)
 print(min(seconds), tracemalloc.get_traced_memory()[1] / 2**20)
 """
+SERIES, SERIES_ROWS = [10, 100, 1_000, 10_000, 100_000], 10
+PANEL = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+series, rows, repeats = map(int, sys.argv[2:])
+from _timing import limit
+limit(1)
+import numpy as np, pandas as pd
+from _report import NETWORK_ALONE
+from grukit import GRURegressor
+
+times = pd.date_range("2024", periods=rows + 1, freq="h")
+index = pd.MultiIndex.from_product([[f"s{i:06}" for i in range(series)], times], names=["series", "time"])
+X = pd.DataFrame(np.random.default_rng(0).normal(size=(len(index), 2)), index=index, columns=["a", "b"])
+train, after = X[index.get_level_values(1) < times[-1]], X[index.get_level_values(1) == times[-1]]
+y = train["a"].rename("y")
+model = GRURegressor(8, window=rows, max_iter=1, random_state=0, **NETWORK_ALONE)
+model.fit(train[: 3 * rows], y[: 3 * rows])
+fits, predictions = [], []
+for _ in range(repeats):
+    began = time.perf_counter()
+    model.fit(train, y)
+    fits.append(time.perf_counter() - began - model.history_["seconds"].sum())
+    began = time.perf_counter()
+    model.predict(after)
+    predictions.append(time.perf_counter() - began)
+print(min(fits), min(predictions))
+"""
+
+
+def of_panels(repeats: int) -> list[list[str]]:
+    """Rows of the table of panels, the exponents last."""
+    found = []
+    for series in SERIES:
+        command = [sys.executable, "-c", PANEL, sys.path[0], str(series), str(SERIES_ROWS), str(repeats)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        found.append([float(number) for number in done.stdout.split()])
+    cells = [[f"{series:,}", *(f"{number:.4f}" for number in row)] for series, row in zip(SERIES, found, strict=True)]
+    slopes = [float(np.polyfit(np.log(SERIES[-3:]), np.log(column[-3:]), 1)[0]) for column in zip(*found, strict=True)]
+    return [*cells, [f"exponent from {SERIES[-3]:,} on", *(f"{slope:.2f}" for slope in slopes)]]
 
 
 def measure(sizes: dict[str, int], repeats: int) -> tuple[float, float]:
@@ -129,6 +171,8 @@ def main() -> None:
     header = ["axis", "values", "seconds an epoch", "MiB", "exponent of time", "at the end", "exponent of memory"]
     print("\n" + table(header, rows_of_table(results)))
     one, two = (measured[0] for measured in results["threads"])
+    header = ["series", "a fit besides its epoch, s", "a prediction of each, s"]
+    print(f"\nPanels of series of {SERIES_ROWS} rows:\n\n" + table(header, of_panels(1 if args.quick else 2)))
     print(f"\nTwo threads are {one / two:.2f} times as fast as one.")
     if args.output:
         draw(results, args.output)
