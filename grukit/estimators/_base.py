@@ -16,6 +16,8 @@ from grukit.data import (
     HeldOut,
     Samples,
     Scaler,
+    Tail,
+    folds_in_time,
     left_by,
     select_samples,
     tail_of,
@@ -23,6 +25,7 @@ from grukit.data import (
 from grukit.engines import select_engine, with_memory
 from grukit.estimators._declare import with_parameters
 from grukit.estimators._exclusions import check_parameters
+from grukit.estimators._folds import FIRST_SHARE, FOLDS_BELOW, N_FOLDS, fit_counting
 from grukit.estimators._parameters import SharedParameters
 from grukit.estimators._start import begin, go_on
 from grukit.estimators._training import train
@@ -163,8 +166,14 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         targets = self._read_y(y, work, before, classes)
         samples = self._samples(work, targets, sample_weight)
         held_out = None if partial or given.X is not None else self._held_out(samples, targets)
-        training, validation = select_samples(samples, held_out, work.form.window, work.table, fold=self.shuffle)
+        folds = self._folds(samples, held_out, work) if before is None else []
+        training, validation = select_samples(
+            samples, None if folds else held_out, work.form.window, work.table, fold=self.shuffle
+        )
         with single_threaded_blas():  # for the linear part and L-BFGS
+            if folds:
+                self._fitted = self._with_tail(fit_counting(self, work.form, targets, training, folds), work, tail)
+                return self
             if before is None:
                 everything = training if validation is None else samples.weighted()
                 state, left = begin(self, work.form, targets, training, everything, partial)
@@ -175,10 +184,25 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
             if validation is not None:
                 validation = left_by(state.choices.linear, validation)
             state = train(self, state, left, validation, **overrides)
-        if work.table is not None and work.form.window is not None:
-            state = replace(state, tail=tail_of(work.table, work.form.window, work.context, tail))
-        self._fitted = state
+        self._fitted = self._with_tail(state, work, tail)
         return self
+
+    def _with_tail(self, state: FittedState, work: Work, before: Tail | None) -> FittedState:
+        """The state with the end of a table, which may be the history of the next."""
+        if work.table is None or work.form.window is None:
+            return state
+        return replace(state, tail=tail_of(work.table, work.form.window, work.context, before))
+
+    def _folds(self, samples: Samples, held_out: HeldOut | None, work: Work) -> list[tuple[Samples, Samples]]:
+        """Folds in time, where early stopping by itself would have too few samples, or gaps that take half of them."""
+        table, window = work.table, work.form.window
+        if held_out is None or held_out.required or table is None or window is None:
+            return []
+        enough = max(FOLDS_BELOW, 2 * window * len(table.keys))
+        # A rate that a plateau lowers would have none to see in training without validation samples.
+        if np.count_nonzero(samples.weights > 0) >= enough or self.learning_rate == "adaptive":
+            return []
+        return folds_in_time(samples, table, N_FOLDS, FIRST_SHARE)
 
     def _given_validation(self, given: Validation, work: Work, state: FittedState) -> Samples:
         """Validation samples that the user gave; a table that goes on where that of training ended sees its end."""
