@@ -3,6 +3,7 @@
 from grukit.data.containers import as_samples, unmasked
 from grukit.data.context import Tail, continuation, given_context, tail_of
 from grukit.data.features import Features
+from grukit.data.folds import folds_in_time
 from grukit.data.frames import Table, check_columns, check_finite, plain_numbers, read_table
 from grukit.data.history import COLUMNS, history_frame
 from grukit.data.indexes import choose_rows, feature_columns, lag_index, sample_index, step_index
@@ -54,6 +55,7 @@ __all__ = [
     "feature_columns",
     "fit_inputs",
     "fit_linear",
+    "folds_in_time",
     "given_context",
     "history_frame",
     "independent_rows",

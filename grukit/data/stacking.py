@@ -114,10 +114,9 @@ def stack(
     own = [([solver.path(form, outputs) for form in forms], block.take(outputs)) for solver, block in judges]
     alphas = np.empty((len(forms), K))
     for f in range(len(forms)):
-        errors = [
-            np.sum([block.weight * block.loss(paths[f].coefficients(alpha)) for paths, block in own], axis=0)
-            for alpha in ALPHAS
-        ]
+        errors = np.zeros((len(ALPHAS), K))
+        for paths, block in own:
+            errors += block.weight * np.array([block.loss(paths[f].coefficients(alpha)) for alpha in ALPHAS])
         alphas[f] = ALPHAS[np.argmin(errors, axis=0)]
     together = np.zeros((K, len(forms), len(forms)))
     for paths, block in own:

@@ -2,20 +2,20 @@
 
 from abc import ABCMeta, abstractmethod
 from dataclasses import replace
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags
 
 from grukit.cores import count_threads, single_threaded_blas
 from grukit.data import (
     ALL_ALIKE,
     Classes,
     FittedLinear,
-    HeldOut,
     Samples,
     Scaler,
+    Tail,
     left_by,
     select_samples,
     tail_of,
@@ -23,35 +23,17 @@ from grukit.data import (
 from grukit.engines import select_engine, with_memory
 from grukit.estimators._declare import with_parameters
 from grukit.estimators._exclusions import check_parameters
+from grukit.estimators._folds import fit_counting
 from grukit.estimators._parameters import SharedParameters
 from grukit.estimators._start import begin, go_on
 from grukit.estimators._training import train
+from grukit.estimators._validation import NOTHING_GIVEN, Validation, choose_folds, hold_out
 from grukit.estimators._weights import check_representable, read_weights
 from grukit.estimators.attributes import FittedEstimator
 from grukit.estimators.fitted import FittedState, fitted_state
 from grukit.estimators.inputs import InputForm, Work, check_context, read_X
 from grukit.estimators.targets import Objective, Targets, check_same_kind
 from grukit.train import predict
-
-EARLY_STOPPING_FROM = 50  # samples
-
-
-class Validation(NamedTuple):
-    """Validation samples that the user gives ``fit``."""
-
-    X: Any = None
-    y: Any = None
-    sample_weight: Any = None
-
-    def check(self, early_stopping: bool | str) -> None:
-        """Raise where something is missing, or they would not be used."""
-        if (self.X is None) != (self.y is None) or (self.X is None and self.sample_weight is not None):
-            raise ValueError("X_val and y_val go together; sample_weight_val goes with them.")
-        if self.X is not None and early_stopping is False:
-            raise ValueError("X_val and y_val are for early stopping, which early_stopping=False turns off.")
-
-
-NOTHING_GIVEN = Validation()
 
 
 @with_parameters
@@ -162,9 +144,15 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         work = read_X(X, form, tail, "auto" if before is not None and partial else None)
         targets = self._read_y(y, work, before, classes)
         samples = self._samples(work, targets, sample_weight)
-        held_out = None if partial or given.X is not None else self._held_out(samples, targets)
-        training, validation = select_samples(samples, held_out, work.form.window, work.table, fold=self.shuffle)
+        held_out = None if partial or given.X is not None else hold_out(self, samples, targets)
+        folds = choose_folds(self, samples, held_out, work) if before is None else []
+        training, validation = select_samples(
+            samples, None if folds else held_out, work.form.window, work.table, fold=self.shuffle
+        )
         with single_threaded_blas():  # for the linear part and L-BFGS
+            if folds:
+                self._fitted = self._with_tail(fit_counting(self, work.form, targets, training, folds), work, tail)
+                return self
             if before is None:
                 everything = training if validation is None else samples.weighted()
                 state, left = begin(self, work.form, targets, training, everything, partial)
@@ -175,10 +163,14 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
             if validation is not None:
                 validation = left_by(state.choices.linear, validation)
             state = train(self, state, left, validation, **overrides)
-        if work.table is not None and work.form.window is not None:
-            state = replace(state, tail=tail_of(work.table, work.form.window, work.context, tail))
-        self._fitted = state
+        self._fitted = self._with_tail(state, work, tail)
         return self
+
+    def _with_tail(self, state: FittedState, work: Work, before: Tail | None) -> FittedState:
+        """The state with the end of a table, which may be the history of the next."""
+        if work.table is None or work.form.window is None:
+            return state
+        return replace(state, tail=tail_of(work.table, work.form.window, work.context, before))
 
     def _given_validation(self, given: Validation, work: Work, state: FittedState) -> Samples:
         """Validation samples that the user gave; a table that goes on where that of training ended sees its end."""
@@ -192,22 +184,6 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         if len(samples.sequences) == 0:
             raise ValueError("No sample of X_val has a target and a positive weight.")
         return samples
-
-    def _held_out(self, samples: Samples, targets: Targets) -> HeldOut | None:
-        """What early stopping holds out, by itself where there are enough samples.
-
-        Sequences with one label each are stratified by it.
-        """
-        if not self.early_stopping:
-            return None
-        by_itself = isinstance(self.early_stopping, str)
-        if by_itself and np.count_nonzero(samples.weights > 0) < EARLY_STOPPING_FROM:
-            return None
-        classes = targets.classes
-        stratified = classes is not None and not classes.multilabel and not targets.outputs.per_step
-        groups = targets.values[:, 0] if stratified else None
-        random_state = check_random_state(self.random_state)
-        return HeldOut(self.validation_fraction, random_state, groups, required=not by_itself)
 
     def _samples(self, work: Work, targets: Targets, sample_weight: Any) -> Samples:
         """All samples with their targets and weights, in the order of the table or list."""

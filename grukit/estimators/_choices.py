@@ -115,13 +115,16 @@ def choose_differences(difference: Any, form: InputForm, training: Samples, D: i
 
 def _less_means(values: np.ndarray, seen: np.ndarray, begins: np.ndarray) -> np.ndarray:
     """Rows (N, D) less the mean of their series, for what series differ in is no drift; NaN where a row is not seen."""
-    out = np.where(seen[:, None], values, np.nan)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # series that are not seen, or not in a column
-        for first, last in zip(begins, [*begins[1:], len(out)], strict=True):
-            own = out[first:last]
-            own -= np.nanmin(own, axis=0)  # of a column that never varies, zeros to the bit
-            own -= np.nanmean(own, axis=0)
+    known = seen[:, None] & ~np.isnan(values)
+    lengths = np.diff([*begins, len(values)])
+    out = np.where(known, values, np.inf)
+    out -= np.repeat(
+        np.minimum.reduceat(out, begins, axis=0), lengths, axis=0
+    )  # of what never varies, zeros to the bit
+    out[~known] = 0.0
+    counts = np.maximum(np.add.reduceat(known, begins, axis=0, dtype=np.float64), 1)
+    out -= np.repeat(np.add.reduceat(out, begins, axis=0) / counts, lengths, axis=0)
+    out[~known] = np.nan
     return out
 
 

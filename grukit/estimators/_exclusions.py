@@ -23,6 +23,10 @@ def check_parameters(estimator: SharedParameters) -> None:
         raise ValueError("dropout and recurrent_dropout need a solver that trains in batches, not solver='lbfgs'.")
     if estimator.precision == "tf32" and estimator.dtype != "float32":
         raise ValueError(f"precision='tf32' is of products in dtype='float32'; got dtype={estimator.dtype!r}.")
+    if estimator.weight_init == "chrono" and estimator.cell not in ("gru", "gru_reset_before"):
+        raise ValueError(
+            f"weight_init='chrono' is for the cells 'gru' and 'gru_reset_before'; got cell={estimator.cell!r}."
+        )
     if estimator.missing == "decay" and isinstance(estimator.difference, list | bool) and estimator.difference:
         raise ValueError("missing='decay' counts the time since a value was last seen; a difference has no such time.")
     if estimator.missing == "decay" and estimator.bidirectional:

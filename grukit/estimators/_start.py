@@ -18,6 +18,8 @@ from grukit.model import NetworkSpec, initialize
 if TYPE_CHECKING:
     from grukit.estimators._base import RecurrentEstimator
 
+UPDATE_GATES = ("gru", "gru_reset_before")  # cells whose update gate keeps the state
+
 
 def network_spec(model: SharedParameters, n_features: int, outputs: TargetForm) -> NetworkSpec:
     """The network that an estimator's parameters describe."""
@@ -88,7 +90,8 @@ def begin(
     y_scaler = Scaler.fit(values, weights) if scales_y else Scaler.identity(targets.outputs.n_outputs, link)
     random_state = check_random_state(model.random_state)
     spec = network_spec(model, D, targets.outputs)
-    parameters = initialize(spec, model.weight_init, model.dtype, random_state)
+    method, longest = _weight_init(model, training), int(training.sequences.lengths.max())
+    parameters = initialize(spec, method, model.dtype, random_state, longest)
     if chosen is not None:
         spec.views(parameters)["head.weight"][...] = 0.0  # so that training begins at the linear part alone
     spec.views(parameters)["head.bias"][...] += model._initial_bias(link, spec.n_outputs, values, weights)
@@ -106,6 +109,13 @@ def begin(
         TrainingState(objective, random_state, model.standardize, model.solver, {}),
     )
     return state, left
+
+
+def _weight_init(model: SharedParameters, training: Samples) -> str:
+    """How the initial weights are drawn."""
+    if model.weight_init != "auto":
+        return model.weight_init
+    return "chrono" if training.sequences.exchangeable and model.cell in UPDATE_GATES else "glorot"
 
 
 def go_on(

@@ -59,6 +59,8 @@ def train(
         progress.stop_reason,
         engine.device,
         engine.reason,
+        progress.start_loss,
+        progress.interrupted,
     )
     return replace(state, parameters=parameters, training=training_state)
 

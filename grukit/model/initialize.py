@@ -22,21 +22,27 @@ def _orthogonal(size: int, random_state: np.random.RandomState) -> np.ndarray:
     return q * np.where(np.diag(r) < 0, -1.0, 1.0)
 
 
-def initialize(spec: NetworkSpec, method: str, dtype: str, random_state: np.random.RandomState) -> np.ndarray:
+def initialize(
+    spec: NetworkSpec, method: str, dtype: str, random_state: np.random.RandomState, n_steps: int = 2
+) -> np.ndarray:
     """Draw a network's parameters.
 
     Parameters
     ----------
     spec : NetworkSpec
         The network.
-    method : {"glorot", "uniform"}
+    method : {"glorot", "uniform", "chrono"}
         "glorot": Glorot-uniform input and head weights, an orthogonal recurrent matrix for each gate, zero biases.
-        "uniform": everything uniform on +-1 / sqrt(H), as in PyTorch. With both, learned initial states begin at zero and
+        "uniform": everything uniform on +-1 / sqrt(H), as in PyTorch. "chrono": as "glorot", and the biases of the update
+        gate log(T - 1), where T, the steps that a unit remembers, is drawn between 2 and ``n_steps``, uniform in its
+        logarithm (Tallec and Ollivier 2018, who draw it uniform itself). With all, learned initial states begin at zero and
         weights of a decay between 0 and 0.2.
     dtype : {"float32", "float64"}
         Type of the parameters. The draw is the same for both.
     random_state : numpy.random.RandomState
         Source of the draw.
+    n_steps : int, default=2
+        Steps of the longest sequence, for "chrono".
 
     Returns
     -------
@@ -62,4 +68,10 @@ def initialize(spec: NetworkSpec, method: str, dtype: str, random_state: np.rand
                 block[...] = (
                     _orthogonal(hidden, random_state) if "_hh" in name else _glorot(block.shape, hidden, random_state)
                 )
+    if method == "chrono":
+        for name, view in spec.views(flat).items():
+            if name.startswith("bias_ih"):  # blocks r, z, n
+                H = len(view) // 3
+                remembered = np.exp(random_state.uniform(np.log(2.0), np.log(max(2, n_steps)), H))
+                view[H : 2 * H] = np.log(np.maximum(remembered - 1.0, 1.0))
     return flat.astype(dtype)

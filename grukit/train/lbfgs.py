@@ -79,7 +79,7 @@ def fit_lbfgs(problem: Problem, parameters: np.ndarray, options: TrainingOptions
     except KeyboardInterrupt:
         if interrupted_again():
             raise
-        final = None
+        final, progress.interrupted = None, True
         progress.stop_reason = f"Training was interrupted; the weights of iteration {progress.best_iter} are kept."
         warnings.warn(progress.stop_reason, ConvergenceWarning, stacklevel=2)
     finally:

@@ -28,8 +28,12 @@ class Progress:
         Epoch whose parameters training leaves: the last, or the best.
     n_waiting : int
         Epochs in a row without improvement.
+    start_loss : float
+        Validation loss of the initial parameters, where they count; else NaN.
     stop_reason : str
         One sentence; empty while training goes on.
+    interrupted : bool
+        Whether Ctrl-C ended training.
     """
 
     def __init__(self, options: TrainingOptions):
@@ -40,7 +44,9 @@ class Progress:
         self.best_loss: float = np.inf
         self.kept_iter = 0
         self.n_waiting = 0
+        self.start_loss = np.nan
         self.stop_reason = ""
+        self.interrupted = False
         self._to_beat = np.inf
         self._bar = _progress_bar(options.max_iter) if options.verbose else None
         self._clock = time.perf_counter()
@@ -79,7 +85,7 @@ class Progress:
 
     def begin(self, parameters: np.ndarray, validation_loss: float) -> None:
         """Let the initial parameters count, as epoch 0."""
-        self.best_loss = self._to_beat = validation_loss
+        self.start_loss = self.best_loss = self._to_beat = validation_loss
         self.best_parameters, self.best_iter = parameters.copy(), self.options.n_before
 
     def take_back(self, parameters: np.ndarray) -> None:

@@ -167,7 +167,8 @@ def fit_stochastic(
     except (KeyboardInterrupt, _Diverged) as end:
         if isinstance(end, KeyboardInterrupt) and interrupted_again():
             raise
-        what = "was interrupted" if isinstance(end, KeyboardInterrupt) else "diverged"
+        progress.interrupted = isinstance(end, KeyboardInterrupt)
+        what = "was interrupted" if progress.interrupted else "diverged"
         kept = f"the best weights so far, of epoch {progress.best_iter}," if progress.records else "the current weights"
         progress.stop_reason = (
             f"Training {what} in epoch {options.n_before + len(progress.records) + 1}; {kept} are kept."

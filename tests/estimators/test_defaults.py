@@ -104,7 +104,7 @@ def test_saliency_is_the_gradient_of_predict(changes):
 def test_integrated_gradients_sum_to_the_difference_from_the_baseline(changes, baseline):
     model = fitted(**changes)
     predict = model.predictor()
-    origin = X[:174].mean().to_numpy() if baseline is None else np.full(2, baseline)
+    origin = X[TRAIN].mean().to_numpy() if baseline is None else np.full(2, baseline)
     for row in (1, 105):
         window = X.iloc[max(0, row - 5) : row + 1].to_numpy()
         parts = saliency(model, X, "integrated", rows=[TIMES[row]], context=None, baseline=baseline, n_steps=64)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from grukit import GRURegressor
+from grukit import GRUClassifier, GRURegressor
 from grukit.datasets import load_nile
 
 
@@ -172,3 +172,14 @@ def test_the_default_estimator_learns_the_nile():
     assert model.score(X[:80], y[:80]) > 0.2  # 0.26; 0.3 and more is what an overfit has
     prediction = model.predict(X[80:])
     assert prediction.name == "next year" and prediction.between(300, 1600).all()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_default_classifier_learns_a_few_long_sequences(seed):
+    """With gates that forget in two steps, such fits stayed at chance, or ended there while the loss was level."""
+    rng, t = np.random.default_rng(seed), np.linspace(0, 1, 150)
+    label = np.arange(140) % 2
+    width = np.where(label, 0.09, 0.06)[:, None]
+    bumps = 4 * np.exp(-(((t - rng.normal(0.5, 0.04, (140, 1))) / width) ** 2) / 2) + rng.normal(0, 0.2, (140, 150))
+    model = GRUClassifier(window=None, random_state=seed).fit(bumps[:40], label[:40])
+    assert model.score(bumps[40:], label[40:]) >= 0.9

@@ -45,7 +45,8 @@ def test_the_estimators_share_all_but_what_their_targets_ask_for():
     assert set(regressor) - set(classifier) == {"loss", "quantile", "delta", "anchor", "linear_lags"}
     assert set(classifier) - set(regressor) == {"class_weight"}
     other_defaults = {name for name in classifier if name in regressor and regressor[name] != classifier[name]}
-    assert other_defaults == {"difference", "early_stopping", "learning_rate_init", "max_iter", "n_iter_no_change"}
+    training = {"alpha", "early_stopping", "learning_rate_init", "max_iter", "n_iter_no_change"}
+    assert other_defaults == training | {"difference", "weight_init"}
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)

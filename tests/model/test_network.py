@@ -339,6 +339,23 @@ def test_initial_weights():
     )
 
 
+@pytest.mark.parametrize("cell", ["gru", "gru_reset_before"])
+def test_chrono_biases_remember_two_steps_to_as_many_as_there_are(cell):
+    spec = NetworkSpec(cell, 3, (400,), 1)
+    plain, chrono = (
+        spec.views(initialize(spec, method, "float64", np.random.RandomState(0), 150))
+        for method in ("glorot", "chrono")
+    )
+    for name, weights in plain.items():
+        if name != "bias_ih_l0":
+            np.testing.assert_array_equal(chrono[name], weights)
+    reset, update, candidate = np.split(chrono["bias_ih_l0"], 3)
+    assert (reset == 0).all() and (candidate == 0).all()
+    remembered = 1 + np.exp(update)  # 1 / (1 - z)
+    assert remembered.min() == pytest.approx(2, rel=0.05) and remembered.max() == pytest.approx(150, rel=0.05)
+    assert np.median(remembered) == pytest.approx(np.sqrt(2 * 150), rel=0.25)
+
+
 def test_the_flat_vector_is_cut_without_gap_or_overlap():
     spec = NetworkSpec("gru", 3, (4, 5), 2)
     flat = np.arange(spec.n_parameters)

@@ -1,0 +1,59 @@
+"""Folds in time: samples up to a moment, and the block that follows."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from grukit.data.frames import Table
+from grukit.data.samples import Samples
+
+
+def folds_in_time(samples: Samples, table: Table, n_folds: int, first: float) -> list[tuple[Samples, Samples]]:
+    """Training samples and those of the block after them, for each block.
+
+    Training targets may lie in the block's time, by as many rows as they are ahead: there is no gap, which would take as
+    much again from few samples.
+
+    Parameters
+    ----------
+    samples : Samples
+        Windows of the table, in its order.
+    table : Table
+        The cuts are at one time for all series of a panel.
+    n_folds : int
+        Blocks, of about as many samples each.
+    first : float
+        Share of the samples before the first block.
+
+    Returns
+    -------
+    list of (Samples, Samples)
+        Those that count; folds without any in either part are left out, and those in whose training part a column of X or y
+        has no value.
+    """
+    position = _positions(table)
+    counts = samples.weights > 0
+    ordered = np.sort(position[counts])
+    at = np.round(len(ordered) * (first + (1 - first) * np.arange(n_folds + 1) / n_folds)).astype(int)
+    edges = np.append(ordered[at[:-1]], np.iinfo(np.int64).max)
+    folds = []
+    for begin, end in pairwise(edges):
+        before, block = (
+            np.flatnonzero(counts & chosen) for chosen in (position < begin, (position >= begin) & (position < end))
+        )
+        if len(before) and len(block):
+            training, judged = (samples.take(rows, samples.weights[rows]) for rows in (before, block))
+            if _complete(training.inputs_seen()[0]) and _complete(training.targets_seen()[0]):
+                folds.append((training, judged))
+    return folds
+
+
+def _positions(table: Table) -> np.ndarray:
+    """Number of the time of each row."""
+    if table.times is None or len(table.keys) == 1:
+        return np.arange(len(table.values))
+    return table.times.unique().sort_values().get_indexer(table.times)
+
+
+def _complete(values: np.ndarray) -> bool:
+    return not np.isnan(values).all(axis=0).any()
