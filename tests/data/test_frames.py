@@ -104,7 +104,7 @@ def test_text_in_another_order_than_what_it_holds(stamps):
         (np.ones((2, 2), np.float16), False),
         (np.ones((0, 2)), False),
         (np.ones(2), False),
-        (np.matrix([[1.0]]), False),
+        (np.array([[1.0]]).view(np.matrix), False),
         (np.ma.masked_array([[1.0]], [[True]]), False),
         ([[1.0]], False),
     ],

@@ -190,7 +190,7 @@ UNSAYABLE = [
 ]
 
 
-@pytest.mark.parametrize("value", UNSAYABLE, ids=lambda value: f"{type(value).__name__} {value!r:.30}")
+@pytest.mark.parametrize("value", UNSAYABLE, ids=lambda value: type(value).__name__)
 def test_what_cannot_be_said_is_named(value):
     with pytest.raises(ValueError, match=r"^value(\.\w+|\[[\w']+\]| \(a key\))* (is|draws)"):
         CODEC.encode(value, "value")
