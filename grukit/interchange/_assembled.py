@@ -1,13 +1,11 @@
 """The layers of a graph as one network: in one direction, or in both, of which some may be dead."""
 
-from typing import Any
-
 import numpy as np
 
-from grukit.data import Classes, Scaler
+from grukit.data import Scaler
 from grukit.interchange._flow import Flow
 from grukit.interchange._network import Network
-from grukit.interchange._onnx_reader import Layer
+from grukit.interchange._onnx_gru import Layer
 from grukit.model import NetworkSpec
 
 
@@ -29,7 +27,7 @@ def assembled(layers: list[Layer], outputs: Flow) -> tuple[Network, Scaler]:
         raise ValueError(f"its output has the axes {outputs.axes}: batch, time, R directions, H features.")
     per_step = outputs.of == "steps"
     both = any(1 in layer.directions for layer in layers)
-    sizes = tuple(layer.weights[0]["weight_hh"].shape[1] for layer in layers)
+    sizes = tuple(layer.units for layer in layers)
     learned = any(own["initial"].any() for layer in layers for own in layer.weights)
     n_inputs, K = layers[0].takes.matrix.shape[1], len(outputs.offset)
     spec = NetworkSpec(layers[0].cell, n_inputs, sizes, K, per_step, both, learned)
@@ -49,7 +47,7 @@ def assembled(layers: list[Layer], outputs: Flow) -> tuple[Network, Scaler]:
     head = np.zeros((K, spec.n_directions * sizes[-1]))
     head[:, below] = outputs.matrix.toarray()
     weights |= {"head.weight": head, "head.bias": outputs.offset}
-    dtype = layers[0].weights[0]["weight_ih"].dtype
+    dtype = np.float64 if layers[0].weights[0]["weight_ih"].dtype == np.float64 else np.float32
     ordered = {name: weights[name].astype(dtype) for name in spec.shapes if name != "head.bias"}
     return Network(spec, {**ordered, "head.bias": outputs.offset}), scaler or Scaler.identity(n_inputs)
 
@@ -65,7 +63,7 @@ def _scaler(takes: Flow) -> Scaler | None:
 
 def _places(layer: Layer, both: bool) -> np.ndarray:
     """Where the features of a layer are among those of the network, which may have a direction more."""
-    H = layer.weights[0]["weight_hh"].shape[1]
+    H = layer.units
     return np.concatenate([H * direction * both + np.arange(H) for direction in layer.directions])
 
 
@@ -93,36 +91,3 @@ def _direction(
 
 def _reads(flow: Flow, features: list[int]) -> bool:
     return bool(len(features) and flow.matrix[:, features].nnz)
-
-
-def classes_of(network: Network, link: str, labels: Any) -> tuple[Network, Classes | None]:
-    """The network of a classifier, and its classes: 0, 1, ... where there are no ``labels``.
-
-    Of two classes one output is enough.
-
-    Raises
-    ------
-    ValueError
-        Where the labels are not as many as outputs.
-    """
-    spec, weights = network
-    if link in ("identity", "exp"):
-        if labels is not None:
-            raise ValueError("its outputs are no probabilities; classes are for softmax and sigmoid.")
-        return network, None
-    rows = np.column_stack([weights["head.weight"], weights["head.bias"]])
-    opposite = spec.n_outputs == 2 and np.array_equal(rows[0], -rows[1])
-    several = link == "sigmoid" and spec.n_outputs > 1 and not opposite
-    n = max(2, spec.n_outputs)
-    values = np.arange(n) if labels is None else np.asarray(labels)
-    if values.ndim != 1 or len(values) != n or (not several and not np.array_equal(np.unique(values), values)):
-        raise ValueError(f"classes must be {n} labels, each once and sorted; got {labels!r:.80}.")
-    if spec.n_outputs == 2 and not several:
-        kept = weights["head.weight"][1:], weights["head.bias"][1:]
-        if link == "softmax":
-            kept = kept[0] - weights["head.weight"][:1], kept[1] - weights["head.bias"][:1]
-        weights = {**weights, "head.weight": kept[0], "head.bias": kept[1]}
-        spec = NetworkSpec(
-            spec.cell, spec.n_inputs, spec.hidden_layer_sizes, 1, spec.per_step, spec.bidirectional, spec.learned_state
-        )
-    return Network(spec, weights), Classes(values, several)

@@ -5,8 +5,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-LARGEST_PRODUCT = 1 << 26  # numbers: two small matrices may have a product that is not
-
 
 class Flow(NamedTuple):
     """A result in a graph: ``matrix`` times the features of its source, plus ``offset``, behind a link.
@@ -69,9 +67,10 @@ class Flow(NamedTuple):
         Raises
         ------
         ValueError
-            Where it differs between steps or rows.
+            Where it differs between steps or rows, or is not of floats.
         """
         n = len(self.axes)
+        _check_floats(constant)
         if constant.ndim > n:
             raise ValueError("a constant adds axes")
         shape = (1,) * (n - constant.ndim) + constant.shape
@@ -98,18 +97,19 @@ class Flow(NamedTuple):
             raise ValueError(
                 f"a matrix of the shape {matrix.shape} meets {self.units} features of {self.n_directions} directions"
             )
-        if len(matrix) * self.matrix.shape[1] > LARGEST_PRODUCT:
-            raise ValueError(f"a product of matrices has more than {LARGEST_PRODUCT:,} numbers")
+        _check_floats(matrix)
         found, axes = sparse.csr_array(matrix.astype(np.float64)), self.axes.replace("R", "1")
         return self._replace(axes=axes, matrix=found @ self.matrix, offset=found @ self.offset)
 
     def chosen(self, axis: int, numbers: list[int], keep: bool) -> "Flow":
-        """Some of the directions or features; the axis is kept or, of one number, dropped."""
+        """Some of the directions or features, in any order; the axis is kept or, of one number, dropped."""
         letter, features = self.axes[axis], np.arange(len(self.offset)).reshape(self.n_directions, self.units)
         if letter not in "RH" or not numbers:
             raise ValueError("some of the steps or rows are taken")
         if letter == "H" and not keep:
             raise ValueError("the axis of features is dropped")
+        if letter == "H" and self.link == "softmax":
+            raise ValueError("some outputs of a softmax are taken, which is not the softmax of some outputs")
         axes = self.axes if keep else self.axes[:axis] + self.axes[axis + 1 :]
         rows = (features[numbers] if letter == "R" else features[:, numbers]).ravel()
         n_directions = len(numbers) if letter == "R" else self.n_directions
@@ -142,3 +142,8 @@ class Flow(NamedTuple):
 
     def _is_one(self, letter: str) -> bool:
         return letter == "1" or (letter == "R" and self.n_directions == 1)
+
+
+def _check_floats(constant: np.ndarray) -> None:
+    if constant.dtype.kind != "f":
+        raise ValueError("a constant is not of floats")

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from grukit.interchange._network import Network, as_arrays, check_shapes, gate_blocks, imported, network_of
+from grukit.interchange._estimator import imported
+from grukit.interchange._folded import network_of
+from grukit.interchange._network import Network, as_arrays, check_shapes, gate_blocks
 from grukit.model import NetworkSpec
 
 ORDER = "zrn"  # which swaps two gates, so that it is its own inverse
@@ -29,7 +31,7 @@ def from_keras(
     weights : sequence of array, or mapping of str to array
         As ``model.get_weights()`` gives them, for each layer, and of a ``Bidirectional`` for each direction, the kernel, the
         recurrent kernel and the bias; then the head's kernel and bias. Of a mapping the values count, in order.
-        ``reset_after`` is told by the shape of the biases.
+        ``reset_after`` is told by the shape of the biases, so that layers with ``use_bias=False`` need biases of zeros.
     classes, per_step, window
         As in :func:`grukit.interchange.from_torch`.
 
@@ -50,7 +52,8 @@ def from_keras(
     n_layers = (len(values) - 1) // 3
     if n_layers < 1 or len(values) % 3 == 0:
         raise ValueError(
-            f"There are {len(values)} arrays; each GRU has three, kernel, recurrent kernel and bias, and the head one or two."
+            f"There are {len(values)} arrays; each GRU has three, kernel, recurrent kernel and bias, and the head one or two. "
+            "For layers with use_bias=False give biases of zeros."
         )
     triples = [values[3 * i : 3 * i + 3] for i in range(n_layers)]
     head = values[3 * n_layers :]

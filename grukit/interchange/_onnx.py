@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from grukit.data import Classes
 from grukit.estimators.fitted import FittedState, fitted_state
-from grukit.files import replaced
-from grukit.interchange._assembled import assembled, classes_of
+from grukit.files import parse, replaced
+from grukit.interchange._assembled import assembled
+from grukit.interchange._estimator import classified, fitted_model
 from grukit.interchange._flow import Flow
-from grukit.interchange._network import Network, check_finite, fitted_model
-from grukit.interchange._onnx_reader import Reader
+from grukit.interchange._network import Network, check_finite, largest_share
+from grukit.interchange._onnx_reader import WRONG, Reader
 from grukit.interchange._onnx_writer import IR, OPSET, graph_of
 from grukit.version import __version__
 
@@ -95,12 +97,19 @@ def _properties(state: FittedState) -> dict[str, str]:
     """What a caller may want to know, as JSON: columns, names of outputs, classes, rows of a window."""
     columns = None if state.inputs.features is None else state.inputs.features.columns
     told = {
-        "columns": None if columns is None else list(columns),
-        "outputs": None if state.outputs.names is None or state.classes is not None else list(state.outputs.names),
-        "classes": None if state.classes is None else state.classes.values.tolist(),
-        "window": state.inputs.window,
+        "columns": columns,
+        "outputs": None if state.classes is not None else state.outputs.names,
+        "classes": None if state.classes is None else _readable(state.classes.values),
     }
-    return {name: json.dumps(value, default=str) for name, value in told.items()}
+    lists = {name: None if values is None else list(values) for name, values in told.items()}
+    return {name: json.dumps(value, default=str) for name, value in {**lists, "window": state.inputs.window}.items()}
+
+
+def _readable(labels: np.ndarray) -> list[Any]:
+    """Labels as JSON has them: times as ISO 8601 writes them, bytes as text."""
+    if labels.dtype.kind in "mM":
+        return list(labels.astype(str))
+    return [each.decode(errors="backslashreplace") if isinstance(each, bytes) else each for each in labels.tolist()]
 
 
 def _check_agrees(model: Any, state: FittedState, content: bytes, runtime: Any) -> None:
@@ -120,7 +129,7 @@ def _check_agrees(model: Any, state: FittedState, content: bytes, runtime: Any) 
     expected, found = (np.concatenate(each) for each in zip(*pairs, strict=True))
     # What the linear part explains is not in y_scaler.
     spread = expected.std(axis=0) if state.classes is None else np.ones(1)
-    error = float((np.abs(found - expected) / np.where(spread > 0, spread, 1.0)).max())
+    error = largest_share(expected, found, spread)
     if not error <= CLOSE:
         raise ValueError(
             f"The ONNX file was not written: in ONNX Runtime its predictions differ from predict by {error:.1g} of their "
@@ -129,7 +138,7 @@ def _check_agrees(model: Any, state: FittedState, content: bytes, runtime: Any) 
 
 
 def from_onnx(
-    path: str | os.PathLike[str], *, output: str | None = None, classes: Any = None, window: int | None = 32
+    path: str | os.PathLike[str], *, output: str | None = None, classes: Any = None, window: int | str | None = "auto"
 ) -> Any:
     """Make a fitted estimator of an ONNX file of GRUs and a linear head.
 
@@ -145,13 +154,14 @@ def from_onnx(
         The output of the graph that is predicted. None: the only one.
     classes : array of shape (n_classes,), default=None
         Labels of the outputs under a softmax or sigmoid, in order and sorted. None: 0, 1, ...
-    window : int or None, default=32
-        Of the estimator: what a row of a table sees. Sequences are taken whole.
+    window : int, None or "auto", default="auto"
+        Of the estimator: what a row of a table sees. Sequences are taken whole. "auto": that of the model whose file it is, of
+        other files 32.
 
     Returns
     -------
     GRURegressor, or GRUClassifier where outputs are probabilities
-        Of the type of the graph's weights.
+        Of float64 where the first layer's weights are, else of float32.
 
     Raises
     ------
@@ -170,29 +180,50 @@ def from_onnx(
     except Exception as error:  # of a class of protobuf's, which is not grukit's to import
         raise ValueError(f"{path} is no ONNX file, or damaged: {error}") from error
     try:
-        return _model_of(proto.graph, output, classes, window)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
+        with np.errstate(all="ignore"):  # what is too large for its type becomes infinite, and is refused as that
+            return _model_of(proto, output, classes, window)
+    except WRONG as error:
         raise ValueError(f"{path} cannot be read as a network of GRUs: {error}") from error
 
 
-def _model_of(graph: Any, output: str | None, classes: Any, window: int | None) -> Any:
-    names = [each.name for each in graph.output]
+def _window_of(proto: Any) -> int | None:
+    """The window that a file of grukit's tells."""
+    told = [each.value for each in proto.metadata_props if each.key == "window" and proto.producer_name == "grukit"]
+    window = parse(told[0], "its property window") if told else 32
+    if not (window is None or type(window) is int):
+        raise ValueError(f"its property window is {window!r:.80}, no number.")
+    return window
+
+
+def _model_of(proto: Any, output: str | None, classes: Any, window: Any) -> Any:
+    names = [each.name for each in proto.graph.output]
     if output is None and len(names) != 1:
         raise ValueError(f"it has the outputs {names[:5]}; choose one by output=.")
     if output is not None and output not in names:
         raise ValueError(f"it has no output {output!r}; there are {names[:5]}.")
-    reader = Reader(graph)
-    reader.follow(graph.node)
+    reader = Reader(proto)
+    reader.follow(proto.graph.node)
     found = reader.results.get(output or names[0])
     if not isinstance(found, Flow):
         raise ValueError(f"its output {output or names[0]!r:.80} is not made of its input.")
+    reader.take(found.matrix.shape[0] * found.matrix.shape[1])
     network, x_scaler = assembled(reader.layers, found)
-    network, known = classes_of(network, found.link, classes)
-    link = {"identity": "identity", "exp": "log"}.get(found.link) or ("" if known is None else known.link)
+    check_finite(network)
+    network, known, link = _told_apart(network, found.link, classes)
     bias, y_mean = network.weights["head.bias"], None
     if link == "identity":  # kept apart, for its digits
         bias, y_mean = np.zeros(len(bias)), bias
     dtype = network.weights["head.weight"].dtype
     network = Network(network.spec, {**network.weights, "head.bias": bias.astype(dtype)})
-    check_finite(network)
-    return fitted_model(network, known, link, window, x_scaler, y_mean)
+    own = _window_of(proto) if isinstance(window, str) and window == "auto" else window
+    return fitted_model(network, known, link, own, x_scaler, y_mean)
+
+
+def _told_apart(network: Network, link: str, labels: Any) -> tuple[Network, Classes | None, str]:
+    """The network, its classes where outputs are probabilities, and grukit's name of the link."""
+    if link in ("softmax", "sigmoid"):
+        network, known = classified(network, link, labels)
+        return network, known, known.link
+    if labels is not None:
+        raise ValueError("its outputs are no probabilities; classes are for softmax and sigmoid.")
+    return network, None, "log" if link == "exp" else "identity"

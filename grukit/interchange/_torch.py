@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from grukit.interchange._network import Network, as_arrays, check_shapes, imported, network_of
+from grukit.interchange._estimator import imported
+from grukit.interchange._folded import network_of
+from grukit.interchange._network import Network, as_arrays, check_shapes
 from grukit.model import NetworkSpec
 
 LAYER = re.compile(r"(weight_ih|weight_hh|bias_ih|bias_hh)_l(\d+)(_reverse)?$")
@@ -92,6 +94,10 @@ def _network(weights: dict[str, np.ndarray], source: Mapping[str, str], per_step
     for suffix in suffixes:
         for kind in ("bias_ih", "bias_hh"):
             weights.setdefault(f"{kind}_{suffix}", np.zeros(len(weights[f"weight_hh_{suffix}"]), dtype))
+    if weights["head.weight"].ndim != 2:
+        raise ValueError(
+            f"{source['head.weight']} has the shape {weights['head.weight'].shape}; it must have two axes."
+        )
     K = len(weights["head.weight"])
     weights.setdefault("head.bias", np.zeros(K, dtype))
     spec = NetworkSpec("gru", weights["weight_ih_l0"].shape[1], sizes, K, per_step, both)
