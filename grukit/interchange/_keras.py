@@ -15,6 +15,7 @@ from grukit.interchange._network import Network, as_arrays, check_shapes, gate_b
 from grukit.model import NetworkSpec
 
 ORDER = "zrn"  # which swaps two gates, so that it is its own inverse
+WITHOUT_BIAS = "Of layers with use_bias=False, give biases of zeros."
 
 
 def from_keras(
@@ -53,10 +54,13 @@ def from_keras(
     if n_layers < 1 or len(values) % 3 == 0:
         raise ValueError(
             f"There are {len(values)} arrays; each GRU has three, kernel, recurrent kernel and bias, and the head one or two. "
-            "For layers with use_bias=False give biases of zeros."
+            f"{WITHOUT_BIAS}"
         )
     triples = [values[3 * i : 3 * i + 3] for i in range(n_layers)]
     head = values[3 * n_layers :]
+    for name, array in list(arrays.items())[2 : 3 * n_layers : 3]:
+        if array.ndim != 1 and (array.ndim != 2 or len(array) != 2):
+            raise ValueError(f"{name} has the shape {array.shape}, of no bias. {WITHOUT_BIAS}")
     for name, array, n_axes in zip(names, values, [2, 2, None] * n_layers + [2, 1], strict=False):
         if n_axes is not None and array.ndim != n_axes:
             raise ValueError(f"{name} has the shape {array.shape}; it must have {n_axes} axes.")

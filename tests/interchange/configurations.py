@@ -62,18 +62,17 @@ def configuration(seed):
 
 
 def difference(seed, path):
-    """How far ONNX Runtime is from predict, as a share of the spread of predictions; 1 for probabilities."""
+    """How far ONNX Runtime is from predict, as a share of the spread of each output; of 1 for probabilities."""
     import onnxruntime
 
     model, X = configuration(seed)
     to_onnx(model, path)
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-    if isinstance(model, GRURegressor):
-        expected, spread = model.predict(X), None
-    else:
-        expected, spread = model.predict_proba(X), 1.0
-    found = session.run(None, {"X": X})[0].reshape(np.shape(expected))
-    return float(np.abs(found - expected).max() / (spread or np.ptp(expected) or 1.0))
+    found = session.run(None, {"X": X})[0]
+    expected = model.predict(X) if isinstance(model, GRURegressor) else model.predict_proba(X)
+    found, expected = (np.reshape(each, (-1, found.shape[-1])) for each in (found, expected))
+    spread = np.ptp(expected, axis=0) if isinstance(model, GRURegressor) else np.ones(1)
+    return float((np.abs(found - expected) / np.where(spread > 0, spread, 1.0)).max())
 
 
 def main():

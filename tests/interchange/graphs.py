@@ -1,9 +1,12 @@
-"""ONNX graphs of a GRU and other nodes, and what ONNX Runtime makes of them."""
+"""ONNX graphs of a GRU and other nodes, what ONNX Runtime makes of them, and what from_onnx does."""
 
 import numpy as np
 import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
+
+from grukit import GRUClassifier
+from grukit.interchange import from_onnx
 
 
 def run(path, x):
@@ -43,3 +46,22 @@ def head(*nodes, n=3, outputs="m", **constants):
         "M": matrix,
         **constants,
     }
+
+
+HEAD = [("Squeeze", ["final", "i"], "s", {}), ("MatMul", ["s", "M"], "m", {}), ("Add", ["m", "c"], "Y", {})]
+X = np.random.default_rng(1).normal(size=(5, 4, 2)).astype(np.float32)  # (T, B, D)
+
+
+def read(path, proto):
+    """What from_onnx makes of a graph."""
+    path.write_bytes(proto.SerializeToString())
+    return from_onnx(path)
+
+
+def check_read(path, proto, x=X):
+    """Raise where it does not predict what ONNX Runtime gives."""
+    model = read(path, proto)
+    expected, sequences = run(path, x), np.swapaxes(x, 0, 1)
+    found = model.predict_proba(sequences) if isinstance(model, GRUClassifier) else model.predict(sequences)
+    np.testing.assert_allclose(np.reshape(found, expected.shape), expected, rtol=1e-5, atol=1e-6)
+    return model

@@ -87,7 +87,8 @@ def wrong(at, array):
 
 WRONG = {
     "too few": (golden(GOLDEN[0])[0][:3], "There are 3 arrays"),
-    "no bias": (wrong(2, None), "There are 4 arrays|must have"),
+    "no bias": (wrong(2, None), r"weights\[2\] has the shape \(4, 2\), of no bias\. .* give biases of zeros"),
+    "no biases at all": ([np.ones((3, 12)), np.ones((4, 12)), np.ones((4, 1))], "3 arrays; .* give biases of zeros"),
     "one layer of two": (wrong(3, np.ones((8, 3))), r"do not follow one another .* the head \(8, 3\)"),
     "bias": (wrong(2, np.ones((2, 9))), r"weights\[2\] has the shape \(2, 9\); a bias of this layer has \(2, 12\)"),
     "axes": (wrong(1, np.ones(12)), r"weights\[1\] has the shape \(12,\); it must have 2 axes"),

@@ -1,10 +1,12 @@
 """Files that to_onnx writes, against predict."""
 
+import json
 import sys
 
 import numpy as np
 import pytest
-from configurations import configuration, difference
+from configurations import difference
+from plain import PLAIN, for_labels
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -103,19 +105,66 @@ def test_a_model_comes_back_from_its_file(fitted, tmp_path, name):
         np.testing.assert_allclose(again.predict(X), model.predict(X), atol=1e-5 * model._fitted.y_scaler.scale.max())
 
 
-def test_counts_and_labels_come_back(tmp_path):
-    for seed in range(40):
-        model, X = configuration(seed)
-        state = model._fitted
-        if (
-            state.y_scaler.link in ("log", "logit")
-            and state.choices.differenced is None
-            and state.inputs.missing == "error"
-        ):
-            to_onnx(model, tmp_path / "model.onnx")
-            again = from_onnx(tmp_path / "model.onnx")
-            assert again._fitted.y_scaler.link == state.y_scaler.link
-            np.testing.assert_allclose(again.predictor()(X), model.predictor()(X), rtol=1e-4, atol=1e-6)
+def linked(kind):
+    """A model whose outputs are no identities, and sequences."""
+    X = np.random.default_rng(0).normal(size=(20, 6, 3))
+    settings = {**PLAIN, "hidden_layer_sizes": 4, "max_iter": 2, "random_state": 0}
+    if kind == "counts":
+        return GRURegressor(**settings, loss="poisson").fit(X, np.abs(X.sum(axis=1)).round()), X
+    return GRUClassifier(**for_labels(settings)).fit(X, X.sum(axis=1)[:, : 2 if kind == "two labels" else 3] > 0), X
+
+
+@pytest.mark.parametrize(("kind", "link"), [("counts", "log"), ("two labels", "logit"), ("labels", "logit")])
+def test_counts_and_labels_come_back(tmp_path, kind, link):
+    model, X = linked(kind)
+    to_onnx(model, tmp_path / "model.onnx")
+    again = from_onnx(tmp_path / "model.onnx")
+    assert again._fitted.y_scaler.link == model._fitted.y_scaler.link == link
+    np.testing.assert_allclose(again.predictor()(X), model.predictor()(X), rtol=1e-4, atol=1e-6)
+    expected, found = model.predict(X), again.predict(X)
+    if kind == "counts":
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+    else:
+        np.testing.assert_array_equal(found, expected)
+
+
+LABELS = {
+    "times": (np.array(["2024-01-01", "2025-06-30"], "M8[ns]"), ["2024-01-01", "2025-06-30"]),
+    "days": (np.array(["2024-01-01", "2025-06-30"], "M8[D]"), ["2024-01-01", "2025-06-30"]),
+    "bytes": (np.array([b"a", b"\xff"]), ["a", "\\xff"]),
+    "truth": (np.array([False, True]), [False, True]),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_a_file_tells_labels_that_can_be_read(tmp_path, kind):
+    X = np.random.default_rng(0).normal(size=(20, 6, 3))
+    labels, told = LABELS[kind]
+    settings = {**PLAIN, "hidden_layer_sizes": 4, "max_iter": 2, "random_state": 0}
+    model = GRUClassifier(**for_labels(settings)).fit(X, labels[(X.sum(axis=(1, 2)) > 0).astype(int)])
+    to_onnx(model, tmp_path / "model.onnx")
+    properties = {each.key: each.value for each in onnx.load(tmp_path / "model.onnx").metadata_props}
+    found = json.loads(properties["classes"])
+    assert [each.split("T")[0] if isinstance(each, str) else each for each in found] == told
+
+
+def test_the_window_is_that_of_the_file(fitted, tmp_path):
+    path = tmp_path / "model.onnx"
+    for window in (7, None):
+        model, _ = fitted(window=window)
+        to_onnx(model, path)
+        assert from_onnx(path).window == window
+        assert from_onnx(path, window=5).window == 5
+    proto = onnx.load(path)
+    [told] = [each for each in proto.metadata_props if each.key == "window"]
+    for wrong in ('"a"', "0", "[", "1e999", "NaN"):
+        told.value = wrong
+        path.write_bytes(proto.SerializeToString())
+        with pytest.raises(ValueError, match=r"model\.onnx cannot be read as a network of GRUs: .*window"):
+            from_onnx(path)
+    proto.producer_name = "another"
+    path.write_bytes(proto.SerializeToString())
+    assert from_onnx(path).window == 32
 
 
 def test_a_linear_part_is_refused(fitted, tmp_path):

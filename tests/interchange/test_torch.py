@@ -5,7 +5,7 @@ import pytest
 
 import grukit
 from grukit import GRUClassifier, GRURegressor
-from grukit.interchange import from_torch, to_torch
+from grukit.interchange import from_keras, from_torch, to_torch
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 
@@ -153,6 +153,17 @@ WRONG = {
         r"head\.weight has the shape \(2, 5\); the network's is \(2, 4\)",
     ),
     "NaN": (without(bias_hh_l0=np.full(12, np.nan)), "bias_hh_l0 holds NaN"),
+    "no units": (
+        {"weight_ih_l0": np.ones((0, 3)), "weight_hh_l0": np.ones((0, 0)), "head.weight": np.ones((1, 0))},
+        r"weight_ih_l0 has the shape \(0, 3\), of no layer",
+    ),
+    "no inputs": (without(weight_ih_l0=np.ones((12, 0))), r"weight_ih_l0 has the shape \(12, 0\), of no layer"),
+    "no outputs": (without(**{"head.weight": np.ones((0, 4))}), r"head\.weight has the shape \(0, 4\), of no layer"),
+    "a number for a head": (without(**{"head.weight": np.ones(())}), r"head\.weight has the shape \(\), of no layer"),
+    "one axis of a head": (
+        without(**{"head.weight": np.ones(4)}),
+        r"head\.weight has the shape \(4,\); it must have two",
+    ),
     "words": (without(bias_hh_l0=np.array(["a"] * 12)), "bias_hh_l0 is an array of <U1"),
 }
 
@@ -177,6 +188,34 @@ def test_weights_that_are_no_gru_and_head_are_refused(name):
 def test_wrong_classes_are_refused(classes, message):
     with pytest.raises(ValueError, match=message):
         from_torch(weights(), classes=classes)
+
+
+@pytest.mark.parametrize("classes", [[None, "a"], [[0], [1]], [np.nan, 1.0]])
+def test_classes_that_have_no_order_are_refused(classes):
+    with pytest.raises(ValueError, match="classes must be labels, each once and sorted"):
+        from_torch(weights(), classes=classes)
+
+
+@pytest.mark.parametrize("window", [0, -5, "a", 2.5, 2**40])
+def test_a_window_that_is_none_is_refused(window):
+    with pytest.raises(ValueError, match="window"):
+        from_torch(weights(), window=window)
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="window"):
+        from_keras([rng.normal(size=shape) for shape in ((3, 12), (4, 12), (2, 12), (4, 1))], window=window)
+
+
+def test_without_a_window_a_table_is_no_sequence_of_several_features():
+    model = from_torch(weights(), window=None)
+    x = np.random.default_rng(1).normal(size=(5, 7, 3))
+    np.testing.assert_array_equal(model.predict(x), from_torch(weights()).predict(x))
+    with pytest.raises(ValueError, match="X is read as rows here and was read as sequences in fit"):
+        model.predict(x[0])
+    narrow = weights(n_inputs=1)
+    rows = np.random.default_rng(1).normal(size=(5, 1))
+    np.testing.assert_array_equal(
+        from_torch(narrow, window=None).predict(rows), from_torch(narrow).predict(rows[:, None])
+    )
 
 
 REFUSED = {
