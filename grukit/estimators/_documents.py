@@ -21,6 +21,7 @@ from grukit.version import __version__
 
 ENTRY = "grukit"  # of a file's strings: the document
 FORMAT = 1  # changes with the names below, and with the fields of these records
+ROUTING = "_metadata_request"  # of set_fit_request and its like: how pipelines call the model, and not what it is
 RECORDS = Codec(
     FittedState, TrainingState, InputForm, Features, TargetForm, Classes, Scaler, Choices, LinearLags, NetworkSpec, Objective,
     Tail, Pace,
@@ -45,7 +46,7 @@ def document_of(model: Any) -> tuple[str, dict[str, np.ndarray]]:
         raise ValueError(f"{kind.__qualname__} is no estimator of grukit's own; a file names no code of others.")
     model._validate_params()
     check_parameters(model)
-    others = sorted(set(vars(model)) - {field.name for field in fields(model)} - {"_fitted"})
+    others = sorted(set(vars(model)) - {field.name for field in fields(model)} - {"_fitted", ROUTING})
     if others:
         raise ValueError(f"{others[0]} is an attribute that was set from outside, which no file can hold.")
     if isinstance(model.random_state, np.random.RandomState):

@@ -1,6 +1,5 @@
-"""pandas' values as JSON and back: times, offsets, indexes and types of columns."""
+"""pandas' values as JSON and back: times, offsets, intervals and indexes."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -8,8 +7,8 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
-ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,3}|UTC[+-]\d\d:\d\d(:\d\d)?")
-TYPE = re.compile(r"[\w\[\], /.:+<=|-]{1,99}")
+from grukit.files.pandas_types import type_name, type_of, zone_name, zone_of
+
 Part = Callable[[Any, str], Any]
 
 
@@ -31,7 +30,7 @@ def _told(value: Any, write: Part) -> tuple[str, Any] | None:
     """Kind and content."""
     match value:
         case pd.Timestamp():
-            return "timestamp", [value.asm8.view("i8").item(), value.unit, None if value.tz is None else str(value.tz)]
+            return "timestamp", [value.asm8.view("i8").item(), value.unit, zone_name(value.tz)]
         case pd.Timedelta():
             return "timedelta", [value.asm8.view("i8").item(), value.unit]
         case pd.Period():
@@ -40,8 +39,10 @@ def _told(value: Any, write: Part) -> tuple[str, Any] | None:
             return "date_offset", [value.n, dict(value.kwds)]
         case pd.offsets.BaseOffset():
             return "offset", value.freqstr
+        case pd.Interval():
+            return "interval", [write(value.left, "left"), write(value.right, "right"), value.closed]
         case pd.MultiIndex():
-            levels = [value.get_level_values(i) for i in range(value.nlevels)]
+            levels = [_listed(value.get_level_values(i)) for i in range(value.nlevels)]
             return "multi_index", [write(level, f"levels[{i}]") for i, level in enumerate(levels)]
         case pd.RangeIndex():
             return "range_index", [value.start, value.stop, value.step, write(value.name, "name")]
@@ -49,12 +50,15 @@ def _told(value: Any, write: Part) -> tuple[str, Any] | None:
             labels = write(value.tolist(), "labels")
             return "index", [labels, write(value.dtype, "dtype"), write(value.name, "name")]
         case pd.CategoricalDtype():
-            return "categories", [write(value.categories, "categories"), bool(value.ordered)]
-        case pd.StringDtype() if value.na_value is pd.NA:
-            return "type", f"string[{value.storage}]"
+            return "categories", [write(_listed(value.categories), "categories"), bool(value.ordered)]
         case np.dtype() | pd.api.extensions.ExtensionDtype():
-            return "type", str(value)
+            return "type", type_name(value)
     return None
+
+
+def _listed(index: pd.Index) -> pd.Index:
+    """An index that holds its labels: of a range, a few numbers would tell of any number of them."""
+    return pd.Index(np.asarray(index), name=index.name) if isinstance(index, pd.RangeIndex) else index
 
 
 def _comes_back(value: Any, kind: str, content: Any) -> bool:
@@ -63,11 +67,10 @@ def _comes_back(value: Any, kind: str, content: Any) -> bool:
         return True  # it is made of parts that were asked
     try:
         again = KINDS[kind](content)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError, ImportError):
         return False
-    return (
-        type(again) is type(value) and bool(again == value) and getattr(again, "tz", None) == getattr(value, "tz", None)
-    )
+    zones = [zone_name(getattr(each, "tz", None)) for each in (again, value)]
+    return type(again) is type(value) and bool(again == value) and zones[0] == zones[1]
 
 
 def pandas_reader(kind: str, read: Callable[[Any], Any]) -> Callable[[Any, str], Any] | None:
@@ -75,6 +78,7 @@ def pandas_reader(kind: str, read: Callable[[Any], Any]) -> Callable[[Any, str],
     if kind in KINDS:
         return lambda content, where: KINDS[kind](content)
     made_of_parts = {
+        "interval": _interval,
         "multi_index": _multi_index,
         "range_index": _range_index,
         "index": _index,
@@ -88,7 +92,7 @@ def pandas_reader(kind: str, read: Callable[[Any], Any]) -> Callable[[Any, str],
 def _timestamp(content: Any) -> Any:
     number, unit, zone = content
     time = pd.Timestamp(np.datetime64(_whole(number), _unit(unit)))
-    return time if zone is None else time.tz_localize("UTC").tz_convert(_zone(zone))
+    return time if zone is None else time.tz_localize("UTC").tz_convert(zone_of(zone))
 
 
 def _timedelta(content: Any) -> Any:
@@ -106,27 +110,24 @@ def _date_offset(content: Any) -> Any:
     return pd.DateOffset(n=_whole(n), **{name: _whole(number) for name, number in parts.items()})  # type: ignore[arg-type]
 
 
-def _type(name: Any) -> Any:
-    if not isinstance(name, str) or not TYPE.fullmatch(name):
-        raise ValueError("no name of a type")
-    found = pd.api.types.pandas_dtype(name)
-    # pandas 3 has strings of its own under a name that is NumPy's for older versions, where they are objects.
-    return np.dtype(object) if name == "str" and isinstance(found, np.dtype) else found
-
-
 KINDS: dict[str, Callable[[Any], Any]] = {
     "timestamp": _timestamp,
     "timedelta": _timedelta,
     "period": _period,
     "date_offset": _date_offset,
     "offset": lambda name: to_offset(_short(name)),
-    "type": _type,
+    "type": type_of,
 }
 
 
+def _interval(content: Any, read: Callable[[Any], Any]) -> pd.Interval:
+    left, right, closed = content
+    return pd.Interval(read(left), read(right), closed)
+
+
 def _multi_index(content: Any, read: Callable[[Any], Any]) -> pd.Index:
-    levels = [read(level) for level in content]
-    if not all(isinstance(level, pd.Index) and level.nlevels == 1 and len(level) == len(levels[0]) for level in levels):
+    levels = [_held(read(level)) for level in content]
+    if not all(level.nlevels == 1 and len(level) == len(levels[0]) for level in levels):
         raise ValueError("its levels are of unequal length")
     return pd.MultiIndex.from_arrays(levels, names=[level.name for level in levels])
 
@@ -138,12 +139,21 @@ def _range_index(content: Any, read: Callable[[Any], Any]) -> pd.Index:
 
 def _index(content: Any, read: Callable[[Any], Any]) -> pd.Index:
     labels, dtype, name = (read(part) for part in content)
+    if not isinstance(labels, list) or (isinstance(dtype, np.dtype) and dtype.kind in "SUV"):
+        raise ValueError("its labels are no list, or of a type that no index has")
     return pd.Index(labels, dtype=dtype, name=name, tupleize_cols=False)
 
 
 def _categories(content: Any, read: Callable[[Any], Any]) -> Any:
     categories, ordered = content
-    return pd.CategoricalDtype(read(categories), bool(ordered))
+    return pd.CategoricalDtype(_held(read(categories)), bool(ordered))
+
+
+def _held(index: Any) -> pd.Index:
+    """An index that the file holds, and does not only tell of by a range."""
+    if not isinstance(index, pd.Index) or isinstance(index, pd.RangeIndex):
+        raise ValueError("it is no index that holds its labels")
+    return index
 
 
 def _whole(number: Any) -> int:
@@ -156,12 +166,6 @@ def _unit(unit: Any) -> Any:
     if unit not in ("s", "ms", "us", "ns"):
         raise ValueError(f"{unit!r:.80} is no unit of time")
     return unit
-
-
-def _zone(name: Any) -> str:
-    if not isinstance(name, str) or not ZONE.fullmatch(name) or name.startswith("dateutil"):
-        raise ValueError(f"{name!r:.80} names no time zone")
-    return name
 
 
 def _short(name: Any) -> str:

@@ -131,8 +131,9 @@ def parse(text: bytes | str, what: str) -> Any:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            names = [name for name, _ in pairs]
-            raise ValueError(f"{what} has {next(name for name in names if names.count(name) > 1)!r} twice.")
+            seen: set[str] = set()
+            twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+            raise ValueError(f"{what} has {twice!r:.80} twice.")
         return found
 
     def no_number(text: str) -> Any:

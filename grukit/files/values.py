@@ -57,6 +57,7 @@ class _Writer:
     def __init__(self, codec: Codec):
         self.codec = codec
         self.arrays: dict[str, np.ndarray] = {}
+        self.alike: dict[str, int] = {}
 
     def write(self, value: Any, where: str) -> Any:
         """A value as JSON."""
@@ -79,16 +80,17 @@ class _Writer:
             return {"dict": [list(pair) for pair in zip(keys, values, strict=True)]}
         if kind is np.ndarray:
             return self._array(value, where)
-        if kind is datetime.date:
-            return {"date": value.isoformat()}
+        if kind is datetime.date or (kind is datetime.datetime and value.tzinfo is None):
+            return {kind.__name__: value.isoformat()}
         if kind is bytes:
             return {"bytes": value.hex()}
         if kind is np.random.RandomState:
             return {"random_state": self._random_state(value, where)}
         found = pandas_value(value, lambda part, name: self.write(part, f"{where}.{name}"))
         if found is None:
+            zone = "" if getattr(value, "tz", None) is None else f" in the time zone {value.tz!r:.80}"
             raise ValueError(
-                f"{where} is {value!r:.80}, a {kind.__module__}.{kind.__qualname__}, which no file can hold."
+                f"{where} is {value!r:.80}, a {kind.__module__}.{kind.__qualname__}{zone}, which no file can hold."
             )
         return found
 
@@ -107,10 +109,12 @@ class _Writer:
         return {"objects": [plain.kind if plain.kind == "O" else plain.str[1:], shape, members]}
 
     def _named(self, array: np.ndarray, where: str) -> str:
-        while where in self.arrays:  # two keys that are written alike
-            where += "'"
-        self.arrays[where] = array
-        return where
+        name = where
+        while name in self.arrays:  # two keys that are written alike
+            self.alike[where] = self.alike.get(where, 1) + 1
+            name = f"{where} {self.alike[where]}"
+        self.arrays[name] = array
+        return name
 
     def _random_state(self, random_state: np.random.RandomState, where: str) -> Any:
         state: Any = random_state.get_state(legacy=False)
@@ -131,6 +135,7 @@ class _Reader:
             "times": lambda x, where: self._take(x[0]).view(_time_type(x[1])),
             "objects": self._objects,
             "date": lambda x, where: datetime.date.fromisoformat(x),
+            "datetime": lambda x, where: datetime.datetime.fromisoformat(x),
             "bytes": lambda x, where: bytes.fromhex(x),
             "random_state": self._random_state,
         }
@@ -221,7 +226,9 @@ class _Reader:
 WIDER = 1 << 20  # characters that strings of one width may have in all beyond those of the widest
 
 # What the constructors of NumPy, pandas and the records raise for what is no value of theirs.
-_WRONG = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+_WRONG = (
+    ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, NotImplementedError, MemoryError,
+)  # fmt: skip
 
 
 def _names(record: Any) -> tuple[str, ...]:

@@ -7,13 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+LONGEST = 50  # characters of the file's name in that of the new one; a name has at most 255 bytes
+
 
 @contextmanager
 def replaced(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Write a file beside ``path``, which takes its place once it is whole and on the disk.
 
     Where the block raises, or the disk is full, the new file is removed and the old one stays as it is. A process that is
-    killed may leave the new file, ``.NAME.RANDOM.tmp``, beside the old one.
+    killed may leave the new file, ``.NAME.RANDOM.tmp``, beside the old one. The new file belongs to who writes it, with the
+    mode of the old one from the beginning, or that of other new files.
 
     Parameters
     ----------
@@ -23,42 +26,56 @@ def replaced(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Raises
     ------
     OSError
-        Where the file cannot be written, naming it and why.
+        Where the file cannot be written, or its folder not be read, naming it and why.
     """
     path = Path(path)
     if path.is_symlink():
         raise FileExistsError(f"{path} is a symbolic link, to {os.readlink(path)}. Give the file that it leads to.")
     if path.exists() and not path.is_file():
         raise FileExistsError(f"{path} is {'a folder' if path.is_dir() else 'no regular file'}.")
-    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    new = path.with_name(f".{path.name[:LONGEST]}.{secrets.token_hex(8)}.tmp")
+    with _named(path, new):
+        folder = _opened(path.parent)
     try:
-        # The mode is the user's own default, or that of the file that is replaced.
-        mode = path.stat().st_mode & 0o777 if path.exists() else None
-        with open(new, "xb") as file:
-            try:
-                yield file
-                file.flush()
-                if mode is not None:
-                    os.chmod(new, mode)
-                os.fsync(file.fileno())
-                os.replace(new, path)
-            except BaseException:
-                new.unlink(missing_ok=True)
-                raise
+        with _named(path, new), _beside(path, new) as file:
+            yield file
+        if folder is not None:
+            os.fsync(folder)
+    finally:
+        if folder is not None:
+            os.close(folder)
+
+
+@contextmanager
+def _named(path: Path, new: Path) -> Iterator[None]:
+    """Errors of the system are of the file that was asked for."""
+    try:
+        yield
     except OSError as error:
-        if error.errno is None or Path(error.filename or new) != new:
+        if error.errno is None or Path(error.filename or new) not in (new, path.parent):
             raise
         raise type(error)(error.errno, f"{path} could not be written: {error.strerror}. It is as it was") from error
-    _flush_folder(path.parent)
 
 
-def _flush_folder(folder: Path) -> None:
-    """The folder's own entry on the disk, where a system lets folders be opened."""
-    flags: Any = getattr(os, "O_DIRECTORY", None)
-    if flags is None:  # Windows
-        return
-    descriptor = os.open(folder, os.O_RDONLY | flags)
+@contextmanager
+def _beside(path: Path, new: Path) -> Iterator[BinaryIO]:
+    """A new file that is the file in the end, or is not there."""
+    mode = path.stat().st_mode & 0o777 if path.exists() else None
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        with open(os.open(new, flags, 0o666 if mode is None else mode), "wb") as file:
+            yield file
+            file.flush()
+            if mode is not None:
+                os.chmod(new, mode)  # of which the user's own default may have taken away some
+            os.fsync(file.fileno())
+        os.replace(new, path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def _opened(folder: Path) -> int | None:
+    """A folder, whose entries are to be on the disk, too; None where a system opens none."""
+    flags: Any = getattr(os, "O_DIRECTORY", None)
+    return None if flags is None else os.open(folder, os.O_RDONLY | flags)  # None: Windows

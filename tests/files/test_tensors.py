@@ -1,6 +1,7 @@
 """The safetensors format against the package of that name, and files that are none."""
 
 import json
+import time
 import zlib
 
 import numpy as np
@@ -106,6 +107,16 @@ def test_what_is_no_such_file_is_refused(tmp_path, name):
     with pytest.raises(ValueError, match=message) as raised:
         read_tensors(path)
     assert str(raised.value).startswith(str(path))
+
+
+def test_a_name_that_is_there_twice_is_found_in_one_pass():
+    """Comparing each with each took nine seconds for 184 KiB."""
+    names = [f'"{i}":0' for i in range(40_000)]
+    text = "{" + ",".join([*names, names[-1]]) + "}"
+    before = time.process_time()
+    with pytest.raises(ValueError, match="it has '39999' twice"):
+        tensors.parse(text, "it")
+    assert time.process_time() - before < 2
 
 
 def test_long_headers_are_neither_read_nor_written(tmp_path, monkeypatch):

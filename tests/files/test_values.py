@@ -3,10 +3,14 @@
 import datetime
 import enum
 import json
+import sys
+import tracemalloc
+import zoneinfo
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import dateutil.tz
 import numpy as np
 import pandas as pd
 import pytest
@@ -114,6 +118,21 @@ SAYABLE = [
     pd.period_range("2024-01", periods=3, freq="M"),
     pd.CategoricalIndex(["a", "b", "a"]),
     pd.Index([("a", 1), ("b", 2)], tupleize_cols=False),
+    datetime.datetime(2024, 1, 1, 12, 30, 0, 7),
+    pd.Interval(0, 1.5, "left"),
+    pd.Interval(pd.Timestamp("2024-01-01", tz="Asia/Tokyo"), pd.Timestamp("2024-02-01", tz="Asia/Tokyo")),
+    pd.interval_range(0, 3, name="i"),
+    pd.interval_range(pd.Timestamp("2024-01-01"), periods=2),
+    pd.cut([0.0, 1.0, 2.0], 2).dtype,
+    pd.IntervalDtype("int64", "both"),
+    pd.IntervalDtype(pd.DatetimeTZDtype("ns", "Asia/Tokyo"), "left"),
+    pd.PeriodDtype("Q-NOV"),
+    pd.SparseDtype("float64"),
+    pd.UInt8Dtype(),
+    pd.Float32Dtype(),
+    np.dtype(">i4"),
+    np.dtype("S3"),
+    np.dtype("m8[D]"),
     pd.MultiIndex.from_tuples([("a", 1), ("b", 2), ("a", 2)], names=["x", None]),
     np.arange(6, dtype="int16").reshape(2, 3),
     np.array([True]),
@@ -173,8 +192,13 @@ UNSAYABLE = [
     np.longdouble(1),
     np.datetime64("2024"),
     object(),
-    datetime.datetime(2024, 1, 1),
-    pd.Interval(0, 1),
+    datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC),
+    datetime.time(1),
+    np.dtype("i4,i4"),
+    np.dtype("V8"),
+    np.dtype("U100000"),
+    pd.Timestamp("2024-01-01", tz=dateutil.tz.gettz("Europe/Berlin")),
+    pd.DatetimeTZDtype("ns", dateutil.tz.gettz("Europe/Berlin")),
     pd.Series([1]),
     np.zeros(1, "f4,i4"),
     np.array([Decimal(1)]),
@@ -194,6 +218,56 @@ UNSAYABLE = [
 def test_what_cannot_be_said_is_named(value):
     with pytest.raises(ValueError, match=r"^value(\.\w+|\[[\w']+\]| \(a key\))* (is|draws)"):
         CODEC.encode(value, "value")
+
+
+def test_a_zone_that_has_no_name_is_named():
+    zone = dateutil.tz.gettz("Europe/Berlin")
+    with pytest.raises(
+        ValueError, match=r"^value is Timestamp\(.* in the time zone tzfile\(.*, which no file can hold"
+    ):
+        CODEC.encode(pd.Timestamp("2024-01-01", tz=zone), "value")
+
+
+UTC = [zoneinfo.ZoneInfo("UTC"), dateutil.tz.tzutc(), datetime.UTC, "UTC"]
+
+
+@pytest.mark.parametrize("zone", UTC, ids=lambda zone: f"{type(zone).__module__} {zone}")
+def test_every_utc_is_the_same(zone):
+    time = pd.Timestamp("2024-07-01 12:00", tz=zone)
+    found = through(time)
+    assert (found, str(found.tz)) == (time, "UTC")
+    index = pd.date_range("2024-01-01", periods=3, tz=zone)
+    assert (through(index) == index).all()
+    assert through(index.dtype) == index.dtype == pd.DatetimeTZDtype(index.unit, "UTC")
+
+
+def test_ranges_of_levels_and_categories_become_lists():
+    levels = pd.MultiIndex.from_arrays([pd.RangeIndex(3, name="r"), ["a", "b", "c"]])
+    tree, _ = CODEC.encode(levels, "value")
+    assert "range_index" not in json.dumps(tree)
+    pd.testing.assert_index_equal(through(levels), levels)
+    dtype = pd.CategoricalDtype(pd.RangeIndex(3))
+    assert "range_index" not in json.dumps(CODEC.encode(dtype, "value")[0])
+    assert through(dtype) == dtype
+
+
+def test_names_of_arrays_grow_with_their_number():
+    """They are made of keys, cut; a sign more for each of those that are alike was quadratic."""
+    prefix = "a long path of files/" * 5
+    rows = {f"{prefix}{i}": np.arange(3.0) + i for i in range(500)}
+    tree, arrays = CODEC.encode(rows, "value")
+    assert max(map(len, arrays)) < 110
+    found = CODEC.decode(json.loads(json.dumps(tree)), arrays, "value")
+    assert list(found) == list(rows)
+    for name in rows:
+        np.testing.assert_array_equal(found[name], rows[name])
+
+
+def test_names_of_arrays_that_look_numbered_are_kept_apart():
+    key = "x" * 90
+    value = {f"{key}{i}": np.array([i]) for i in range(4)}
+    nested = {key[:79] + "' 2": np.array([7]), **value}
+    check_same(nested, through(nested))
 
 
 def test_the_place_is_named():
@@ -231,7 +305,19 @@ WRONG = {
     "unit": {"timestamp": [1, "x", None]},
     "zone": {"timestamp": [1, "ns", "../../etc/passwd"]},
     "zone that is not there": {"timestamp": [1, "ns", "Nowhere/Land"]},
-    "zone of dateutil": {"timestamp": [1, "ns", "dateutil//etc/passwd"]},
+    "file of dateutil": {"timestamp": [1, "ns", "dateutil//etc/passwd"]},
+    "zone of dateutil": {"timestamp": [1, "ns", "dateutil/Europe/Berlin"]},
+    "type of a file of dateutil": {"type": "datetime64[ns, dateutil//etc/passwd]"},
+    "type of a zone of dateutil": {"type": "datetime64[ns, dateutil/Europe/Berlin]"},
+    "type of the local zone": {"type": "datetime64[ns, tzlocal()]"},
+    "intervals of intervals": {"type": "interval[interval[int64, left], left]"},
+    "intervals of files": {"type": "interval[datetime64[ns, dateutil//etc/passwd], left]"},
+    "type of records": {"type": "f4,i4"},
+    "type of bytes": {"type": "V8"},
+    "wide strings": {"type": "<U99999999"},
+    "any category": {"type": "category"},
+    "interval of words": {"interval": ["a", 1, "left"]},
+    "interval of another side": {"interval": [0, 1, "inside"]},
     "period": {"period": [1, "no frequency"]},
     "long frequency": {"period": [1, "M" * 99]},
     "offset": {"offset": 3},
@@ -244,7 +330,11 @@ WRONG = {
     "range": {"range_index": [0, 5, 0, None]},
     "levels": {"multi_index": [1]},
     "unequal levels": {"multi_index": [{"range_index": [0, 1, 1, None]}, {"range_index": [0, 2, 1, None]}]},
-    "huge levels": {"multi_index": [{"range_index": [0, 2**62, 1, None]}]},
+    "long levels": {"multi_index": [{"range_index": [0, 2**34, 1, None]}]},
+    "long categories": {"categories": [{"range_index": [0, 2**34, 1, None]}, False]},
+    "index of a range": {"index": [{"range_index": [0, 2**34, 1, None]}, {"type": "int64"}, None]},
+    "index of wide strings": {"index": [["a"] * 20, {"type": "|S99999"}, None]},
+    "index of an array": {"index": [{"array": "a"}, {"type": "int64"}, None]},
     "categories": {"categories": [{"index": [["a", "a"], {"type": "object"}, None]}, False]},
     "record": {"Pair": {"one": 1}},
     "field": {"Pair": {"one": "1", "other": None}},
@@ -266,6 +356,41 @@ WRONG = {
 def test_what_is_no_value_is_refused_with_its_place(name):
     with pytest.raises(ValueError, match=r"^value(\.|\[| )"):
         CODEC.decode(WRONG[name], {"a": np.arange(2)}, "value")
+
+
+OPENED: list[str] = []
+sys.addaudithook(lambda event, arguments: OPENED.append(str(arguments[0])) if event == "open" else None)
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "/usr/share/zoneinfo/Asia/Tokyo"])
+@pytest.mark.parametrize("tree", ['{"type": "datetime64[ns, PATH]"}', '{"timestamp": [1, "ns", "PATH"]}'])
+@pytest.mark.parametrize("name", ["dateutil/PATH", "PATH", "..PATH", "posixrules/..PATH"])
+def test_no_value_opens_a_file(path, tree, name):
+    OPENED.clear()
+    with pytest.raises(ValueError, match="names no time zone|names no type"):
+        CODEC.decode(json.loads(tree.replace("PATH", name.replace("PATH", path))), {}, "value")
+    assert not [each for each in OPENED if each.startswith(("/etc", "/usr/share"))]
+
+
+def test_hostile_values_take_no_memory():
+    tracemalloc.start()
+    try:
+        for name in WRONG:
+            with pytest.raises(ValueError, match="value"):
+                CODEC.decode(WRONG[name], {"a": np.arange(2)}, "value")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 30e6, peak
+
+
+def test_no_room_is_an_error_of_the_value(monkeypatch):
+    def none(*content, **more):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(pd, "RangeIndex", none)
+    with pytest.raises(ValueError, match=r"value is no 'range_index': .* \(no room\)"):
+        CODEC.decode({"range_index": [0, 1, 1, None]}, {}, "value")
 
 
 def test_an_array_is_taken_once():

@@ -84,6 +84,88 @@ def test_a_folder_that_is_not_there_or_takes_no_files_is_an_error(tmp_path):
     assert (folder / "a").read_bytes() == b"one"
 
 
+def test_file_and_folder_are_on_the_disk_before_and_after_the_file_takes_its_place(tmp_path, monkeypatch):
+    """Power may fail at any moment: first the bytes, then the name, then the folder that has it."""
+    done, path = [], tmp_path / "a"
+    real = {"fsync": os.fsync, "replace": os.replace}
+
+    def fsync(descriptor):
+        folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        size = None if folder else os.fstat(descriptor).st_size
+        done.append(("folder", path.exists()) if folder else ("file", size))
+        real["fsync"](descriptor)
+
+    def replace(new, old):
+        done.append(("replace", Path(new).parent == tmp_path and Path(old) == path))
+        real["replace"](new, old)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    write(path, b"12345")
+    assert done == [("file", 5), ("replace", True), ("folder", True)]
+
+
+def test_a_new_file_is_closed_when_it_takes_its_place(tmp_path, monkeypatch):
+    """Which Windows asks for."""
+    files, real = [], os.replace
+
+    def replace(new, old):
+        assert files[0].closed
+        real(new, old)
+
+    monkeypatch.setattr(os, "replace", replace)
+    with replaced(tmp_path / "a") as file:
+        files.append(file)
+    assert (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o660])
+def test_a_new_file_is_never_open_to_more_than_the_old_one(tmp_path, mode):
+    path = tmp_path / "a"
+    write(path, b"one")
+    path.chmod(mode)
+    with replaced(path) as file:
+        file.write(b"secret")
+        [new] = [each for each in tmp_path.iterdir() if each != path]
+        assert stat.S_IMODE(new.stat().st_mode) | mode == mode
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+    assert path.read_bytes() == b"secret"
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "é" * 127])
+def test_a_name_may_be_as_long_as_names_are(tmp_path, name):
+    write(tmp_path / name, b"one")
+    write(tmp_path / name, b"two")
+    assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [(name, b"two")]
+
+
+def test_a_folder_that_cannot_be_opened_is_told_before_anything_is_written(tmp_path, monkeypatch):
+    """One of mode 0300 takes files, and its entry cannot be brought to the disk; the superuser opens it all the same."""
+    write(tmp_path / "a", b"one")
+    real = os.open
+
+    def opens(path, flags, *mode):
+        if flags & os.O_DIRECTORY:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", opens)
+    with pytest.raises(PermissionError, match=r"a could not be written: Permission denied\. It is as it was"):
+        write(tmp_path / "a", b"two")
+    assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("a", b"one")]
+
+
+def test_an_error_after_the_file_took_its_place_does_not_say_that_it_is_as_it_was(tmp_path, monkeypatch):
+    def fsync(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match=r"^\[Errno 5\] Input/output error$"):
+        write(tmp_path / "a", b"one")
+    assert (tmp_path / "a").read_bytes() == b"one"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs limits of a process")
 def test_a_full_disk_leaves_the_old_file(tmp_path):
     write(tmp_path / "a", b"one")
