@@ -28,7 +28,8 @@ class FittedEstimator:
 
         The file is of the format safetensors: the weights under the names of ``weights_``, and all else that was learned, as
         text and arrays. It holds no code. It is written beside the old one and then takes its place, so that one of both is
-        there whatever happens.
+        there whatever happens; it belongs to who saves, with the mode of the old one. What ``set_fit_request`` and its like
+        ask of pipelines is left out.
 
         Parameters
         ----------
@@ -38,10 +39,13 @@ class FittedEstimator:
         Raises
         ------
         ValueError
-            For what no file can hold, such as callbacks or labels of other types than those of Python, NumPy and pandas,
-            naming it; nothing is written then.
+            For what no file can hold, naming it; nothing is written then. Parameters: callbacks and random states that are
+            objects. Labels, and names of columns and series: all but None, booleans, numbers, strings, bytes, dates and
+            naive datetimes, tuples of these, and pandas' values, so no ``numpy.datetime64`` among objects, no ``Decimal``, no
+            time of day. Indexes: frequencies with holidays of their own or of Easter, and time zones that have no name of
+            the IANA's, such as those of ``dateutil``.
         OSError
-            Where the file cannot be written. The old one stays as it is.
+            Where the file cannot be written, or its folder not be opened. The old one stays as it is.
         sklearn.exceptions.NotFittedError
             Before ``fit``.
         """

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from plain import PLAIN, for_labels
 from sklearn.exceptions import NotFittedError
 
@@ -132,6 +133,8 @@ LABELS = {
     "nullable truth": pd.array([False, True], "boolean"),
     "text": pd.array(["no", "yes"], "string"),
     "bytes": [b"no", b"yes"],
+    "moments": np.array([datetime.datetime(2024, 1, 1), datetime.datetime(2024, 2, 1)], object),
+    "intervals": pd.cut([0.0, 1.0], 2),
     "dates": np.array([datetime.date(2024, 1, 1), datetime.date(2024, 2, 1)], object),
 }
 
@@ -346,14 +349,58 @@ def test_other_files_are_refused(fitted, tmp_path):
     write_tensors(tmp_path / "a", {"x": "1"}, {})
     with pytest.raises(ValueError, match=r"a is no model of grukit: its metadata has \['x'\]"):
         grukit.load(tmp_path / "a")
-    deep = "[" * 3000 + "]" * 3000
+    deep = "[" * 100_000 + "]" * 100_000
     write_tensors(tmp_path / "b", {"grukit": f'{{"format": 1, "version": {deep}}}'}, {})
-    with pytest.raises(ValueError, match="nested too deeply|exactly the entries"):
+    with pytest.raises(ValueError, match="the document is nested too deeply"):
         grukit.load(tmp_path / "b")
+    fitted[0].save(tmp_path / "c")
+    nested = 0
+    for _ in range(900):  # which is read, but not what it is made of
+        nested = [nested]
+    changed(tmp_path / "c", put(*RECORD, "outputs", "TargetForm", "names", value=nested))
+    with pytest.raises(ValueError, match="its document is nested too deeply"):
+        grukit.load(tmp_path / "c")
     with pytest.raises(FileNotFoundError):
         grukit.load(tmp_path / "none")
     with pytest.raises(IsADirectoryError):
         grukit.load(tmp_path)
+
+
+def test_what_metadata_a_pipeline_hands_on_is_left_out(fitted, tmp_path):
+    _, X = fitted
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = GRURegressor(**CHOSEN).set_fit_request(sample_weight=True).fit(X, X["a"])
+    again = through(model, tmp_path)
+    check_same_model(model, again)
+    assert again.get_metadata_routing().fit.requests["sample_weight"] is None  # as of one that was asked for nothing
+    assert model.get_metadata_routing().fit.requests["sample_weight"] is True
+
+
+LABELS_OF_A_FILE = {
+    "a file": ({"type": "datetime64[ns, dateutil//etc/passwd]"}, "names no time zone"),
+    "wide": ({"type": "<U99999999"}, "names no type"),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS_OF_A_FILE)
+def test_a_type_of_labels_opens_nothing_and_takes_no_room(fitted, tmp_path, kind):
+    value, message = LABELS_OF_A_FILE[kind]
+    path = tmp_path / "model.gru"
+    fitted[0].save(path)
+    changed(path, put(*RECORD, "outputs", "TargetForm", "dtype", value=value))
+    with pytest.raises(ValueError, match=rf"fitted\.outputs\.dtype is no 'type': .*{message}"):
+        grukit.load(path)
+
+
+def test_files_of_panels_grow_with_the_number_of_series(tmp_path):
+    sizes = []
+    for n in (50, 100):
+        keys = ["/data/customers/2024/" + "a long common path/" * 5 + f"{k:05}.csv" for k in range(n)]
+        panel = pd.concat({key: frame(8) for key in keys})
+        model = GRURegressor(**{**ALONE, "max_iter": 1}).fit(panel, panel["a"])
+        check_same_model(model, through(model, tmp_path))
+        sizes.append((tmp_path / "model.gru").stat().st_size)
+    assert sizes[1] < 2.02 * sizes[0], sizes
 
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -378,4 +425,5 @@ def test_files_of_every_format_are_read_and_go_on(version):
     assert regressor.difference_ == ["b"]
     np.testing.assert_allclose(classifier.predict_proba(X[50:]), expected["classifier"], rtol=1e-6)
     assert classifier.predict(X[50:]).cat.categories.tolist() == ["low", "high"]
-    assert len(regressor.partial_fit(X[50:], X["a"][50:].rename("y")).history_) == 4
+    epochs = len(regressor.history_)
+    assert len(regressor.partial_fit(X[50:], X["a"][50:].rename("y")).history_) == epochs + 1
