@@ -14,8 +14,8 @@ ESTIMATORS = {"GRUClassifier": GRUClassifier, "GRURegressor": GRURegressor}
 def load(path: str | os.PathLike[str]) -> Any:
     """Open a model that ``model.save(path)`` wrote.
 
-    Nothing in the file is executed, and no more memory is taken than the file is long and its header needs: of a hostile file up
-    to a hundred times the header's size, which may be 64 MiB.
+    Nothing in the file is executed, and no more memory is taken than the file is long and its header needs: some ten times the
+    header's size, which may be 64 MiB; of a hostile file up to a hundred times.
 
     Parameters
     ----------

@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import grukit
@@ -30,26 +31,31 @@ while True:
 
 
 def run(times, seed=0):
-    """Units of the model found after each kill; whatever is there must open."""
-    rng, found = random.Random(seed), []
+    """Units of the model found after each kill, which must open, and how the processes ended."""
+    rng, found, codes = random.Random(seed), [], []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.gru"
         for _ in range(times):
+            path.unlink(missing_ok=True)
             with subprocess.Popen([sys.executable, "-c", CHILD, path], stdout=subprocess.PIPE) as child:
                 child.stdout.readline()
+                until = time.monotonic() + 60
+                while not path.exists() and child.poll() is None and time.monotonic() < until:
+                    time.sleep(0.001)
                 try:
                     child.wait(rng.uniform(0.01, 0.2))
                 except subprocess.TimeoutExpired:
                     child.kill()
+            codes.append(child.returncode)
             if path.exists():
                 found.append(grukit.load(path).hidden_layer_sizes[0])
-    return found
+    return found, codes
 
 
 def main():
     """Print what was found."""
     times, seed = (int(each) for each in [*sys.argv[1:], "20", "0"][:2])
-    found = run(times, seed)
+    found, _ = run(times, seed)
     print(f"killed {times} times while saving; {len(found)} times a file was there, and opened: {found}")
 
 
