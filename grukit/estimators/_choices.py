@@ -118,9 +118,8 @@ def _less_means(values: np.ndarray, seen: np.ndarray, begins: np.ndarray) -> np.
     known = seen[:, None] & ~np.isnan(values)
     lengths = np.diff([*begins, len(values)])
     out = np.where(known, values, np.inf)
-    out -= np.repeat(
-        np.minimum.reduceat(out, begins, axis=0), lengths, axis=0
-    )  # of what never varies, zeros to the bit
+    least = np.repeat(np.minimum.reduceat(out, begins, axis=0), lengths, axis=0)
+    out[known] -= least[known]  # of what never varies, zeros to the bit
     out[~known] = 0.0
     counts = np.maximum(np.add.reduceat(known, begins, axis=0, dtype=np.float64), 1)
     out -= np.repeat(np.add.reduceat(out, begins, axis=0) / counts, lengths, axis=0)
