@@ -32,8 +32,8 @@ def fit_linear(
     change from the anchor's last value, on the lags and on the lags less the last row, of all columns and of the anchor
     alone. Each is fitted to the samples before a block in time and judged on the block, for each block of the second half;
     the penalty of each is the one with the least error there, and the forms are added up with the weights, not negative
-    and one in sum, of least error (stacking, Breiman 1996). The sum is one linear map again. In 27 tasks stacking had 2 %
-    less error than choosing a form, and generalised cross-validation failed where there were as many columns as rows.
+    and one in sum, of least error (stacking, Breiman 1996). The sum is one linear map again. In 111 tasks,
+    parts of series and generated ones, stacking had more than 0.1 % less error than choosing a form in 44, and more in 10.
 
     Parameters
     ----------
