@@ -85,10 +85,16 @@ def regressions():
     rng = np.random.default_rng(3)
     stacked = {**ALONE, "hidden_layer_sizes": (4, 3), "bidirectional": True, "initial_state": "learned"}
     sequences = rng.normal(size=(12, 6, 2))
-    yield "sequences", {**stacked, "dropout": 0.2}, sequences, rng.normal(size=(12, 2)), sequences[:5]
+    yield "sequences", stacked, sequences, rng.normal(size=(12, 2)), sequences[:5]
     yield "steps", {**ALONE, "cell": "gru_reset_before"}, sequences, rng.normal(size=(12, 6, 1)), sequences[:5]
     counts = frame(60)
-    yield "counts", {**ALONE, "loss": "poisson", "solver": "sgd"}, counts, counts["a"].abs().round(), counts
+    yield (
+        "counts",
+        {**ALONE, "loss": "poisson", "solver": "sgd", "dropout": 0.2},
+        counts,
+        counts["a"].abs().round(),
+        counts,
+    )
     rows = rng.normal(size=(20, 7))
     yield "rows", {**ALONE, "window": None, "cell": "dual_state", "solver": "lbfgs"}, rows, rows.sum(axis=1), rows[:3]
 
