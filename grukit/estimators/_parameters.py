@@ -232,7 +232,8 @@ class SharedParameters:
             kind="path or None",
             text="""File that ``fit`` writes between epochs, each time as a whole. Where the process ends before training
             does, ``fit(..., resume=True)`` with the same data and parameters goes on there, and ends with the same
-            bits.""",
+            bits. Nothing is written where early stopping counts epochs on blocks in time, as by itself it does for small
+            tables.""",
         ),
     ] = None
     checkpoint_every: Annotated[int, Parameter(COUNT, text="Epochs between two writings of ``checkpoint``.")] = 10

@@ -41,7 +41,7 @@ def train(
     **overrides
         Training options that replace the parameters.
     """
-    if model.checkpoint is not None and not overrides:
+    if model.checkpoint is not None and not overrides:  # no single epoch, and no short fit that is one of several
         checkpoint = Checkpoint(model.checkpoint, mark_of(model, state, training, validation))
         begun = checkpoint.read() if resume else None
         overrides = {"on_checkpoint": checkpoint.write, "begun": begun}

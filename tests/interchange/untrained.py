@@ -9,7 +9,7 @@ import pytest
 from grukit.estimators import _base
 
 
-def drawn(model, state, training, validation, **overrides):
+def drawn(model, state, training, validation, resume=False, **overrides):
     """The state that training would begin with, with weights that use the network to the full."""
     weights = np.random.default_rng(0).normal(scale=0.7, size=state.parameters.shape)
     return replace(state, parameters=weights.astype(state.parameters.dtype))
