@@ -2,9 +2,11 @@
 
 import datetime
 import json
+import pickle
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -188,6 +190,18 @@ def test_predictors_and_streams_of_an_opened_model(fitted, tmp_path):
     assert model.predictor()(window) == again.predictor()(window)
     assert model.stream().step(window[0]) == again.stream().step(window[0])
     assert model.summary() == again.summary()
+
+
+@pytest.mark.parametrize("kind", ["fitted", "opened", "unfitted"])
+def test_estimators_are_pickled_and_saved_by_joblib(fitted, tmp_path, kind):
+    model, X = fitted
+    model = {"fitted": model, "opened": through(model, tmp_path), "unfitted": GRUClassifier(**for_labels(ALONE))}[kind]
+    joblib.dump(model, tmp_path / "model.joblib")
+    for again in (pickle.loads(pickle.dumps(model)), joblib.load(tmp_path / "model.joblib")):
+        assert again.get_params() == model.get_params()
+        if kind != "unfitted":
+            check_same_model(model, again)
+            pd.testing.assert_series_equal(model.predict(X), again.predict(X))
 
 
 class Odd:
