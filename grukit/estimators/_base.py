@@ -53,6 +53,7 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
+        resume: bool = False,
     ) -> Self:
         """Train on X and y.
 
@@ -73,6 +74,9 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
             Samples to watch for early stopping; none of X is held out then. A table that goes on where X ended sees its end
             as history.
+        resume : bool, default=False
+            Go on at the file that the parameter ``checkpoint`` names, where an earlier call with the same data and parameters
+            was ended, to the bits that it would have come to. Where there is no such file yet, training begins.
 
         Returns
         -------
@@ -86,7 +90,7 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
             For ``device="cuda"`` without a GPU, its package or enough of its memory.
         """
         first = not (self.warm_start and self.__sklearn_is_fitted__())
-        return self._fit(X, y, sample_weight, first, given=Validation(X_val, y_val, sample_weight_val))
+        return self._fit(X, y, sample_weight, first, given=Validation(X_val, y_val, sample_weight_val), resume=resume)
 
     @abstractmethod
     def _read_y(self, y: Any, work: Work, before: FittedState | None, classes: Any) -> Targets:
@@ -130,12 +134,15 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         first: bool,
         classes: Any = None,
         given: Validation = NOTHING_GIVEN,
+        resume: bool = False,
         **overrides: Any,
     ) -> Self:
         """Train; ``first`` starts anew, ``overrides`` replace training options. A failed fit changes nothing."""
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         check_parameters(self)
+        if resume and self.checkpoint is None:
+            raise ValueError("resume=True goes on at the file of the parameter checkpoint, which is None.")
         given.check(self.early_stopping)
         select_engine(self.device)  # says what is missing before any work
         before, partial = None if first else fitted_state(self), bool(overrides)
@@ -162,7 +169,7 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
                 validation = self._given_validation(given, work, state)
             if validation is not None:
                 validation = left_by(state.choices.linear, validation)
-            state = train(self, state, left, validation, **overrides)
+            state = train(self, state, left, validation, resume, **overrides)
         self._fitted = self._with_tail(state, work, tail)
         return self
 

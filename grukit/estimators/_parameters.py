@@ -2,6 +2,7 @@
 
 from dataclasses import KW_ONLY
 from numbers import Integral, Real
+from os import PathLike
 from typing import Annotated, Any
 
 from grukit.estimators._declare import Choice, Number, Parameter, with_parameters
@@ -222,6 +223,20 @@ class SharedParameters:
             joblib's, and in all threads but the main one. None: 1, -1: all. The result is bitwise the same for any.""",
         ),
     ] = "auto"
+    checkpoint: Annotated[
+        Any,
+        Parameter(
+            str,
+            PathLike,
+            None,
+            kind="path or None",
+            text="""File that ``fit`` writes between epochs, each time as a whole. Where the process ends before training
+            does, ``fit(..., resume=True)`` with the same data and parameters goes on there, and ends with the same
+            bits. Nothing is written where early stopping counts epochs on blocks in time, as by itself it does for small
+            tables.""",
+        ),
+    ] = None
+    checkpoint_every: Annotated[int, Parameter(COUNT, text="Epochs between two writings of ``checkpoint``.")] = 10
     callbacks: Annotated[
         Any,
         Parameter(

@@ -9,6 +9,7 @@ import numpy as np
 from grukit.cores import count_threads
 from grukit.data import Samples
 from grukit.engines import CUDA_LOSSES, Engine, select_engine, with_memory
+from grukit.estimators._checkpoints import Checkpoint, mark_of
 from grukit.estimators._parameters import SharedParameters
 from grukit.estimators.fitted import FittedState, TrainingState
 from grukit.train import Problem, TrainingOptions, fit_lbfgs, fit_stochastic
@@ -18,7 +19,12 @@ SMALLEST_BATCH, LARGEST_BATCH, STEPS = 16, 64, 1000
 
 
 def train(
-    model: SharedParameters, state: FittedState, training: Samples, validation: Samples | None, **overrides: Any
+    model: SharedParameters,
+    state: FittedState,
+    training: Samples,
+    validation: Samples | None,
+    resume: bool = False,
+    **overrides: Any,
 ) -> FittedState:
     """The state after training, which works on copies of the weights and moments.
 
@@ -30,9 +36,15 @@ def train(
         Where training begins.
     training, validation : Samples
         With what the linear part leaves of their targets.
+    resume : bool
+        Whether to go on at the checkpoint.
     **overrides
         Training options that replace the parameters.
     """
+    if model.checkpoint is not None and not overrides:  # no single epoch, and no short fit that is one of several
+        checkpoint = Checkpoint(model.checkpoint, mark_of(model, state, training, validation))
+        begun = checkpoint.read() if resume else None
+        overrides = {"on_checkpoint": checkpoint.write, "begun": begun}
     records, lbfgs = state.training.records, model.solver == "lbfgs"
     options = _options(
         model, len(training.sequences), count_start=state.choices.linear is not None, n_before=len(records), **overrides

@@ -14,8 +14,8 @@ ESTIMATORS = {"GRUClassifier": GRUClassifier, "GRURegressor": GRURegressor}
 def load(path: str | os.PathLike[str]) -> Any:
     """Open a model that ``model.save(path)`` wrote.
 
-    Nothing in the file is executed, and no more memory is taken than the file is long and its header needs, some ten times
-    its size, which may be 64 MiB.
+    Nothing in the file is executed, and no more memory is taken than the file is long and its header needs: up to 36 times
+    its size, which may be 32 MiB.
 
     Parameters
     ----------

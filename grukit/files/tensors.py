@@ -25,7 +25,7 @@ NUMBERS = {
     **{f"F{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)},
 }  # fmt: skip
 NAMES = {dtype: name for name, dtype in NUMBERS.items()}
-LARGEST_HEADER = 1 << 26  # bytes: a panel of 200,000 series; what is parsed takes about ten times as much memory
+LARGEST_HEADER = 1 << 25  # bytes: a panel of 78,000 series; what is parsed takes up to 36 times as much memory
 METADATA, CHECKSUM = "__metadata__", "crc32"
 
 

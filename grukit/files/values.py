@@ -221,7 +221,7 @@ class _Reader:
 WIDER = 1 << 20  # characters that strings of one width may have in all beyond those of the widest
 
 # What the constructors of NumPy, pandas and the records raise for what is no value of theirs.
-_WRONG = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+_WRONG = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, NotImplementedError, AssertionError)
 
 
 def _names(record: Any) -> tuple[str, ...]:

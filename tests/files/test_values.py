@@ -240,6 +240,7 @@ WRONG = {
     "type": {"type": "x" * 1000},
     "unknown type": {"type": "no type"},
     "index": {"index": [[1], {"type": "M8[ns"}, None]},
+    "index of bytes of one width": {"index": [["a"], {"type": "S1"}, None]},
     "index of a number": {"index": [1, {"type": "int64"}, None]},
     "range": {"range_index": [0, 5, 0, None]},
     "levels": {"multi_index": [1]},

@@ -25,4 +25,4 @@ def test_the_run_tells_what_is_not_documented(monkeypatch):
 
 
 def test_a_killed_save_leaves_a_file_that_opens():
-    assert set(kill.run(2)) <= {4, 64, 300}
+    assert set(kill.run(1)) <= {4, 64, 300}
