@@ -80,3 +80,18 @@ def test_numbers_that_are_scaled_as_they_are_gathered(given, lengths):
     own = samples(values, starts, lengths, "float32", scaling=KERNELS.Scaling(mean, scale))
     np.testing.assert_array_equal(predict(KERNELS, spec, parameters, own), expected)
     assert np.ptp(expected) > 1e-3
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_table_is_measured_and_standardized(dtype):
+    values = np.random.default_rng(0).normal(2, 3, (3000, 5)).astype(dtype)
+    values[:, 1], values[:, 2] = 0.1, np.arange(3000)
+    mean, variance = np.empty(5), np.empty(5)
+    KERNELS.column_moments(values, mean, variance)
+    varying, exact = [0, 2, 3, 4], values.astype(np.longdouble)
+    np.testing.assert_allclose(mean, exact.mean(axis=0).astype(float), rtol=1e-14)
+    np.testing.assert_allclose(variance[varying], exact.var(axis=0).astype(float)[varying], rtol=1e-12)
+    assert mean[1] == values[0, 1] and variance[1] == 0
+    scale, out = np.sqrt(variance) + (variance == 0), np.empty(values.shape, "float32")
+    KERNELS.standardize(values, KERNELS.Scaling(mean, scale), out)
+    np.testing.assert_array_equal(out, ((values - mean) / scale).astype("float32"))
