@@ -11,6 +11,7 @@ Each of these imports from itself and from those above it, and from nothing else
     training    chunks of a batch, an epoch, the optimisers
     inference   predictions layer by layer, in lanes, of a predictor or stream; it gathers its samples as training does
     passes      single passes of a network, for Python
+    standardizing   large tables, for Python
     session     memory and threads for training
 """
 
@@ -30,6 +31,7 @@ from grukit.kernels.cpu.passes import (
 )
 from grukit.kernels.cpu.products.speed import measured_speed
 from grukit.kernels.cpu.session import Session
+from grukit.kernels.cpu.standardizing import column_moments, standardize
 from grukit.kernels.cpu.storage.layout import GRU, Dropout, DualState, GRUResetBefore, Options
 from grukit.kernels.cpu.storage.memory import aligned_empty
 from grukit.kernels.cpu.storage.segments import whole_chunk
@@ -57,6 +59,7 @@ __all__ = [
     "aligned_empty",
     "begin_states",
     "chunk_work_size",
+    "column_moments",
     "gather",
     "idle_optimizer",
     "initial_states",
@@ -70,6 +73,7 @@ __all__ = [
     "predict_work_size",
     "ready_to_serve",
     "serve_work_size",
+    "standardize",
     "states_size",
     "target",
     "train_batches",
