@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from grukit.data import Classes, Scaler
+from grukit.interchange._fitted import Network
 from grukit.interchange._flow import Flow
-from grukit.interchange._network import Network
 from grukit.interchange._onnx_reader import Layer
 from grukit.model import NetworkSpec
 

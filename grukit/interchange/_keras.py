@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from grukit.interchange._network import Network, as_arrays, check_shapes, gate_blocks, imported, network_of
+from grukit.interchange._fitted import Network
+from grukit.interchange._network import as_arrays, check_shapes, gate_blocks, imported, network_of
 from grukit.model import NetworkSpec
 
 ORDER = "zrn"  # which swaps two gates, so that it is its own inverse

@@ -1,28 +1,18 @@
 """A network alone: recurrent layers and a head in the user's own units, which is all that other libraries have."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from grukit.data import Classes, Features, Scaler, TargetForm
-from grukit.estimators import GRUClassifier, GRURegressor
-from grukit.estimators._choices import Choices
-from grukit.estimators.fitted import FittedState, TrainingState, fitted_state
-from grukit.estimators.inputs import InputForm
-from grukit.estimators.targets import Objective
+from grukit.data import Classes
+from grukit.estimators.fitted import FittedState, fitted_state
+from grukit.interchange._fitted import Around, Network, fitted_model
 from grukit.model import NetworkSpec
 
 # How far a network in the user's units may be from the model, as a share of the spread of predictions: of float32 what data a
 # hundred standard deviations away from zero cost.
 ROUNDING = {"float32": 1e-4, "float64": 1e-8}
-
-
-class Network(NamedTuple):
-    """Layers and a head."""
-
-    spec: NetworkSpec
-    weights: dict[str, np.ndarray]  # by the names and of the shapes of ``spec.shapes``
 
 
 def gate_blocks(name: str, order: str, array: np.ndarray) -> np.ndarray:
@@ -94,7 +84,7 @@ def _check_same(model: Any, state: FittedState, network: Network, library: str) 
     """Raise where the network in the user's units is not the model: compared on sequences that look like its data."""
     rng = np.random.default_rng(0)
     x = state.x_scaler.mean + state.x_scaler.scale * rng.normal(size=(8, 10, state.n_features))
-    alone = fitted_model(network, state.classes, state.y_scaler.link, state.inputs.window)
+    alone = fitted_model(network, Around(state.classes, state.y_scaler.link), state.inputs.window)
     expected = model.predictor()(x)
     found = alone.predictor()(x).reshape(expected.shape)  # which y may have had with an axis of one output
     scale = (
@@ -110,91 +100,6 @@ def _check_same(model: Any, state: FittedState, network: Network, library: str) 
         )
 
 
-def fitted_model(
-    network: Network,
-    classes: Classes | None = None,
-    link: str = "identity",
-    window: int | None = 32,
-    x_scaler: Scaler | None = None,
-    y_mean: np.ndarray | None = None,
-) -> Any:
-    """A fitted estimator of layers and a head, which scales nothing but as it is told.
-
-    Parameters
-    ----------
-    network : Network
-    classes : Classes or None
-        Of a classifier.
-    link : str
-        See :mod:`grukit.data.links`.
-    window : int or None
-        The parameter.
-    x_scaler : Scaler or None
-        What standardises the inputs.
-    y_mean : ndarray of shape (K,) or None
-        What is added to outputs.
-    """
-    spec, weights = network
-    x_scaler = x_scaler or Scaler.identity(spec.n_inputs)
-    y_scaler = Scaler.identity(spec.n_outputs, link)
-    if y_mean is not None:
-        y_scaler = Scaler(y_mean, y_scaler.scale, link)
-    parameters = np.concatenate([weights[name].ravel() for name in spec.shapes])
-    kind: Any = GRURegressor if classes is None else GRUClassifier
-    sizes = spec.hidden_layer_sizes
-    settings: dict[str, Any] = {
-        "hidden_layer_sizes": sizes,
-        "window": window,
-        "cell": spec.cell,
-        "bidirectional": spec.bidirectional,
-        "initial_state": "learned" if spec.learned_state else "zeros",
-        "standardize": False,
-        "difference": False,
-        "dtype": parameters.dtype.name,
-    }
-    if classes is None:
-        settings |= {"anchor": None, "linear_lags": 0, "loss": "poisson" if link == "log" else "squared_error"}
-    model = kind(**settings)
-    labels = None if classes is None else _form_of_labels(classes, spec.per_step)
-    model._fitted = FittedState(
-        InputForm(
-            kind.__name__, window, "error", "sequences" if spec.per_step else None, Features(spec.n_inputs, None)
-        ),
-        TargetForm(spec.n_outputs, spec.per_step, spec.n_outputs == 1 and classes is None, None),
-        labels,
-        classes,
-        Scaler.identity(spec.n_inputs),
-        x_scaler,
-        y_scaler,
-        Choices.of(None, spec.n_outputs, None, {name: getattr(model, name) for name in model._chosen_by}),
-        spec,
-        parameters,
-        _untrained(model, classes, link),
-    )
-    return model
-
-
-def _form_of_labels(classes: Classes, per_step: bool) -> TargetForm:
-    if classes.multilabel:
-        return TargetForm(len(classes.values), per_step, False, None, np.dtype(np.int64))
-    return TargetForm(1, per_step, True, None, classes.values.dtype)
-
-
-def _untrained(model: Any, classes: Classes | None, link: str) -> TrainingState:
-    objective: Objective = model._objective(classes)
-    assert objective.link == link
-    return TrainingState(
-        objective,
-        np.random.RandomState(0),
-        model.standardize,
-        model.solver,
-        {},
-        stop_reason="The weights come from elsewhere.",
-        device="cpu",
-        device_reason="The weights come from elsewhere.",
-    )
-
-
 def imported(network: Network, classes: Any, window: int | None) -> Any:
     """The estimator of a network that another library trained; with ``classes`` a classifier.
 
@@ -206,7 +111,7 @@ def imported(network: Network, classes: Any, window: int | None) -> Any:
     spec, weights = network
     check_finite(network)
     if classes is None:
-        return fitted_model(network, window=window)
+        return fitted_model(network, Around(), window)
     values = np.asarray(classes)
     if values.ndim != 1 or len(np.unique(values)) < len(values) or not (np.sort(values) == values).all():
         raise ValueError(
@@ -218,7 +123,7 @@ def imported(network: Network, classes: Any, window: int | None) -> Any:
     known = Classes(values, False)
     if len(values) < 2 or known.n_outputs != spec.n_outputs:
         raise ValueError(f"There are {len(values)} classes; the head has {spec.n_outputs} outputs.")
-    return fitted_model(Network(spec, weights), known, known.link, window)
+    return fitted_model(Network(spec, weights), Around(known, known.link), window)
 
 
 def check_finite(network: Network) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from grukit.data import Scaler
 from grukit.estimators.fitted import FittedState, fitted_state
 from grukit.files import replaced
 from grukit.interchange._assembled import assembled, classes_of
+from grukit.interchange._fitted import Around, Network, fitted_model
 from grukit.interchange._flow import Flow
-from grukit.interchange._network import Network, check_finite, fitted_model
+from grukit.interchange._network import check_finite
 from grukit.interchange._onnx_reader import Reader
 from grukit.interchange._onnx_writer import IR, OPSET, graph_of
 from grukit.version import __version__
@@ -195,4 +197,5 @@ def _model_of(graph: Any, output: str | None, classes: Any, window: int | None) 
     dtype = network.weights["head.weight"].dtype
     network = Network(network.spec, {**network.weights, "head.bias": bias.astype(dtype)})
     check_finite(network)
-    return fitted_model(network, known, link, window, x_scaler, y_mean)
+    y_scaler = None if y_mean is None else Scaler(y_mean, np.ones(len(y_mean)))
+    return fitted_model(network, Around(known, link, x_scaler, y_scaler), window)

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from grukit.interchange._network import Network, as_arrays, check_shapes, imported, network_of
+from grukit.interchange._fitted import Network
+from grukit.interchange._network import as_arrays, check_shapes, imported, network_of
 from grukit.model import NetworkSpec
 
 LAYER = re.compile(r"(weight_ih|weight_hh|bias_ih|bias_hh)_l(\d+)(_reverse)?$")
