@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from grukit.interchange._assembled import assembled, classes_of
 from grukit.interchange._fitted import Around, Network, fitted_model
 from grukit.interchange._flow import Flow
 from grukit.interchange._network import check_finite
+from grukit.interchange._onnx_own import PROPERTY, own_model, property_of
 from grukit.interchange._onnx_reader import Reader
 from grukit.interchange._onnx_writer import IR, OPSET, graph_of
 from grukit.version import __version__
@@ -102,7 +104,7 @@ def _properties(state: FittedState) -> dict[str, str]:
         "classes": None if state.classes is None else state.classes.values.tolist(),
         "window": state.inputs.window,
     }
-    return {name: json.dumps(value, default=str) for name, value in told.items()}
+    return {**{name: json.dumps(value, default=str) for name, value in told.items()}, PROPERTY: property_of(state)}
 
 
 def _check_agrees(model: Any, state: FittedState, content: bytes, runtime: Any) -> None:
@@ -131,13 +133,14 @@ def _check_agrees(model: Any, state: FittedState, content: bytes, runtime: Any) 
 
 
 def from_onnx(
-    path: str | os.PathLike[str], *, output: str | None = None, classes: Any = None, window: int | None = 32
+    path: str | os.PathLike[str], *, output: str | None = None, classes: Any = None, window: int | str | None = "auto"
 ) -> Any:
     """Make a fitted estimator of an ONNX file of GRUs and a linear head.
 
     The graph is read, not run: GRU nodes one after another, in any direction, either convention of the reset gate, layout and
     initial states that are the same for all sequences; scaling before and after, linear layers, and a softmax, sigmoid or
-    exponential at the end. The estimator predicts what the graph gives for the same numbers.
+    exponential at the end. Of a file that :func:`to_onnx` wrote the linear part, differences and ``missing="mask"``, too. The
+    estimator predicts what the graph gives for the same numbers.
 
     Parameters
     ----------
@@ -147,8 +150,9 @@ def from_onnx(
         The output of the graph that is predicted. None: the only one.
     classes : array of shape (n_classes,), default=None
         Labels of the outputs under a softmax or sigmoid, in order and sorted. None: 0, 1, ...
-    window : int or None, default=32
-        Of the estimator: what a row of a table sees. Sequences are taken whole.
+    window : int, None or "auto", default="auto"
+        Of the estimator: what a row of a table sees. Sequences are taken whole. "auto": as of the model that
+        :func:`to_onnx` wrote, else 32.
 
     Returns
     -------
@@ -162,17 +166,19 @@ def from_onnx(
     OSError
         Where the file cannot be read.
     ValueError
-        Where it is no ONNX file or damaged, and for whatever else the graph does, such as the linear part and differences of a
-        model of grukit, naming the node.
+        Where it is no ONNX file or damaged, and for whatever else the graph does, naming the node.
     """
     onnx = _package("onnx")
+    if not (window is None or window == "auto" or (isinstance(window, Integral) and window > 0)):
+        raise ValueError(f"window must be a positive integer, None or 'auto'; got {window!r}.")
     content = Path(path).read_bytes()
     try:
         proto = onnx.ModelProto.FromString(content)
     except Exception as error:  # of a class of protobuf's, which is not grukit's to import
         raise ValueError(f"{path} is no ONNX file, or damaged: {error}") from error
     try:
-        return _model_of(proto.graph, output, classes, window)
+        own = own_model(proto, onnx, classes, window) if output is None else None
+        return _model_of(proto.graph, output, classes, 32 if window == "auto" else window) if own is None else own
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
         raise ValueError(f"{path} cannot be read as a network of GRUs: {error}") from error
 
