@@ -183,7 +183,7 @@ def from_onnx(
         raise ValueError(f"{path} cannot be read as a network of GRUs: {error}") from error
 
 
-def _model_of(graph: Any, output: str | None, classes: Any, window: int | None) -> Any:
+def _model_of(graph: Any, output: str | None, classes: Any, window: Any) -> Any:
     names = [each.name for each in graph.output]
     if output is None and len(names) != 1:
         raise ValueError(f"it has the outputs {names[:5]}; choose one by output=.")
