@@ -162,7 +162,7 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
                 validation = self._given_validation(given, work, state)
             if validation is not None:
                 validation = left_by(state.choices.linear, validation)
-            state = train(self, state, left, validation, **overrides)
+            state, _ = train(self, state, left, validation, **overrides)
         self._fitted = self._with_tail(state, work, tail)
         return self
 
