@@ -75,7 +75,7 @@ def run_forecasts(
             contender, seeded = LADDER[name]
             given = [
                 kept(rung, (contender, task, seed, args.quick), task.name, name, seed)
-                for seed in range(args.seeds if seeded else 1)
+                for seed in range(args.ladder_seeds if seeded else 1)
             ]
             if given[0] is not None:
                 scores[name] = statistics.mean(given)
@@ -167,6 +167,7 @@ def main() -> None:
     parser.add_argument("--what", choices=["forecasts", "labels", "both"], default="both")
     parser.add_argument("--without", nargs="*", default=[], choices=[*LADDER], help="rungs of the ladder to leave out")
     parser.add_argument("--costs", action="store_true", help="only what a default fit and a predictor's call cost")
+    parser.add_argument("--ladder-seeds", type=int, help="of the perceptron and PyTorch's GRU; as many as --seeds")
     parser.add_argument("--keep", help="folder in which the result of every run is kept and looked up")
     args = parser.parse_args()
     if args.write and (args.quick or args.only or args.what != "both" or args.costs):
@@ -179,6 +180,7 @@ def main() -> None:
         return
     if args.quick:
         args.seeds = 1
+    args.ladder_seeds = args.ladder_seeds or args.seeds
     tasks = (task for task in chain(bundled_tasks(), *map(csv_tasks, args.csv)) if args.only in task.name)
     if args.quick:
         tasks = (task for number, task in enumerate(tasks) if number % QUICK == QUICK - 1)
@@ -197,7 +199,13 @@ def main() -> None:
         short = "\n\n".join(filter(None, [short, parts[-1]]))
     save("defaults", "\n\n".join(parts), content, args.write)
     if args.write:
-        report("defaults", f"{short}\n\nMeans of {args.seeds} seeds, one thread. {described}.", write=True)
+        seeded = [name for name in rungs if LADDER[name][1]]
+        means = f"Means of {args.seeds} seeds" + (
+            f", of {args.ladder_seeds} for {' and '.join(seeded)}" if seeded else ""
+        )
+        left_out = [name for name in LADDER if name not in rungs]
+        missing = f" Left out: {', '.join(left_out)}." if left_out else ""
+        report("defaults", f"{short}\n\n{means}, one thread.{missing} {described}.", write=True)
 
 
 if __name__ == "__main__":

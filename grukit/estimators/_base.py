@@ -169,7 +169,7 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
                 validation = self._given_validation(given, work, state)
             if validation is not None:
                 validation = left_by(state.choices.linear, validation)
-            state = train(self, state, left, validation, resume, **overrides)
+            state, _ = train(self, state, left, validation, resume, **overrides)
         self._fitted = self._with_tail(state, work, tail)
         return self
 

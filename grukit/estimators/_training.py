@@ -12,7 +12,7 @@ from grukit.engines import CUDA_LOSSES, Engine, select_engine, with_memory
 from grukit.estimators._checkpoints import Checkpoint, mark_of
 from grukit.estimators._parameters import SharedParameters
 from grukit.estimators.fitted import FittedState, TrainingState
-from grukit.train import Problem, TrainingOptions, fit_lbfgs, fit_stochastic
+from grukit.train import Problem, Progress, TrainingOptions, fit_lbfgs, fit_stochastic
 
 # The batch sizes that "auto" takes, and the steps an epoch from which it takes larger ones: there are enough of them.
 SMALLEST_BATCH, LARGEST_BATCH, STEPS = 16, 64, 1000
@@ -25,8 +25,8 @@ def train(
     validation: Samples | None,
     resume: bool = False,
     **overrides: Any,
-) -> FittedState:
-    """The state after training, which works on copies of the weights and moments.
+) -> tuple[FittedState, Progress]:
+    """The state after training, which works on copies of the weights and moments, and how training went.
 
     Parameters
     ----------
@@ -71,10 +71,8 @@ def train(
         progress.stop_reason,
         engine.device,
         engine.reason,
-        progress.start_loss,
-        progress.interrupted,
     )
-    return replace(state, parameters=parameters, training=training_state)
+    return replace(state, parameters=parameters, training=training_state), progress
 
 
 def _problem(

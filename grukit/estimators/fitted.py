@@ -36,7 +36,7 @@ class TrainingState:
         The optimiser's state; empty before the first epoch.
     records : tuple of dict
         One an epoch, see :class:`grukit.train.Progress`.
-    best_iter, kept_iter, stop_reason, start_loss, interrupted
+    best_iter, kept_iter, stop_reason
         Of the last call of ``fit``, see :class:`grukit.train.Progress`.
     device, device_reason : str
         Where it ran, and why.
@@ -53,8 +53,6 @@ class TrainingState:
     stop_reason: str = ""
     device: str = ""
     device_reason: str = ""
-    start_loss: float = np.nan
-    interrupted: bool = False
 
 
 @dataclass(frozen=True)
