@@ -103,6 +103,11 @@ class FittedState:
         """Features of a step; the time since the row before is none."""
         return len(self.x_scaler.mean) - (self.inputs.missing == "decay")
 
+    @property
+    def begins_at_linear(self) -> bool:
+        """Whether training began at a linear part, which then counts as epoch 0."""
+        return self.choices.linear is not None
+
     def column(self, d: int) -> Any:
         """The label of a column of X, or its number where X was an array."""
         columns = None if self.inputs.features is None else self.inputs.features.columns

@@ -76,7 +76,7 @@ class _Stepper:
             first = batches.done[0]
             stop_at = min(n_batches, first + self._span)
             began = time.perf_counter()
-            self.problem.session.train(batches, stop_at)
+            self.problem.train(batches, stop_at)
             # The batch that is taken again after an undone step says nothing: only the one after it sees a new step.
             self.finished_since += int(batches.done[0] - first)
             if self.finished_since > 1:
