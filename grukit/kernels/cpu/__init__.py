@@ -11,7 +11,6 @@ Each of these imports from itself and from those above it, and from nothing else
     training    chunks of a batch, an epoch, the optimisers
     inference   predictions layer by layer, in lanes, of a predictor or stream; it gathers its samples as training does
     passes      single passes of a network, for Python
-    standardizing   large tables, for Python
     session     memory and threads for training
 """
 
@@ -31,15 +30,15 @@ from grukit.kernels.cpu.passes import (
 )
 from grukit.kernels.cpu.products.speed import measured_speed
 from grukit.kernels.cpu.session import Session
-from grukit.kernels.cpu.standardizing import column_moments, standardize
 from grukit.kernels.cpu.storage.layout import GRU, Dropout, DualState, GRUResetBefore, Options
 from grukit.kernels.cpu.storage.memory import aligned_empty
 from grukit.kernels.cpu.storage.segments import whole_chunk
 from grukit.kernels.cpu.storage.workspace import layer_cache, work_size
 from grukit.kernels.cpu.team import Team
-from grukit.kernels.cpu.training.chunks import Samples, Scaling, chunk_work_size
+from grukit.kernels.cpu.training.chunks import Samples, chunk_work_size
 from grukit.kernels.cpu.training.epoch import Batches, train_batches
 from grukit.kernels.cpu.training.optimizer import Optimizer, idle_optimizer
+from grukit.kernels.cpu.training.standardizing import Scaling, column_moments, standardize
 
 __all__ = [
     "COMPILING",

@@ -1,13 +1,29 @@
-"""Tables measured and standardised in compiled passes, for those that are large.
+"""How numbers are standardised, as they are gathered or, of large tables, in compiled passes.
 
 25 million numbers in 500 columns are measured in 9 ms, and in blocks by NumPy in 80; they are scaled in 20 instead of 49, with
 the same bits. Nothing is reordered, so that no processor changes one.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from grukit.kernels.cpu.compiler.jit import exact, kernel
-from grukit.kernels.cpu.training.chunks import scaled
+
+
+class Scaling(NamedTuple):
+    """How numbers are standardised as they are gathered: (x - mean) / scale, in float64."""
+
+    mean: np.ndarray  # (D,) float64
+    scale: np.ndarray  # (D,) float64
+
+
+@exact
+def scaled(scaling: Any, value: float, d: int) -> Any:
+    """A number of column d, standardised where there is a :class:`Scaling`."""
+    if scaling is None:
+        return value
+    return (value - scaling.mean[d]) / scaling.scale[d]
 
 
 @exact
