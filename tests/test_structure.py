@@ -39,8 +39,7 @@ ALLOWED = {
 }
 # Within the CPU's room a module may import from its own group and from those before it; the public names come last.
 CPU_GROUPS = (
-    "compiler", "team", "products", "storage", "cells", "network", "training", "inference",
-    "standardizing", "passes", "session", "",
+    "compiler", "team", "products", "storage", "cells", "network", "training", "inference", "passes", "session", "",
 )  # fmt: skip
 ONLY_IN = {
     # Inspection, like plotting, comes after the fact: its results are frames on the indexes that ``data`` makes.
