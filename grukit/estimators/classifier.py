@@ -58,7 +58,7 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
     # third of the fits on 36 to 50 sequences of 150 to 251 steps stayed at chance, or ended there because the training loss
     # had been level for ten epochs; without the penalty, fits on windows had up to 3 times the log loss of guessing.
     alpha = 0.01
-    learning_rate_init = 0.002
+    max_iter = 100
     n_iter_no_change = 100
     weight_init = "auto"
     class_weight: Annotated[
