@@ -159,7 +159,7 @@ def _unit(unit: Any) -> Any:
 
 
 def _zone(name: Any) -> str:
-    if not isinstance(name, str) or not ZONE.fullmatch(name) or name.startswith("dateutil"):
+    if not isinstance(name, str) or len(name) > 64 or not ZONE.fullmatch(name) or name.startswith("dateutil"):
         raise ValueError(f"{name!r:.80} names no time zone")
     return name
 
