@@ -74,7 +74,7 @@ def learn(model: "GRUForecaster", observed: Observed, before: ForecastState | No
     else:
         state = _go_on(model, observed, layout, before, figures)
     training, watched = (_samples(state, rows, values, ends) for ends in (origins.training, origins.watched))
-    state = train(model, state, training, watched if len(origins.watched) else None)
+    state, _ = train(model, state, training, watched if len(origins.watched) else None)
     of_series = np.searchsorted(series.offsets, origins.judged, side="right") - 1
     judged = origins.judged[~np.array(unseen)[of_series]]  # whose figures know nothing of what is ahead
     if len(judged):

@@ -98,9 +98,9 @@ class ForecastParameters(SharedParameters):
             best epoch, or the linear part alone. "auto": from 50 origins on, if half of them are left for training.""",
         ),
     ] = "auto"
-    learning_rate_init = 0.001
-    max_iter = 100
-    n_iter_no_change = 20
+    learning_rate_init = 0.002
+    max_iter = 150
+    n_iter_no_change = 30
     validation_fraction: Annotated[
         float,
         Parameter(
