@@ -49,7 +49,7 @@ def test_the_estimators_share_all_but_what_their_targets_ask_for():
     own = {"horizon", "strategy", "channels", "normalize", "calendar", "calibration_fraction"}
     assert set(forecaster) - set(regressor) == own
     other_defaults = {name for name in classifier if name in regressor and regressor[name] != classifier[name]}
-    training = {"alpha", "early_stopping", "max_iter", "n_iter_no_change"}
+    training = {"alpha", "early_stopping", "learning_rate_init", "max_iter", "n_iter_no_change"}
     assert other_defaults == training | {"difference", "weight_init"}
 
 
