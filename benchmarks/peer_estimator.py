@@ -70,6 +70,15 @@ class Estimator:
         """Numbers of the sequences, batch by batch, (n / BATCH, BATCH): an epoch for the peers."""
         return np.random.default_rng(1).permutation(len(self.X)).reshape(-1, BATCH)
 
+    def measure(self) -> None:
+        """What the peers need for an epoch besides: the columns' means and deviations, with NumPy as one writes it."""
+        flat = self.X.reshape(-1, self.X.shape[2])
+        self.mean, self.scale = flat.mean(axis=0), flat.std(axis=0)
+
+    def scale_with_numpy(self) -> np.ndarray:
+        """What they need for an epoch and for predictions: a standardised copy."""
+        return (self.X - self.mean) / self.scale
+
     def standardized(self) -> np.ndarray:
         """The inputs as the network has them, (T, n, D)."""
         flat = self.X.reshape(-1, self.X.shape[2]).astype(np.float64)

@@ -1,4 +1,4 @@
-"""The command line: ``python -m grukit demo``, ``info`` and ``warmup``. Only this module, ``demo`` and ``info`` print."""
+"""The command line: ``python -m grukit demo``, ``forecast``, ``info`` and ``warmup``. Only these modules print."""
 
 import argparse
 import sys
@@ -14,6 +14,7 @@ import numpy as np
 from grukit import GRURegressor, __version__
 from grukit.demo import run_demo
 from grukit.engines import select_engine
+from grukit.forecast_cli import add_forecast
 from grukit.info import DTYPES, cache_folder, run_info
 from grukit.model import CELLS
 
@@ -62,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="grukit", description="Gated recurrent units for pandas time series.")
     parser.add_argument("--version", action="version", version=f"grukit {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{demo,info,warmup}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{demo,forecast,info,warmup}")
     demo = commands.add_parser(
         "demo",
         help="forecast sea-surface temperature and compare with simpler methods",
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--no-plot", action="store_true", help="draw no picture; needs no matplotlib")
     demo.add_argument("--seed", type=_seed, default=0, help="seed of the network (default: %(default)s)")
     demo.set_defaults(run=lambda arguments: run_demo(arguments, show_compilation))
+    add_forecast(commands, _png, _seed)
     warmup = commands.add_parser(
         "warmup",
         help="compile the kernels into the cache, for instance of a container image",

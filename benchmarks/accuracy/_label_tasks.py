@@ -8,6 +8,9 @@ import numpy as np
 from _tasks import SERIES, make_task
 
 UNSEEN = 200  # sequences of a generated set that are not trained on
+FIRST_DRAW = 100  # the classifier's settings were chosen on draws before it
+# By the test blocks of the first four, too, the classifier's settings were chosen; not by those of the others.
+DIRECTIONS = ("elnino", "sunspots", "co2", "sines", "macrodata, unemp", "Lorenz", "Mackey-Glass", "NARMA")
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ SETS: list[tuple[str, Callable[..., np.ndarray], int, int]] = [
 def sequence_tasks(seed: int) -> Iterator[LabelTask]:
     """Small sets of long univariate sequences, half of each class; ``seed`` draws them anew."""
     for number, (name, make, n, steps) in enumerate(SETS):
-        rng = np.random.default_rng([seed, number])
+        rng = np.random.default_rng([FIRST_DRAW + seed, number])
         label = np.arange(n + UNSEEN) % 2
         rng.shuffle(label[:n])
         X = make(rng, label, np.linspace(0, 1, steps))
@@ -97,7 +100,7 @@ def sequence_tasks(seed: int) -> Iterator[LabelTask]:
 def direction_tasks(window: int = 32) -> Iterator[LabelTask]:
     """Whether the next value of a bundled series is above the latest one."""
     for name, make, column, *_ in SERIES:
-        if name not in ("elnino", "sunspots", "co2", "sines"):
+        if name not in DIRECTIONS:
             continue
         task = make_task(name, make(), column, 1, window)
         up = (task.target > task.X[column]).to_numpy().astype(int)

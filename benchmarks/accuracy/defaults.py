@@ -11,6 +11,8 @@ The ladder: last value; seasonal naive; ridge regression, HistGradientBoosting a
 lags of the target and the other columns' latest values, and is left out above 24 steps. Then classification: log loss and
 accuracy beside logistic regression and HistGradientBoosting.
 
+With ``--costs`` it prints instead what the default settings cost.
+
 ``--variant`` adds a model: ``NAME=parameter=value,...`` or ``NAME=module:callable``, called with window and random_state.
 With ``--keep`` the result of every single run is kept in a folder, and runs that are there already are not repeated.
 """
@@ -24,6 +26,7 @@ from typing import Any
 
 import numpy as np
 from _common import arguments, machine, save, table
+from _costs import costs_table
 from _kept import Kept
 from _label_tasks import direction_tasks, label_ladder, sequence_tasks
 from _ladder import LADDER, Contender
@@ -72,7 +75,7 @@ def run_forecasts(
             contender, seeded = LADDER[name]
             given = [
                 kept(rung, (contender, task, seed, args.quick), task.name, name, seed)
-                for seed in range(args.seeds if seeded else 1)
+                for seed in range(args.ladder_seeds if seeded else 1)
             ]
             if given[0] is not None:
                 scores[name] = statistics.mean(given)
@@ -163,15 +166,21 @@ def main() -> None:
     parser.add_argument("--only", default="", help="tasks whose names hold this")
     parser.add_argument("--what", choices=["forecasts", "labels", "both"], default="both")
     parser.add_argument("--without", nargs="*", default=[], choices=[*LADDER], help="rungs of the ladder to leave out")
+    parser.add_argument("--costs", action="store_true", help="only what a default fit and a predictor's call cost")
+    parser.add_argument("--ladder-seeds", type=int, help="of the perceptron and PyTorch's GRU; as many as --seeds")
     parser.add_argument("--keep", help="folder in which the result of every run is kept and looked up")
     args = parser.parse_args()
-    if args.write and (args.quick or args.only or args.what != "both"):
-        parser.error("--write is for the whole suite, not for --quick, --only or --what.")
+    if args.write and (args.quick or args.only or args.what != "both" or args.costs):
+        parser.error("--write is for the whole suite, not for --quick, --only, --what or --costs.")
     described = machine()
     limit(1)
     threadpool_limits(1)  # NumPy's pool is there already
+    if args.costs:
+        print(f"{costs_table()}\n\n{described}")
+        return
     if args.quick:
         args.seeds = 1
+    args.ladder_seeds = args.ladder_seeds or args.seeds
     tasks = (task for task in chain(bundled_tasks(), *map(csv_tasks, args.csv)) if args.only in task.name)
     if args.quick:
         tasks = (task for number, task in enumerate(tasks) if number % QUICK == QUICK - 1)
@@ -190,7 +199,13 @@ def main() -> None:
         short = "\n\n".join(filter(None, [short, parts[-1]]))
     save("defaults", "\n\n".join(parts), content, args.write)
     if args.write:
-        report("defaults", f"{short}\n\nMeans of {args.seeds} seeds, one thread. {described}.", write=True)
+        seeded = [name for name in rungs if LADDER[name][1]]
+        means = f"Means of {args.seeds} seeds" + (
+            f", of {args.ladder_seeds} for {' and '.join(seeded)}" if seeded else ""
+        )
+        left_out = [name for name in LADDER if name not in rungs]
+        missing = f" Left out: {', '.join(left_out)}." if left_out else ""
+        report("defaults", f"{short}\n\n{means}, one thread.{missing} {described}.", write=True)
 
 
 if __name__ == "__main__":

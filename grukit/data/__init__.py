@@ -1,11 +1,15 @@
 """pandas and arrays to sequences, and outputs back to pandas. The only room that knows pandas."""
 
+from grukit.data.backtests import backtest_origins, beside_truth, joined, up_to
 from grukit.data.containers import as_samples, unmasked
 from grukit.data.context import Tail, continuation, given_context, tail_of
 from grukit.data.features import Features
 from grukit.data.folds import folds_in_time
 from grukit.data.frames import Table, check_columns, check_finite, plain_numbers, read_table
+from grukit.data.grid import Grid
 from grukit.data.history import COLUMNS, history_frame
+from grukit.data.horizon import FEWEST_JUDGED, Horizons, Layout, Rows, first_held_out, origins_of
+from grukit.data.horizon_ridge import LinearHorizon, fit_horizon, most_lags
 from grukit.data.indexes import choose_rows, feature_columns, lag_index, sample_index, step_index
 from grukit.data.labels import Classes, as_labels, read_labels
 from grukit.data.lags import LinearLags, left_by
@@ -16,27 +20,39 @@ from grukit.data.missing import (
     fit_inputs,
     sequences_with_time,
 )
+from grukit.data.observed import CovariateForm, Observed
 from grukit.data.predictions import as_probabilities
 from grukit.data.ridge import FittedLinear, choose_anchors, fit_linear
 from grukit.data.samples import ALL_ALIKE, HeldOut, Samples, select_samples
 from grukit.data.scaling import Scaler
 from grukit.data.sequences import Sequences, independent_rows, is_sequences, read_sequences, stand_alone, windows
+from grukit.data.series import SeriesSet, read_series
 from grukit.data.targets import TargetForm, check_same_index, read_targets, to_output
 from grukit.data.times import Pace, as_times, time_between, time_kind, time_since
+from grukit.data.written import interval_columns, write_forecasts
 
 __all__ = [
     "ALL_ALIKE",
     "COLUMNS",
+    "FEWEST_JUDGED",
     "LINKS",
     "Classes",
+    "CovariateForm",
     "Features",
     "FittedLinear",
+    "Grid",
     "HeldOut",
+    "Horizons",
+    "Layout",
+    "LinearHorizon",
     "LinearLags",
+    "Observed",
     "Pace",
+    "Rows",
     "Samples",
     "Scaler",
     "Sequences",
+    "SeriesSet",
     "Table",
     "Tail",
     "TargetForm",
@@ -44,6 +60,8 @@ __all__ = [
     "as_probabilities",
     "as_samples",
     "as_times",
+    "backtest_origins",
+    "beside_truth",
     "check_any_seen",
     "check_columns",
     "check_finite",
@@ -53,20 +71,27 @@ __all__ = [
     "continuation",
     "encode_inputs",
     "feature_columns",
+    "first_held_out",
+    "fit_horizon",
     "fit_inputs",
     "fit_linear",
     "folds_in_time",
     "given_context",
     "history_frame",
     "independent_rows",
+    "interval_columns",
     "is_sequences",
+    "joined",
     "lag_index",
     "left_by",
     "log_probability_of",
     "mean_of",
+    "most_lags",
+    "origins_of",
     "plain_numbers",
     "read_labels",
     "read_sequences",
+    "read_series",
     "read_table",
     "read_targets",
     "sample_index",
@@ -80,5 +105,7 @@ __all__ = [
     "time_since",
     "to_output",
     "unmasked",
+    "up_to",
     "windows",
+    "write_forecasts",
 ]

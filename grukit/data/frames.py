@@ -59,9 +59,12 @@ def plain_numbers(X: Any) -> np.ndarray | None:
 
     scikit-learn's ``check_array``, which knows all else, takes 0.6 ms for a frame of 32 rows.
     """
-    values = X.to_numpy() if type(X) is pd.DataFrame else X
-    plain = type(values) is np.ndarray and values.ndim == 2 and values.size > 0
-    return values if plain and values.dtype in (np.float32, np.float64) else None
+    if type(X) is pd.DataFrame:
+        if not (X.columns.is_unique and all(isinstance(dtype, np.dtype) and dtype.kind in "iuf" for dtype in X.dtypes)):
+            return None
+        X = X.to_numpy()
+    plain = type(X) is np.ndarray and X.ndim == 2 and X.size > 0
+    return X if plain and X.dtype in (np.float32, np.float64) else None
 
 
 def check_columns(X: Any, what: str = "X") -> None:

@@ -1,7 +1,7 @@
 """Training and validation samples: chosen, weighted, and what can be measured on them."""
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,7 @@ class Samples:
     sequences : Sequences
         n of them.
     targets : ndarray of shape (n, K), or (N, K) with a target at every step, on the rows of ``sequences.values``
+        Or, of what trains a forecaster's network and nothing else, ``Horizons``.
     weights : ndarray of shape (n,)
         Positive.
     per_step : bool
@@ -31,7 +32,7 @@ class Samples:
     """
 
     sequences: Sequences
-    targets: np.ndarray
+    targets: Any
     weights: np.ndarray
     per_step: bool
     step_weights: np.ndarray

@@ -33,11 +33,27 @@ class Basis(NamedTuple):
         return out
 
 
+class Leading(NamedTuple):
+    """The first n of the coefficients (P, K)."""
+
+    n: int
+
+    def reduce(self, rows: np.ndarray, D: int) -> np.ndarray:
+        """The first n of rows (P, ...)."""
+        return rows[: self.n]
+
+    def expand(self, rows: np.ndarray, P: int, D: int) -> np.ndarray:
+        """Coefficients (P, ...) of those (n, ...)."""
+        out = np.zeros((P, *rows.shape[1:]))
+        out[: self.n] = rows
+        return out
+
+
 class Regression(NamedTuple):
     """What coefficients (P + 1, K) of standardised lags and a one shrink towards, and in which directions they change."""
 
     towards: np.ndarray
-    basis: Basis
+    basis: Basis | Leading
     anchored: bool
 
 
@@ -68,7 +84,7 @@ class Solver:
 
     def __init__(self, moments: Moments, n_columns: int):
         self.moments, self.n_columns = moments, n_columns
-        self._solved: dict[Basis, tuple[np.ndarray, np.ndarray]] = {}
+        self._solved: dict[Basis | Leading, tuple[np.ndarray, np.ndarray]] = {}
 
     def path(self, form: Regression, outputs: np.ndarray) -> Path:
         """The regression of the chosen outputs."""
@@ -78,7 +94,7 @@ class Solver:
         covariances = directions.T @ (left[:-1] - np.outer(means, left[-1]))
         return Path(form.towards, directions, variances, covariances, means, left[-1])
 
-    def _directions(self, basis: Basis) -> tuple[np.ndarray, np.ndarray]:
+    def _directions(self, basis: Basis | Leading) -> tuple[np.ndarray, np.ndarray]:
         """Uncorrelated directions (P, Q) in a basis, orthonormal there, and their variances (Q,)."""
         if basis not in self._solved:
             lags, D = self.moments.lags, self.n_columns
@@ -106,11 +122,14 @@ def forms_of(anchor: int, scaler: Scaler, center: np.ndarray, L: int) -> list[Re
 
 def stack(
     judges: list[tuple[Solver, Moments]], forms: list[Regression], outputs: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Penalties and weights, (F, K) each, that forecast best from the samples solved each of those with them."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Penalties and weights, (F, K) each, that forecast best from the samples solved each of those with them.
+
+    And the mean squared errors (K,) of what they forecast, NaN where there is nothing to judge by.
+    """
     K = len(outputs)
     if not judges:  # too few samples to judge by
-        return np.full((len(forms), K), np.inf), np.eye(len(forms))[0][:, None] * np.ones(K)
+        return np.full((len(forms), K), np.inf), np.eye(len(forms))[0][:, None] * np.ones(K), np.full(K, np.nan)
     own = [([solver.path(form, outputs) for form in forms], block.take(outputs)) for solver, block in judges]
     alphas = np.empty((len(forms), K))
     for f in range(len(forms)):
@@ -122,7 +141,18 @@ def stack(
     for paths, block in own:
         coefs = [path.coefficients(penalty) for path, penalty in zip(paths, alphas, strict=True)]
         together += block.weight * block.products_of_errors(coefs)
-    return alphas, simplex(together)
+    weights, judged = simplex(together), sum(block.weight for _, block in own)
+    return alphas, weights, np.einsum("fk,kfg,gk->k", weights, together, weights) / judged
+
+
+def add_up(
+    solver: Solver, forms: list[Regression], outputs: np.ndarray, alphas: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Coefficients (P + 1, K) of all forms together, with penalties and weights (F, K)."""
+    return sum(
+        weight * solver.path(form, outputs).coefficients(penalty)
+        for weight, form, penalty in zip(weights, forms, alphas, strict=True)
+    )
 
 
 def simplex(errors: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import Tags
 
-from grukit.cores import count_threads, single_threaded_blas
+from grukit.cores import single_threaded_blas
 from grukit.data import (
     ALL_ALIKE,
     Classes,
@@ -20,11 +20,12 @@ from grukit.data import (
     select_samples,
     tail_of,
 )
-from grukit.engines import select_engine, with_memory
+from grukit.engines import select_engine
 from grukit.estimators._declare import with_parameters
 from grukit.estimators._exclusions import check_parameters
 from grukit.estimators._folds import fit_counting
-from grukit.estimators._parameters import SharedParameters
+from grukit.estimators._parameters import TableParameters
+from grukit.estimators._predicting import network_outputs
 from grukit.estimators._start import begin, go_on
 from grukit.estimators._training import train
 from grukit.estimators._validation import NOTHING_GIVEN, Validation, choose_folds, hold_out
@@ -33,11 +34,10 @@ from grukit.estimators.attributes import FittedEstimator
 from grukit.estimators.fitted import FittedState, fitted_state
 from grukit.estimators.inputs import InputForm, Work, check_context, read_X
 from grukit.estimators.targets import Objective, Targets, check_same_kind
-from grukit.train import predict
 
 
 @with_parameters
-class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metaclass=ABCMeta):
+class RecurrentEstimator(FittedEstimator, TableParameters, BaseEstimator, metaclass=ABCMeta):
     """Base of the estimators. A subclass says what targets and outputs mean."""
 
     # Parameters that say what "auto" chooses; training goes on only with the same.
@@ -53,6 +53,7 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
+        resume: bool = False,
     ) -> Self:
         """Train on X and y.
 
@@ -73,6 +74,9 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
             Samples to watch for early stopping; none of X is held out then. A table that goes on where X ended sees its end
             as history.
+        resume : bool, default=False
+            Go on at the file that the parameter ``checkpoint`` names, where an earlier call with the same data and parameters
+            was ended, to the bits that it would have come to. Where there is no such file yet, training begins.
 
         Returns
         -------
@@ -86,7 +90,7 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
             For ``device="cuda"`` without a GPU, its package or enough of its memory.
         """
         first = not (self.warm_start and self.__sklearn_is_fitted__())
-        return self._fit(X, y, sample_weight, first, given=Validation(X_val, y_val, sample_weight_val))
+        return self._fit(X, y, sample_weight, first, given=Validation(X_val, y_val, sample_weight_val), resume=resume)
 
     @abstractmethod
     def _read_y(self, y: Any, work: Work, before: FittedState | None, classes: Any) -> Targets:
@@ -130,12 +134,15 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
         first: bool,
         classes: Any = None,
         given: Validation = NOTHING_GIVEN,
+        resume: bool = False,
         **overrides: Any,
     ) -> Self:
         """Train; ``first`` starts anew, ``overrides`` replace training options. A failed fit changes nothing."""
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         check_parameters(self)
+        if resume and self.checkpoint is None:
+            raise ValueError("resume=True goes on at the file of the parameter checkpoint, which is None.")
         given.check(self.early_stopping)
         select_engine(self.device)  # says what is missing before any work
         before, partial = None if first else fitted_state(self), bool(overrides)
@@ -162,7 +169,7 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
                 validation = self._given_validation(given, work, state)
             if validation is not None:
                 validation = left_by(state.choices.linear, validation)
-            state = train(self, state, left, validation, **overrides)
+            state, _ = train(self, state, left, validation, resume, **overrides)
         self._fitted = self._with_tail(state, work, tail)
         return self
 
@@ -209,13 +216,7 @@ class RecurrentEstimator(FittedEstimator, SharedParameters, BaseEstimator, metac
 
     def _network_outputs(self, work: Work) -> np.ndarray:
         """What the network gives for every sample, or step, in the order of ``work``; float64."""
-        state, n_steps = self._fitted, int(work.sequences.lengths.sum())
-        engine = select_engine(self.device, state.spec, n_steps // 3, required=False)
-        samples = state.unlabelled(engine, work.sequences)
-        engine = with_memory(engine, self.device, state.spec, [samples], len(work.sequences), training=False)
-        n_threads = count_threads(self.n_jobs, float(state.spec.n_parameters * n_steps))
-        outputs = predict(engine.kernels, state.spec, state.parameters, samples, n_threads, self.precision)
-        return outputs.astype(np.float64)
+        return network_outputs(self, self._fitted, work.sequences)
 
     def __sklearn_tags__(self) -> Tags:
         """Tags: 3-D input, NaN where missing values are no error."""

@@ -10,7 +10,8 @@ import numpy as np
 from grukit.data import FittedLinear, LinearLags, Samples, Scaler, Sequences, choose_anchors, fit_linear
 from grukit.estimators.inputs import InputForm
 
-MOST_REGRESSORS = 1024  # lags times columns of an automatic linear part: 0.3 s to solve
+# Lags times columns of an automatic linear part. Of 14,000 rows, one output: 224 take 0.2 s, 512 take 0.9 s, 1024 take 4.4 s.
+MOST_REGRESSORS = 1024
 # A column drifts where its changes vary less than half as much as it does itself, and its means over windows more than 0.4
 # times as much. The means tell a drift (0.48 to 0.99 for CO2, random walks, temperatures of oil) from what swings about a
 # level (0.06 to 0.32 for sines, Lorenz's equations, El Nino).
@@ -118,9 +119,8 @@ def _less_means(values: np.ndarray, seen: np.ndarray, begins: np.ndarray) -> np.
     known = seen[:, None] & ~np.isnan(values)
     lengths = np.diff([*begins, len(values)])
     out = np.where(known, values, np.inf)
-    out -= np.repeat(
-        np.minimum.reduceat(out, begins, axis=0), lengths, axis=0
-    )  # of what never varies, zeros to the bit
+    least = np.repeat(np.minimum.reduceat(out, begins, axis=0), lengths, axis=0)
+    out[known] -= least[known]  # of what never varies, zeros to the bit
     out[~known] = 0.0
     counts = np.maximum(np.add.reduceat(known, begins, axis=0, dtype=np.float64), 1)
     out -= np.repeat(np.add.reduceat(out, begins, axis=0) / counts, lengths, axis=0)

@@ -26,6 +26,7 @@ RECORDS = Codec(
     FittedState, TrainingState, InputForm, Features, TargetForm, Classes, Scaler, Choices, LinearLags, NetworkSpec, Objective,
     Tail, Pace,
 )  # fmt: skip
+OF_THE_MACHINE = ("checkpoint",)  # a file that fit writes to: no other file may name it
 DOCUMENT = ("format", "version", "class", "parameters", "fitted")
 
 
@@ -53,7 +54,8 @@ def document_of(model: Any) -> tuple[str, dict[str, np.ndarray]]:
         raise ValueError(
             "parameters['random_state'] is a RandomState, shared with all who draw from it; give a number."
         )
-    parameters, arrays = RECORDS.encode(model.get_params(deep=False), "parameters")
+    given = {name: value for name, value in model.get_params(deep=False).items() if name not in OF_THE_MACHINE}
+    parameters, arrays = RECORDS.encode(given, "parameters")
     hollow = replace(state, parameters=np.empty(0, state.parameters.dtype))
     fitted, own = RECORDS.encode(hollow, "fitted")
     document = {
@@ -114,7 +116,7 @@ def model_of(document: str, arrays: dict[str, np.ndarray], classes: Mapping[str,
 
 def _estimator(estimator: type, parameters: Any) -> Any:
     """An estimator with such parameters, checked as ``fit`` does."""
-    known = {field.name for field in fields(estimator)}
+    known = {field.name for field in fields(estimator)} - set(OF_THE_MACHINE)
     if not isinstance(parameters, dict) or not set(parameters) <= known:
         unknown = sorted(map(str, set(parameters) - known)) if isinstance(parameters, dict) else [repr(parameters)]
         raise ValueError(

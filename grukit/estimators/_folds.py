@@ -48,17 +48,19 @@ def fit_counting(
     for training, judged in folds:
         state, left = begin(model, inputs, targets, training, training, partial=False)
         judged = left_by(state.choices.linear, judged)
-        state = train(model, state, left, judged, callbacks=(), verbose=False)
-        if state.training.interrupted:
+        state, progress = train(model, state, left, judged, callbacks=(), verbose=False)
+        if progress.interrupted:
             return state
         losses = [record["validation_loss"] for record in state.training.records]
-        curves.append(np.array([state.training.start_loss, *losses]))
+        curves.append(np.array([progress.start_loss, *losses]))
     longest = max(len(curve) for curve in curves)
     together = np.array([np.append(curve, np.full(longest - len(curve), curve[-1])) for curve in curves])
     n_epochs = best_epoch(together)
     start, left = begin(model, inputs, targets, samples, samples, partial=False)
-    state = train(model, start, left, None, n_iter_no_change=model.max_iter, **_until(model, max(1, n_epochs)))
-    if state.training.interrupted:
+    state, progress = train(
+        model, start, left, None, n_iter_no_change=model.max_iter, **_until(model, max(1, n_epochs))
+    )
+    if progress.interrupted:
         return state
     records = tuple(
         {**record, "validation_loss": float(loss)}

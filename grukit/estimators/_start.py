@@ -9,6 +9,7 @@ from sklearn.utils import check_random_state
 
 from grukit.data import Samples, Scaler, TargetForm, check_any_seen, fit_inputs, left_by
 from grukit.estimators._choices import Choices, choose_differences
+from grukit.estimators._large import measure
 from grukit.estimators._parameters import SharedParameters
 from grukit.estimators.fitted import FittedState, TrainingState
 from grukit.estimators.inputs import InputForm
@@ -73,7 +74,7 @@ def begin(
     check_any_seen(training.targets_seen()[0], "y", targets.outputs.names)
     objective = model._objective(targets.classes)
     link = objective.link
-    levels = measured = Scaler.fit(seen[:, :D], weights)
+    levels = measured = measure(seen if seen.shape[1] == D else seen[:, :D], weights)
     chosen = model._choose_linear(inputs, link, training, everything, levels, partial)
     left = left_by(None if chosen is None else chosen.linear, training)
     difference = False if partial and model.difference == "auto" else model.difference

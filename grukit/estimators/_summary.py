@@ -5,7 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from grukit.estimators._forecast import ForecastState
     from grukit.estimators.fitted import FittedState
+
+
+KEPT_LINEAR = "none of which did better on the part held out than the linear part alone, which is kept"
 
 
 def summary_of(state: "FittedState") -> str:
@@ -24,6 +28,32 @@ def summary_of(state: "FittedState") -> str:
         _linear(state),
         f"{spec.n_parameters:,} parameters of type {state.parameters.dtype}",
         f"Training: {len(training.records)} epochs, {_kept(state)}. {training.stop_reason}",
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def forecast_summary_of(state: "ForecastState") -> str:
+    """Lines on series, covariates, layers, the choices that were made, and training."""
+    layout, form, training = state.layout, state.columns, state.training
+    relative = {"last": "relative to their latest value", "mean": "relative to their mean", None: "as they are"}
+    covariates = [
+        *([f"known ahead {', '.join(map(str, form.known))}"] if form.known else []),
+        *([f"known up to the origin {', '.join(map(str, form.past))}"] if form.past else []),
+        *([f"calendar {', '.join(form.calendar)}"] if form.calendar else []),
+    ]
+    n_series, lags = len(state.figures), [str(each.n_lags) for each in state.final.maps]
+    fewer = f", of fewer where there is less history ({', '.join(lags[1:])})" if lags[1:] else ""
+    one_by_one = "" if state.steps == layout.horizon else ", one by one,"
+    kept = _kept(state) if training.kept_iter or not lags else KEPT_LINEAR
+    lines = [
+        f"{state.inputs.estimator} of {state.steps} steps{one_by_one} after windows of {layout.window} rows, {n_series} series"
+        f"{' jointly' if layout.n_joint > 1 else ''}; windows {relative[state.final.normalize]}",
+        f"Covariates: {'; '.join(covariates)}" if covariates else "",
+        *_layers(state),
+        f"Linear part: ridge regressions on {lags[0]} rows{fewer}" if lags else "",
+        f"{state.spec.n_parameters:,} parameters of type {state.parameters.dtype}",
+        f"Training: {len(training.records)} epochs, {kept}. {training.stop_reason}",
+        "Intervals: none" if state.scores is None else f"Intervals: by the errors from {state.scores.n} origins",
     ]
     return "\n".join(line for line in lines if line)
 
@@ -65,5 +95,5 @@ def _linear(state: "FittedState") -> str:
 def _kept(state: "FittedState") -> str:
     kept = state.training.kept_iter
     if kept == 0 and state.choices.final is not None:
-        return "none of which did better on the part held out than the linear part alone, which is kept"
+        return KEPT_LINEAR
     return f"the weights of epoch {kept} are kept"

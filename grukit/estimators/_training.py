@@ -7,20 +7,26 @@ from typing import Any
 import numpy as np
 
 from grukit.cores import count_threads
-from grukit.data import Samples
+from grukit.data import Horizons, Samples
 from grukit.engines import CUDA_LOSSES, Engine, select_engine, with_memory
+from grukit.estimators._checkpoints import Checkpoint, mark_of
 from grukit.estimators._parameters import SharedParameters
 from grukit.estimators.fitted import FittedState, TrainingState
-from grukit.train import Problem, TrainingOptions, fit_lbfgs, fit_stochastic
+from grukit.train import Problem, Progress, TrainingOptions, fit_lbfgs, fit_stochastic
 
 # The batch sizes that "auto" takes, and the steps an epoch from which it takes larger ones: there are enough of them.
 SMALLEST_BATCH, LARGEST_BATCH, STEPS = 16, 64, 1000
 
 
 def train(
-    model: SharedParameters, state: FittedState, training: Samples, validation: Samples | None, **overrides: Any
-) -> FittedState:
-    """The state after training, which works on copies of the weights and moments.
+    model: SharedParameters,
+    state: FittedState,
+    training: Samples,
+    validation: Samples | None,
+    resume: bool = False,
+    **overrides: Any,
+) -> tuple[FittedState, Progress]:
+    """The state after training, which works on copies of the weights and moments, and how training went.
 
     Parameters
     ----------
@@ -30,12 +36,19 @@ def train(
         Where training begins.
     training, validation : Samples
         With what the linear part leaves of their targets.
+    resume : bool
+        Whether to go on at the checkpoint.
     **overrides
         Training options that replace the parameters.
     """
+    path = getattr(model, "checkpoint", None)  # forecasters have none
+    if path is not None and not overrides:  # no single epoch, and no short fit that is one of several
+        checkpoint = Checkpoint(path, mark_of(model, state, training, validation))
+        begun = checkpoint.read() if resume else None
+        overrides = {"on_checkpoint": checkpoint.write, "begun": begun}
     records, lbfgs = state.training.records, model.solver == "lbfgs"
     options = _options(
-        model, len(training.sequences), count_start=state.choices.linear is not None, n_before=len(records), **overrides
+        model, len(training.sequences), count_start=state.begins_at_linear, n_before=len(records), **overrides
     )
     problem, engine = _problem(model, state, training, validation, options.batch_size)
     parameters, random_state = state.parameters.copy(), deepcopy(state.training.random_state)
@@ -59,10 +72,8 @@ def train(
         progress.stop_reason,
         engine.device,
         engine.reason,
-        progress.start_loss,
-        progress.interrupted,
     )
-    return replace(state, parameters=parameters, training=training_state)
+    return replace(state, parameters=parameters, training=training_state), progress
 
 
 def _problem(
@@ -99,16 +110,24 @@ def _engine(model: SharedParameters, state: FittedState, training: Samples, take
     lacks = ""
     if state.training.objective.loss not in CUDA_LOSSES:
         lacks = "the GPU's kernels have no log loss"
-    elif training.step_weights.size or np.isnan(training.targets).any():
+    elif training.step_weights.size or _any_missing(training.targets):
         lacks = "the GPU's kernels know no missing targets"
     return select_engine(model.device, state.spec, taken * int(training.sequences.lengths.max()), lacks=lacks)
 
 
 def _for_kernels(engine: Engine, state: FittedState, values: np.ndarray, samples: Samples) -> Any:
-    dtype = state.parameters.dtype.name
-    targets, steps = state.y_scaler.transform(samples.targets, dtype), state.steps_of(samples.sequences)
-    weights = samples.weights.astype(dtype)
+    dtype, targets = state.parameters.dtype.name, samples.targets
+    if not isinstance(targets, Horizons):
+        targets = state.y_scaler.transform(targets, dtype)
+    elif engine.device != "cpu":  # which wants all at once
+        targets = targets.take(np.arange(len(targets)))
+    steps, weights = state.steps_of(samples.sequences), samples.weights.astype(dtype)
     return engine.kernels.Samples(values, targets, steps.starts, steps.lengths, weights, samples.step_weights)
+
+
+def _any_missing(targets: Any) -> bool:
+    values = targets.rows.y if isinstance(targets, Horizons) else targets
+    return bool(np.isnan(values).any())
 
 
 def _options(model: SharedParameters, n_samples: int, **overrides: Any) -> TrainingOptions:

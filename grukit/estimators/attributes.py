@@ -14,14 +14,113 @@ from grukit.estimators.service import Predictor, Stream
 from grukit.files import write_tensors
 
 
-class FittedEstimator:
-    """What an estimator shows of its :class:`FittedState`: fitted attributes, predictors and streams."""
+class FittedNetwork:
+    """What is shown of a fitted network: how it was trained, and its weights."""
 
     _fitted: FittedState
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether there is a record."""
         return "_fitted" in self.__dict__
+
+    @property
+    def n_parameters_(self) -> int:
+        """int: Numbers in ``weights_``."""
+        return fitted_state(self).spec.n_parameters
+
+    @property
+    def n_iter_(self) -> int:
+        """int: Epochs run, over all calls of ``partial_fit`` and warm starts."""
+        return len(fitted_state(self).training.records)
+
+    @property
+    def best_iter_(self) -> int:
+        """int: Epoch of the last call of ``fit`` with the lowest validation loss, whose weights are kept.
+
+        Where nothing was held out, with the lowest training loss, while the last weights are kept. 0 where no epoch was
+        better than the linear part alone.
+        """
+        return fitted_state(self).training.best_iter
+
+    @property
+    def loss_(self) -> float:
+        """float: Mean training loss in the epoch whose weights are kept.
+
+        Of a regressor on the standardised scale of what the linear part leaves, of a classifier in nats; for "lbfgs" with
+        the penalty. NaN where the linear part alone is kept.
+        """
+        training = fitted_state(self).training
+        return training.records[training.kept_iter - 1]["loss"] if training.kept_iter else np.nan
+
+    @property
+    def loss_curve_(self) -> list[float]:
+        """List of float: Training loss of each epoch."""
+        return [entry["loss"] for entry in fitted_state(self).training.records]
+
+    @property
+    def validation_curve_(self) -> list[float] | None:
+        """List of float or None: Validation loss of each epoch; None where nothing was held out."""
+        losses = [entry["validation_loss"] for entry in fitted_state(self).training.records]
+        return losses if np.isfinite(losses).any() else None
+
+    @property
+    def history_(self) -> Any:
+        """DataFrame: A row an epoch.
+
+        Columns epoch, loss, validation_loss, gradient_norm (mean over batches, before clipping), learning_rate, seconds.
+        """
+        return history_frame(list(fitted_state(self).training.records))
+
+    @property
+    def stop_reason_(self) -> str:
+        """str: Why training ended, a sentence."""
+        return fitted_state(self).training.stop_reason
+
+    @property
+    def device_(self) -> str:
+        """str: Where training ran, "cpu" or "cuda"."""
+        return fitted_state(self).training.device
+
+    @property
+    def device_reason_(self) -> str:
+        """str: Why there, a sentence."""
+        return fitted_state(self).training.device_reason
+
+    @property
+    def weights_(self) -> dict[str, np.ndarray]:
+        """dict of ndarray: Copies of the weights, by name. Assigning such a dict checks and sets them.
+
+        The names and layouts are those of ``torch.nn.GRU.state_dict()``: ``weight_ih_l{k}`` (3H, D),
+        ``weight_hh_l{k}`` (3H, H), ``bias_ih_l{k}``, ``bias_hh_l{k}`` (3H,), blocks r, z, n;
+        ``head.weight`` (K, H), ``head.bias`` (K,). Both directions, other cells and options have further names, see
+        ``grukit.model.NetworkSpec.shapes``. They act on standardised data; a classifier's give log odds.
+        """
+        state = fitted_state(self)
+        return {name: view.copy() for name, view in state.spec.views(state.parameters).items()}
+
+    @weights_.setter
+    def weights_(self, weights: dict[str, np.ndarray]) -> None:
+        state = fitted_state(self)
+        views, dtype = state.spec.views(state.parameters), state.parameters.dtype
+        if set(weights) != set(views):
+            missing, unknown = sorted(set(views) - set(weights)), sorted(set(weights) - set(views))
+            raise ValueError(f"weights_ needs exactly the names {list(views)}; missing: {missing}, unknown: {unknown}.")
+        arrays = {name: np.asarray(weights[name], dtype=np.float64) for name in views}
+        for name, array in arrays.items():
+            if array.shape != views[name].shape:
+                raise ValueError(f"weights_[{name!r}] has the shape {array.shape}; it must be {views[name].shape}.")
+            with np.errstate(over="ignore"):
+                finite = np.isfinite(array.astype(dtype)).all()
+            if not finite:
+                raise ValueError(
+                    f"weights_[{name!r}] holds NaN or infinity, or a number too large for the model's dtype."
+                )
+        parameters = np.concatenate([array.ravel() for array in arrays.values()]).astype(dtype)
+        self._fitted = replace(state, parameters=parameters)
+
+
+class FittedEstimator(FittedNetwork):
+    """What an estimator of X and y shows of its :class:`FittedState`: fitted attributes, files, predictors and streams."""
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted model to a file, to be opened by :func:`grukit.load`.
@@ -117,11 +216,6 @@ class FittedEstimator:
         """
         return fitted_state(self).spec.n_outputs
 
-    @property
-    def n_parameters_(self) -> int:
-        """int: Numbers in ``weights_``."""
-        return fitted_state(self).spec.n_parameters
-
     def summary(self) -> str:
         """Tell what was fitted in words: layers, parameters, what was chosen and why training ended.
 
@@ -138,93 +232,3 @@ class FittedEstimator:
         state = fitted_state(self)
         chosen = state.choices.differenced
         return [] if chosen is None else [state.column(int(d)) for d in np.flatnonzero(chosen)]
-
-    @property
-    def n_iter_(self) -> int:
-        """int: Epochs run, over all calls of ``partial_fit`` and warm starts."""
-        return len(fitted_state(self).training.records)
-
-    @property
-    def best_iter_(self) -> int:
-        """int: Epoch of the last call of ``fit`` with the lowest validation loss, whose weights are kept.
-
-        Where nothing was held out, with the lowest training loss, while the last weights are kept. 0 where no epoch was
-        better than the linear part alone.
-        """
-        return fitted_state(self).training.best_iter
-
-    @property
-    def loss_(self) -> float:
-        """float: Mean training loss in the epoch whose weights are kept.
-
-        Of a regressor on the standardised scale of what the linear part leaves, of a classifier in nats; for "lbfgs" with
-        the penalty. NaN where the linear part alone is kept.
-        """
-        training = fitted_state(self).training
-        return training.records[training.kept_iter - 1]["loss"] if training.kept_iter else np.nan
-
-    @property
-    def loss_curve_(self) -> list[float]:
-        """List of float: Training loss of each epoch."""
-        return [entry["loss"] for entry in fitted_state(self).training.records]
-
-    @property
-    def validation_curve_(self) -> list[float] | None:
-        """List of float or None: Validation loss of each epoch; None where nothing was held out."""
-        losses = [entry["validation_loss"] for entry in fitted_state(self).training.records]
-        return losses if np.isfinite(losses).any() else None
-
-    @property
-    def history_(self) -> Any:
-        """DataFrame: A row an epoch.
-
-        Columns epoch, loss, validation_loss, gradient_norm (mean over batches, before clipping), learning_rate, seconds.
-        """
-        return history_frame(list(fitted_state(self).training.records))
-
-    @property
-    def stop_reason_(self) -> str:
-        """str: Why training ended, a sentence."""
-        return fitted_state(self).training.stop_reason
-
-    @property
-    def device_(self) -> str:
-        """str: Where training ran, "cpu" or "cuda"."""
-        return fitted_state(self).training.device
-
-    @property
-    def device_reason_(self) -> str:
-        """str: Why there, a sentence."""
-        return fitted_state(self).training.device_reason
-
-    @property
-    def weights_(self) -> dict[str, np.ndarray]:
-        """dict of ndarray: Copies of the weights, by name. Assigning such a dict checks and sets them.
-
-        The names and layouts are those of ``torch.nn.GRU.state_dict()``: ``weight_ih_l{k}`` (3H, D),
-        ``weight_hh_l{k}`` (3H, H), ``bias_ih_l{k}``, ``bias_hh_l{k}`` (3H,), blocks r, z, n;
-        ``head.weight`` (K, H), ``head.bias`` (K,). Both directions, other cells and options have further names, see
-        ``grukit.model.NetworkSpec.shapes``. They act on standardised data; a classifier's give log odds.
-        """
-        state = fitted_state(self)
-        return {name: view.copy() for name, view in state.spec.views(state.parameters).items()}
-
-    @weights_.setter
-    def weights_(self, weights: dict[str, np.ndarray]) -> None:
-        state = fitted_state(self)
-        views, dtype = state.spec.views(state.parameters), state.parameters.dtype
-        if set(weights) != set(views):
-            missing, unknown = sorted(set(views) - set(weights)), sorted(set(weights) - set(views))
-            raise ValueError(f"weights_ needs exactly the names {list(views)}; missing: {missing}, unknown: {unknown}.")
-        arrays = {name: np.asarray(weights[name], dtype=np.float64) for name in views}
-        for name, array in arrays.items():
-            if array.shape != views[name].shape:
-                raise ValueError(f"weights_[{name!r}] has the shape {array.shape}; it must be {views[name].shape}.")
-            with np.errstate(over="ignore"):
-                finite = np.isfinite(array.astype(dtype)).all()
-            if not finite:
-                raise ValueError(
-                    f"weights_[{name!r}] holds NaN or infinity, or a number too large for the model's dtype."
-                )
-        parameters = np.concatenate([array.ravel() for array in arrays.values()]).astype(dtype)
-        self._fitted = replace(state, parameters=parameters)

@@ -9,13 +9,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from grukit.data import Classes, Scaler, Sequences, Tail, TargetForm, encode_inputs
 from grukit.engines import Engine
+from grukit.estimators import _large
 from grukit.estimators._choices import Choices
 from grukit.estimators.inputs import InputForm, Work
 from grukit.estimators.targets import Objective, check_same_kind, read_classes, read_numbers
 from grukit.model import NetworkSpec
-
-# Numbers of which predictions make no scaled copy: it takes 2 ns a number, the kernels 0.3, but they are compiled anew for it.
-MANY = 2**21
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class TrainingState:
         The optimiser's state; empty before the first epoch.
     records : tuple of dict
         One an epoch, see :class:`grukit.train.Progress`.
-    best_iter, kept_iter, stop_reason, start_loss, interrupted
+    best_iter, kept_iter, stop_reason
         Of the last call of ``fit``, see :class:`grukit.train.Progress`.
     device, device_reason : str
         Where it ran, and why.
@@ -53,8 +51,6 @@ class TrainingState:
     stop_reason: str = ""
     device: str = ""
     device_reason: str = ""
-    start_loss: float = np.nan
-    interrupted: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +101,11 @@ class FittedState:
         """Features of a step; the time since the row before is none."""
         return len(self.x_scaler.mean) - (self.inputs.missing == "decay")
 
+    @property
+    def begins_at_linear(self) -> bool:
+        """Whether training began at a linear part, which then counts as epoch 0."""
+        return self.choices.linear is not None
+
     def column(self, d: int) -> Any:
         """The label of a column of X, or its number where X was an array."""
         columns = None if self.inputs.features is None else self.inputs.features.columns
@@ -112,6 +113,8 @@ class FittedState:
 
     def encode(self, sequences: Sequences, dtype: str) -> np.ndarray:
         """The values of sequences as the kernels take them."""
+        if self._scales_alone and sequences.values.size >= _large.MANY:
+            return _large.standardize(sequences.values, self.x_scaler, dtype)
         return encode_inputs(sequences, self.x_scaler, self.inputs.missing, dtype, self.choices.differenced)
 
     def steps_of(self, sequences: Sequences) -> Sequences:
@@ -136,16 +139,16 @@ class FittedState:
         """Sequences as an engine's kernels predict them."""
         steps, nothing = self.steps_of(sequences), np.empty((0, self.spec.n_outputs), self.parameters.dtype)
         rest = nothing, steps.starts, steps.lengths, nothing[:, 0]
-        if engine.device == "cpu" and self._scales_late(sequences):
-            mean, scale = self.x_scaler.mean.copy(), np.where(self.x_scaler.scale == 0, 1.0, self.x_scaler.scale)
-            values = np.require(sequences.values, requirements=["C", "A", "W"])
-            return engine.kernels.Samples(values, *rest, scaling=engine.kernels.Scaling(mean, scale))
+        many = self._scales_alone and sequences.exchangeable and sequences.values.size >= _large.MANY
+        if many and engine.device == "cpu":  # each number is read once: no scaled copy, of 2 ns a number
+            scaling = _large.scaling_of(self.x_scaler)
+            return engine.kernels.Samples(_large.as_taken(sequences.values), *rest, scaling=scaling)
         return engine.kernels.Samples(self.encode(sequences, self.parameters.dtype.name), *rest)
 
-    def _scales_late(self, sequences: Sequences) -> bool:
-        """Whether the kernels scale numbers as they read them: where there are many, each is read once, and is all there."""
-        plain = self.inputs.missing == "error" and self.choices.differenced is None
-        return plain and sequences.exchangeable and sequences.values.size >= MANY
+    @property
+    def _scales_alone(self) -> bool:
+        """Whether inputs are scaled and nothing else."""
+        return self.inputs.missing == "error" and self.choices.differenced is None
 
     def predictions(self, outputs: np.ndarray, sequences: Sequences) -> np.ndarray:
         """Predictions on the targets' own scale, or probabilities, from what the network gives for sequences; float64."""

@@ -15,7 +15,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     """Open a model that ``model.save(path)`` wrote.
 
     Nothing in the file is executed, and no more memory is taken than the file is long and its header needs: some ten times the
-    header's size, which may be 64 MiB; of a hostile file up to a hundred times.
+    header's size, which may be 32 MiB; of a hostile file up to a hundred times.
 
     Parameters
     ----------

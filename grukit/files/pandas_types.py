@@ -33,7 +33,7 @@ def zone_of(name: Any) -> Any:
     ValueError
         Where it is the name of none.
     """
-    if not isinstance(name, str) or not ZONE.fullmatch(name) or name.startswith("dateutil"):
+    if not isinstance(name, str) or len(name) > 64 or not ZONE.fullmatch(name) or name.startswith("dateutil"):
         raise ValueError(f"{name!r:.80} names no time zone")
     return pd.Timestamp(0, tz=datetime.UTC).tz_convert(name).tz
 

@@ -25,9 +25,9 @@ NUMBERS = {
     **{f"F{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)},
 }  # fmt: skip
 NAMES = {dtype: name for name, dtype in NUMBERS.items()}
-# Bytes: a panel of 150,000 series, whose header takes ten times as much memory when it is read. One of nothing but lists in
+# Bytes: a panel of 78,000 series, whose header takes ten times as much memory when it is read. One of nothing but lists in
 # lists takes 94 times as much, with the values that are made of it.
-LARGEST_HEADER = 1 << 26
+LARGEST_HEADER = 1 << 25
 METADATA, CHECKSUM = "__metadata__", "crc32"
 
 

@@ -225,9 +225,10 @@ class _Reader:
 
 WIDER = 1 << 20  # characters that strings of one width may have in all beyond those of the widest
 
-# What the constructors of NumPy, pandas and the records raise for what is no value of theirs.
+# What the constructors of NumPy, pandas and the records raise for what is no value of theirs; OSError for time zones.
 _WRONG = (
-    ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, NotImplementedError, MemoryError,
+    ValueError, TypeError, LookupError, AttributeError, ArithmeticError, NotImplementedError, AssertionError, OSError,
+    MemoryError,
 )  # fmt: skip
 
 

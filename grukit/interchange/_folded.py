@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from grukit.estimators.fitted import FittedState, fitted_state
-from grukit.interchange._estimator import fitted_model
+from grukit.interchange._fitted import Around, fitted_model
 from grukit.interchange._network import Network, largest_share
 
 # How far a network in the user's units may be from the model, as a share of the spread of predictions: of float32 what data a
@@ -66,7 +66,7 @@ def _check_same(model: Any, state: FittedState, network: Network, library: str) 
     """Raise where the network in the user's units is not the model: compared on sequences that look like its data."""
     rng = np.random.default_rng(0)
     x = state.x_scaler.mean + state.x_scaler.scale * rng.normal(size=(8, 10, state.n_features))
-    alone = fitted_model(network, state.classes, state.y_scaler.link, state.inputs.window)
+    alone = fitted_model(network, Around(state.classes, state.y_scaler.link), state.inputs.window)
     expected = model.predictor()(x)
     found = alone.predictor()(x).reshape(expected.shape)  # which y may have had with an axis of one output
     spread = state.y_scaler.scale if state.y_scaler.link == "identity" else max(1.0, np.abs(expected).max())

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from grukit.interchange._estimator import imported
 from grukit.interchange._folded import network_of
+from grukit.interchange._imported import imported
 from grukit.interchange._network import Network, as_arrays, check_shapes, gate_blocks
 from grukit.model import NetworkSpec
 

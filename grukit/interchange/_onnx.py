@@ -3,18 +3,21 @@
 import json
 import os
 from collections.abc import Iterator
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from grukit.data import Classes
+from grukit.data import Classes, Scaler
 from grukit.estimators.fitted import FittedState, fitted_state
-from grukit.files import parse, replaced
+from grukit.files import replaced
 from grukit.interchange._assembled import assembled
-from grukit.interchange._estimator import classified, fitted_model
+from grukit.interchange._fitted import Around, fitted_model
 from grukit.interchange._flow import Flow
+from grukit.interchange._imported import classified
 from grukit.interchange._network import Network, check_finite, largest_share
+from grukit.interchange._onnx_own import PROPERTY, own_model, property_of
 from grukit.interchange._onnx_reader import WRONG, Reader
 from grukit.interchange._onnx_writer import IR, OPSET, graph_of
 from grukit.version import __version__
@@ -101,8 +104,9 @@ def _properties(state: FittedState) -> dict[str, str]:
         "outputs": None if state.classes is not None else state.outputs.names,
         "classes": None if state.classes is None else _readable(state.classes.values),
     }
-    lists = {name: None if values is None else list(values) for name, values in told.items()}
-    return {name: json.dumps(value, default=str) for name, value in {**lists, "window": state.inputs.window}.items()}
+    lists: dict[str, Any] = {name: None if values is None else list(values) for name, values in told.items()}
+    lists["window"] = state.inputs.window
+    return {**{name: json.dumps(value, default=str) for name, value in lists.items()}, PROPERTY: property_of(state)}
 
 
 def _readable(labels: np.ndarray) -> list[Any]:
@@ -144,7 +148,8 @@ def from_onnx(
 
     The graph is read, not run: GRU nodes one after another, in any direction, either convention of the reset gate, layout and
     initial states that are the same for all sequences; scaling before and after, linear layers, and a softmax, sigmoid or
-    exponential at the end. The estimator predicts what the graph gives for the same numbers.
+    exponential at the end. Of a file that :func:`to_onnx` wrote the linear part, differences and ``missing="mask"``, too. The
+    estimator predicts what the graph gives for the same numbers.
 
     Parameters
     ----------
@@ -170,10 +175,11 @@ def from_onnx(
     OSError
         Where the file cannot be read.
     ValueError
-        Where it is no ONNX file or damaged, and for whatever else the graph does, such as the linear part and differences of a
-        model of grukit, naming the node.
+        Where it is no ONNX file or damaged, and for whatever else the graph does, naming the node.
     """
     onnx = _package("onnx")
+    if not (window is None or window == "auto" or (isinstance(window, Integral) and window > 0)):
+        raise ValueError(f"window must be a positive integer, None or 'auto'; got {window!r}.")
     content = Path(path).read_bytes()
     try:
         proto = onnx.ModelProto.FromString(content)
@@ -181,18 +187,10 @@ def from_onnx(
         raise ValueError(f"{path} is no ONNX file, or damaged: {error}") from error
     try:
         with np.errstate(all="ignore"):  # what is too large for its type becomes infinite, and is refused as that
-            return _model_of(proto, output, classes, window)
+            own = own_model(proto, onnx, classes, window) if output is None else None
+            return _model_of(proto, output, classes, 32 if window == "auto" else window) if own is None else own
     except WRONG as error:
         raise ValueError(f"{path} cannot be read as a network of GRUs: {error}") from error
-
-
-def _window_of(proto: Any) -> int | None:
-    """The window that a file of grukit's tells."""
-    told = [each.value for each in proto.metadata_props if each.key == "window" and proto.producer_name == "grukit"]
-    window = parse(told[0], "its property window") if told else 32
-    if not (window is None or type(window) is int):
-        raise ValueError(f"its property window is {window!r:.80}, no number.")
-    return window
 
 
 def _model_of(proto: Any, output: str | None, classes: Any, window: Any) -> Any:
@@ -215,8 +213,8 @@ def _model_of(proto: Any, output: str | None, classes: Any, window: Any) -> Any:
         bias, y_mean = np.zeros(len(bias)), bias
     dtype = network.weights["head.weight"].dtype
     network = Network(network.spec, {**network.weights, "head.bias": bias.astype(dtype)})
-    own = _window_of(proto) if isinstance(window, str) and window == "auto" else window
-    return fitted_model(network, known, link, own, x_scaler, y_mean)
+    y_scaler = None if y_mean is None else Scaler(y_mean, np.ones(len(y_mean)))
+    return fitted_model(network, Around(known, link, x_scaler, y_scaler), window)
 
 
 def _told_apart(network: Network, link: str, labels: Any) -> tuple[Network, Classes | None, str]:

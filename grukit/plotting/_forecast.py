@@ -16,6 +16,7 @@ from grukit.plotting._common import (
     one_series,
     require_matplotlib,
 )
+from grukit.plotting._fan import bands_of, check_fan, draw_bands, draw_history, series_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +31,11 @@ class ForecastDisplay:
         Its name is the label of the y axis. NaN where nothing is known.
     predictions : Series of shape (n,)
         On the same index. Its name is the line's label in the legend.
+    history : Series, default=None
+        What lies before.
+    intervals : DataFrame, default=None
+        Of ``GRUForecaster.predict_interval`` for several coverages: columns (coverage, bound), on the index of the
+        predictions.
 
     Attributes
     ----------
@@ -37,16 +43,27 @@ class ForecastDisplay:
         Where it was drawn.
     truth_line_, prediction_line_ : matplotlib Line2D
         The two lines.
+    history_line_ : matplotlib Line2D or None
+        What lies before.
+    bands_ : list of matplotlib PolyCollection
+        The intervals, the widest first.
 
     Raises
     ------
     TypeError
-        Where either is not a Series.
+        Where one of the series is none.
     ValueError
-        Where they have different indexes.
+        Where they have different indexes, or intervals no such columns.
     """
 
-    def __init__(self, truth: pd.Series, predictions: pd.Series):
+    def __init__(
+        self,
+        truth: pd.Series,
+        predictions: pd.Series,
+        *,
+        history: pd.Series | None = None,
+        intervals: pd.DataFrame | None = None,
+    ):
         for name, series in (("truth", truth), ("predictions", predictions)):
             if not isinstance(series, pd.Series):
                 raise TypeError(f"{name} must be a pandas Series; got {type(series).__name__}.")
@@ -55,7 +72,8 @@ class ForecastDisplay:
                 f"truth and predictions have different indexes, of {len(truth)} and {len(predictions)} rows. "
                 "Align them first, for instance with truth.reindex(predictions.index)."
             )
-        self.truth, self.predictions = truth, predictions
+        check_fan(history, intervals, predictions.index)
+        self.truth, self.predictions, self.history, self.intervals = truth, predictions, history, intervals
 
     @classmethod
     def from_estimator(
@@ -115,6 +133,68 @@ class ForecastDisplay:
         name = None if form.names is None else form.names[k]
         return cls(truth.rename(name), predictions.rename(type(model).__name__)).plot(ax, unit=unit)
 
+    @classmethod
+    def from_forecaster(
+        cls,
+        model: Any,
+        y: Any,
+        *,
+        truth: Any = None,
+        X: Any = None,
+        past_X: Any = None,
+        coverage: Any = (0.5, 0.9),
+        series: Any = None,
+        n_history: int | None = None,
+        unit: str | None = None,
+        ax: "Axes | None" = None,
+    ) -> Self:
+        """Forecast from the end of y, and draw what lies before, the forecast and intervals around it.
+
+        Parameters
+        ----------
+        model : GRUForecaster
+            Fitted.
+        y, X, past_X
+            As ``context`` and what belongs to it in ``predict``.
+        truth : as y, default=None
+            What is known of the steps ahead, or more.
+        coverage : float, list of float or None, default=(0.5, 0.9)
+            Of the intervals; None: none.
+        series : label or tuple, default=None
+            Column of a frame or series of a panel; None: the only one.
+        n_history : int, default=None
+            Rows of y that are drawn; None: three times as many as are forecast.
+        unit : str, default=None
+            Unit of y, for labels.
+        ax : matplotlib Axes, default=None
+            Where to draw; None: the axes of a new figure.
+
+        Returns
+        -------
+        ForecastDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        sklearn.exceptions.NotFittedError
+            Where ``model`` was not fitted.
+        ValueError
+            For what ``predict`` and ``predict_interval`` refuse, or a ``series`` that is not there.
+        """
+        require_matplotlib()
+        predictions = series_of(model.predict(X, context=y, past_X=past_X), series)
+        intervals = None
+        if coverage is not None:
+            asked = model.predict_interval(np.atleast_1d(coverage).tolist(), X, context=y, past_X=past_X)
+            intervals = bands_of(asked, series)
+        known = pd.Series(np.nan, index=predictions.index) if truth is None else series_of(truth, series)
+        history = series_of(y, series).iloc[-(3 * len(predictions) if n_history is None else n_history) :]
+        known = known.reindex(predictions.index)
+        known.name = history.name
+        display = cls(known, predictions.rename(type(model).__name__), history=history, intervals=intervals)
+        return display.plot(ax, unit=unit)
+
     def plot(self, ax: "Axes | None" = None, *, unit: str | None = None) -> Self:
         """Draw.
 
@@ -132,18 +212,21 @@ class ForecastDisplay:
         ax = axes_or_new(ax)
         times, label = axis_of(self.truth.index)
         name = "prediction" if self.predictions.name is None else str(self.predictions.name)
-        (self.truth_line_,) = ax.plot(times, self.truth, label="truth", **SOLID)
+        known = bool(self.truth.notna().any())
+        self.bands_ = draw_bands(ax, times, self.intervals)
+        self.history_line_ = draw_history(ax, self.history)
+        (self.truth_line_,) = ax.plot(times, self.truth, label="truth" if known else None, **SOLID)
         (self.prediction_line_,) = ax.plot(times, self.predictions, label=name, **DASHED)
         quantity = "Value" if self.truth.name is None else str(self.truth.name)
-        error = (self.predictions - self.truth).abs().mean()
+        error = f"Mean absolute error {(self.predictions - self.truth).abs().mean():.3g}{'' if unit is None else f' {unit}'}"
         ax.set(
-            title=f"Mean absolute error {error:.3g}{'' if unit is None else f' {unit}'}",
+            title=error if known else f"{len(self.predictions)} steps ahead",
             xlabel=label,
             ylabel=quantity if unit is None else f"{quantity} ({unit})",
         )
         concise_dates(ax)
-        ax.margins(y=0.12)  # room for the legend
-        ax.legend(ncols=2)
+        ax.margins(y=0.12 if self.intervals is None else 0.2)  # room for the legend
+        ax.legend(ncols=2 + 3 * (self.intervals is not None))
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

@@ -2,6 +2,7 @@
 
 from grukit.train.lbfgs import fit_lbfgs
 from grukit.train.options import TrainingOptions
+from grukit.train.points import Point
 from grukit.train.problem import LOSSES, REGRESSION_LOSSES, Problem, predict
 from grukit.train.progress import Progress
 from grukit.train.schedules import SCHEDULES
@@ -12,6 +13,7 @@ __all__ = [
     "REGRESSION_LOSSES",
     "SCHEDULES",
     "SOLVERS",
+    "Point",
     "Problem",
     "Progress",
     "TrainingOptions",

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from grukit.train.points import Point
 
 
 @dataclass(frozen=True)
@@ -28,4 +31,7 @@ class TrainingOptions:
     verbose: bool = False
     count_start: bool = False  # whether the initial parameters count as epoch 0 in early stopping
     n_before: int = 0
+    checkpoint_every: int = 10
+    on_checkpoint: "Callable[[Point], None] | None" = None  # called after so many epochs
+    begun: "Point | None" = None  # where to go on
     callbacks: tuple[Callable[[dict[str, Any]], Any], ...] = ()

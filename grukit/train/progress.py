@@ -36,6 +36,15 @@ class Progress:
         Whether Ctrl-C ended training.
     """
 
+    COUNTED = (
+        "best_iter",
+        "best_loss",
+        "kept_iter",
+        "n_waiting",
+        "start_loss",
+        "_to_beat",
+    )  # what goes on after an interruption
+
     def __init__(self, options: TrainingOptions):
         self.options = options
         self.records: list[dict[str, Any]] = []

@@ -8,6 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from grukit.train.interrupts import interrupted_again
 from grukit.train.options import TrainingOptions
+from grukit.train.points import STEPS, Point, take_up
 from grukit.train.problem import Problem
 from grukit.train.progress import Progress
 from grukit.train.schedules import rates_of_epoch
@@ -56,7 +57,7 @@ class _Stepper:
         self.rate_scale = 1.0  # reduced by a plateau or by a step that was not finite
         self.failures = 0  # in a row
         self.any_failure = False
-        self._finished_since = 0  # batches since the last failure
+        self.finished_since = 0  # batches since the last failure
         self._span = 1
 
     def epoch(self, number: int, seed: int, order: np.ndarray, rates: np.ndarray) -> tuple[float, float]:
@@ -75,10 +76,10 @@ class _Stepper:
             first = batches.done[0]
             stop_at = min(n_batches, first + self._span)
             began = time.perf_counter()
-            self.problem.session.train(batches, stop_at)
+            self.problem.train(batches, stop_at)
             # The batch that is taken again after an undone step says nothing: only the one after it sees a new step.
-            self._finished_since += int(batches.done[0] - first)
-            if self._finished_since > 1:
+            self.finished_since += int(batches.done[0] - first)
+            if self.finished_since > 1:
                 self.failures = 0
             if batches.done[0] < stop_at:
                 if batches.done[0] == 0:
@@ -100,7 +101,7 @@ class _Stepper:
         self.problem.session.undo()
         self.any_failure = True
         self.failures += 1
-        self._finished_since = 0
+        self.finished_since = 0
         self.rate_scale /= 2
         rates /= 2
         warnings.warn(
@@ -151,15 +152,23 @@ def fit_stochastic(
     KeyboardInterrupt
         At a second Ctrl-C within 2 seconds, in this fit or from the one before to this.
     """
-    progress = Progress(options)
-    if options.count_start and problem.validation is not None:
+    progress, begun = Progress(options), options.begun
+    if begun is not None:
+        take_up(begun, parameters, random_state, state, progress)
+    elif options.count_start and problem.validation is not None:
         progress.begin(parameters, problem.validation_loss(parameters))
     stepper = _Stepper(problem, parameters, options, state, progress)
+    if begun is not None:
+        stepper.optimizer.previous[:] = begun.previous
+        for name in STEPS:
+            setattr(stepper, name, begun.steps[name])
     try:
-        for epoch in range(options.max_iter):
+        for epoch in range(len(progress.records), options.max_iter):
             _run_epoch(stepper, progress, epoch, random_state)
             if progress.stop_reason:
                 break
+            if options.on_checkpoint is not None and (epoch + 1) % options.checkpoint_every == 0:
+                options.on_checkpoint(_point(stepper, random_state, state))
         else:
             progress.stop_reason = f"All {options.max_iter} epochs were run."
         stepper.check_last_step(options.n_before + len(progress.records))
@@ -185,6 +194,23 @@ def fit_stochastic(
     if not ended_well or stepper.any_failure or problem.validation is not None:
         progress.keep_best(parameters)
     return progress
+
+
+def _point(stepper: _Stepper, random_state: np.random.RandomState, state: dict[str, np.ndarray]) -> Point:
+    """Where training is."""
+    stepper.problem.session.end()  # from here on the moments are current
+    stepper.problem.session.begin(stepper.optimizer)
+    progress = stepper.progress
+    return Point(
+        stepper.optimizer.parameters,
+        stepper.optimizer.previous,
+        state,
+        random_state,
+        {name: getattr(stepper, name) for name in STEPS},
+        {name: getattr(progress, name) for name in Progress.COUNTED},
+        tuple(progress.records),
+        progress.best_parameters,
+    )
 
 
 def _run_epoch(stepper: _Stepper, progress: Progress, epoch: int, random_state: np.random.RandomState) -> None:

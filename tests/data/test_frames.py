@@ -100,6 +100,8 @@ def test_text_in_another_order_than_what_it_holds(stamps):
         (pd.DataFrame({"a": [1.0, 2.0], "b": pd.to_datetime(["2024", "2025"])}), False),
         (pd.DataFrame({"a": [1.0, 2.0], "b": [1j, 2.0]}), False),
         (pd.DataFrame(index=range(3)), False),
+        (pd.DataFrame({"a": [1.0, 2.0], "b": pd.Categorical([1, 2])}), False),
+        (pd.DataFrame([[1.0, 2.0]], columns=["a", "a"]), False),
         (np.ones((2, 2), np.float32), True),
         (np.ones((2, 2), np.float16), False),
         (np.ones((0, 2)), False),

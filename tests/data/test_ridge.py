@@ -117,7 +117,7 @@ def test_the_stack_forecasts_the_blocks_no_worse_than_any_of_its_forms():
     forms, outputs = forms_of(0, scaler, center, 6), np.array([0])
     assert len(forms) == 6
     judges = [(Solver(Moments.sum(blocks[:j]), 2), blocks[j]) for j in range(N_BLOCKS // 2, N_BLOCKS)]
-    alphas, weights = stack(judges, forms, outputs)
+    alphas, weights, errors = stack(judges, forms, outputs)
     assert (weights >= 0).all() and weights.sum() == pytest.approx(1)
     stacked, single = 0.0, np.zeros(len(forms))
     for solver, block in judges:
@@ -126,6 +126,7 @@ def test_the_stack_forecasts_the_blocks_no_worse_than_any_of_its_forms():
         together = sum(w * coef for w, coef in zip(weights[:, 0], coefs, strict=True))
         stacked += block.weight * block.loss(together)[0]
     assert stacked <= single.min() * (1 + 1e-9)
+    assert errors[0] == pytest.approx(stacked / sum(block.weight for block in blocks[N_BLOCKS // 2 :]))
 
 
 @settings(max_examples=40, deadline=None)

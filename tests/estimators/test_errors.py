@@ -400,6 +400,8 @@ BAD_VALUES = {
     "hidden_layer_sizes": [0, -1, 2.5, "abc", None],
     "window": [0, -3, 2.0, "all"],
     "cell": ["lstm", None, 1],
+    "checkpoint": [1, ["run"]],
+    "checkpoint_every": [0, 1.5],
     "bidirectional": ["yes", None],
     "dropout": [1, -0.1, None],
     "recurrent_dropout": [1.0, "a"],

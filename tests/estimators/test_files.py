@@ -2,9 +2,11 @@
 
 import datetime
 import json
+import pickle
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -86,10 +88,16 @@ def regressions():
     rng = np.random.default_rng(3)
     stacked = {**ALONE, "hidden_layer_sizes": (4, 3), "bidirectional": True, "initial_state": "learned"}
     sequences = rng.normal(size=(12, 6, 2))
-    yield "sequences", {**stacked, "dropout": 0.2}, sequences, rng.normal(size=(12, 2)), sequences[:5]
+    yield "sequences", stacked, sequences, rng.normal(size=(12, 2)), sequences[:5]
     yield "steps", {**ALONE, "cell": "gru_reset_before"}, sequences, rng.normal(size=(12, 6, 1)), sequences[:5]
     counts = frame(60)
-    yield "counts", {**ALONE, "loss": "poisson", "solver": "sgd"}, counts, counts["a"].abs().round(), counts
+    yield (
+        "counts",
+        {**ALONE, "loss": "poisson", "solver": "sgd", "dropout": 0.2},
+        counts,
+        counts["a"].abs().round(),
+        counts,
+    )
     rows = rng.normal(size=(20, 7))
     yield "rows", {**ALONE, "window": None, "cell": "dual_state", "solver": "lbfgs"}, rows, rows.sum(axis=1), rows[:3]
 
@@ -185,6 +193,18 @@ def test_predictors_and_streams_of_an_opened_model(fitted, tmp_path):
     assert model.predictor()(window) == again.predictor()(window)
     assert model.stream().step(window[0]) == again.stream().step(window[0])
     assert model.summary() == again.summary()
+
+
+@pytest.mark.parametrize("kind", ["fitted", "opened", "unfitted"])
+def test_estimators_are_pickled_and_saved_by_joblib(fitted, tmp_path, kind):
+    model, X = fitted
+    model = {"fitted": model, "opened": through(model, tmp_path), "unfitted": GRUClassifier(**for_labels(ALONE))}[kind]
+    joblib.dump(model, tmp_path / "model.joblib")
+    for again in (pickle.loads(pickle.dumps(model)), joblib.load(tmp_path / "model.joblib")):
+        assert again.get_params() == model.get_params()
+        if kind != "unfitted":
+            check_same_model(model, again)
+            pd.testing.assert_series_equal(model.predict(X), again.predict(X))
 
 
 class Odd:
@@ -425,5 +445,5 @@ def test_files_of_every_format_are_read_and_go_on(version):
     assert regressor.difference_ == ["b"]
     np.testing.assert_allclose(classifier.predict_proba(X[50:]), expected["classifier"], rtol=1e-6)
     assert classifier.predict(X[50:]).cat.categories.tolist() == ["low", "high"]
-    epochs = len(regressor.history_)
-    assert len(regressor.partial_fit(X[50:], X["a"][50:].rename("y")).history_) == epochs + 1
+    before = regressor.n_iter_
+    assert len(regressor.partial_fit(X[50:], X["a"][50:].rename("y")).history_) == before + 1

@@ -174,12 +174,16 @@ def test_the_default_estimator_learns_the_nile():
     assert prediction.name == "next year" and prediction.between(300, 1600).all()
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_the_default_classifier_learns_a_few_long_sequences(seed):
+def test_the_default_classifier_learns_a_few_long_sequences():
     """With gates that forget in two steps, such fits stayed at chance, or ended there while the loss was level."""
-    rng, t = np.random.default_rng(seed), np.linspace(0, 1, 150)
-    label = np.arange(140) % 2
-    width = np.where(label, 0.09, 0.06)[:, None]
-    bumps = 4 * np.exp(-(((t - rng.normal(0.5, 0.04, (140, 1))) / width) ** 2) / 2) + rng.normal(0, 0.2, (140, 150))
-    model = GRUClassifier(window=None, random_state=seed).fit(bumps[:40], label[:40])
-    assert model.score(bumps[40:], label[40:]) >= 0.9
+    scores, t = [], np.linspace(0, 1, 200)
+    label = np.arange(136) % 2
+    peaks = np.exp(-(((t - np.array([[0.2], [0.4], [0.7]])) / 0.04) ** 2) / 2)
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        heights = np.array([2.0, 1.0, 3.0]) * rng.normal(1, 0.08, (136, 3))
+        heights[:, 1] += 0.5 * label  # all that tells the classes apart
+        curves = heights @ peaks + rng.normal(0, 0.2, (136, 1))
+        model = GRUClassifier(window=None, random_state=seed).fit(curves[:36], label[:36])
+        scores.append(model.score(curves[36:], label[36:]))
+    assert np.mean(scores) > 0.85 and min(scores) > 0.65, scores

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from grukit import GRUClassifier, GRURegressor
+from grukit import GRUClassifier, GRUForecaster, GRURegressor
 from grukit.estimators._declare import Choice, Number, Parameter, with_parameters
 
-ESTIMATORS = [GRURegressor, GRUClassifier]
+ESTIMATORS = [GRURegressor, GRUClassifier, GRUForecaster]
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
@@ -41,9 +41,13 @@ def test_every_parameter_is_constrained_and_documented_with_its_default(estimato
 
 
 def test_the_estimators_share_all_but_what_their_targets_ask_for():
-    regressor, classifier = (inspect.signature(each).parameters for each in ESTIMATORS)
+    regressor, classifier, forecaster = (inspect.signature(each).parameters for each in ESTIMATORS)
     assert set(regressor) - set(classifier) == {"loss", "quantile", "delta", "anchor", "linear_lags"}
     assert set(classifier) - set(regressor) == {"class_weight"}
+    of_tables = {"difference", "quantile", "anchor", "checkpoint", "checkpoint_every"}
+    assert set(regressor) - set(forecaster) == of_tables
+    own = {"horizon", "strategy", "channels", "normalize", "calendar", "calibration_fraction"}
+    assert set(forecaster) - set(regressor) == own
     other_defaults = {name for name in classifier if name in regressor and regressor[name] != classifier[name]}
     training = {"alpha", "early_stopping", "learning_rate_init", "max_iter", "n_iter_no_change"}
     assert other_defaults == training | {"difference", "weight_init"}

@@ -10,7 +10,7 @@ import pytest
 from plain import PLAIN
 
 from grukit import GRURegressor
-from grukit.estimators import fitted as fitted_record
+from grukit.estimators import _large
 
 CELLS = ["gru", "gru_reset_before"]
 
@@ -220,7 +220,7 @@ def test_many_numbers_are_scaled_by_the_kernels_to_the_same_bits(dtype, monkeypa
     X[:, :, 2] = 7.0  # a scale of one
     model = GRURegressor(5, max_iter=2, random_state=0, **PLAIN).fit(X, X[:, :, 0].sum(axis=1))
     before = model.predict(X), model.predictor()(X)
-    monkeypatch.setattr(fitted_record, "MANY", 1)
+    monkeypatch.setattr(_large, "MANY", 1)
     np.testing.assert_array_equal(model.predict(X), before[0])
     np.testing.assert_array_equal(model.predictor()(X), before[1])
     X.setflags(write=False)

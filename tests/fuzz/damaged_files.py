@@ -97,7 +97,7 @@ def change_tree(tree, rng):
     elif kind == 2:
         del holder[key]
     elif kind == 3 and isinstance(holder[key], int | float) and not isinstance(holder[key], bool):
-        holder[key] = rng.choice([holder[key] + 1, -holder[key], holder[key] * 2, 0, holder[key] + 0.5])
+        holder[key] = rng.choice([holder[key] + 1, -holder[key], holder[key] * 2, 0, int(holder[key] == 0) + 0.5])
     elif isinstance(holder, list):
         holder.insert(key, copy.deepcopy(holder[key]))
     else:

@@ -5,14 +5,16 @@ import sys
 
 import numpy as np
 import pytest
-from configurations import difference
+from configurations import configuration, difference
 from plain import PLAIN, for_labels
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 from graphs import run  # noqa: E402
+from onnx import helper  # noqa: E402
 
+import grukit  # noqa: E402
 from grukit import GRUClassifier, GRURegressor  # noqa: E402
 from grukit.interchange import _onnx, from_onnx, to_onnx  # noqa: E402
 
@@ -56,6 +58,7 @@ def test_a_file_tells_what_it_is_of(fitted, tmp_path):
     proto = onnx.load(tmp_path / "model.onnx")
     onnx.checker.check_model(proto, full_check=True)
     told = {each.key: each.value for each in proto.metadata_props}
+    told.pop("grukit")  # for from_onnx
     assert told == {"columns": "null", "outputs": "null", "classes": "[0, 1, 2]", "window": "32"}
     assert [dim.dim_param or dim.dim_value for dim in proto.graph.input[0].type.tensor_type.shape.dim] == [
         "batch",
@@ -93,8 +96,16 @@ def test_the_extra_is_named_where_it_is_missing(fitted, tmp_path, monkeypatch):
         from_onnx(tmp_path / "model.onnx")
 
 
+@pytest.fixture(params=["as to_onnx wrote it", "as any other graph"])
+def reading(request, monkeypatch):
+    """Both ways of reading a file of grukit's own."""
+    if request.param == "as any other graph":
+        monkeypatch.setattr(_onnx, "own_model", lambda *_: None)
+    return request.param
+
+
 @pytest.mark.parametrize("name", ["plain", "double", "both", "before, learned", "two classes", "three classes"])
-def test_a_model_comes_back_from_its_file(fitted, tmp_path, name):
+def test_a_model_comes_back_from_its_file(fitted, tmp_path, name, reading):
     model, X = fitted(**FEATURES[name])
     to_onnx(model, tmp_path / "model.onnx")
     again = from_onnx(tmp_path / "model.onnx")
@@ -102,7 +113,46 @@ def test_a_model_comes_back_from_its_file(fitted, tmp_path, name):
     if isinstance(model, GRUClassifier):
         np.testing.assert_allclose(again.predict_proba(X), model.predict_proba(X), atol=2e-6)
     else:
-        np.testing.assert_allclose(again.predict(X), model.predict(X), atol=1e-5 * model._fitted.y_scaler.scale.max())
+        spread = model._fitted.y_scaler.scale.max()
+        np.testing.assert_allclose(
+            np.reshape(again.predict(X), np.shape(model.predict(X))), model.predict(X), atol=1e-5 * spread
+        )
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_all_that_is_written_is_read(tmp_path, seed):
+    model, X = configuration(seed)
+    to_onnx(model, tmp_path / "model.onnx")
+    again = from_onnx(tmp_path / "model.onnx")
+    assert again.window == model.window
+    state, found = model._fitted, again._fitted
+    assert (found.spec, found.inputs.missing, found.y_scaler.link) == (
+        state.spec,
+        state.inputs.missing,
+        state.y_scaler.link,
+    )
+    expected = model.predictor()(X)
+    spread = np.ptp(expected) if isinstance(model, GRURegressor) else 1.0
+    np.testing.assert_allclose(again.predictor()(X).reshape(expected.shape), expected, rtol=0, atol=1e-5 * spread)
+    to_onnx(again, tmp_path / "again.onnx")
+    graphs = [onnx.load(tmp_path / name).graph for name in ("model.onnx", "again.onnx")]
+    assert graphs[0] == graphs[1]
+    again.save(tmp_path / "model.gru")
+    np.testing.assert_array_equal(grukit.load(tmp_path / "model.gru").predictor()(X), again.predictor()(X))
+
+
+def test_what_a_file_says_of_itself_is_not_believed(fitted, tmp_path):
+    """A graph that was changed is read node by node, and what is no chain of layers refused."""
+    path = tmp_path / "model.onnx"
+    to_onnx(fitted(linear_lags=2)[0], path)
+    assert from_onnx(path).linear_lags == 2
+    proto = onnx.load(path)
+    next(node for node in proto.graph.node if node.op_type == "GRU").attribute.extend(
+        [helper.make_attribute("clip", 0.1)]
+    )
+    path.write_bytes(proto.SerializeToString())
+    with pytest.raises(ValueError, match="of which grukit knows"):
+        from_onnx(path)
 
 
 def linked(kind):
@@ -115,7 +165,7 @@ def linked(kind):
 
 
 @pytest.mark.parametrize(("kind", "link"), [("counts", "log"), ("two labels", "logit"), ("labels", "logit")])
-def test_counts_and_labels_come_back(tmp_path, kind, link):
+def test_counts_and_labels_come_back(tmp_path, kind, link, reading):
     model, X = linked(kind)
     to_onnx(model, tmp_path / "model.onnx")
     again = from_onnx(tmp_path / "model.onnx")
@@ -167,7 +217,13 @@ def test_the_window_is_that_of_the_file(fitted, tmp_path):
     assert from_onnx(path).window == 32
 
 
-def test_a_linear_part_is_refused(fitted, tmp_path):
+def test_a_linear_part_of_another_graph_is_refused(fitted, tmp_path, monkeypatch):
+    monkeypatch.setattr(_onnx, "own_model", lambda *_: None)
     to_onnx(fitted(linear_lags=2)[0], tmp_path / "a.onnx")
     with pytest.raises(ValueError, match="its operator, on such numbers, is no part of|as of a linear part"):
         from_onnx(tmp_path / "a.onnx")
+
+
+def test_a_wrong_window_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="window must be a positive integer, None or 'auto'; got 'all'"):
+        from_onnx(tmp_path / "a.onnx", window="all")

@@ -127,15 +127,16 @@ for module in (memory, session, predictions, kernels):
     module.aligned_empty = at_the_end
 rng = np.random.default_rng(0)
 for cell, options in (("gru", {}), ("gru_reset_before", {"bidirectional": True}), ("dual_state", {})):
-    for dtype in ("float32", "float64"):
-        spec = NetworkSpec(cell, 3, (5, 17), 2, **options)
+    for dtype, n_outputs in (("float32", 2), ("float64", 2), ("float32", 33), ("float64", 32)):
+        spec = NetworkSpec(cell, 3, (5, 17), n_outputs, **options)
         parameters = initialize(spec, "glorot", dtype, np.random.RandomState(0))
         outputs, forward = network_forward(spec, parameters, rng.normal(size=(4, 3, 3)))
         network_backward(outputs, forward)
     X = rng.normal(size=(40, 3))
-    model = GRURegressor((5, 17), window=4, max_iter=2, cell=cell, random_state=0, **options).fit(X, X[:, 0])
-    model.predict(X)
-    model.predictor()(X[:4])
+    for y in (X[:, 0], rng.normal(size=(40, 33))):
+        model = GRURegressor((5, 17), window=4, max_iter=2, cell=cell, random_state=0, **options).fit(X, y)
+        model.predict(X)
+        model.predictor()(X[:4])
 print("read nothing else")
 """
 

@@ -6,7 +6,7 @@ import pytest
 from matplotlib import pyplot as plt
 from sklearn.exceptions import NotFittedError
 
-from grukit import GRURegressor
+from grukit import GRUForecaster, GRURegressor
 from grukit.plotting import ForecastDisplay
 
 MONTHS = pd.date_range("2001-01", periods=5, freq="MS", name="month")
@@ -148,3 +148,59 @@ def test_of_univariate_sequences_of_equal_length(waves):
     display = ForecastDisplay.from_estimator(model, pieces, targets, series=1)
     np.testing.assert_array_equal(drawn(display), [targets[1], model.predict(pieces)[1]])
     assert list(display.truth_line_.get_xdata(orig=True)) == list(y.index[8:16])
+
+
+# --- a forecaster's --------------------------------------------------------------------------------------------------------
+
+HOURS = pd.date_range("2024-01-01", periods=120, freq="h", name="hour")
+LOADS = pd.DataFrame({"north": np.sin(np.arange(120.0)), "south": np.cos(np.arange(120.0) / 3)}, index=HOURS)
+
+
+@pytest.fixture(scope="module")
+def forecaster():
+    settings = {"horizon": 6, "window": 8, "hidden_layer_sizes": 3, "max_iter": 2, "calendar": None}
+    return GRUForecaster(random_state=0, **settings).fit(LOADS)
+
+
+def test_history_forecast_intervals_and_truth(forecaster, legend_of):
+    past, truth = LOADS.iloc[:110], LOADS.iloc[100:]
+    display = ForecastDisplay.from_forecaster(forecaster, past, truth=truth, series="south", unit="MW")
+    ax = display.ax_
+    np.testing.assert_array_equal(display.history_line_.get_ydata(), past["south"].iloc[-18:])
+    np.testing.assert_array_equal(display.prediction_line_.get_ydata(), forecaster.predict(context=past)["south"])
+    np.testing.assert_array_equal(display.truth_line_.get_ydata(), LOADS["south"].iloc[110:116])
+    intervals = forecaster.predict_interval([0.5, 0.9], context=past)["south"]
+    wide, narrow = (band.get_paths()[0].get_extents() for band in display.bands_)
+    assert (wide.y0, wide.y1) == pytest.approx((intervals[0.9]["lower"].min(), intervals[0.9]["upper"].max()))
+    assert (narrow.y0, narrow.y1) == pytest.approx((intervals[0.5]["lower"].min(), intervals[0.5]["upper"].max()))
+    assert display.bands_[0].get_alpha() < display.bands_[1].get_alpha()
+    assert legend_of(ax) == ["90%", "50%", "history", "truth", "GRUForecaster"]
+    error = np.abs(display.prediction_line_.get_ydata() - LOADS["south"].iloc[110:116]).mean()
+    assert ax.get_title() == f"Mean absolute error {error:.3g} MW" and ax.get_ylabel() == "south (MW)"
+
+
+def test_without_truth_or_intervals(forecaster, legend_of):
+    display = ForecastDisplay.from_forecaster(forecaster, LOADS[["north"]], coverage=None, n_history=5)
+    assert legend_of(display.ax_) == ["history", "GRUForecaster"] and display.bands_ == []
+    assert display.ax_.get_title() == "6 steps ahead" and len(display.history_line_.get_ydata()) == 5
+
+
+def test_one_series_of_a_panel(forecaster):
+    long = pd.concat(dict(LOADS.items()), names=["unit", "hour"])
+    display = ForecastDisplay.from_forecaster(forecaster, long, series="south", coverage=0.9)
+    np.testing.assert_array_equal(display.prediction_line_.get_ydata(), forecaster.predict()["south"])
+    assert len(display.bands_) == 1
+    one = ForecastDisplay.from_forecaster(forecaster, LOADS["north"])
+    np.testing.assert_array_equal(one.prediction_line_.get_ydata(), forecaster.predict()["north"])
+
+
+def test_what_a_fan_must_not_be(forecaster):
+    with pytest.raises(ValueError, match=r"series must name one of the columns \['north', 'south'\]; got None"):
+        ForecastDisplay.from_forecaster(forecaster, LOADS)
+    with pytest.raises(TypeError, match="history must be a pandas Series; got list"):
+        ForecastDisplay(TRUTH, PREDICTIONS, history=[1.0])
+    with pytest.raises(ValueError, match="column levels coverage and bound"):
+        ForecastDisplay(TRUTH, PREDICTIONS, intervals=PREDICTIONS.to_frame())
+    intervals = forecaster.predict_interval([0.5])["north"]
+    with pytest.raises(ValueError, match="different indexes"):
+        ForecastDisplay(TRUTH, PREDICTIONS, intervals=intervals)

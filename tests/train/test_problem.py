@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import reference
+from sklearn.exceptions import ConvergenceWarning
 
 from grukit.engines import select_engine
 from grukit.kernels.cpu.inference.predictions import taken_alone
 from grukit.model import NetworkSpec, initialize, network_forward
-from grukit.train import LOSSES, Problem, predict
+from grukit.train import LOSSES, Problem, TrainingOptions, fit_stochastic, predict
 
 KERNELS = select_engine("cpu").kernels
 PARAMETERS = {"huber": 0.8, "quantile": 0.7}
@@ -413,3 +414,68 @@ def test_a_team_that_fails_leaves_nobody_waiting(failing):
 
     with KERNELS.Team(3) as team, pytest.raises(OSError, match="No space left"):
         team.run(fails)
+
+
+class Gathered:
+    """Targets that are gathered when they are asked for; it remembers how many at a time."""
+
+    def __init__(self, targets):
+        self.targets, self.n_outputs, self.most, self.calls = targets, targets.shape[1], 0, 0
+
+    def take(self, numbers):
+        self.most, self.calls = max(self.most, len(numbers)), self.calls + 1
+        return self.targets[numbers]
+
+
+@pytest.mark.parametrize("alike", [True, False], ids=["of equal length", "of unequal length"])
+def test_gathered_targets_train_as_those_in_an_array_do(alike, monkeypatch):
+    """The same bits, epoch by epoch, however many batches a call of the kernels takes; two batches are gathered at a time."""
+    monkeypatch.setattr("grukit.train.problem.GATHERED", 20)
+    data, spec = samples(n=50), NetworkSpec("gru", 2, (3,), 2)
+    if alike:
+        data = data._replace(lengths=np.full(50, 3))
+    gathered = Gathered(data.targets)
+    fits = []
+    for each in (data, data._replace(targets=gathered)):
+        parameters = initialize(spec, "glorot", "float64", np.random.RandomState(0))
+        with Problem(KERNELS, spec, each, "squared_error", 0.0, each, batch_size=8) as problem:
+            options = TrainingOptions(batch_size=8, max_iter=4, learning_rate_init=0.05)
+            progress = fit_stochastic(problem, parameters, options, np.random.RandomState(1), {})
+        fits.append((parameters, [(entry["loss"], entry["gradient_norm"]) for entry in progress.records]))
+    np.testing.assert_array_equal(fits[0][0], fits[1][0])
+    assert fits[0][1] == fits[1][1] and fits[0][1][-1][0] < fits[0][1][0][0]
+    assert gathered.most == 20  # of validation; of training 16, whole batches
+    assert gathered.calls == 4 * (4 + 3) + 1  # each group once in an epoch, and at the end a look at the last step
+
+
+def test_losses_and_gradients_of_gathered_targets(monkeypatch):
+    """In parts, too, against the array's and central differences."""
+    monkeypatch.setattr("grukit.train.problem.GATHERED", 7)
+    data, spec = samples(n=20), NetworkSpec("gru", 2, (3,), 2)
+    gathered = data._replace(targets=Gathered(data.targets))
+    parameters = np.random.default_rng(1).normal(0, 0.5, spec.n_parameters)
+    with Problem(KERNELS, spec, data, "huber", 0.8, data) as problem:
+        loss, gradient = problem.loss_and_gradient(parameters)
+        gradient = gradient.copy()
+    with Problem(KERNELS, spec, gathered, "huber", 0.8, gathered) as problem:
+        own, own_gradient = problem.loss_and_gradient(parameters)
+        assert problem.validation_loss(parameters) == pytest.approx(loss, rel=1e-13)
+        assert problem.probe_loss(parameters, 3) > 0
+        numeric = reference.central_difference(lambda: problem.loss_and_gradient(parameters)[0], parameters)
+    assert own == pytest.approx(loss, rel=1e-13) and gathered.targets.most == 7
+    np.testing.assert_allclose(own_gradient, gradient, rtol=1e-11, atol=1e-14)
+    np.testing.assert_allclose(own_gradient, numeric, rtol=1e-6, atol=1e-9)
+
+
+def test_a_step_that_is_not_finite_is_undone_beside_gathered_targets():
+    data, spec = samples(n=40), NetworkSpec("gru", 2, (3,), 2)
+    options = TrainingOptions(batch_size=8, max_iter=2, learning_rate_init=1e200, clip_norm=None, solver="sgd")
+    fits = []
+    for each in (data, data._replace(targets=Gathered(data.targets))):
+        parameters = initialize(spec, "glorot", "float64", np.random.RandomState(0))
+        problem = Problem(KERNELS, spec, each, "squared_error", 0.0, batch_size=8)
+        with problem, pytest.warns(ConvergenceWarning, match="not finite|diverged"):
+            fit_stochastic(problem, parameters, options, np.random.RandomState(1), {})
+        fits.append(parameters)
+    np.testing.assert_array_equal(*fits)
+    assert np.isfinite(fits[0]).all()

@@ -35,9 +35,10 @@ from grukit.kernels.cpu.storage.memory import aligned_empty
 from grukit.kernels.cpu.storage.segments import whole_chunk
 from grukit.kernels.cpu.storage.workspace import layer_cache, work_size
 from grukit.kernels.cpu.team import Team
-from grukit.kernels.cpu.training.chunks import Samples, Scaling, chunk_work_size
+from grukit.kernels.cpu.training.chunks import Samples, chunk_work_size
 from grukit.kernels.cpu.training.epoch import Batches, train_batches
 from grukit.kernels.cpu.training.optimizer import Optimizer, idle_optimizer
+from grukit.kernels.cpu.training.standardizing import Scaling, column_moments, standardize
 
 __all__ = [
     "COMPILING",
@@ -57,6 +58,7 @@ __all__ = [
     "aligned_empty",
     "begin_states",
     "chunk_work_size",
+    "column_moments",
     "gather",
     "idle_optimizer",
     "initial_states",
@@ -70,6 +72,7 @@ __all__ = [
     "predict_work_size",
     "ready_to_serve",
     "serve_work_size",
+    "standardize",
     "states_size",
     "target",
     "train_batches",

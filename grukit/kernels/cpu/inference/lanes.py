@@ -20,7 +20,7 @@ from grukit.kernels.cpu.products.transposing import transpose, transpose_places
 from grukit.kernels.cpu.products.vectors import LANES
 from grukit.kernels.cpu.storage.layout import H_0, INPUTS, UNITS, head_weights, widest
 from grukit.kernels.cpu.storage.workspace import steps_together
-from grukit.kernels.cpu.training.chunks import scaled
+from grukit.kernels.cpu.training.standardizing import scaled
 from grukit.kernels.scalar import ZERO
 
 

@@ -16,11 +16,12 @@ from grukit.kernels.cpu.compiler.jit import anywhere, outer
 FIRST, STEPS, ROWS, AREA_BEFORE, ROWS_BEFORE = range(5)
 COLUMNS = 5
 
-# Steps of single rows that a further segment must save, because it packs the weights and begins the sums anew. An epoch of the
-# sequences of benchmarks/ragged.py with 32 and 128 units, against as many steps in equal lengths, one Zen 4 core:
+# Steps of single rows that a further segment must save, because it packs the weights and begins the sums anew. Microseconds a
+# step in an epoch of the sequences of benchmarks/ragged.py, one Zen 4 core, AVX-512 and AVX2; as many steps in equal lengths
+# take 0.294 and 0.301:
 #
-#     8: 1.45, 1.40    16: 1.44, -    32: 1.41, 1.38    64: 1.34, 1.35    128: 1.37, 1.39
-SEGMENT = 64
+#     16: 0.379, 0.401    32: 0.376, 0.412    64: 0.384, 0.416
+SEGMENT = 16
 
 
 class Chunk(NamedTuple):

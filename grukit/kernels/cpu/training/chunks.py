@@ -11,7 +11,7 @@ import numpy as np
 
 from grukit.kernels.cpu.cells.decay import last_seen
 from grukit.kernels.cpu.compiler.intrinsics import noinline, rest_of, view, whole_numbers, whole_numbers_size
-from grukit.kernels.cpu.compiler.jit import anywhere, exact, inner, outer
+from grukit.kernels.cpu.compiler.jit import anywhere, inner, outer
 from grukit.kernels.cpu.network.forward_backward import initial_states, network_backward, network_forward
 from grukit.kernels.cpu.storage.layout import UNITS, decays, n_columns
 from grukit.kernels.cpu.storage.segments import (
@@ -26,18 +26,12 @@ from grukit.kernels.cpu.storage.segments import (
 )
 from grukit.kernels.cpu.storage.workspace import work_size
 from grukit.kernels.cpu.training.losses import loss_of_chunk
+from grukit.kernels.cpu.training.standardizing import scaled
 from grukit.kernels.scalar import ZERO
 
 # Multiplications of a batch for which another chunk, and so another thread, pays: 0.2 ms; see THREAD_PAYS in grukit.cores.
 THREAD_WORK = 1e7
 N_SLOTS = 16  # partial gradients kept separate; more threads than this find nothing to do
-
-
-class Scaling(NamedTuple):
-    """How numbers are standardised as they are gathered: (x - mean) / scale, in float64."""
-
-    mean: np.ndarray  # (D,) float64
-    scale: np.ndarray  # (D,) float64
 
 
 class Samples(NamedTuple):
@@ -110,14 +104,6 @@ def gather(decay: Any, samples: Any, numbers: Any, segments: Any, x: Any, length
         start, n = (samples.starts[numbers[b]], samples.lengths[numbers[b]]) if b < numbers.size else (0, 0)
         lengths[b] = n
         _gather_one(decay, samples.scaling, samples.values, start, n, b, segments, x)
-
-
-@exact
-def scaled(scaling: Any, value: float, d: int) -> Any:
-    """A number of column d, standardised where there is a :class:`Scaling`."""
-    if scaling is None:
-        return value
-    return (value - scaling.mean[d]) / scaling.scale[d]
 
 
 @outer

@@ -1,0 +1,163 @@
+"""Covariates of forecasts: read for the rows that are asked for, and sines and cosines of the calendar."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from grukit.data.frames import check_columns, check_finite, read_table
+from grukit.data.grid import DAY, YEAR, Grid
+from grukit.data.order import check_times
+from grukit.data.times import as_times
+
+# Steps of a field in one turn. An hour counts its minutes, so that half hours differ.
+CALENDAR = {"minute": 60.0, "hour": 24.0, "dayofweek": 7.0, "dayofyear": 365.25, "month": 12.0, "quarter": 4.0}
+
+
+def covariate_columns(X: Any, what: str) -> list[Any]:
+    """The columns of covariates, a DataFrame or a Series; none where there are none.
+
+    Raises
+    ------
+    TypeError
+        Where X is neither.
+    """
+    if X is None:
+        return []
+    if not isinstance(X, pd.Series | pd.DataFrame):
+        raise TypeError(
+            f"{what} must be a DataFrame or a Series, whose index tells which row belongs to which time; got "
+            f"{type(X).__name__}."
+        )
+    return [X.name] if isinstance(X, pd.Series) else list(X.columns)
+
+
+def read_covariates(
+    X: Any, columns: list[Any], keys: list[tuple[Any, ...]], times: list[pd.Index], what: str, allow_nan: bool = False
+) -> list[np.ndarray]:
+    """The rows of covariates at the times of each series.
+
+    Parameters
+    ----------
+    X : DataFrame, Series or None
+        On an index of times, for all series; or of (series, time).
+    columns : list
+        The columns that there must be, in this order.
+    keys, times : list
+        Name and stamps of each series.
+    what : str
+        Its name, for messages.
+    allow_nan : bool, default=False
+        Whether values, not rows, may be missing.
+
+    Returns
+    -------
+    list of ndarray of shape (rows, C)
+        One a series; series with one index share one.
+
+    Raises
+    ------
+    ValueError
+        Naming columns that differ, the first stamp that is not there, or the first value that is missing.
+    """
+    if not columns and X is None:
+        return [np.empty((len(each), 0)) for each in times]
+    given = covariate_columns(X, what)
+    if given != columns:
+        raise ValueError(f"{what} must have the columns {columns}, as in fit; got {given or None}.")
+    check_columns(X, what)
+    frame = X.to_frame() if isinstance(X, pd.Series) else X
+    values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
+    if frame.index.nlevels == 1:
+        stamps = as_times(frame.index)
+        check_times(stamps, f"({what})")
+        found: dict[int, np.ndarray] = {}
+        for each in times:
+            if id(each) not in found:
+                found[id(each)] = _rows(values, stamps, each, columns, what, "", allow_nan)
+        return [found[id(each)] for each in times]
+    table = read_table(values, frame)
+    assert table.times is not None
+    own = {key: slice(*table.offsets[s : s + 2]) for s, key in enumerate(table.keys)}
+    rows = []
+    for key, each in zip(keys, times, strict=True):
+        if key not in own:
+            raise ValueError(f"{what} has no rows of series {'/'.join(map(str, key)) or 'y, which has no name'}.")
+        where = f" of series {'/'.join(map(str, key))}"
+        rows.append(_rows(table.values[own[key]], table.times[own[key]], each, columns, what, where, allow_nan))
+    return rows
+
+
+def _rows(
+    values: np.ndarray, stamps: pd.Index, times: pd.Index, columns: list[Any], what: str, where: str, allow_nan: bool
+) -> np.ndarray:
+    if len(times) == 0:
+        return np.empty((0, len(columns)))
+    positions = stamps.get_indexer(times)
+    if (positions < 0).any():
+        lost = times[int(np.argmax(positions < 0))]
+        raise ValueError(
+            f"{what} has no row at {lost}{where}: it must have one at every step from {times[0]} to {times[-1]}. Its own are "
+            f"from {stamps[0]} to {stamps[-1]}."
+        )
+    taken = values[positions]
+    check_finite(taken, what, columns, times, allow_nan)
+    return taken
+
+
+def calendar_fields(calendar: Any, grid: Grid, times: list[pd.Index]) -> tuple[str, ...]:
+    """The fields of a calendar.
+
+    Parameters
+    ----------
+    calendar : "auto", None or sequence of str
+        "auto": what turns at least twice in the longest series: the hour where steps are shorter than a day, the day of the
+        week where they are shorter than a week, the day of the year where they are shorter than a month, otherwise the
+        month where they are shorter than a year.
+    grid : Grid
+        Of the series.
+    times : list of Index
+        Of each series.
+
+    Raises
+    ------
+    ValueError
+        For a field that is not known, or an index without a calendar.
+    """
+    seconds = grid.seconds
+    if calendar is None or (isinstance(calendar, str) and seconds is None):
+        return ()
+    if isinstance(calendar, str):
+        assert seconds is not None
+        span = seconds * max(len(each) for each in times)
+        turns = {"hour": DAY, "dayofweek": 7 * DAY, "dayofyear": YEAR, "month": YEAR}
+        usual = {
+            "hour": seconds < DAY,
+            "dayofweek": seconds < 6 * DAY,
+            "dayofyear": seconds < 27 * DAY,
+            "month": 27 * DAY <= seconds < 0.9 * YEAR,
+        }
+        return tuple(field for field, turn in turns.items() if usual[field] and span >= 2 * turn)
+    fields = tuple(calendar)
+    unknown = [field for field in fields if field not in CALENDAR]
+    if unknown:
+        raise ValueError(f"calendar names fields of {list(CALENDAR)}; {unknown[0]!r} is none.")
+    if seconds is None and fields:
+        raise ValueError(f"calendar={fields} needs an index of times; that of y holds {grid.kind}.")
+    return fields
+
+
+def calendar_values(times: pd.Index, fields: tuple[str, ...]) -> np.ndarray:
+    """Sines and cosines (n, 2 fields) of the calendar, in the index' own time zone."""
+    if not fields:
+        return np.empty((len(times), 0))
+    stamps: Any = times.to_timestamp() if isinstance(times, pd.PeriodIndex) else times
+    columns = []
+    for field in fields:
+        name = field.replace("dayof", "day_of_")  # as pandas has come to call them
+        value = np.asarray(getattr(stamps, name), dtype=np.float64)
+        if field == "hour":
+            value = value + np.asarray(stamps.minute) / 60.0
+        angle = 2.0 * np.pi * value / CALENDAR[field]
+        columns += [np.sin(angle), np.cos(angle)]
+    return np.column_stack(columns)

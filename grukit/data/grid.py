@@ -1,0 +1,203 @@
+"""The grid that the time index of a series lies on: its step, what is missing on it, and the stamps ahead."""
+
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.tseries.frequencies import to_offset
+
+from grukit.data.times import SECONDS, kind_of, time_kind
+
+STRETCH = 8  # rows of which the step is inferred where the whole index has gaps: a week of days, and one more
+MOST_STRETCHES = 200
+DAY, YEAR = 86400.0, 365.25 * 86400.0  # seconds
+MOST_HOLES = 20  # times as many rows as there are, up to which gaps are filled
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A regular grid of times, periods or numbers.
+
+    Attributes
+    ----------
+    kind : str
+        What the entries are, see :func:`grukit.data.times.kind_of`.
+    step : object
+        From an entry to the next: a pandas offset of times and durations, 1 of periods, a number of numbers.
+    """
+
+    kind: str
+    step: Any
+
+    @classmethod
+    def of(cls, times: pd.Index, where: str = "") -> "Grid":
+        """The grid of an index that is in order.
+
+        Raises
+        ------
+        ValueError
+            Where the entries tell no time, or are too few or too irregular to tell a step.
+        """
+        if time_kind(times) is None:
+            raise ValueError(
+                f"The index of y{where} holds {kind_of(times)}; it must hold times, periods or numbers. Parse it first, for "
+                "instance with pd.to_datetime."
+            )
+        if isinstance(times, pd.PeriodIndex):
+            return cls(kind_of(times), 1)
+        step = _frequency(times) if isinstance(times, pd.DatetimeIndex | pd.TimedeltaIndex) else _number_step(times)
+        if step is None:
+            raise ValueError(
+                f"The step of the time index of y{where} cannot be told from {len(times)} rows"
+                f"{'' if len(times) < 3 else ', which have none in common'}. Give it a frequency, with y.asfreq(...)."
+            )
+        return cls(kind_of(times), step)
+
+    @property
+    def name(self) -> str:
+        """The step in words."""
+        return getattr(self.step, "freqstr", None) or str(self.step)
+
+    @property
+    def seconds(self) -> float | None:
+        """Typical length of a step in seconds; None where the grid is not of times."""
+        origin = pd.Timestamp("2001-01-01")
+        if self.kind.startswith("periods"):
+            period = pd.Period(origin, self.kind.split("'")[1])
+            return (period.end_time - period.start_time).total_seconds()
+        if not isinstance(self.step, pd.offsets.BaseOffset) or self.kind == "time deltas":
+            return None
+        first = self.step.rollforward(origin)
+        return (first + self.step - first).total_seconds()
+
+    @property
+    def season(self) -> int:
+        """Steps in the shortest usual season: a day, a week, or a year; 1 where there is none."""
+        seconds = self.seconds
+        if seconds is None:
+            return 1
+        if self.name in ("B", "C"):  # business days
+            return 5
+        if seconds < 27 * DAY:
+            turn = DAY if seconds < DAY else 7 * DAY if seconds < 6 * DAY else YEAR
+            return max(1, round(turn / seconds))
+        return max(1, round(12 / round(12 * seconds / YEAR)))
+
+    def stamps(self, first: Any, n: int) -> pd.Index:
+        """The n entries from ``first`` on."""
+        if isinstance(first, pd.Period):
+            return pd.period_range(first, periods=n, freq=first.freq)
+        if isinstance(first, pd.Timestamp):
+            return pd.date_range(first, periods=n, freq=self.step).as_unit(first.unit)
+        if isinstance(first, pd.Timedelta):
+            return pd.timedelta_range(first, periods=n, freq=self.step).as_unit(first.unit)
+        if isinstance(first, int) and isinstance(self.step, int):
+            return pd.RangeIndex(first, first + n * self.step, self.step)
+        return pd.Index(first + self.step * np.arange(n))
+
+    def ahead(self, last: Any, n: int) -> pd.Index:
+        """The n entries after ``last``."""
+        return self.stamps(last, n + 1)[1:]
+
+    def on(self, times: pd.Index, where: str, fill: bool) -> pd.Index:
+        """The whole grid from the first entry of an index in order to its last.
+
+        Parameters
+        ----------
+        times : Index
+            Entries.
+        where : str
+            Of which series, for messages.
+        fill : bool
+            Whether entries may be missing.
+
+        Raises
+        ------
+        ValueError
+            Naming the first entry that does not lie on the grid, or, unless they are filled, the first that is missing.
+        """
+        if kind_of(times) != self.kind:
+            raise ValueError(f"The index of y{where} holds {kind_of(times)}; the model was fitted with {self.kind}.")
+        first = times[:1].tolist()[0]
+        wanted = self.stamps(first, len(times))
+        same = _equal(times, wanted, self.step)
+        if same.all():
+            return wanted
+        if fill:
+            return self._filled(times, wanted, where)
+        row = int(np.argmin(same))
+        if row and times[row] > wanted[row]:
+            raise ValueError(
+                f"The time index of y{where} has a gap: after {times[row - 1]} (row {row - 1}) comes {times[row]}; "
+                f"{wanted[row]} is missing. {self._remedy} Or use missing='mask'."
+            )
+        raise ValueError(self._irregular(times, row, where))
+
+    @property
+    def _remedy(self) -> str:
+        if "time" in self.kind and "delta" not in self.kind:
+            return f"Fill it first, for instance with y.asfreq({self.name!r}).interpolate()."
+        return "Fill it first, for instance with y.reindex(...).interpolate()."
+
+    def _irregular(self, times: pd.Index, row: int, where: str) -> str:
+        return (
+            f"The time index of y{where} is not regular: {times[row]} (row {row}) does not lie on the grid of step "
+            f"{self.name} that begins at {times[0]}. Bring it onto one first, for instance with "
+            "y.resample(...).mean() or y.asfreq(...)."
+        )
+
+    def _filled(self, times: pd.Index, wanted: pd.Index, where: str) -> pd.Index:
+        last, n = times[-1], len(times)
+        while wanted[-1] < last:  # the grid is not of one length, so it is walked
+            n *= 2
+            if n > MOST_HOLES * (len(times) + STRETCH):
+                raise ValueError(
+                    f"The time index of y{where} has {len(times)} rows from {times[0]} to {last}, with steps of "
+                    f"{self.name}: most of them are missing. Resample y to a longer step."
+                )
+            wanted = self.stamps(wanted[:1].tolist()[0], n)
+        whole = wanted[: int(wanted.searchsorted(last, side="right"))]
+        lost = whole.get_indexer(times) < 0
+        if lost.any():
+            raise ValueError(self._irregular(times, int(np.argmax(lost)), where))
+        return whole
+
+
+def _equal(times: pd.Index, wanted: pd.Index, step: Any) -> np.ndarray:
+    """Which entries are equal, floats up to rounding."""
+    if isinstance(step, float):
+        return np.asarray(np.abs(times.to_numpy() - wanted.to_numpy()) <= 1e-6 * abs(step))
+    return np.asarray(times == wanted)
+
+
+def _number_step(times: pd.Index) -> Any:
+    if isinstance(times, pd.RangeIndex):
+        return int(times.step)
+    if len(times) < 2:
+        return None
+    gaps = np.diff(times.to_numpy())
+    return Counter(gaps.tolist()).most_common(1)[0][0] if gaps.dtype.kind in "iu" else float(np.median(gaps))
+
+
+def _frequency(times: Any) -> Any:
+    """The offset of an index of times: its own, or inferred from all of it, or from stretches of it."""
+    if times.freq is not None or len(times) < 3:
+        return times.freq
+    with warnings.catch_warnings():
+        # pandas 3.1 warns that this will return an offset, which to_offset takes as well.
+        warnings.filterwarnings("ignore", message=".*infer_freq")
+        found = pd.infer_freq(times)
+        if found is None:
+            firsts = np.unique(np.linspace(0, max(len(times) - STRETCH, 0), MOST_STRETCHES).astype(int))
+            each = [pd.infer_freq(times[first : first + STRETCH]) for first in firsts]
+            counts = Counter(str(getattr(one, "freqstr", one)) for one in each if one is not None)
+            found = counts.most_common(1)[0][0] if counts else None
+    if found is not None:
+        return to_offset(found)
+    gaps, n = np.unique(np.diff(times.asi8), return_counts=True)
+    if n.max() < 2:
+        return None
+    return to_offset(pd.Timedelta(seconds=float(gaps[np.argmax(n)]) * SECONDS[times.unit]))

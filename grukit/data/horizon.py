@@ -1,0 +1,208 @@
+"""Windows and the values that follow them, as pieces of one table of rows: nothing of windows times horizon exists."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from grukit.data.sequences import Sequences
+
+if TYPE_CHECKING:
+    from grukit.data.horizon_ridge import LinearHorizon
+
+BLOCK = 4096  # origins whose windows or values ahead are held at a time
+FEWEST_JUDGED = 19  # origins that calibrate: as many as an interval of 95 % needs
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a forecaster's rows hold and how far it looks.
+
+    Attributes
+    ----------
+    window, horizon : int
+        W rows that a window holds at most, and H steps ahead.
+    n_past, n_known, n_calendar : int
+        Covariates known up to the origin, known ahead, and of the calendar.
+    n_joint : int
+        Series that one window holds: one, or all.
+    """
+
+    window: int
+    horizon: int
+    n_past: int = 0
+    n_known: int = 0
+    n_calendar: int = 0
+    n_joint: int = 1
+
+    @cached_property
+    def leads(self) -> tuple[int, ...]:
+        """Steps ahead at which a row of a window also holds what is known ahead.
+
+        A window of W rows shows a column from W - 1 rows before its lead up to it. So the leads H, H - W, ... show the whole
+        horizon.
+        """
+        return tuple(range(self.horizon, 0, -self.window)) if self.n_known else ()
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Standardised series, one after another, and their covariates.
+
+    Attributes
+    ----------
+    y : ndarray of shape (N,)
+        NaN where nothing is known.
+    covariates : ndarray of shape (N, C)
+        Those known up to the origin, those known ahead, those of the calendar.
+    offsets : ndarray of shape (S + 1,)
+        Series s is the rows ``offsets[s]:offsets[s + 1]``.
+    """
+
+    y: np.ndarray
+    covariates: np.ndarray
+    offsets: np.ndarray
+
+    def begins_of(self, rows: np.ndarray) -> np.ndarray:
+        """The first row of the series of each of these rows."""
+        return self.offsets[np.searchsorted(self.offsets, rows, side="right") - 1]
+
+    @cached_property
+    def last_seen(self) -> np.ndarray:
+        """The latest value (N,) up to each row of its series; zero, the mean, before the first."""
+        numbers = np.arange(len(self.y))
+        seen = np.maximum.accumulate(np.where(np.isnan(self.y), -1, numbers))
+        begins = np.repeat(self.offsets[:-1], np.diff(self.offsets))
+        return np.where(seen >= begins, self.y[np.maximum(seen, 0)], 0.0)
+
+    def means(self, rows: np.ndarray, window: int) -> np.ndarray:
+        """The mean (n,) of what is known of the ``window`` rows up to each of these; zero, the mean, where nothing is."""
+        which = rows[:, None] - np.arange(window)
+        values = self.y[np.maximum(which, 0)]
+        known = (which >= self.begins_of(rows)[:, None]) & ~np.isnan(values)
+        return np.where(known, values, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+
+    def ahead(self, rows: np.ndarray, horizon: int) -> np.ndarray:
+        """The values (n, H) after each of these rows, which must have as many after them."""
+        return sliding_window_view(self.y, horizon)[rows + 1]
+
+    def network_values(self, layout: Layout) -> np.ndarray:
+        """What windows are cut from.
+
+        (N, D): the series, its covariates, and those known ahead at each lead, NaN where there are no such rows. Or, of
+        series that are read jointly, (T, D), with all of them first.
+        """
+        n, C = layout.n_joint, self.covariates.shape[1]
+        N, ends = (len(self.y), self.offsets[1:]) if n == 1 else (int(self.offsets[1]), self.offsets[1:2])
+        known = self.covariates[:N, layout.n_past : layout.n_past + layout.n_known]
+        values = np.full((N, n + C + len(layout.leads) * layout.n_known), np.nan)
+        values[:, :n] = self.y.reshape(n, N).T
+        values[:, n : n + C] = self.covariates[:N]
+        left_after = np.repeat(ends, np.diff(self.offsets[: len(ends) + 1])) - np.arange(N)
+        at = n + C
+        for lead in layout.leads:
+            there = np.flatnonzero(left_after > lead)
+            values[there, at : at + layout.n_known] = known[there + lead]
+            at += layout.n_known
+        return values
+
+    def cut(self, ends: np.ndarray, window: int, more: int) -> "Rows":
+        """The last ``window`` rows up to each of these, as series of their own, and ``more`` rows, of covariates alone."""
+        lengths = np.minimum(ends - self.begins_of(ends) + 1, window) + more
+        offsets = np.append(0, np.cumsum(lengths))
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+        which = np.repeat(ends + more + 1 - lengths, lengths) + within
+        y = self.y[which]
+        y[within >= np.repeat(lengths - more, lengths)] = np.nan
+        return Rows(y, self.covariates[which], offsets)
+
+    def windows(self, values: np.ndarray, rows: np.ndarray, window: int) -> Sequences:
+        """The windows that end with each of these rows."""
+        begins = self.begins_of(rows)
+        starts = np.maximum(rows - window + 1, begins)
+        own = self.offsets[self.offsets < len(values)]
+        return Sequences(values, starts, rows - starts + 1, False, own)
+
+
+@dataclass(frozen=True)
+class Horizons:
+    """The targets of windows, gathered when they are asked for.
+
+    Attributes
+    ----------
+    rows : Rows
+    ends : ndarray of shape (n,)
+        The last row of each window, in its (first) series.
+    layout : Layout
+    linear : LinearHorizon
+        What is subtracted, and
+    scale : float
+        what the rest is divided by.
+    dtype : str
+    """
+
+    rows: Rows
+    ends: np.ndarray
+    layout: Layout
+    linear: "LinearHorizon"
+    scale: float
+    dtype: str
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    @property
+    def n_outputs(self) -> int:
+        """K: the horizon of one series, or one after another those of all that are read jointly."""
+        return self.layout.horizon * self.layout.n_joint
+
+    def rows_of(self, numbers: np.ndarray) -> np.ndarray:
+        """The last rows of windows in each of their series, one after another."""
+        return (self.ends[numbers, None] + self.rows.offsets[: self.layout.n_joint]).ravel()
+
+    def take(self, numbers: np.ndarray) -> np.ndarray:
+        """The targets (b, K) of these windows. A number has the same bits whenever the same numbers are asked for."""
+        rows = self.rows_of(numbers)
+        targets = self.rows.ahead(rows, self.layout.horizon) - self.linear.together(self.rows, rows)
+        return (targets / self.scale).astype(self.dtype).reshape(len(numbers), self.n_outputs)
+
+    def spread(self) -> float:
+        """Root mean square of what is left of the targets, of at most ``BLOCK`` windows spread evenly; 1 of none."""
+        numbers = np.unique(np.linspace(0, len(self.ends) - 1, BLOCK).astype(np.int64))
+        rows = self.rows_of(numbers)
+        left = self.rows.ahead(rows, self.layout.horizon) - self.linear.together(self.rows, rows)
+        mean = float(np.nanmean(left**2)) if (~np.isnan(left)).any() else 0.0
+        return float(np.sqrt(mean)) or 1.0
+
+
+def origins_of(rows: Rows, layout: Layout) -> np.ndarray:
+    """The rows (n,) that as many rows follow as the horizon has, and of whose values ahead one is known."""
+    T = np.diff(rows.offsets)
+    first = rows.offsets[:-1] if layout.n_joint == 1 else rows.offsets[:1]
+    counts = np.maximum(T[: len(first)] - layout.horizon, 0)
+    found = np.concatenate([start + np.arange(count) for start, count in zip(first, counts, strict=True)])
+    if not np.isnan(rows.y).any():
+        return found
+    known = np.append(0, np.cumsum(~np.isnan(rows.y)))
+    each = found[:, None] + rows.offsets[: layout.n_joint]
+    return found[(known[each + layout.horizon + 1] > known[each + 1]).any(axis=1)]
+
+
+def first_held_out(positions: np.ndarray, share: float, fewest: int) -> int:
+    """The position in time from which origins are held out.
+
+    Parameters
+    ----------
+    positions : ndarray of shape (n,)
+        Position of each origin.
+    share : float
+        Share of the positions that is held out.
+    fewest : int
+        Positions that are held out at least.
+    """
+    if len(positions) == 0:
+        return 0
+    last, first = int(positions.max()), int(positions.min())
+    return last + 1 - max(int(np.ceil(share * (last - first + 1))), fewest)

@@ -1,0 +1,180 @@
+"""What a forecaster is shown: series with their covariates, row by row."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from grukit.data.covariates import calendar_fields, calendar_values, covariate_columns, read_covariates
+from grukit.data.grid import Grid
+from grukit.data.horizon import Rows
+from grukit.data.scaling import Scaler
+from grukit.data.series import SeriesSet, read_series, where_of
+
+
+@dataclass(frozen=True)
+class CovariateForm:
+    """Columns of covariates known up to the origin and known ahead, and fields of the calendar."""
+
+    past: list[Any]
+    known: list[Any]
+    calendar: tuple[str, ...]
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Columns of each; a field has two, its sine and cosine."""
+        return len(self.past), len(self.known), 2 * len(self.calendar)
+
+    @property
+    def columns(self) -> list[Any]:
+        """Names of all."""
+        return [
+            *self.past,
+            *self.known,
+            *(f"{part} of {field}" for field in self.calendar for part in ("sine", "cosine")),
+        ]
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Series and their covariates.
+
+    Attributes
+    ----------
+    series : SeriesSet
+        N rows.
+    covariates : ndarray of shape (N, C)
+        In the order of the form's columns.
+    form : CovariateForm
+    """
+
+    series: SeriesSet
+    covariates: np.ndarray
+    form: CovariateForm
+
+    @classmethod
+    def read(
+        cls,
+        y: Any,
+        X: Any,
+        past_X: Any,
+        calendar: Any,
+        allow_nan: bool,
+        known: "tuple[Grid, CovariateForm] | None" = None,
+        what: str = "y",
+        last: int | None = None,
+    ) -> "Observed":
+        """Check and read series and the covariates at their rows.
+
+        Parameters
+        ----------
+        y, X, past_X, calendar
+            As the forecaster takes them.
+        allow_nan : bool
+            Whether values may be missing.
+        known : (Grid, CovariateForm), default=None
+            What they must agree with.
+        what : str, default="y"
+            Name of the series, for messages.
+        last : int, default=None
+            Rows of each series that are read, the last ones. None: all.
+        """
+        series = read_series(y, allow_nan, None if known is None else known[0], what)
+        series = series if last is None else series.tail(last)[0]
+        if known is None:
+            fields = calendar_fields(calendar, series.grid, series.times)
+            form = CovariateForm(covariate_columns(past_X, "past_X"), covariate_columns(X, "X"), fields)
+        else:
+            form = known[1]
+        past = read_covariates(past_X, form.past, series.keys, series.times, "past_X", allow_nan)
+        ahead = read_covariates(X, form.known, series.keys, series.times, "X", allow_nan)
+        calendars = _calendars(series.times, form.calendar)
+        covariates = np.concatenate([np.hstack(each) for each in zip(past, ahead, calendars, strict=True)])
+        return cls(series, covariates, form)
+
+    def tail(self, n: int) -> "Observed":
+        """The last n rows of each series."""
+        series, rows = self.series.tail(n)
+        return replace(self, series=series, covariates=self.covariates[rows])
+
+    def followed_by(self, later: "Observed", n: int) -> "Observed":
+        """The last n rows of each series, with the later rows of those that have any; series that are new come last.
+
+        Raises
+        ------
+        ValueError
+            Where the later rows of a series do not begin one step after its end, naming both stamps.
+        """
+        series, new = self.series, later.series
+        own, more = dict(zip(series.keys, series.pieces(), strict=True)), dict(zip(new.keys, new.pieces(), strict=True))
+        values, covariates, times = [], [], []
+        keys = [*own, *(key for key in more if key not in own)]
+        for key in keys:
+            parts = [(each, rows[key]) for each, rows in ((self, own), (later, more)) if key in rows]
+            stamps = [each.series.times[each.series.keys.index(key)] for each, _ in parts]
+            if len(parts) == 2:
+                last = stamps[0][-1:].tolist()[0]
+                wanted = series.grid.ahead(last, 1)[0]
+                if stamps[1][0] != wanted:
+                    found = f"y goes on at {stamps[1][0]}{where_of(key)}"
+                    raise ValueError(f"{found}, but the series ended at {last}; it must begin at {wanted}.")
+            values.append(np.concatenate([each.series.values[rows] for each, rows in parts])[-n:])
+            covariates.append(np.concatenate([each.covariates[rows] for each, rows in parts])[-n:])
+            times.append(stamps[0].append(stamps[1:])[-n:])
+        offsets = np.append(0, np.cumsum([len(each) for each in values]))
+        kept = replace(series, values=np.concatenate(values), offsets=offsets, keys=keys, times=_shared(times))
+        return replace(self, series=kept, covariates=np.concatenate(covariates))
+
+    def with_future(self, horizon: int, X: Any, allow_nan: bool) -> "Observed":
+        """The same with ``horizon`` more rows a series, whose values are not known, and X there.
+
+        Raises
+        ------
+        ValueError
+            Where X does not cover them, or there is an X that was not there in ``fit``.
+        """
+        series = self.series
+        later: dict[int, pd.Index] = {}
+        for times in series.times:
+            if id(times) not in later:
+                later[id(times)] = series.grid.ahead(times[-1:].tolist()[0], horizon)
+        ahead = [later[id(times)] for times in series.times]
+        known = read_covariates(X, self.form.known, series.keys, ahead, "X", allow_nan)
+        calendars = _calendars(ahead, self.form.calendar)
+        n_past, lengths = len(self.form.past), series.lengths
+        offsets = series.offsets + horizon * np.arange(len(series.offsets))
+        known_rows = np.arange(len(series.values)) + horizon * np.repeat(np.arange(len(series)), lengths)
+        values = np.full(offsets[-1], np.nan)
+        values[known_rows] = series.values
+        covariates = np.full((offsets[-1], self.covariates.shape[1]), np.nan)
+        covariates[known_rows] = self.covariates
+        if covariates.shape[1] > n_past:
+            later_rows = (offsets[1:, None] - horizon + np.arange(horizon)).ravel()
+            future = np.concatenate([np.hstack(each) for each in zip(known, calendars, strict=True)])
+            covariates[later_rows, n_past:] = future
+        own = {id(times): times for times in series.times}
+        whole = {number: times.append(later[number]) for number, times in own.items()}
+        extended = replace(series, values=values, offsets=offsets, times=[whole[id(times)] for times in series.times])
+        return replace(self, series=extended, covariates=covariates)
+
+    def standardized(self, figures: np.ndarray, levels: Scaler) -> Rows:
+        """Rows of series less their means, over their scales, both (S, 2), and of covariates by a scaler."""
+        (mean, scale), lengths = figures.T, self.series.lengths
+        y = (self.series.values - np.repeat(mean, lengths)) / np.repeat(scale, lengths)
+        return Rows(y, levels.transform(self.covariates, "float64"), self.series.offsets)
+
+
+def _calendars(times: list[pd.Index], fields: tuple[str, ...]) -> list[np.ndarray]:
+    """The calendar's columns of each series; series with one index share one."""
+    found: dict[int, np.ndarray] = {}
+    for each in times:
+        if id(each) not in found:
+            found[id(each)] = calendar_values(each, fields)
+    return [found[id(each)] for each in times]
+
+
+def _shared(times: list[pd.Index]) -> list[pd.Index]:
+    """The same, but equal indexes are one."""
+    found: dict[Any, pd.Index] = {}
+    return [found.setdefault((each[0], each[-1], len(each)), each) for each in times]

@@ -1,0 +1,139 @@
+"""Forecasts from several origins in the past, each by a copy that was fitted to what lies before it."""
+
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import joblib
+from sklearn.base import clone
+
+from grukit.data import SeriesSet, backtest_origins, beside_truth, joined, read_series, up_to
+from grukit.estimators._conformal import check_coverages
+from grukit.estimators._forecast import forecast_state
+
+if TYPE_CHECKING:
+    from grukit.estimators.forecaster import GRUForecaster
+
+
+class BacktestSettings(NamedTuple):
+    """How a backtest is made, see ``GRUForecaster.backtest``."""
+
+    n_splits: int
+    stride: int | None
+    train_size: int | None
+    refit: bool
+    coverage: float | None
+    n_jobs: int | None
+
+
+def check_splits(n_splits: Any, stride: Any, train_size: Any) -> None:
+    """Raise for what is no number of origins, steps or rows."""
+    for name, value, optional in (
+        ("n_splits", n_splits, False),
+        ("stride", stride, True),
+        ("train_size", train_size, True),
+    ):
+        if value is None and optional:
+            continue
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"{name} must be a positive integer{' or None' if optional else ''}; got {value!r}.")
+
+
+def backtest(model: "GRUForecaster", y: Any, X: Any, past_X: Any, settings: BacktestSettings) -> Any:
+    """Forecasts beside the truth, in long form."""
+    if settings.refit:
+        horizon, grid = model.horizon, None
+    else:
+        state = forecast_state(model)
+        horizon, grid = state.steps, state.grid
+    series = read_series(y, model.missing != "error", grid)
+    origins = backtest_origins(series, horizon, settings.n_splits, settings.stride)
+    if not settings.refit:
+        _check_unseen(model, series, origins[0])
+        return joined([_from_origin(model, y, X, past_X, series, origin, settings) for origin in origins])
+    run = joblib.Parallel(n_jobs=settings.n_jobs)
+    return joined(
+        run(joblib.delayed(_from_origin)(clone(model), y, X, past_X, series, origin, settings) for origin in origins)
+    )
+
+
+def _check_unseen(model: "GRUForecaster", series: SeriesSet, origin: Any) -> None:
+    recent = forecast_state(model).recent.series
+    for key, end in zip(recent.keys, recent.ends, strict=True):
+        if key in series.keys and end > origin:
+            raise ValueError(
+                f"The model was fitted to rows up to {end}, which is after the origin {origin}: it has seen the truth. Fit it "
+                "to earlier rows, make fewer splits, or use refit=True."
+            )
+
+
+def _from_origin(
+    model: "GRUForecaster", y: Any, X: Any, past_X: Any, series: SeriesSet, origin: Any, settings: BacktestSettings
+) -> Any:
+    """Forecasts from one origin."""
+    past = up_to(y, origin, settings.train_size if settings.refit else None)
+    context: dict[str, Any] = {"context": past, "past_X": past_X}
+    if settings.refit:
+        model.fit(past, X, past_X)
+        context = {"context": None, "past_X": None}
+    if settings.coverage is None:
+        observed, ahead = model._ahead(X, **context)
+        forecasts = {"prediction": ahead}
+    else:
+        observed, ahead, (lower, upper) = model._bounds([settings.coverage], X, **context)
+        forecasts = {"prediction": ahead, "lower": lower, "upper": upper}
+    return beside_truth(forecasts, observed.series.keys, observed.series.ends, origin, series)
+
+
+class Backtests:
+    """The backtest of a forecaster."""
+
+    def backtest(
+        self,
+        y: Any,
+        X: Any = None,
+        past_X: Any = None,
+        *,
+        n_splits: int = 5,
+        stride: int | None = None,
+        train_size: int | None = None,
+        refit: bool = True,
+        coverage: float | None = None,
+        n_jobs: int | None = None,
+    ) -> Any:
+        """Forecast from several origins in the past, and put the truth beside.
+
+        Parameters
+        ----------
+        y, X, past_X
+            As in :meth:`fit`.
+        n_splits : int, default=5
+            Origins: the last one of which the whole horizon is known, and those before it.
+        stride : int, default=None
+            Steps from an origin to the next. None: the horizon, so that no truth is used twice.
+        train_size : int, default=None
+            Rows of each series before an origin that a copy is fitted to. None: all.
+        refit : bool, default=True
+            Fit a copy to what lies before each origin, with these parameters; this estimator need not be fitted, and is not
+            changed. False: forecast with this one as it was fitted, which must not have seen what lies after an origin.
+        coverage : float, default=None
+            Of intervals; None: none are made.
+        n_jobs : int, default=None
+            Processes of joblib that fit copies; None: one, -1: as many as cores.
+
+        Returns
+        -------
+        DataFrame
+            Columns series, origin (the last stamp that is known), step (1 to the horizon), time, truth, prediction and, with
+            ``coverage``, lower and upper; a row for each step of each series from each origin. See
+            ``grukit.metrics.score_forecasts``.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`fit`; where y is too short for as many origins; and, without ``refit``, for an origin before the end of
+            what the model was fitted to.
+        """
+        check_splits(n_splits, stride, train_size)
+        coverage = None if coverage is None else check_coverages(coverage)[0]
+        settings = BacktestSettings(n_splits, stride, train_size, refit, coverage, n_jobs)
+        return backtest(self, y, X, past_X, settings)  # type: ignore[arg-type]

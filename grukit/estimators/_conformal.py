@@ -1,0 +1,99 @@
+"""Intervals of forecasts by split conformal calibration, for each step ahead by itself."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+MOST_SCORES = 500  # origins of a series whose errors are kept,
+MOST_NUMBERS = 4_000_000  # and numbers of all series, unless that leaves too few of each
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Absolute errors of forecasts whose truth was no part of training.
+
+    Attributes
+    ----------
+    errors : dict of series key -> ndarray of shape (n, H)
+        In standard deviations of the series, each step's in ascending order.
+    """
+
+    errors: dict[tuple[Any, ...], np.ndarray]
+
+    @classmethod
+    def of(cls, keys: list[tuple[Any, ...]], errors: list[np.ndarray]) -> "Scores":
+        """From absolute errors (n, H) of each series; origins of which one is not known are left out."""
+        kept = {}
+        for key, each in zip(keys, errors, strict=True):
+            known = each[~np.isnan(each).any(axis=1)]
+            if len(known):
+                kept[key] = np.sort(known, axis=0)
+        return cls(kept)
+
+    @property
+    def n(self) -> int:
+        """Origins that were kept, of all series."""
+        return sum(map(len, self.errors.values()))
+
+    def half_widths(self, keys: list[tuple[Any, ...]], coverage: float) -> np.ndarray:
+        """Half widths (S, H) of intervals around the forecasts of series, in their standard deviations.
+
+        The ceil((n + 1) coverage)-th smallest of n errors (Vovk, Gammerman and Shafer 2005; Lei et al. 2018): those of the
+        series itself where they are enough, otherwise those of all series.
+
+        Raises
+        ------
+        ValueError
+            Where there are too few errors for such a coverage.
+        """
+        every = np.sort(np.concatenate(list(self.errors.values())), axis=0)
+        widths = []
+        for key in keys:
+            own = self.errors.get(key, every)
+            own = own if _rank(len(own), coverage) <= len(own) else every
+            rank = _rank(len(own), coverage)
+            if rank > len(own):
+                raise ValueError(
+                    f"coverage={coverage:g} needs the errors of {int(np.ceil(coverage / (1 - coverage)))} origins; there are "
+                    f"{len(own)}. Use a smaller coverage, a longer y or a larger calibration_fraction."
+                )
+            widths.append(own[rank - 1])
+        return np.array(widths)
+
+
+def thinned(series: np.ndarray, horizon: int, fewest: int) -> np.ndarray:
+    """Numbers of the origins (n,) whose errors are kept, evenly of each series.
+
+    Parameters
+    ----------
+    series : ndarray of shape (n,)
+        The series of each origin, whose origins are in order.
+    horizon : int
+        Steps ahead.
+    fewest : int
+        Origins of a series that are kept, if it has them.
+    """
+    counts = np.bincount(series)
+    most = min(MOST_SCORES, max(fewest, MOST_NUMBERS // (horizon * int((counts > 0).sum()))))
+    order = np.argsort(series, kind="stable")
+    within = np.arange(len(series)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.sort(order[within % np.repeat(-(-counts // most), counts).clip(1) == 0])
+
+
+def _rank(n: int, coverage: float) -> int:
+    return int(np.ceil((n + 1) * coverage - 1e-9))  # so that 10 * 0.9 is 9
+
+
+def check_coverages(coverage: Any) -> list[float]:
+    """The coverages asked for, one or several.
+
+    Raises
+    ------
+    ValueError
+        For one that is not between 0 and 1.
+    """
+    coverages = [coverage] if np.ndim(coverage) == 0 else list(coverage)
+    if not coverages or not all(isinstance(each, int | float | np.number) and 0 < each < 1 for each in coverages):
+        raise ValueError(f"coverage must be a number between 0 and 1, or several; got {coverage!r}.")
+    return [float(each) for each in coverages]

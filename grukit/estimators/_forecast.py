@@ -1,0 +1,176 @@
+"""What a forecaster learned, and its forecasts."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from grukit.data import FEWEST_JUDGED, CovariateForm, Grid, Layout, LinearHorizon, Observed, Rows
+from grukit.estimators._conformal import Scores, thinned
+from grukit.estimators._parameters import SharedParameters
+from grukit.estimators._predicting import network_outputs
+from grukit.estimators.fitted import FittedState
+
+BLOCK = 1024  # origins whose windows are copied at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastState(FittedState):
+    """All that a forecaster learned. Built by ``fit``, replaced as a whole, changed by nobody.
+
+    ``levels`` are of the covariates, ``x_scaler`` of what windows are cut from.
+
+    Attributes
+    ----------
+    layout : Layout
+        What rows hold, and how far they are looked at.
+    columns : CovariateForm
+        The covariates.
+    grid : Grid
+        Of the series' times.
+    recent : Observed
+        The last rows of each series, as many as a window holds.
+    figures : mapping of series key to (float, float)
+        Mean and standard deviation of each series.
+    linear, final : LinearHorizon
+        The linear part that the network was trained beside, and the one that is added to its outputs: the same, but fitted to
+        what is watched for early stopping, too.
+    steps : int
+        Steps that are forecast; those of the network are the layout's.
+    scores : Scores or None
+        Errors that intervals are calibrated by.
+    """
+
+    layout: Layout
+    columns: CovariateForm
+    grid: Grid
+    recent: Observed
+    figures: Mapping[tuple[Any, ...], tuple[float, float]]
+    linear: LinearHorizon
+    final: LinearHorizon
+    steps: int
+    scores: Scores | None = None
+
+    @property
+    def begins_at_linear(self) -> bool:
+        """Always: where there are no lags, at what values are relative to."""
+        return True
+
+    def figures_of(self, observed: Observed) -> np.ndarray:
+        """Mean and standard deviation (S, 2) of each series: those of training, or of the series itself where it is new."""
+        series, found = observed.series, []
+        for key, piece in zip(series.keys, series.pieces(), strict=True):
+            own = self.figures.get(key)
+            found.append(measured(series.values[piece], self.training.standardize) if own is None else own)
+        return np.array(found)
+
+
+def forecast_state(model: Any) -> ForecastState:
+    """The record of a fitted forecaster.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        Where it was not fitted.
+    """
+    check_is_fitted(model)
+    state: ForecastState = model._fitted
+    return state
+
+
+def check_horizon(state: ForecastState, horizon: Any) -> None:
+    """Raise for what is no number of steps, or cannot be reached; warn where it is beyond that of ``fit``."""
+    if horizon is None:
+        return
+    if not isinstance(horizon, Integral) or isinstance(horizon, bool) or horizon < 1:
+        raise ValueError(f"horizon must be a positive integer or None; got {horizon!r}.")
+    if horizon <= state.steps:
+        return
+    if state.columns.past:
+        raise ValueError(
+            f"Beyond horizon={state.steps} of fit, forecasts go on from forecasts, and past_X, {state.columns.past}, is not "
+            f"known there; got horizon={horizon}."
+        )
+    warnings.warn(
+        f"The model was fitted with horizon={state.steps}; the steps up to horizon={horizon} are forecast from its own "
+        "forecasts, as if these were known.",
+        stacklevel=4,
+    )
+
+
+def measured(values: np.ndarray, standardize: bool) -> tuple[float, float]:
+    """Mean and standard deviation of what is known of a series; 0 and 1 where it is to be left as it is."""
+    if not standardize or np.isnan(values).all():
+        return 0.0, 1.0
+    mean, scale = float(np.nanmean(values)), float(np.nanstd(values))
+    return mean, scale if scale > 1e-12 * max(abs(mean), 1e-300) else 1.0
+
+
+def forecasts(model: SharedParameters, state: ForecastState, rows: Rows, ends: np.ndarray) -> np.ndarray:
+    """Standardised forecasts (n, n_joint, H) from the origins ``ends``, rows of the (first) series."""
+    layout = state.layout
+    windows = rows.windows(rows.network_values(layout), ends, layout.window)
+    outputs = state.y_scaler.inverse(network_outputs(model, state, windows))
+    each = (ends[:, None] + rows.offsets[: layout.n_joint]).ravel()
+    total = outputs.reshape(-1, layout.horizon) + state.final.predict(rows, each)
+    return total.reshape(len(ends), layout.n_joint, layout.horizon)
+
+
+def fed_back(model: SharedParameters, state: ForecastState, rows: Rows, ends: np.ndarray, steps: int) -> np.ndarray:
+    """Standardised forecasts (n, n_joint, steps), beyond the steps of the network from its own forecasts.
+
+    ``rows`` have as many rows after each of the origins ``ends``, whose values are overwritten; no two origins share them.
+    """
+    layout, each = state.layout, (ends[:, None] + rows.offsets[: state.layout.n_joint]).ravel()
+    H, y = layout.horizon, rows.y.copy()
+    for first in sorted({*range(0, steps - H + 1, H), steps - H}):  # the last one ends with the last step
+        ahead = forecasts(model, state, Rows(y, rows.covariates, rows.offsets), ends + first).reshape(len(each), H)
+        which = each[:, None] + first + np.arange(1, H + 1)
+        new = np.isnan(y[which]) if first else np.full(which.shape, True)
+        y[which[new]] = ahead[new]
+    return y[each[:, None] + np.arange(1, steps + 1)].reshape(len(ends), layout.n_joint, steps)
+
+
+def forecast_ahead(
+    model: SharedParameters, state: ForecastState, observed: Observed, X: Any, steps: int | None = None
+) -> np.ndarray:
+    """Forecasts (S, steps) after the last row of each series, in its own units."""
+    allow_nan = state.inputs.missing != "error"
+    figures, steps = state.figures_of(observed), state.steps if steps is None else steps
+    more = max(steps, state.layout.horizon)
+    rows = observed.with_future(more, X, allow_nan).standardized(figures, state.levels)
+    ends = rows.offsets[1:] - more - 1
+    ahead = fed_back(model, state, rows, ends if state.layout.n_joint == 1 else ends[:1], more)[:, :, :steps]
+    return ahead.reshape(len(observed.series), steps) * figures[:, 1:] + figures[:, :1]
+
+
+def calibrate(
+    model: SharedParameters, state: ForecastState, rows: Rows, ends: np.ndarray, keys: list[tuple[Any, ...]]
+) -> Scores:
+    """Errors of the forecasts from origins that were no part of training."""
+    layout, steps = state.layout, state.steps
+    of_end = np.searchsorted(rows.offsets, ends, side="right") - 1
+    ends = ends[thinned(of_end, steps * layout.n_joint, FEWEST_JUDGED)]
+    each = (ends[:, None] + rows.offsets[: layout.n_joint]).ravel()
+    if steps == layout.horizon:
+        predicted = forecasts(model, state, rows, ends)
+    else:
+        predicted = np.concatenate([_recursive(model, state, rows, part) for part in _parts(ends)])
+    errors = np.abs(rows.ahead(each, steps) - predicted.reshape(-1, steps))
+    series = np.searchsorted(rows.offsets, each, side="right") - 1
+    order = np.argsort(series, kind="stable")
+    return Scores.of(keys, np.split(errors[order], np.searchsorted(series[order], np.arange(1, len(keys)))))
+
+
+def _parts(ends: np.ndarray) -> list[np.ndarray]:
+    return np.split(ends, range(BLOCK, len(ends), BLOCK))
+
+
+def _recursive(model: SharedParameters, state: ForecastState, rows: Rows, ends: np.ndarray) -> np.ndarray:
+    """Forecasts (n, 1, steps), each origin from a series of its own that goes on with forecasts."""
+    own = rows.cut(ends, state.layout.window, state.steps)
+    return fed_back(model, state, own, own.offsets[1:] - state.steps - 1, state.steps)

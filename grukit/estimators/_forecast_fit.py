@@ -1,0 +1,217 @@
+"""How a forecaster learns: what is held out, scalers, the linear part, the network, the errors of calibration."""
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from grukit.data import (
+    ALL_ALIKE,
+    FEWEST_JUDGED,
+    Horizons,
+    Layout,
+    Observed,
+    Rows,
+    Samples,
+    Scaler,
+    TargetForm,
+    check_any_seen,
+    first_held_out,
+    fit_horizon,
+    fit_inputs,
+    most_lags,
+    origins_of,
+)
+from grukit.estimators._choices import Choices
+from grukit.estimators._forecast import ForecastState, calibrate, measured
+from grukit.estimators._start import network_spec
+from grukit.estimators._training import train
+from grukit.estimators._validation import EARLY_STOPPING_FROM
+from grukit.estimators.fitted import TrainingState
+from grukit.estimators.inputs import InputForm
+from grukit.estimators.targets import Objective
+from grukit.model import initialize
+
+if TYPE_CHECKING:
+    from grukit.estimators.forecaster import GRUForecaster
+
+
+class Origins(NamedTuple):
+    """Rows that forecasts are made from, in the order of time."""
+
+    training: np.ndarray
+    watched: np.ndarray  # for early stopping
+    judged: np.ndarray  # for the calibration of intervals
+
+
+def learn(model: "GRUForecaster", observed: Observed, before: ForecastState | None) -> ForecastState:
+    """What is learned of series; where ``before`` is given, training goes on from there."""
+    series = observed.series
+    horizon = 1 if model.strategy == "recursive" else model.horizon
+    layout = Layout(model.window, horizon, *observed.form.counts, len(series) if model.channels == "joint" else 1)
+    positions = series.positions()
+    origins = _split(model, observed, layout, positions)
+    seen = positions <= int(positions[origins.training].max()) + layout.horizon
+    figures, unseen = {}, []
+    for key, piece in zip(series.keys, series.pieces(), strict=True):
+        own = series.values[piece]
+        early = own[seen[piece]]  # or, of a series of which training sees nothing, all, as of a context
+        unseen.append(bool(np.isnan(early).all()))
+        figures[key] = measured(own if unseen[-1] else early, model.standardize)
+    if before is None:
+        check_any_seen(observed.covariates[seen], "X", observed.form.columns)
+        levels = Scaler.identity(observed.covariates.shape[1])
+        if model.standardize:
+            levels = Scaler.fit(observed.covariates[seen])
+    else:
+        figures, levels = {**figures, **before.figures}, before.levels
+    rows = observed.standardized(np.array([figures[key] for key in series.keys]), levels)
+    values = rows.network_values(layout)
+    state: Any  # of training, which gives back the kind that it is given
+    if before is None:
+        state = _begin(model, observed, layout, origins, rows, values, figures, levels)
+    else:
+        state = _go_on(model, observed, layout, before, figures)
+    training, watched = (_samples(state, rows, values, ends) for ends in (origins.training, origins.watched))
+    state, _ = train(model, state, training, watched if len(origins.watched) else None)
+    of_series = np.searchsorted(series.offsets, origins.judged, side="right") - 1
+    judged = origins.judged[~np.array(unseen)[of_series]]  # whose figures know nothing of what is ahead
+    if len(judged):
+        state = replace(state, scores=calibrate(model, state, rows, judged, series.keys))
+    return state
+
+
+def _split(model: "GRUForecaster", observed: Observed, layout: Layout, positions: np.ndarray) -> Origins:
+    """No value ahead of an origin that trains is ahead of one that is watched or judged, nor one of these of another."""
+    series, H = observed.series, model.horizon
+    bare = Rows(series.values, observed.covariates, series.offsets)
+    ends, far = origins_of(bare, layout), origins_of(bare, replace(layout, horizon=H))
+    if len(ends) == 0:
+        raise ValueError(
+            f"The longest series of y has {int(series.lengths.max())} rows; with horizon={layout.horizon} one of at least "
+            f"{layout.horizon + 1} is needed, with values in the last {layout.horizon}."
+        )
+    ends = ends[np.argsort(positions[ends], kind="stable")]
+    judged = watched = ends[:0]
+    if model.calibration_fraction is not None and len(far):
+        first = first_held_out(positions[far], model.calibration_fraction, FEWEST_JUDGED)
+        left = ends[positions[ends] <= first - layout.horizon]
+        if 2 * len(left) >= len(ends):
+            ends, judged = left, far[positions[far] >= first]
+    by_itself = isinstance(model.early_stopping, str)
+    if model.early_stopping and not (by_itself and len(ends) < EARLY_STOPPING_FROM):
+        first = first_held_out(positions[ends], model.validation_fraction, 1)
+        left, held = ends[positions[ends] <= first - layout.horizon], ends[positions[ends] >= first]
+        if not by_itself and not (len(left) and len(held)):
+            raise ValueError(
+                f"early_stopping=True with validation_fraction={model.validation_fraction:g}: of {len(ends)} origins, "
+                f"{len(held)} are for validation and {len(left)}, from which no step ahead is among those of the others, "
+                "are left for training. Give a longer y, a shorter horizon or another validation_fraction."
+            )
+        if not by_itself or 2 * len(left) >= len(ends):
+            ends, watched = left, held
+    return Origins(ends, watched, judged[np.argsort(positions[judged], kind="stable")])
+
+
+def _begin(
+    model: "GRUForecaster",
+    observed: Observed,
+    layout: Layout,
+    origins: Origins,
+    rows: Rows,
+    values: np.ndarray,
+    figures: dict[Any, tuple[float, float]],
+    levels: Scaler,
+) -> ForecastState:
+    """The linear part and scalers from what training sees alone; initial weights."""
+    training, watched = (_of_each(rows, ends, layout) for ends in (origins.training, origins.watched))
+    chosen = fit_horizon(rows, layout, most_lags(layout, model.linear_lags), model.normalize, training, watched)
+    differenced = None
+    if chosen.linear.normalize is not None:
+        differenced = np.arange(values.shape[1]) < layout.n_joint
+    sequences = rows.windows(values, origins.training, layout.window)
+    sample = Samples(sequences, None, np.ones(len(sequences)), False, ALL_ALIKE)
+    inputs = values if differenced is None else sequences.differenced(differenced)
+    known, _ = sample.inputs_seen(inputs)
+    x_scaler = fit_inputs(Scaler.fit(known), np.empty((0, 0)), model.standardize, model.missing)
+    K = layout.horizon * layout.n_joint
+    scale = Horizons(rows, origins.training, layout, chosen.linear, 1.0, "float64").spread()
+    outputs = TargetForm(K, False, False, None)
+    random_state = check_random_state(model.random_state)
+    spec = network_spec(model, values.shape[1], outputs)
+    method = "glorot" if model.weight_init == "auto" else model.weight_init  # as of all windows of a table
+    parameters = initialize(spec, method, model.dtype, random_state, int(sequences.lengths.max()))
+    spec.views(parameters)["head.weight"][...] = 0.0  # so that training begins at the linear part alone
+    return ForecastState(
+        InputForm(type(model).__name__, model.window, model.missing, "table"),
+        outputs,
+        None,
+        None,
+        levels,
+        x_scaler,
+        Scaler(np.zeros(K), np.full(K, scale)),
+        Choices.of(None, K, differenced, {}),
+        spec,
+        parameters,
+        TrainingState(_objective(model), random_state, model.standardize, model.solver, {}),
+        layout=layout,
+        columns=observed.form,
+        grid=observed.series.grid,
+        recent=observed.tail(layout.window),
+        figures=figures,
+        linear=chosen.linear,
+        final=chosen.final,
+        steps=model.horizon,
+    )
+
+
+def _go_on(
+    model: "GRUForecaster",
+    observed: Observed,
+    layout: Layout,
+    before: ForecastState,
+    figures: dict[Any, tuple[float, float]],
+) -> ForecastState:
+    """The state that training goes on from, with scalers and the linear part as they were."""
+    wanted = network_spec(model, before.n_features, before.outputs)
+    spec = replace(before.spec, dropout=wanted.dropout, recurrent_dropout=wanted.recurrent_dropout)
+    was = {
+        **asdict(spec),
+        **asdict(before.layout),
+        "dtype": before.parameters.dtype.name,
+        "standardize": before.training.standardize,
+        "covariates": before.columns.columns,
+    }
+    now = [*asdict(wanted).values(), *asdict(layout).values(), model.dtype, model.standardize, observed.form.columns]
+    for (name, value), new in zip(was.items(), now, strict=True):
+        if value != new:
+            raise ValueError(
+                f"Training goes on with a model whose {name} is {value!r}; now it is {new!r}. Start anew with fit and "
+                "warm_start=False."
+            )
+    return replace(
+        before,
+        spec=wanted,
+        training=replace(before.training, objective=_objective(model)),
+        recent=observed.tail(layout.window),
+        figures=figures,
+        steps=model.horizon,
+        scores=None,
+    )
+
+
+def _of_each(rows: Rows, ends: np.ndarray, layout: Layout) -> np.ndarray:
+    """Origins as rows of single series."""
+    return (ends[:, None] + rows.offsets[: layout.n_joint]).ravel()
+
+
+def _samples(state: ForecastState, rows: Rows, values: np.ndarray, ends: np.ndarray) -> Samples:
+    """The windows that end at origins, and what the linear part leaves of the values ahead of them."""
+    scale, dtype = float(state.y_scaler.scale[0]), state.parameters.dtype.name
+    targets = Horizons(rows, ends, state.layout, state.linear, scale, dtype)
+    return Samples(rows.windows(values, ends, state.layout.window), targets, np.ones(len(ends)), False, ALL_ALIKE)
+
+
+def _objective(model: "GRUForecaster") -> Objective:
+    return Objective(model.loss, model.delta if model.loss == "huber" else 0.0, "identity")

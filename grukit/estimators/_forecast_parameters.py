@@ -1,0 +1,133 @@
+"""The parameters of forecasters."""
+
+from dataclasses import KW_ONLY
+from numbers import Integral
+from typing import Annotated, Any
+
+from grukit.estimators._declare import Choice, Number, Parameter, with_parameters
+from grukit.estimators._parameters import COUNT, POSITIVE, SHARE, SharedParameters
+
+
+@with_parameters
+class ForecastParameters(SharedParameters):
+    """Parameters of networks, of their training, and of what is forecast."""
+
+    _: KW_ONLY
+    horizon: Annotated[int, Parameter(COUNT, text="Steps ahead.")] = 1
+    strategy: Annotated[
+        str,
+        Parameter(
+            Choice("direct", "recursive"),
+            text=""""direct": all steps from the last state. "recursive": one step at a time, fed back as if it were known; not
+            with covariates known up to the origin only, nor ``channels="joint"``.""",
+        ),
+    ] = "direct"
+    window: Annotated[
+        int,
+        Parameter(
+            COUNT,
+            text="""Rows of history that a forecast sees at most. A series that is shorter, and origins near the beginning of
+            one, are seen with the history that exists.""",
+        ),
+    ] = 48
+    channels: Annotated[
+        str,
+        Parameter(
+            Choice("shared", "joint"),
+            text="""Of several series: "shared": one network forecasts each from itself, whichever it is. "joint": one network
+            reads all columns of a DataFrame and forecasts all of them.""",
+        ),
+    ] = "shared"
+    normalize: Annotated[
+        str | None,
+        Parameter(
+            Choice("auto", "last", "mean"),
+            None,
+            text="""What a window and the values ahead of it are relative to, so that the forecast moves with it: "last": its
+            latest value. "mean": its mean. With both, the network receives changes from row to row. None: nothing but the
+            series' mean in training. "auto": that with which the linear part has the least error in later blocks of the
+            training part.""",
+        ),
+    ] = "auto"
+    linear_lags: Annotated[
+        int | str,
+        Parameter(
+            Number(Integral, 0, None, closed="left"),
+            Choice("auto"),
+            text="""Rows of the linear part, a ridge regression of all steps ahead on the window, at which training of the
+            network begins. 0: none. "auto": the window, or as many rows as make 1024 regressors.""",
+        ),
+    ] = "auto"
+    calendar: Annotated[
+        Any,
+        Parameter(
+            Choice("auto"),
+            list,
+            tuple,
+            None,
+            kind='sequence of str, "auto" or None',
+            text="""Fields of the calendar, of which sines and cosines are read: "minute", "hour", "dayofweek", "dayofyear",
+            "month", "quarter". "auto": what turns at least twice in the longest series, of those that steps are shorter
+            than.""",
+        ),
+    ] = "auto"
+    missing: Annotated[
+        str,
+        Parameter(
+            Choice("error", "mask"),
+            text="""What NaN, and rows that are missing in the index, mean. "mask": the mean stands in, a second input tells
+            that the value is missing, and steps ahead without a value are left out of the loss.""",
+        ),
+    ] = "error"
+    calibration_fraction: Annotated[
+        float | None,
+        Parameter(
+            SHARE,
+            None,
+            text="""Share of the origins, the last in time, that is no part of training and calibrates the intervals; at least
+            19 origins. Where less than half of all would be left for training, and for None, there are no intervals.""",
+        ),
+    ] = 0.1
+    # As those of GRURegressor.
+    early_stopping: Annotated[
+        bool | str,
+        Parameter(
+            "boolean",
+            Choice("auto"),
+            text="""Hold out the last origins before those of calibration, watch the loss there, and keep the weights of the
+            best epoch, or the linear part alone. "auto": from 50 origins on, if half of them are left for training.""",
+        ),
+    ] = "auto"
+    learning_rate_init = 0.002
+    max_iter = 150
+    n_iter_no_change = 30
+    validation_fraction: Annotated[
+        float,
+        Parameter(
+            SHARE,
+            text="""Share of the origins that early stopping holds out, the last in time before those of calibration. Origins
+            from which a step ahead is among those of the ones held out are used by neither.""",
+        ),
+    ] = 0.1
+    standardize: Annotated[
+        bool,
+        Parameter(
+            "boolean",
+            text="""Standardise inside each series by its own mean and deviation, and the covariates, with figures from the
+            training part alone, and map forecasts back. A series that was not there in ``fit``: by those of its context.""",
+        ),
+    ] = True
+    loss: Annotated[
+        str,
+        Parameter(
+            Choice("squared_error", "absolute_error", "huber"),
+            text="What is minimised, a mean over origins and steps: (p - y)^2; abs(p - y); Huber's loss.",
+        ),
+    ] = "squared_error"
+    delta: Annotated[
+        float,
+        Parameter(
+            POSITIVE,
+            text="""Where Huber's loss turns from square to straight, in root mean squares of what the linear part leaves.""",
+        ),
+    ] = 1.0

@@ -1,0 +1,256 @@
+"""Forecasts of time series: many steps ahead, of one series or many."""
+
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, _fit_context
+
+from grukit.cores import single_threaded_blas
+from grukit.data import Observed, interval_columns, write_forecasts
+from grukit.engines import select_engine
+from grukit.estimators._backtest import Backtests
+from grukit.estimators._conformal import check_coverages
+from grukit.estimators._declare import with_parameters
+from grukit.estimators._exclusions import check_parameters
+from grukit.estimators._forecast import check_horizon, forecast_ahead, forecast_state
+from grukit.estimators._forecast_attributes import FittedForecaster
+from grukit.estimators._forecast_fit import learn
+from grukit.estimators._forecast_parameters import ForecastParameters
+from grukit.estimators._forecast_server import ForecastPredictor
+
+
+@with_parameters
+class GRUForecaster(FittedForecaster, Backtests, ForecastParameters, BaseEstimator):
+    """Forecasts by gated recurrent units: many steps ahead, of one series or many, with covariates and intervals.
+
+    A window of the last rows is read by stacked GRU layers, whose last state gives all steps of the horizon at once, beside
+    a linear map of the same rows, fitted in closed form, at which training begins.
+
+    References
+    ----------
+    Lai et al. (2018), Modeling Long- and Short-Term Temporal Patterns with Deep Neural Networks: a linear part beside a
+    recurrent one.
+    Zeng et al. (2023), Are Transformers Effective for Time Series Forecasting: values relative to the latest one.
+
+    Examples
+    --------
+    >>> from grukit import GRUForecaster
+    >>> from grukit.datasets import load_elnino
+    >>> sst = load_elnino()["sst"]
+    >>> model = GRUForecaster(horizon=6, window=24, hidden_layer_sizes=8, max_iter=10, random_state=0).fit(sst)
+    >>> forecast = model.predict()
+    >>> forecast.name, forecast.index[0].strftime("%Y-%m"), len(forecast)
+    ('sst', '2011-01', 6)
+    """
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, y: Any, X: Any = None, past_X: Any = None) -> Self:
+        """Learn from series.
+
+        Parameters
+        ----------
+        y : Series, DataFrame or array of shape (n,) or (n, n_series)
+            A series; a DataFrame with a column a series; or, with a MultiIndex (series, ..., time), a panel, whose series may
+            differ in length and end. The index holds times, with or without a time zone, periods or numbers, in order and
+            without gaps.
+        X : DataFrame or Series, default=None
+            Covariates that are known ahead, at every step of y; further rows are not looked at. On an index of times for all
+            series, or, of a panel, of (series, time).
+        past_X : DataFrame or Series, default=None
+            Covariates that are known up to the origin only, alike.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError
+            Where y, X or past_X is of no such kind.
+        ValueError
+            For bad input, naming the parameter, column, series or first stamp that is wrong.
+        RuntimeError
+            For ``device="cuda"`` without a GPU, its package or enough of its memory.
+        """
+        check_parameters(self)
+        select_engine(self.device)  # says what is missing before any work
+        before = forecast_state(self) if self.warm_start and self.__sklearn_is_fitted__() else None
+        known = None if before is None else (before.grid, before.columns)
+        observed = Observed.read(y, X, past_X, self.calendar, self.missing != "error", known)
+        if self.channels == "joint" and observed.series.form.kind != "frame":
+            raise ValueError("channels='joint' reads all columns of a DataFrame on one index; y is none.")
+        if self.strategy == "recursive" and (self.channels == "joint" or observed.form.past):
+            what = "channels='joint'" if self.channels == "joint" else f"past_X, {observed.form.past},"
+            raise ValueError(
+                f"strategy='recursive' goes on from its own forecasts, which {what} has none for. Use 'direct'."
+            )
+        with single_threaded_blas():  # for the linear part and L-BFGS
+            self._fitted = learn(self, observed, before)
+        return self
+
+    def predict(self, X: Any = None, context: Any = None, past_X: Any = None, *, horizon: int | None = None) -> Any:
+        """Forecast the steps after the end of each series.
+
+        Parameters
+        ----------
+        X : DataFrame or Series, default=None
+            The covariates known ahead, at every step of the horizon, and at the last ``window`` rows of ``context``, where it
+            is given. Needed where ``fit`` had them.
+        context : as y in ``fit``, default=None
+            Series to forecast from their ends instead: the same at other origins, or others. None: those of ``fit``.
+        past_X : DataFrame or Series, default=None
+            The covariates known up to the origin at the last ``window`` rows of ``context``.
+        horizon : int, default=None
+            Steps ahead. None: as many as in ``fit``.
+
+        Returns
+        -------
+        Series or DataFrame
+            In the form of y: its name or columns, the kind, frequency and time zone of its index.
+
+        Raises
+        ------
+        ValueError
+            For bad input, naming the column, series or first stamp that is wrong.
+        sklearn.exceptions.NotFittedError
+            Before ``fit``.
+
+        Warns
+        -----
+        UserWarning
+            Where ``horizon`` is beyond that of ``fit``: later steps are forecast from forecasts.
+        """
+        observed, ahead = self._ahead(X, context, past_X, horizon)
+        series = observed.series
+        return write_forecasts(ahead, series.keys, series.ends, series.grid, series.form)
+
+    def predict_interval(self, coverage: Any = 0.9, X: Any = None, context: Any = None, past_X: Any = None) -> Any:
+        """Intervals around the forecasts, by split conformal calibration of each step ahead.
+
+        Half the width of an interval is the ceil((n + 1) coverage)-th smallest absolute error at that step of the forecasts
+        from the n origins that ``calibration_fraction`` kept out of training: of the same series, or, where those are too few
+        or the series is new, of all, in their standard deviations. It covers the truth of a new origin at least as often as
+        it says, on average over origins, if that and those of calibration could be exchanged; a series that changes keeps no
+        such promise, nor do all steps of one forecast at once.
+
+        Parameters
+        ----------
+        coverage : float or list of float, default=0.9
+            How often the truth is to be inside.
+        X, context, past_X
+            As in :meth:`predict`.
+
+        Returns
+        -------
+        DataFrame
+            Columns lower and upper, of a list (coverage, bound); of a DataFrame y behind its columns.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`predict`, and where nothing was kept to calibrate by, or too little for that coverage.
+        """
+        coverages = check_coverages(coverage)
+        observed, _, bounds = self._bounds(coverages, X, context, past_X)
+        series, columns = observed.series, interval_columns(None if np.ndim(coverage) == 0 else coverages)
+        return write_forecasts(np.stack(bounds, axis=2), series.keys, series.ends, series.grid, series.form, columns)
+
+    def predictor(self, series: Any = None) -> ForecastPredictor:
+        """Return an object for fast forecasts of windows of one series: checks are done once, a call takes microseconds.
+
+        Parameters
+        ----------
+        series : label or tuple, default=None
+            The series of ``fit`` whose mean and deviation count. None: the only one.
+
+        Returns
+        -------
+        ForecastPredictor
+            Called with the last values of the series, an array, or a batch of such windows. It keeps the model as it is now.
+
+        Raises
+        ------
+        ValueError
+            For a model with covariates, a calendar, missing values, ``channels="joint"`` or ``strategy="recursive"``, or a
+            ``series`` that is not there.
+        sklearn.exceptions.NotFittedError
+            Before ``fit``.
+        """
+        state = forecast_state(self)
+        keys = list(state.figures)
+        key = series if isinstance(series, tuple) else (series,)
+        return ForecastPredictor(state, keys[0] if series is None and len(keys) == 1 else key)
+
+    def _bounds(
+        self, coverages: list[float], X: Any, context: Any, past_X: Any
+    ) -> tuple[Observed, np.ndarray, list[np.ndarray]]:
+        """The series that are forecast, forecasts (S, H), and a lower and an upper bound (S, H) for each coverage."""
+        state = forecast_state(self)
+        if state.scores is None:
+            raise ValueError(
+                "No origins were kept to calibrate intervals by: calibration_fraction is None, or less than half of the "
+                "origins would have been left for training. Fit with a longer y, a shorter horizon or a fraction."
+            )
+        observed, ahead = self._ahead(X, context, past_X)
+        scale, bounds = state.figures_of(observed)[:, 1:], []
+        for each in coverages:
+            half = state.scores.half_widths(observed.series.keys, each) * scale
+            bounds += [ahead - half, ahead + half]
+        return observed, ahead, bounds
+
+    def _ahead(self, X: Any, context: Any, past_X: Any, horizon: int | None = None) -> tuple[Observed, np.ndarray]:
+        """The series that are forecast, and forecasts (S, H)."""
+        state = forecast_state(self)
+        check_horizon(state, horizon)
+        if context is None:
+            if past_X is not None:
+                raise ValueError("past_X goes with context; that of fit is known. Leave it out.")
+            observed = state.recent
+        else:
+            known, window = (state.grid, state.columns), state.layout.window
+            observed = Observed.read(
+                context, X, past_X, None, state.inputs.missing != "error", known, what="context", last=window
+            )
+            if state.layout.n_joint > 1 and observed.series.keys != state.recent.series.keys:
+                wanted, given = (
+                    ["/".join(map(str, key)) for key in each.series.keys] for each in (state.recent, observed)
+                )
+                raise ValueError(f"With channels='joint', context has the columns of y in fit, {wanted}; got {given}.")
+        return observed, forecast_ahead(self, state, observed, X, horizon)
+
+    def update(self, y: Any, X: Any = None, past_X: Any = None) -> Self:
+        """Move the origin: let later rows of the series follow. Nothing is trained.
+
+        Parameters
+        ----------
+        y : as in ``fit``
+            Rows that begin one step after the end of each series; series that are left out stay where they are, new ones are
+            taken up.
+        X, past_X : DataFrame or Series, default=None
+            The covariates at these rows; further rows of X are not looked at.
+
+        Returns
+        -------
+        self
+            ``predict`` then forecasts from the new ends. Intervals stay as wide as they were calibrated.
+
+        Raises
+        ------
+        ValueError
+            For bad input, naming the column, series or first stamp that is wrong; where a series does not go on where it
+            ended. The model is then as before.
+        sklearn.exceptions.NotFittedError
+            Before ``fit``.
+        """
+        state = forecast_state(self)
+        allow_nan, known = state.inputs.missing != "error", (state.grid, state.columns)
+        later = Observed.read(y, X, past_X, None, allow_nan, known)
+        if state.layout.n_joint > 1 and later.series.keys != state.recent.series.keys:
+            raise ValueError("With channels='joint', y has the columns of fit, in that order, in every row.")
+        recent = state.recent.followed_by(later, state.layout.window)
+        figures = dict(state.figures)
+        for key, own in zip(recent.series.keys, state.figures_of(recent), strict=True):
+            figures.setdefault(key, (float(own[0]), float(own[1])))
+        self._fitted = replace(state, recent=recent, figures=figures)
+        return self

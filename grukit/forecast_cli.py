@@ -1,0 +1,159 @@
+"""``python -m grukit forecast``: the future of the series in a file."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from grukit import GRUForecaster
+from grukit.forecast_file import Wrong, is_parquet, read_file
+from grukit.metrics import score_forecasts
+from grukit.plotting import ForecastDisplay, require_matplotlib
+
+SHOWN = 48  # rows of a forecast that are printed where no file is written
+MOST_PICTURED = 1  # series of which a picture is drawn
+
+
+def add_forecast(commands: Any, png: Any, seed: Any) -> None:
+    """Add the command to the parsers of others; ``png`` and ``seed`` read such arguments."""
+    parser = commands.add_parser(
+        "forecast",
+        help="forecast the series in a CSV or Parquet file",
+        description="Forecast the series in a CSV or Parquet file, after a backtest beside the seasonal naive forecast.",
+    )
+    parser.add_argument("file", type=Path, help="a header and a row for each time (and series)")
+    parser.add_argument("--time", required=True, metavar="COLUMN", help="times, or numbers of steps")
+    parser.add_argument("--target", required=True, metavar="COLUMN", help="what is forecast")
+    parser.add_argument("--series", metavar="COLUMN", help="names of the series, where there are several")
+    parser.add_argument(
+        "--known",
+        type=_names,
+        default=[],
+        metavar="A,B",
+        help="columns known ahead: the file goes on with their rows for the horizon, in which the target is empty",
+    )
+    parser.add_argument("--past", type=_names, default=[], metavar="A,B", help="columns known up to the last target")
+    parser.add_argument("--horizon", type=_count, required=True, metavar="N", help="steps ahead")
+    parser.add_argument("--coverage", type=_share, metavar="SHARE", help="of intervals, such as 0.9 (default: none)")
+    parser.add_argument("--window", type=_count, default=48, metavar="N", help="rows of history (default: %(default)s)")
+    parser.add_argument("--units", type=_count, default=32, metavar="N", help="of the network (default: %(default)s)")
+    parser.add_argument("--epochs", type=_count, default=100, metavar="N", help="at most (default: %(default)s)")
+    parser.add_argument(
+        "--missing", choices=("error", "mask"), default="error", help="what empty targets and missing rows mean"
+    )
+    parser.add_argument("--splits", type=_whole, default=3, metavar="N", help="of the backtest (default: %(default)s)")
+    parser.add_argument("--decimal", default=".", metavar="CHARACTER", help="of a CSV's numbers (default: %(default)s)")
+    parser.add_argument(
+        "--separator", default=",", metavar="CHARACTER", help="of a CSV's columns (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=seed, default=0, help="seed of the network (default: %(default)s)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the forecast as CSV or Parquet, by its ending")
+    parser.add_argument("--plot", type=png, metavar="FILE.png", help="draw history and forecast of one series")
+    parser.set_defaults(run=run_forecast)
+
+
+def run_forecast(arguments: argparse.Namespace) -> None:
+    """Read, judge, forecast, write.
+
+    Raises
+    ------
+    SystemExit
+        With status 2, after a message on the standard error, for what is wrong with the file or the arguments.
+    """
+    try:
+        _run(arguments)
+    except (ValueError, TypeError) as error:
+        words = str(error).replace("missing='mask'", "--missing mask")
+        print(f"grukit forecast: {arguments.file}: {words}", file=sys.stderr)
+        raise SystemExit(2) from error
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    if arguments.plot:
+        require_matplotlib()
+    y, X, past_X = read_file(arguments)
+    n_series = y.index.droplevel(-1).nunique() if arguments.series else 1
+    if arguments.plot and n_series > MOST_PICTURED:
+        raise Wrong(f"--plot draws one series; --series {arguments.series} names {n_series}.")
+    model = GRUForecaster(
+        arguments.units,
+        horizon=arguments.horizon,
+        window=arguments.window,
+        max_iter=arguments.epochs,
+        missing=arguments.missing,
+        random_state=arguments.seed,
+        verbose=sys.stderr.isatty(),
+    )
+    print(f"{n_series} series, {len(y)} rows up to {y.index.get_level_values(-1).max()}")
+    if arguments.splits:
+        _judge(model, y, X, past_X, arguments)
+    model.fit(y, X, past_X)
+    forecast = model.predict(X).rename("prediction").to_frame()
+    if arguments.coverage is not None:
+        forecast = forecast.join(model.predict_interval(arguments.coverage, X))
+    _write(forecast, arguments)
+    if arguments.plot:
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(9, 4), layout="constrained")
+        ForecastDisplay.from_forecaster(model, y, X=X, past_X=past_X, coverage=arguments.coverage, ax=figure.subplots())
+        figure.savefig(arguments.plot, dpi=150)
+        print(f"Picture: {arguments.plot}")
+
+
+def _judge(model: GRUForecaster, y: Any, X: Any, past_X: Any, arguments: argparse.Namespace) -> None:
+    """Print a backtest beside the seasonal naive forecast."""
+    try:
+        table = model.backtest(y, X, past_X, n_splits=arguments.splits, coverage=arguments.coverage)
+    except ValueError as error:
+        raise Wrong(f"{error} Or leave the backtest out, with --splits 0.") from error
+    scores = score_forecasts(table, y, coverage=arguments.coverage)
+    print(f"\nBacktest of {arguments.splits} origins, {arguments.horizon} steps each:\n\n{_as_text(scores)}\n")
+
+
+def _write(forecast: pd.DataFrame, arguments: argparse.Namespace) -> None:
+    forecast.columns.name = None
+    forecast.index.names = [*([arguments.series] if arguments.series else []), arguments.time]
+    if arguments.out is None:
+        more = f"\n... and {len(forecast) - SHOWN} more; --out writes all." if len(forecast) > SHOWN else ""
+        print(_as_text(forecast.head(SHOWN)) + more)
+        return
+    table = forecast.reset_index()
+    if is_parquet(arguments.out):
+        table.to_parquet(arguments.out, index=False)
+    else:
+        table.to_csv(arguments.out, index=False, sep=arguments.separator, decimal=arguments.decimal)
+    print(f"Forecast: {arguments.out}")
+
+
+def _as_text(frame: pd.DataFrame) -> str:
+    return frame.to_string(float_format=lambda value: f"{value:.4g}")
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"it must be a positive whole number: {text!r}")
+    return int(text)
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"it must be a whole number, not negative: {text!r}")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = np.nan
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(f"it must lie between 0 and 1: {text!r}")
+    return share

@@ -1,0 +1,145 @@
+"""Errors of forecasts by series, step and origin, beside those of the seasonal naive forecast."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from grukit.data import SeriesSet, read_series
+from grukit.metrics._scores import check_coverage, interval_scores, naive_error, percentages, ratios
+
+
+def score_forecasts(
+    forecasts: pd.DataFrame, y: Any, *, by: Any = None, season: int | None = None, coverage: float | None = None
+) -> pd.DataFrame:
+    """Errors of forecasts, and beside them those of the seasonal naive forecast from the same origins.
+
+    Parameters
+    ----------
+    forecasts : DataFrame
+        As ``GRUForecaster.backtest`` gives them: columns series, origin, step, time, truth, prediction and, for intervals,
+        lower and upper. Rows without a truth are left out.
+    y : Series, DataFrame or array
+        The series, which hold what lies before each origin.
+    by : {"series", "step", "origin"} or list of these, default=None
+        Columns of which each value, or pair of values, has a row of its own. None: one for all.
+    season : int, default=None
+        Steps in a season. None: by the frequency of y; a day, a week or a year.
+    coverage : float, default=None
+        How often the truth is to be inside of lower and upper. None: intervals are not judged.
+
+    Returns
+    -------
+    DataFrame
+        Index: ``by``, then forecast, "model" or "seasonal naive". Columns MAE, RMSE, MASE, RMSSE and sMAPE; with ``coverage``
+        also coverage, width and interval score. Errors are scaled by those of the seasonal naive forecast in what lies before
+        the origin, each by its own, before they are averaged over the rows; a series that never changed has none, and is
+        left out of the averages. Where less than a season lies before an origin, the last value is the naive forecast. The
+        interval of the naive forecast is as wide as its own errors before the origin ask for.
+
+    Raises
+    ------
+    ValueError
+        For a column that is not there, or a series, an origin or a number that cannot be.
+    """
+    rows, levels = _rows_of(forecasts, coverage), _levels(by)
+    series = read_series(y, allow_nan=True)
+    m = series.grid.season if season is None else season
+    if not isinstance(m, int | np.integer) or m < 1:
+        raise ValueError(f"season must be a positive integer or None; got {season!r}.")
+    naive, scales = _beside(rows, series, int(m), coverage)
+    truth, found = rows["truth"].to_numpy(), {}
+    bounds = None if coverage is None else (rows["lower"].to_numpy(), rows["upper"].to_numpy())
+    found["model"] = _scores(truth, rows["prediction"].to_numpy(), bounds, scales, coverage)
+    half = naive["half"]
+    naive_bounds = None if coverage is None else (naive["prediction"] - half, naive["prediction"] + half)
+    found["seasonal naive"] = _scores(truth, naive["prediction"], naive_bounds, scales, coverage)
+    keys = [rows[level] for level in levels] or [pd.Series(0, index=rows.index)]
+    pieces = []
+    for name, scores in found.items():
+        means = scores.groupby(keys, sort=False).mean()
+        means[["RMSE", "RMSSE"]] = np.sqrt(means[["RMSE", "RMSSE"]])
+        pieces.append(means.assign(forecast=name).set_index("forecast", append=True))
+    table = pd.concat(pieces)
+    places = (
+        np.arange(len(table)).reshape(len(found), -1).T.ravel()
+    )  # the model and the naive forecast of each, in turns
+    return table.iloc[places] if levels else table.droplevel(0)
+
+
+def _levels(by: Any) -> list[str]:
+    levels = [] if by is None else [by] if isinstance(by, str) else list(by)
+    if not set(levels) <= {"series", "step", "origin"}:
+        raise ValueError(f"by must be of 'series', 'step' and 'origin'; got {by!r}.")
+    return levels
+
+
+def _rows_of(forecasts: pd.DataFrame, coverage: float | None) -> pd.DataFrame:
+    """The rows that have a truth, with all columns that are needed."""
+    needed = ["series", "origin", "step", "truth", "prediction"]
+    if coverage is not None:
+        check_coverage(coverage)
+        needed += ["lower", "upper"]
+    lost = [name for name in needed if name not in getattr(forecasts, "columns", [])]
+    if lost:
+        raise ValueError(
+            f"forecasts must have the columns {needed}, as GRUForecaster.backtest gives them; {lost} are not there."
+        )
+    rows = forecasts[forecasts["truth"].notna()]
+    if len(rows) == 0:
+        raise ValueError("forecasts has no row with a truth.")
+    return rows.reset_index(drop=True)
+
+
+def _beside(
+    rows: pd.DataFrame, series: SeriesSet, season: int, coverage: float | None
+) -> tuple[dict[str, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """The seasonal naive forecasts, half widths of their intervals, and what errors are scaled by, a row each."""
+    number = {series.name_of(s): s for s in range(len(series))}
+    n = len(rows)
+    prediction, half, absolute, squared = (np.full(n, np.nan) for _ in range(4))
+    for (name, origin), group in rows.groupby(["series", "origin"], sort=False):
+        if name not in number:
+            raise ValueError(f"forecasts are of series {name!r}; y has {list(number)[:5]}.")
+        s = number[name]
+        end = int(series.times[s].get_indexer(pd.Index([origin]))[0])
+        if end < 0:
+            raise ValueError(f"forecasts are from the origin {origin}, which is not in the index of y.")
+        past = series.values[series.offsets[s] : series.offsets[s] + end + 1]
+        m = season if len(past) > season else 1
+        own, steps = group.index.to_numpy(), group["step"].to_numpy()
+        prediction[own] = past[len(past) - m + (steps - 1) % m]
+        if len(past) > m:
+            absolute[own], squared[own] = naive_error(past, m, 1), naive_error(past, m, 2)
+        if coverage is not None:
+            half[own] = [_half_width(past, m * (-(-int(step) // m)), coverage) for step in steps]
+    return {"prediction": prediction, "half": half}, (absolute, squared)
+
+
+def _half_width(past: np.ndarray, lag: int, coverage: float) -> float:
+    """The ceil((n + 1) coverage)-th smallest change over ``lag`` steps; NaN of too few."""
+    changes = np.abs(past[lag:] - past[:-lag])
+    changes = np.sort(changes[~np.isnan(changes)])
+    rank = int(np.ceil((len(changes) + 1) * coverage - 1e-9))
+    return float(changes[rank - 1]) if 0 < rank <= len(changes) else np.nan
+
+
+def _scores(
+    truth: np.ndarray, predicted: np.ndarray, bounds: Any, scales: tuple[np.ndarray, np.ndarray], coverage: float | None
+) -> pd.DataFrame:
+    """Each row's errors, whose means are the scores, or their squares."""
+    error = truth - predicted
+    columns = {
+        "MAE": np.abs(error),
+        "RMSE": error**2,
+        "MASE": ratios(np.abs(error), scales[0]),
+        "RMSSE": ratios(error**2, scales[1]),
+        "sMAPE": percentages(truth, predicted),
+    }
+    if coverage is not None:
+        low, high = bounds
+        known = ~np.isnan(low)
+        columns["coverage"] = np.where(known, (low <= truth) & (truth <= high), np.nan)
+        columns["width"] = high - low
+        columns["interval score"] = interval_scores(truth, low, high, coverage)
+    return pd.DataFrame(columns)

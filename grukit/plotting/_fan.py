@@ -1,0 +1,70 @@
+"""What lies before a forecast, and the intervals around it."""
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from grukit.plotting._common import axis_of, one_series
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+BEFORE: dict[str, Any] = {"color": "0.45", "linestyle": "-", "linewidth": 1.0}
+PALEST, DARKEST = 0.18, 0.42  # opacity of the widest and of the narrowest interval
+
+
+def check_fan(history: Any, intervals: Any, index: pd.Index) -> None:
+    """Raise where a history is no Series, or intervals are not on the index of the predictions or of no such columns."""
+    if history is not None and not isinstance(history, pd.Series):
+        raise TypeError(f"history must be a pandas Series; got {type(history).__name__}.")
+    if intervals is None:
+        return
+    if list(getattr(intervals, "columns", pd.Index([])).names) != ["coverage", "bound"]:
+        raise ValueError(
+            "intervals must have the column levels coverage and bound, as predict_interval gives for a list."
+        )
+    if not intervals.index.equals(index):
+        raise ValueError("intervals and predictions have different indexes.")
+
+
+def series_of(data: Any, series: Any) -> pd.Series:
+    """One series of a Series, a frame with a column a series, or a panel."""
+    if isinstance(data, pd.DataFrame) and data.index.nlevels == 1:
+        if series is None and data.shape[1] == 1:
+            series = data.columns[0]
+        if series is None or series not in data.columns:
+            raise ValueError(f"series must name one of the columns {list(data.columns)}; got {series!r}.")
+        return data[series]
+    data = data if isinstance(data, pd.Series | pd.DataFrame) else pd.Series(data)
+    one = one_series(data, series)
+    return one if isinstance(one, pd.Series) else one.iloc[:, 0]
+
+
+def bands_of(intervals: pd.DataFrame, series: Any) -> pd.DataFrame:
+    """The intervals of one series: columns (coverage, bound)."""
+    if intervals.columns.nlevels == 3:
+        first = intervals.columns.get_level_values(0)
+        return intervals[first[0] if series is None else series]
+    return one_series(intervals, series)
+
+
+def draw_bands(ax: "Axes", times: Any, intervals: pd.DataFrame | None) -> list[Any]:
+    """Intervals as shades, the wider the paler; their coverage is in the legend."""
+    if intervals is None:
+        return []
+    coverages = sorted(intervals.columns.unique("coverage"), reverse=True)
+    bands = []
+    for number, coverage in enumerate(coverages):
+        opacity = PALEST + (DARKEST - PALEST) * number / max(len(coverages) - 1, 1)
+        low, high = intervals[(coverage, "lower")], intervals[(coverage, "upper")]
+        style: dict[str, Any] = {"color": "#0072B2", "alpha": opacity, "linewidth": 0}
+        bands.append(ax.fill_between(times, low, high, label=f"{coverage:.0%}", **style))
+    return bands
+
+
+def draw_history(ax: "Axes", history: pd.Series | None) -> Any:
+    """What lies before, in grey; None where there is nothing."""
+    if history is None:
+        return None
+    (line,) = ax.plot(axis_of(history.index)[0], history, label="history", **BEFORE)
+    return line

@@ -1,0 +1,83 @@
+"""Where training is between two epochs: all that it needs to go on as if it had not stopped."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from grukit.train.progress import Progress
+
+STEPS = ("rate_scale", "failures", "any_failure", "finished_since")  # of the loop over batches
+
+
+@dataclass(frozen=True)
+class Point:
+    """After an epoch.
+
+    Attributes
+    ----------
+    parameters, previous : ndarray of shape (n_parameters,)
+        The weights, and what they were before the last step.
+    moments : dict of ndarray
+        The optimiser's.
+    random_state : numpy.random.RandomState
+        What the next epoch draws from.
+    steps : dict of float or bool
+        What the loop over batches knows: learning rates that were lowered, steps that were not finite.
+    progress : dict of float or int
+        What :class:`grukit.train.Progress` counts.
+    records : tuple of dict
+        One an epoch.
+    best_parameters : ndarray of shape (n_parameters,) or None
+        See :class:`grukit.train.Progress`.
+    """
+
+    parameters: np.ndarray
+    previous: np.ndarray
+    moments: dict[str, np.ndarray]
+    random_state: np.random.RandomState
+    steps: dict[str, float | bool]
+    progress: dict[str, float]
+    records: tuple[dict[str, Any], ...]
+    best_parameters: np.ndarray | None
+
+
+def check_point(point: Point, parameters: np.ndarray) -> None:
+    """Raise where a point, which may come from a file, is not of such parameters: kernels trust it."""
+    arrays = {"parameters": point.parameters, "previous": point.previous, **point.moments}
+    if point.best_parameters is not None:
+        arrays["best_parameters"] = point.best_parameters
+    step = arrays.pop("step", None)
+    if step is None or step.shape != (1,) or step.dtype != np.int64 or len(point.moments) != 3:
+        raise ValueError("its optimiser has other moments.")
+    for name, array in arrays.items():
+        if array.shape != parameters.shape or array.dtype != parameters.dtype:
+            raise ValueError(
+                f"{name} has the shape {array.shape} of {array.dtype}; the network's is {parameters.shape}."
+            )
+    if set(point.progress) != set(Progress.COUNTED) or set(point.steps) != set(STEPS):
+        raise ValueError("it counts other things.")
+
+
+def take_up(
+    point: Point,
+    parameters: np.ndarray,
+    random_state: np.random.RandomState,
+    moments: dict[str, np.ndarray],
+    progress: Progress,
+) -> None:
+    """Set parameters, random state, moments and progress to those of a point.
+
+    Raises
+    ------
+    ValueError
+        Where it is of another network or solver.
+    """
+    check_point(point, parameters)
+    parameters[:] = point.parameters
+    random_state.set_state(point.random_state.get_state())
+    moments.update({name: moment.copy() for name, moment in point.moments.items()})
+    progress.records.extend(dict(entry) for entry in point.records)
+    progress.best_parameters = None if point.best_parameters is None else point.best_parameters.copy()
+    for name in Progress.COUNTED:
+        setattr(progress, name, point.progress[name])

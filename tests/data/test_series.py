@@ -1,0 +1,108 @@
+"""Series in all the forms that users hold them in, and forecasts written alike."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from grukit.data.series import read_series
+from grukit.data.written import interval_columns, write_forecasts
+
+HOURS = pd.date_range("2024-01-01", periods=6, freq="h", name="time")
+FRAME = pd.DataFrame({"a": np.arange(6.0), "b": 10 + np.arange(6.0)}, index=HOURS)
+
+
+def written(series, values, columns=None):
+    return write_forecasts(np.asarray(values, float), series.keys, series.ends, series.grid, series.form, columns)
+
+
+def test_a_series():
+    series = read_series(FRAME["a"])
+    assert series.values.tolist() == FRAME["a"].tolist() and series.keys == [("a",)]
+    ahead = written(series, [[1, 2]])
+    wanted = pd.Series([1.0, 2.0], index=pd.date_range(HOURS[-1], periods=3, freq="h", name="time")[1:], name="a")
+    pd.testing.assert_series_equal(ahead, wanted)
+
+
+def test_a_frame():
+    series = read_series(FRAME)
+    assert series.values.tolist() == [*FRAME["a"], *FRAME["b"]] and series.keys == [("a",), ("b",)]
+    ahead = written(series, [[1, 2], [3, 4]])
+    index = pd.date_range(HOURS[-1], periods=3, freq="h", name="time")[1:]
+    pd.testing.assert_frame_equal(ahead, pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]}, index=index))
+
+
+def test_a_panel_of_unequal_series_in_any_order_of_its_series():
+    pieces = {"v": FRAME["b"].iloc[1:4], "u": FRAME["a"]}
+    y = pd.concat(pieces, names=["unit", "time"]).rename("load")
+    series = read_series(y)
+    assert series.keys == [("v",), ("u",)] and series.lengths.tolist() == [3, 6]
+    ahead = written(series, [[1, 2], [3, 4]])
+    assert ahead.name == "load" and ahead.index.names == ["unit", "time"]
+    assert ahead.loc["v"].index.tolist() == [HOURS[4], HOURS[5]]
+    assert ahead.loc["u"].tolist() == [3.0, 4.0] and ahead.loc["u"].index[0] == HOURS[-1] + pd.Timedelta("1h")
+    framed = written(read_series(y.to_frame()), [[1, 2], [3, 4]])
+    pd.testing.assert_frame_equal(framed, ahead.to_frame())
+    mixed = read_series(y.swaplevel().sort_index().swaplevel())  # rows of both series in turns
+    assert sorted(mixed.values) == sorted(series.values)
+    assert dict(zip(mixed.keys, mixed.lengths, strict=True)) == {("u",): 6, ("v",): 3}
+
+
+def test_positions_are_those_in_time():
+    y = pd.concat({"v": FRAME["b"].iloc[1:4], "u": FRAME["a"]})
+    assert read_series(y).positions().tolist() == [1, 2, 3, 0, 1, 2, 3, 4, 5]
+    assert read_series(FRAME).positions().tolist() == [*range(6), *range(6)]
+
+
+def test_the_last_rows():
+    tail, rows = read_series(FRAME).tail(2)
+    assert rows.tolist() == [4, 5, 10, 11] and tail.values.tolist() == [4.0, 5.0, 14.0, 15.0]
+
+
+def test_columns_of_intervals():
+    values = np.arange(8.0).reshape(1, 2, 4)
+    several = written(read_series(FRAME["a"]), values, interval_columns([0.5, 0.9]))
+    assert several.columns.tolist() == [(0.5, "lower"), (0.5, "upper"), (0.9, "lower"), (0.9, "upper")]
+    assert several.columns.names == ["coverage", "bound"] and several.to_numpy().tolist() == values[0].tolist()
+    values = np.arange(8.0).reshape(2, 2, 2)
+    wide = written(read_series(FRAME), values, interval_columns(None))
+    assert wide[("b", "upper")].tolist() == [5.0, 7.0] and wide.columns.names == ["series", "bound"]
+
+
+def test_arrays_count_rows():
+    ahead = written(read_series(np.arange(5.0)), [[1, 2]])
+    pd.testing.assert_series_equal(ahead, pd.Series([1.0, 2.0], index=pd.RangeIndex(5, 7)))
+    assert read_series(np.ones((4, 2))).keys == [(0,), (1,)]
+
+
+def test_missing_values_and_rows():
+    gappy = FRAME["a"].drop(HOURS[2]).astype("Float64")
+    gappy[HOURS[3]] = pd.NA
+    with pytest.raises(ValueError, match=r"y contains NaN at 2024-01-01 03:00:00 .*missing='mask'"):
+        read_series(gappy)
+    np.testing.assert_array_equal(read_series(gappy, allow_nan=True).values, [0, 1, np.nan, np.nan, 4, 5])
+
+
+@pytest.mark.parametrize(
+    ("y", "words"),
+    [
+        (FRAME["a"].iloc[:0], "y is empty"),
+        (FRAME["a"].iloc[::-1], "not sorted: 2024-01-01 04:00:00"),
+        (FRAME["a"].drop(HOURS[2]), "has a gap: after 2024-01-01 01:00:00"),
+        (FRAME.assign(b="x"), "column 'b' has dtype"),
+        (FRAME["a"].where(FRAME["a"] < 3, np.inf), r"inf \(infinity\) at 2024-01-01 03:00:00"),
+        (pd.concat({"u": FRAME}), "a panel has one. Give"),
+        (FRAME.set_axis(["a", "a"], axis=1), "two columns of the same name"),
+        (pd.concat({"u": FRAME["a"].drop(HOURS[3])}), "series u has a gap"),
+        (FRAME["a"].set_axis(list("abcdef")), "must hold times, periods or numbers"),
+    ],
+)
+def test_what_is_refused(y, words):
+    with pytest.raises(ValueError, match=words):
+        read_series(y)
+
+
+def test_what_is_no_series():
+    with pytest.raises(TypeError, match="must be a Series, a DataFrame .*; got list"):
+        read_series(["a", "b"])
+    with pytest.raises(ValueError, match="series b has no value"):
+        read_series(FRAME.assign(b=np.nan), allow_nan=True)

@@ -1,0 +1,93 @@
+"""Backtests: the forecasts that a user would have made by hand at each origin, beside the truth."""
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+from grukit import GRUForecaster
+
+HOURS = pd.date_range("2024-01-01", periods=120, freq="h", name="time")
+MODEL = GRUForecaster(
+    horizon=4, window=8, hidden_layer_sizes=4, max_iter=2, random_state=0, dtype="float64", calendar=None
+)
+
+
+@pytest.fixture(scope="module")
+def noise():
+    return pd.Series(np.random.default_rng(0).normal(size=120).cumsum(), index=HOURS, name="load")
+
+
+def test_forecasts_are_those_of_models_fitted_to_what_lies_before(noise):
+    table = MODEL.backtest(noise, n_splits=3, coverage=0.8)
+    assert not hasattr(MODEL, "weights_")
+    assert table.columns.tolist() == ["series", "origin", "step", "time", "truth", "prediction", "lower", "upper"]
+    assert table["origin"].unique().tolist() == [HOURS[107], HOURS[111], HOURS[115]]
+    assert table["step"].tolist() == [1, 2, 3, 4] * 3 and set(table["series"]) == {"load"}
+    np.testing.assert_array_equal(table["truth"], noise[table["time"]])
+    for origin, own in table.groupby("origin"):
+        model = clone(MODEL).fit(noise[:origin])
+        np.testing.assert_array_equal(own["prediction"], model.predict())
+        interval = model.predict_interval(0.8)
+        np.testing.assert_array_equal(own[["lower", "upper"]], interval)
+        assert own["time"].tolist() == interval.index.tolist()
+
+
+def test_strides_and_sliding_windows(noise):
+    table = MODEL.backtest(noise, n_splits=3, stride=1, train_size=60)
+    assert table["origin"].unique().tolist() == [HOURS[113], HOURS[114], HOURS[115]]
+    own = table[table["origin"] == HOURS[114]]
+    np.testing.assert_array_equal(own["prediction"], clone(MODEL).fit(noise.iloc[55:115]).predict())
+
+
+def test_without_refitting(noise):
+    model = clone(MODEL).fit(noise.iloc[:90])
+    table = model.backtest(noise, n_splits=6, refit=False)
+    for origin, own in table.groupby("origin"):
+        np.testing.assert_array_equal(own["prediction"], model.predict(context=noise[:origin]))
+    with pytest.raises(ValueError, match=r"fitted to rows up to 2024-01-04 17:00:00, which is after the origin"):
+        model.backtest(noise, n_splits=8, refit=False)
+
+
+def test_several_series_and_covariates():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"x": rng.normal(size=130)}, index=pd.date_range(HOURS[0], periods=130, freq="h"))
+    past = pd.Series(rng.normal(size=120), index=HOURS)
+    y = pd.DataFrame({"a": 3 * X["x"].iloc[:120], "b": 5 + 2 * X["x"].iloc[:120]})
+    table = MODEL.backtest(y, X, past, n_splits=2)
+    assert (table["truth"] - table["prediction"]).abs().max() < 0.2
+    assert table["series"].tolist() == (["a"] * 4 + ["b"] * 4) * 2
+    model = clone(MODEL).fit(y.iloc[:80], X, past)
+    table = model.backtest(y, X, past, n_splits=5, refit=False)
+    assert (table["truth"] - table["prediction"]).abs().max() < 0.5
+
+
+def test_a_panel_whose_series_end_at_different_times(noise):
+    y = pd.concat({"u": noise, "v": noise.iloc[:110], "w": noise.iloc[:50]}, names=["unit", "time"])
+    table = MODEL.backtest(y, n_splits=3)
+    assert table.groupby("series")["origin"].nunique().to_dict() == {"u": 3, "v": 1}
+    assert (table[table["series"] == "v"]["time"] <= HOURS[109]).all() and len(table) == 14
+    levels = pd.concat({("k", "u"): noise}, names=["kind", "unit", "time"])
+    assert set(MODEL.backtest(levels, n_splits=1)["series"]) == {("k", "u")}
+
+
+def test_copies_that_are_fitted_at_once_are_the_same(noise):
+    table = MODEL.backtest(noise, n_splits=2)
+    with joblib.parallel_config(backend="threading"):
+        pd.testing.assert_frame_equal(MODEL.backtest(noise, n_splits=2, n_jobs=2), table)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"n_splits": 0}, "n_splits must be a positive integer; got 0"),
+        ({"stride": 1.5}, "stride must be a positive integer or None; got 1.5"),
+        ({"train_size": True}, "train_size must be a positive integer or None"),
+        ({"n_splits": 30}, "n_splits=30 origins that are 4 steps apart, with horizon=4, need 121 steps; y has 120"),
+        ({"coverage": 2}, "coverage must be a number between 0 and 1"),
+    ],
+)
+def test_what_is_refused(noise, options, words):
+    with pytest.raises(ValueError, match=words):
+        MODEL.backtest(noise, **options)

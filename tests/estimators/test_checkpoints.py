@@ -1,0 +1,201 @@
+"""Training that was ended in the middle and goes on: to the bits that it would have come to."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from plain import PLAIN
+
+import grukit
+from grukit import GRUClassifier, GRURegressor
+from grukit.estimators._checkpoints import Checkpoint
+
+
+class Ended(Exception):
+    """What ends a fit here."""
+
+
+def ends_after(epoch):
+    def callback(record):
+        if record["epoch"] == epoch:
+            raise Ended
+
+    return callback
+
+
+def check_same(one, other):
+    """Raise where weights, moments, random state or records (but seconds) differ in a bit."""
+    state, found = one._fitted, other._fitted
+    np.testing.assert_array_equal(state.parameters, found.parameters)
+    for name, moment in state.training.moments.items():
+        np.testing.assert_array_equal(moment, found.training.moments[name])
+    np.testing.assert_array_equal(
+        state.training.random_state.get_state()[1], found.training.random_state.get_state()[1]
+    )
+    records = [[{**entry, "seconds": 0} for entry in each.training.records] for each in (state, found)]
+    assert repr(records[0]) == repr(records[1])
+    for name in ("best_iter", "kept_iter", "stop_reason"):
+        assert getattr(state.training, name) == getattr(found.training, name)
+
+
+X = np.random.default_rng(0).normal(size=(80, 2)).cumsum(axis=0)
+SETTINGS = {**PLAIN, "hidden_layer_sizes": 4, "window": 5, "max_iter": 12, "random_state": 0, "checkpoint_every": 3}
+KINDS = {
+    "adam": {},
+    "early stopping and the linear part": {
+        "early_stopping": True,
+        "linear_lags": 3,
+        "anchor": "auto",
+        "n_iter_no_change": 12,
+    },
+    "dropout": {"dropout": 0.2},
+    "sgd, falling rates": {"solver": "sgd", "learning_rate": "cosine"},
+    "adaptive": {"learning_rate": "adaptive", "n_iter_no_change": 1, "tol": 0.1},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("epoch", [2, 3, 8, 12])
+def test_a_fit_that_was_ended_goes_on_to_the_bit(tmp_path, kind, epoch):
+    settings, target = {**SETTINGS, **KINDS[kind]}, X.sum(axis=1)
+    whole = GRURegressor(**settings).fit(X, target)
+    assert whole.n_iter_ > epoch or epoch == 12
+    path = tmp_path / "run.ckpt"
+    model = GRURegressor(**settings, checkpoint=path, callbacks=ends_after(min(epoch, whole.n_iter_)))
+    with pytest.raises(Ended):
+        model.fit(X, target)
+    assert path.exists() == (epoch > 3)
+    check_same(whole, model.set_params(callbacks=None).fit(X, target, resume=True))
+    assert [each.name for each in tmp_path.iterdir()] == ["run.ckpt"]
+
+
+def test_without_a_seed_the_weights_are_those_of_the_file(tmp_path):
+    settings = {**SETTINGS, "random_state": None, "learning_rate_init": 1e-9, "checkpoint": tmp_path / "run.ckpt"}
+    model = GRURegressor(**settings, callbacks=ends_after(4))
+    with pytest.raises(Ended):
+        model.fit(X, X[:, 0])
+    begun = Checkpoint(tmp_path / "run.ckpt", {"parameters": {}})
+    begun._check_mark = lambda mark: None
+    weights = begun.read().parameters
+    again = model.set_params(callbacks=None).fit(X, X[:, 0], resume=True)
+    np.testing.assert_allclose(again._fitted.parameters, weights, atol=1e-6)
+    assert again.n_iter_ == 12
+
+
+def test_a_killed_process_goes_on_to_the_bit(tmp_path):
+    code = (
+        "import os, signal, sys, numpy as np\n"
+        f"sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
+        "from plain import PLAIN\n"
+        "from grukit import GRURegressor\n"
+        "X = np.random.default_rng(0).normal(size=(80, 2)).cumsum(axis=0)\n"
+        "def kill(record):\n"
+        "    if record['epoch'] == 8: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"GRURegressor(**{SETTINGS!r}, checkpoint=sys.argv[1], callbacks=kill).fit(X, X.sum(axis=1))\n"
+    )
+    path = tmp_path / "run.ckpt"
+    done = subprocess.run([sys.executable, "-c", code, path], env=os.environ)
+    assert done.returncode == -signal.SIGKILL
+    model = GRURegressor(**SETTINGS, checkpoint=str(path)).fit(X, X.sum(axis=1), resume=True)
+    check_same(GRURegressor(**SETTINGS).fit(X, X.sum(axis=1)), model)
+
+
+def test_a_warm_start_and_a_classifier_go_on(tmp_path):
+    settings = {name: value for name, value in SETTINGS.items() if name not in ("anchor", "linear_lags")}
+    labels = X.sum(axis=1) > 0
+    whole, model = (GRUClassifier(**settings, warm_start=True).fit(X, labels) for _ in range(2))
+    whole.fit(X, labels)
+    model.set_params(checkpoint=tmp_path / "run.ckpt", callbacks=ends_after(20))
+    with pytest.raises(Ended):
+        model.fit(X, labels)
+    check_same(whole, model.set_params(callbacks=None).fit(X, labels, resume=True))
+    assert whole.n_iter_ == 24
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """A model whose fit was ended after eight epochs."""
+    model = GRURegressor(**SETTINGS, checkpoint=tmp_path / "run.ckpt", callbacks=ends_after(8))
+    with pytest.raises(Ended):
+        model.fit(X, X.sum(axis=1))
+    return model.set_params(callbacks=None)
+
+
+OTHERS = [
+    ({"learning_rate_init": 0.01}, r"learning_rate_init=0\.003, and now learning_rate_init=0\.01"),
+    ({"window": 4}, "window=5"),
+    ({"hidden_layer_sizes": 5}, "hidden_layer_sizes=4"),
+    ({"random_state": 1}, "random_state=0"),
+    ({"max_iter": 13}, "max_iter=12"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), OTHERS)
+def test_other_parameters_are_refused(begun, changes, message):
+    with pytest.raises(ValueError, match=rf"run\.ckpt cannot be resumed: it was written with {message}"):
+        begun.set_params(**changes).fit(X, X.sum(axis=1), resume=True)
+
+
+def test_other_data_are_refused(begun):
+    other = X.copy()
+    other[7, 1] += 1e-9
+    for data, target in ((other, X.sum(axis=1)), (X, other[:, 0]), (X[:-1], X[:-1, 0])):
+        with pytest.raises(ValueError, match="it is of other training data"):
+            begun.fit(data, target, resume=True)
+    with pytest.raises(ValueError, match="it is of other training data"):
+        begun.fit(X, X.sum(axis=1), sample_weight=np.r_[np.ones(79), 2.0], resume=True)
+
+
+def test_other_validation_data_are_refused(tmp_path):
+    settings = {**SETTINGS, "early_stopping": True, "checkpoint": tmp_path / "run.ckpt"}
+    model = GRURegressor(**settings, callbacks=ends_after(8))
+    with pytest.raises(Ended):
+        model.fit(X, X[:, 0], X_val=X[:9], y_val=X[:9, 0])
+    with pytest.raises(ValueError, match=r"it is of other validation data\.$"):
+        model.fit(X, X[:, 0], X_val=X[:9], y_val=X[:9, 1], resume=True)
+    sequences = np.random.default_rng(1).normal(size=(60, 3, 2))
+    drawn = GRURegressor(**{**settings, "random_state": None}, callbacks=ends_after(4))
+    with pytest.raises(Ended):
+        drawn.fit(sequences, sequences[:, 0, 0])
+    with pytest.raises(ValueError, match="other training data: with random_state=None each fit draws the part"):
+        drawn.fit(sequences, sequences[:, 0, 0], resume=True)
+
+
+def test_what_has_no_effect_may_change(begun):
+    begun.set_params(n_jobs=2, verbose=False, checkpoint_every=1, warm_start=True).fit(X, X.sum(axis=1), resume=True)
+    check_same(GRURegressor(**SETTINGS).fit(X, X.sum(axis=1)), begun)
+
+
+def test_damaged_and_other_files_are_refused(begun, tmp_path):
+    path = tmp_path / "run.ckpt"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1])
+    with pytest.raises(ValueError, match="damaged"):
+        begun.fit(X, X.sum(axis=1), resume=True)
+    GRURegressor(**SETTINGS).fit(X, X.sum(axis=1)).save(path)
+    with pytest.raises(ValueError, match="it is no checkpoint"):
+        begun.fit(X, X.sum(axis=1), resume=True)
+
+
+def test_what_a_checkpoint_needs(tmp_path):
+    with pytest.raises(ValueError, match="resume=True goes on at the file of the parameter checkpoint"):
+        GRURegressor(**SETTINGS).fit(X, X[:, 0], resume=True)
+    path = tmp_path / "run.ckpt"
+    with pytest.raises(ValueError, match="solver='lbfgs' does not have"):
+        GRURegressor(**{**SETTINGS, "solver": "lbfgs"}, checkpoint=path).fit(X, X[:, 0])
+    with pytest.raises(ValueError, match="the same in the next process"):
+        GRURegressor(**{**SETTINGS, "random_state": np.random.RandomState(0)}, checkpoint=path).fit(X, X[:, 0])
+    with pytest.raises(FileNotFoundError):
+        GRURegressor(**SETTINGS, checkpoint=tmp_path / "none" / "run.ckpt").fit(X, X[:, 0])
+    GRURegressor(**SETTINGS, checkpoint=path).partial_fit(X, X[:, 0])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_saved_model_names_no_checkpoint(begun, tmp_path):
+    begun.fit(X, X.sum(axis=1), resume=True).save(tmp_path / "model.gru")
+    assert grukit.load(tmp_path / "model.gru").checkpoint is None
+    assert b"run.ckpt" not in (tmp_path / "model.gru").read_bytes()
