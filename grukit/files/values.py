@@ -7,14 +7,13 @@ record, ``{"Scaler": {"mean": ..., "scale": ..., "link": ...}}``.
 
 import datetime
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
-from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from collections.abc import Callable
+from typing import Any, get_type_hints
 
 import numpy as np
 
 from grukit.files.pandas_values import pandas_reader, pandas_value
+from grukit.files.records import fits, names_of
 from grukit.files.tensors import NAMES
 
 
@@ -71,7 +70,9 @@ class _Writer:
         if kind is list:
             return self._each(value, where)
         if kind.__name__ in self.codec.records and kind is self.codec.records[kind.__name__]:
-            return {kind.__name__: {name: self.write(getattr(value, name), f"{where}.{name}") for name in _names(kind)}}
+            return {
+                kind.__name__: {name: self.write(getattr(value, name), f"{where}.{name}") for name in names_of(kind)}
+            }
         if kind is tuple:
             return {"tuple": self._each(value, where)}
         if kind is dict:
@@ -211,11 +212,11 @@ class _Reader:
 
     def _record(self, name: str, content: Any, where: str) -> Any:
         record, hints = self.codec.records[name], self.codec.hints[name]
-        if not isinstance(content, dict) or set(content) != set(_names(record)):
-            raise ValueError(f"{where} has not exactly the fields of {name}: {', '.join(_names(record))}.")
+        if not isinstance(content, dict) or set(content) != set(names_of(record)):
+            raise ValueError(f"{where} has not exactly the fields of {name}: {', '.join(names_of(record))}.")
         values = {field: self.read(value, f"{where}.{field}") for field, value in content.items()}
         for field, value in values.items():
-            if not _fits(value, hints[field]):
+            if not fits(value, hints[field]):
                 raise ValueError(f"{where}.{field} is {value!r:.80}, where {name} has another type.")
         try:
             return record(**values)
@@ -232,28 +233,7 @@ _WRONG = (
 )  # fmt: skip
 
 
-def _names(record: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(record)) if is_dataclass(record) else record._fields
-
-
 def _time_type(name: Any) -> np.dtype:
     if not isinstance(name, str) or name[:2] not in ("M8", "m8"):
         raise ValueError("unknown type")
     return np.dtype(name)
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value is of the type of a field."""
-    origin, parts = get_origin(hint), get_args(hint)
-    if hint is Any or hint is object:
-        return True
-    if origin in (Union, UnionType):
-        return any(_fits(value, part) for part in parts)
-    if origin is tuple:
-        each = parts[:1] * len(value) if isinstance(value, tuple) and parts[1:] == (...,) else parts
-        return isinstance(value, tuple) and len(each) == len(value) and all(map(_fits, value, each))
-    if origin in (dict, Mapping):
-        return isinstance(value, dict) and all(_fits(k, parts[0]) and _fits(v, parts[1]) for k, v in value.items())
-    if hint is float:
-        return type(value) in (int, float)
-    return type(value) is int if hint is int else isinstance(value, NoneType if hint is None else hint)

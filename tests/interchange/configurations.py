@@ -15,15 +15,9 @@ from grukit import GRUClassifier, GRURegressor
 from grukit.interchange import to_onnx
 
 
-def configuration(seed):
-    """A fitted model of random settings and sequences that it was not fitted on."""
-    rng = np.random.default_rng(seed)
-    D, K, n, T = rng.integers(1, 5), rng.integers(1, 4), 24, int(rng.integers(2, 9))
-    X = rng.normal(size=(n, T, D)).cumsum(axis=1) * 10.0 ** rng.integers(-3, 4, D) + rng.normal(size=D) * 100
-    kind = rng.choice(["regression", "counts", "two classes", "classes", "labels"])
-    per_step = bool(rng.random() < 0.3)
-    sums = X / X.std(axis=(0, 1))
-    settings = {
+def _settings(rng):
+    """Random settings of a network and of what is done to its input."""
+    return {
         **PLAIN,
         "hidden_layer_sizes": tuple(int(H) for H in rng.integers(1, 7, rng.integers(1, 4))),
         "bidirectional": bool(rng.random() < 0.4),
@@ -36,6 +30,17 @@ def configuration(seed):
         "max_iter": 2,
         "random_state": 0,
     }
+
+
+def configuration(seed):
+    """A fitted model of random settings and sequences that it was not fitted on."""
+    rng = np.random.default_rng(seed)
+    D, K, n, T = rng.integers(1, 5), rng.integers(1, 4), 24, int(rng.integers(2, 9))
+    X = rng.normal(size=(n, T, D)).cumsum(axis=1) * 10.0 ** rng.integers(-3, 4, D) + rng.normal(size=D) * 100
+    kind = rng.choice(["regression", "counts", "two classes", "classes", "labels"])
+    per_step = bool(rng.random() < 0.3)
+    sums = X / X.std(axis=(0, 1))
+    settings = _settings(rng)
     if not settings["standardize"]:
         X = sums
     if settings["missing"] == "mask":
