@@ -86,6 +86,10 @@ class Grid:
             return max(1, round(turn / seconds))
         return max(1, round(12 / round(12 * seconds / YEAR)))
 
+    def equal(self, times: pd.Index, wanted: pd.Index) -> np.ndarray:
+        """Which entries are equal, floats up to rounding."""
+        return _equal(times, wanted, self.step)
+
     def stamps(self, first: Any, n: int) -> pd.Index:
         """The n entries from ``first`` on."""
         if isinstance(first, pd.Period):

@@ -74,6 +74,11 @@ class SeriesSet:
         found = {number: times[-1:].tolist()[0] for number, times in last.items()}
         return [found[id(times)] for times in self.times]
 
+    @property
+    def zone(self) -> Any:
+        """The time zone of the stamps; None where they have none."""
+        return getattr(self.times[0], "tz", None)
+
     def where(self, s: int) -> str:
         """Which series is meant, for messages."""
         return where_of(self.keys[s])
@@ -113,7 +118,9 @@ def where_of(key: tuple[Any, ...]) -> str:
     return f" of series {'/'.join(str(part) for part in key)}" if key else ""
 
 
-def read_series(y: Any, allow_nan: bool = False, grid: Grid | None = None, what: str = "y") -> SeriesSet:
+def read_series(
+    y: Any, allow_nan: bool = False, grid: Grid | None = None, what: str = "y", zone: Any = None
+) -> SeriesSet:
     """Check and read series.
 
     Parameters
@@ -126,6 +133,8 @@ def read_series(y: Any, allow_nan: bool = False, grid: Grid | None = None, what:
         The grid that they must lie on. None: that of the longest series.
     what : str, default="y"
         Its name, for messages.
+    zone : tzinfo, default=None
+        Time zone that times with one are brought to. None: their own.
 
     Raises
     ------
@@ -146,17 +155,20 @@ def read_series(y: Any, allow_nan: bool = False, grid: Grid | None = None, what:
     remedy = "Fill it first, for instance with y.interpolate(), or use missing='mask'."
     check_finite(values, what, columns, frame.index, allow_nan, remedy if what == "y" else FILL_OR_DROP)
     table = read_table(values, frame)
-    assert table.times is not None
+    times = table.times
+    assert times is not None
+    if zone is not None and isinstance(times, pd.DatetimeIndex) and times.tz is not None:
+        times = times.tz_convert(zone)
     if form.kind == "frame":
         keys = [(column,) for column in frame.columns]
         if len(set(keys)) < len(keys):
             raise ValueError(
                 f"{what} has two columns of the same name; a column is a series, and needs a name of its own."
             )
-        cut, of_series = [table.times], np.zeros(len(keys), dtype=int)
+        cut, of_series = [times], np.zeros(len(keys), dtype=int)
     else:
         keys = [(form.names,)] if form.kind == "series" and form.names is not None else table.keys
-        cut = [table.times[a:b] for a, b in zip(table.offsets[:-1], table.offsets[1:], strict=True)]
+        cut = [times[a:b] for a, b in zip(table.offsets[:-1], table.offsets[1:], strict=True)]
         of_series = np.arange(len(keys))
     if grid is None:
         longest = int(np.argmax([len(times) for times in cut]))
