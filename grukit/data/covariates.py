@@ -7,6 +7,7 @@ import pandas as pd
 
 from grukit.data.frames import check_columns, check_finite, read_table
 from grukit.data.grid import DAY, YEAR, Grid
+from grukit.data.matching import rows_at
 from grukit.data.order import check_times
 from grukit.data.times import as_times
 
@@ -93,7 +94,7 @@ def _rows(
 ) -> np.ndarray:
     if len(times) == 0:
         return np.empty((0, len(columns)))
-    positions = stamps.get_indexer(times)
+    positions = rows_at(stamps, times)
     if (positions < 0).any():
         lost = times[int(np.argmax(positions < 0))]
         raise ValueError(

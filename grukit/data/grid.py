@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
+from grukit.data.matching import equal_times, rows_at
 from grukit.data.times import SECONDS, kind_of, time_kind
 
 STRETCH = 8  # rows of which the step is inferred where the whole index has gaps: a week of days, and one more
@@ -59,15 +60,16 @@ class Grid:
     @property
     def name(self) -> str:
         """The step in words."""
-        return getattr(self.step, "freqstr", None) or str(self.step)
+        periods = self.kind.startswith("periods")
+        return self.kind.split("'")[1] if periods else getattr(self.step, "freqstr", None) or str(self.step)
 
     @property
     def seconds(self) -> float | None:
         """Typical length of a step in seconds; None where the grid is not of times."""
         origin = pd.Timestamp("2001-01-01")
         if self.kind.startswith("periods"):
-            period = pd.Period(origin, self.kind.split("'")[1])
-            return (period.end_time - period.start_time).total_seconds()
+            period = pd.Period(origin, self.name)
+            return ((period + 1).start_time - period.start_time).total_seconds()
         if not isinstance(self.step, pd.offsets.BaseOffset) or self.kind == "time deltas":
             return None
         first = self.step.rollforward(origin)
@@ -75,27 +77,33 @@ class Grid:
 
     @property
     def season(self) -> int:
-        """Steps in the shortest usual season: a day, a week, or a year; 1 where there is none."""
+        """Steps in the shortest usual season: a day, a week, or a year; 1 where there is none, or no whole number of them.
+
+        A year is no whole number of weeks or days, and is rounded.
+        """
+        if self.name in ("B", "C"):  # business days
+            return 5
         seconds = self.seconds
         if seconds is None:
             return 1
-        if self.name in ("B", "C"):  # business days
-            return 5
         if seconds < 27 * DAY:
-            turn = DAY if seconds < DAY else 7 * DAY if seconds < 6 * DAY else YEAR
-            return max(1, round(turn / seconds))
-        return max(1, round(12 / round(12 * seconds / YEAR)))
+            if seconds >= 6 * DAY:
+                return round(YEAR / seconds)
+            steps = (DAY if seconds < DAY else 7 * DAY) / seconds
+            return int(steps) if steps.is_integer() else 1
+        months = round(12 * seconds / YEAR)
+        return 12 // months if 12 % months == 0 else 1
 
     def equal(self, times: pd.Index, wanted: pd.Index) -> np.ndarray:
         """Which entries are equal, floats up to rounding."""
-        return _equal(times, wanted, self.step)
+        return equal_times(times, wanted, self.step)
 
     def stamps(self, first: Any, n: int) -> pd.Index:
         """The n entries from ``first`` on."""
         if isinstance(first, pd.Period):
             return pd.period_range(first, periods=n, freq=first.freq)
         if isinstance(first, pd.Timestamp):
-            return pd.date_range(first, periods=n, freq=self.step).as_unit(first.unit)
+            return _stamps(first, n, self.step).as_unit(first.unit)
         if isinstance(first, pd.Timedelta):
             return pd.timedelta_range(first, periods=n, freq=self.step).as_unit(first.unit)
         if isinstance(first, int) and isinstance(self.step, int):
@@ -127,13 +135,14 @@ class Grid:
             raise ValueError(f"The index of y{where} holds {kind_of(times)}; the model was fitted with {self.kind}.")
         first = times[:1].tolist()[0]
         wanted = self.stamps(first, len(times))
-        same = _equal(times, wanted, self.step)
+        same = equal_times(times, wanted, self.step)
         if same.all():
-            return wanted
+            return times if isinstance(self.step, float) else wanted  # floats as they are, not as they are added up
         if fill:
             return self._filled(times, wanted, where)
         row = int(np.argmin(same))
         if row and times[row] > wanted[row]:
+            self._filled(times, wanted, where)  # says so where what comes later does not lie on the grid, either
             raise ValueError(
                 f"The time index of y{where} has a gap: after {times[row - 1]} (row {row - 1}) comes {times[row]}; "
                 f"{wanted[row]} is missing. {self._remedy} Or use missing='mask'."
@@ -155,7 +164,9 @@ class Grid:
 
     def _filled(self, times: pd.Index, wanted: pd.Index, where: str) -> pd.Index:
         last, n = times[-1], len(times)
-        while wanted[-1] < last:  # the grid is not of one length, so it is walked
+        while (
+            wanted[-1] < last and not self.equal(wanted[-1:], times[-1:])[0]
+        ):  # the grid is not of one length, so it is walked
             n *= 2
             if n > MOST_HOLES * (len(times) + STRETCH):
                 raise ValueError(
@@ -163,18 +174,40 @@ class Grid:
                     f"{self.name}: most of them are missing. Resample y to a longer step."
                 )
             wanted = self.stamps(wanted[:1].tolist()[0], n)
-        whole = wanted[: int(wanted.searchsorted(last, side="right"))]
-        lost = whole.get_indexer(times) < 0
-        if lost.any():
-            raise ValueError(self._irregular(times, int(np.argmax(lost)), where))
-        return whole
+        end = last + 0.5 * self.step if isinstance(self.step, float) else last
+        whole = wanted[: int(wanted.searchsorted(end, side="right"))]
+        found = rows_at(whole, times)
+        if (found < 0).any():
+            raise ValueError(self._irregular(times, int(np.argmax(found < 0)), where))
+        if not isinstance(self.step, float):
+            return whole
+        exact = whole.to_numpy(dtype=np.float64, copy=True)
+        exact[found] = times
+        return pd.Index(exact, name=times.name)
 
 
-def _equal(times: pd.Index, wanted: pd.Index, step: Any) -> np.ndarray:
-    """Which entries are equal, floats up to rounding."""
-    if isinstance(step, float):
-        return np.asarray(np.abs(times.to_numpy() - wanted.to_numpy()) <= 1e-6 * abs(step))
-    return np.asarray(times == wanted)
+def _stamps(first: pd.Timestamp, n: int, step: Any) -> pd.DatetimeIndex:
+    """The n times from ``first`` on.
+
+    Where clocks are put forward, a time that is not there is the first one after it; where they are put back, a time that is
+    there twice is the first of both.
+    """
+    if first.tz is None or not _by_calendar(step):
+        return pd.date_range(first, periods=n, freq=step)
+    clock, midnight = first.tz_localize(None), first.tz_localize(None).normalize()
+    if midnight.tz_localize(first.tz, nonexistent="shift_forward", ambiguous=True) == first:
+        clock = midnight  # of a day that begins at one o'clock
+    clocks = pd.date_range(clock, periods=n, freq=step)
+    exact = clocks.tz_localize(first.tz, nonexistent="NaT", ambiguous="NaT")
+    if not exact.hasnans:
+        return pd.date_range(first, periods=n, freq=step)
+    earlier = np.ones(n, dtype=bool)
+    return clocks.tz_localize(first.tz, nonexistent="shift_forward", ambiguous=earlier)
+
+
+def _by_calendar(step: Any) -> bool:
+    """Whether a step is one of the calendar, as long as its days are; before pandas 3 a Day is a Tick, too."""
+    return not isinstance(step, pd.offsets.Tick) or isinstance(step, pd.offsets.Day)
 
 
 def _number_step(times: pd.Index) -> Any:
@@ -182,8 +215,12 @@ def _number_step(times: pd.Index) -> Any:
         return int(times.step)
     if len(times) < 2:
         return None
-    gaps = np.diff(times.to_numpy())
-    return Counter(gaps.tolist()).most_common(1)[0][0] if gaps.dtype.kind in "iu" else float(np.median(gaps))
+    numbers = times.to_numpy()
+    if numbers.dtype.kind in "iu":
+        return Counter(np.diff(numbers).tolist()).most_common(1)[0][0]
+    numbers = numbers.astype(np.float64)
+    span, usual = float(numbers[-1] - numbers[0]), float(np.median(np.diff(numbers)))
+    return span / max(1, round(span / usual))  # as many steps as there are, so that rounding does not add up
 
 
 def _frequency(times: Any) -> Any:

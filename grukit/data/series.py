@@ -9,6 +9,7 @@ import pandas as pd
 
 from grukit.data.frames import FILL_OR_DROP, check_columns, check_finite, read_table
 from grukit.data.grid import Grid
+from grukit.data.matching import rows_at
 
 
 @dataclass(frozen=True)
@@ -241,5 +242,5 @@ def _spread(values: np.ndarray, times: pd.Index, whole: pd.Index) -> np.ndarray:
     if len(times) == len(whole):
         return values
     out = np.full((len(whole), *values.shape[1:]), np.nan)
-    out[whole.get_indexer(times)] = values
+    out[rows_at(whole, times)] = values
     return out

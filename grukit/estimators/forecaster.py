@@ -226,8 +226,8 @@ class GRUForecaster(FittedForecaster, Backtests, ForecastParameters, BaseEstimat
         Parameters
         ----------
         y : as in ``fit``
-            Rows that begin one step after the end of each series. Of a panel, series that are left out stay where they are, and
-            new ones are taken up; of a DataFrame, all columns go on together; a single series keeps its name.
+            Rows that begin one step after the end of each series. Of a panel, series that are left out stay where they are,
+            and new ones are taken up; of a DataFrame, all columns go on together; a single series keeps its name.
         X, past_X : DataFrame or Series, default=None
             The covariates at these rows; further rows of X are not looked at.
 

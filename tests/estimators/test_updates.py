@@ -25,7 +25,9 @@ def refused(model, y, words):
 
 def test_columns_of_a_frame_go_on_together():
     model = small().fit(FRAME.iloc[:100])
-    refused(model, FRAME[["a"]].iloc[100:], "with the columns a, but not with b; the columns of a DataFrame end together")
+    refused(
+        model, FRAME[["a"]].iloc[100:], "with the columns a, but not with b; the columns of a DataFrame end together"
+    )
     refused(model, FRAME["b"].iloc[100:], "with the columns b, but not with a;")
     pd.testing.assert_frame_equal(model.update(FRAME.iloc[100:]).predict(), model.predict(context=FRAME))
 
