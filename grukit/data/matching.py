@@ -28,4 +28,8 @@ def _rounding(numbers: pd.Index) -> float:
     """How far numbers of a type, or sums of them, may be from what was meant."""
     if len(numbers) == 0 or numbers.dtype.kind != "f":
         return 0.0
-    return 4.0 * float(np.finfo(numbers.dtype).eps) * max(abs(float(numbers[0])), abs(float(numbers[-1])))
+    return (
+        4.0
+        * float(np.finfo(np.dtype(str(numbers.dtype).lower())).eps)
+        * max(abs(float(numbers[0])), abs(float(numbers[-1])))
+    )
