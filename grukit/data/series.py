@@ -94,11 +94,17 @@ class SeriesSet:
         return (slice(int(a), int(b)) for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True))
 
     def positions(self) -> np.ndarray:
-        """The position (N,) in time of each row, among all stamps of all series."""
+        """The step in time (N,) that each row lies in, counted among all that hold a row of any series.
+
+        Steps begin at the earliest stamp of all, so that series of one step but of other phases, such as every other day,
+        are counted alike.
+        """
         if all(times is self.times[0] for times in self.times):
             return np.tile(np.arange(len(self.times[0])), len(self))
         stamps = self.times[0].append(self.times[1:])
-        return stamps.unique().sort_values().get_indexer(stamps)
+        each = stamps.unique().sort_values()
+        steps = np.unique(self.grid.steps(each), return_inverse=True)[1]
+        return np.asarray(steps[each.get_indexer(stamps)])
 
     def tail(self, n: int) -> tuple["SeriesSet", np.ndarray]:
         """The last n rows of each series, and their numbers."""

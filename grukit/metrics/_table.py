@@ -8,7 +8,6 @@ import pandas as pd
 from grukit.data import SeriesSet, read_series, rows_at
 from grukit.metrics._scores import check_coverage, inside, interval_scores, naive_error, percentages, ratios
 
-
 ERRORS = ["MAE", "RMSE", "MASE", "RMSSE", "sMAPE"]
 
 
