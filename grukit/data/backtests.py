@@ -69,9 +69,9 @@ def _holes(index: pd.Index, times: pd.Index, stamp: Any) -> pd.Index:
     """The entry that is missing at a stamp of each series that has rows before and after it."""
     before, at, after = (np.asarray(each) for each in (times < stamp, times == stamp, times > stamp))
     if index.nlevels == 1:
-        lost = before.any() and after.any() and not at.any()
-        return pd.Index([stamp] if lost else [], dtype=times.dtype, name=index.name)
-    names = index.droplevel(-1)
+        is_gap = before.any() and after.any() and not at.any()
+        return pd.Index([stamp] if is_gap else [], dtype=times.dtype, name=index.name)
+    names: Any = index.droplevel([-1])
     lost = names[before].unique().intersection(names[after], sort=False).difference(names[at], sort=False)
     if len(lost) == 0:
         return index[:0]

@@ -117,14 +117,16 @@ class Grid:
     def steps(self, times: pd.Index) -> np.ndarray:
         """The step of the grid that each entry of an index in order lies in; the first one lies in step 0."""
         if isinstance(times, pd.PeriodIndex):
-            return np.asarray((times.asi8 - times.asi8[0]) // times.freq.n)
+            step: Any = times.freq
+            return np.asarray((times.asi8 - times.asi8[0]) // step.n)
         if isinstance(times, pd.DatetimeIndex) and _by_calendar(self.step):
             n = 2
             while (whole := self.stamps(times[0], n))[-1] < times[-1]:
                 n *= 2
             return np.asarray(whole.searchsorted(times, side="right")) - 1
         if isinstance(times, pd.DatetimeIndex | pd.TimedeltaIndex):
-            return np.asarray((times - times[0]) // pd.Timedelta(self.step))
+            passed: Any = times - times[0]
+            return np.asarray(passed // pd.Timedelta(self.step))
         since = times.to_numpy() - times.to_numpy()[0]
         return np.floor(since / self.step + 1e-6).astype(np.int64)
 

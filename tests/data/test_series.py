@@ -106,3 +106,24 @@ def test_what_is_no_series():
         read_series(["a", "b"])
     with pytest.raises(ValueError, match="series b has no value"):
         read_series(FRAME.assign(b=np.nan), allow_nan=True)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        pd.MultiIndex.from_tuples([("north", 1), ("south", 2)], names=["site", "number"]),
+        pd.CategoricalIndex(["a", "b"], categories=["b", "a", "c"], ordered=True, name="site"),
+        pd.Index([2, 1], dtype="int32"),
+    ],
+    ids=["levels", "categories", "integers"],
+)
+def test_columns_stay_as_they_are(columns):
+    series = read_series(FRAME.set_axis(columns, axis=1))
+    pd.testing.assert_index_equal(written(series, [[1, 2], [3, 4]]).columns, columns, exact=True)
+    wide = written(series, np.arange(8.0).reshape(2, 2, 2), interval_columns(None))
+    assert wide.columns.names == [*(columns.names if columns.nlevels > 1 else [columns.name or "series"]), "bound"]
+    outer = wide.columns.droplevel("bound")[::2]
+    outer.names = columns.names
+    pd.testing.assert_index_equal(outer, columns, exact=True)
+    first = columns[0] if isinstance(columns[0], tuple) else (columns[0],)
+    assert wide[(*first, "upper")].tolist() == [1.0, 3.0]
