@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from grukit.data.given import as_pandas
 from grukit.data.grid import Grid
 from grukit.data.matching import rows_at
-from grukit.data.series import SeriesSet, as_pandas
+from grukit.data.series import SeriesSet
 from grukit.data.times import as_times
 
 
@@ -65,13 +66,13 @@ def up_to(y: Any, stamp: Any, n_rows: int | None = None) -> Any:
     return part.groupby(level=names, sort=False).tail(n_rows)
 
 
-def _holes(index: pd.Index, times: pd.Index, stamp: Any) -> pd.Index:
+def _holes(index: Any, times: pd.Index, stamp: Any) -> pd.Index:
     """The entry that is missing at a stamp of each series that has rows before and after it."""
     before, at, after = (np.asarray(each) for each in (times < stamp, times == stamp, times > stamp))
     if index.nlevels == 1:
         is_gap = before.any() and after.any() and not at.any()
         return pd.Index([stamp] if is_gap else [], dtype=times.dtype, name=index.name)
-    names: Any = index.droplevel([-1])
+    names = index.droplevel(-1)
     lost = names[before].unique().intersection(names[after], sort=False).difference(names[at], sort=False)
     if len(lost) == 0:
         return index[:0]

@@ -71,7 +71,7 @@ def read_covariates(
     values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
     if frame.index.nlevels == 1:
         stamps = as_times(frame.index)
-        check_times(stamps, f"({what})")
+        check_times(stamps, what=what)
         found: dict[int, np.ndarray] = {}
         for each in times:
             if id(each) not in found:

@@ -1,19 +1,15 @@
 """The grid that the time index of a series lies on: its step, what is missing on it, and the stamps ahead."""
 
-import warnings
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.tseries.frequencies import to_offset
 
 from grukit.data.matching import equal_times, rows_at
-from grukit.data.times import SECONDS, kind_of, time_kind
+from grukit.data.steps import STRETCH, frequency, number_step
+from grukit.data.times import kind_of, time_kind
 
-STRETCH = 8  # rows of which the step is inferred where the whole index has gaps: a week of days, and one more
-MOST_STRETCHES = 200
 DAY, YEAR = 86400.0, 365.25 * 86400.0  # seconds
 MOST_HOLES = 20  # times as many rows as there are, up to which gaps are filled
 
@@ -34,7 +30,7 @@ class Grid:
     step: Any
 
     @classmethod
-    def of(cls, times: pd.Index, where: str = "") -> "Grid":
+    def of(cls, times: pd.Index, where: str = "", what: str = "y") -> "Grid":
         """The grid of an index that is in order.
 
         Raises
@@ -44,16 +40,16 @@ class Grid:
         """
         if time_kind(times) is None:
             raise ValueError(
-                f"The index of y{where} holds {kind_of(times)}; it must hold times, periods or numbers. Parse it first, for "
-                "instance with pd.to_datetime."
+                f"The index of {what}{where} holds {kind_of(times)}; it must hold times, periods or numbers. Parse it "
+                "first, for instance with pd.to_datetime."
             )
         if isinstance(times, pd.PeriodIndex):
             return cls(kind_of(times), 1)
-        step = _frequency(times) if isinstance(times, pd.DatetimeIndex | pd.TimedeltaIndex) else _number_step(times)
+        step = frequency(times) if isinstance(times, pd.DatetimeIndex | pd.TimedeltaIndex) else number_step(times)
         if step is None:
             raise ValueError(
-                f"The step of the time index of y{where} cannot be told from {len(times)} rows"
-                f"{'' if len(times) < 3 else ', which have none in common'}. Give it a frequency, with y.asfreq(...)."
+                f"The step of the time index of {what}{where} cannot be told from {len(times)} rows"
+                f"{'' if len(times) < 3 else ', which have none in common'}. Give it a frequency, with {what}.asfreq(...)."
             )
         return cls(kind_of(times), step)
 
@@ -130,7 +126,7 @@ class Grid:
         since = times.to_numpy() - times.to_numpy()[0]
         return np.floor(since / self.step + 1e-6).astype(np.int64)
 
-    def on(self, times: pd.Index, where: str, fill: bool) -> pd.Index:
+    def on(self, times: pd.Index, where: str, fill: bool, what: str = "y") -> pd.Index:
         """The whole grid from the first entry of an index in order to its last.
 
         Parameters
@@ -141,6 +137,8 @@ class Grid:
             Of which series, for messages.
         fill : bool
             Whether entries may be missing.
+        what : str, default="y"
+            Its name, for messages.
 
         Raises
         ------
@@ -148,37 +146,38 @@ class Grid:
             Naming the first entry that does not lie on the grid, or, unless they are filled, the first that is missing.
         """
         if kind_of(times) != self.kind:
-            raise ValueError(f"The index of y{where} holds {kind_of(times)}; the model was fitted with {self.kind}.")
+            raise ValueError(
+                f"The index of {what}{where} holds {kind_of(times)}; the model was fitted with {self.kind}."
+            )
         first = times[:1].tolist()[0]
         wanted = self.stamps(first, len(times))
         same = equal_times(times, wanted, self.step)
         if same.all():
             return times if isinstance(self.step, float) else wanted  # floats as they are, not as they are added up
         if fill:
-            return self._filled(times, wanted, where)
+            return self._filled(times, wanted, where, what)
         row = int(np.argmin(same))
         if row and times[row] > wanted[row]:
-            self._filled(times, wanted, where)  # says so where what comes later does not lie on the grid, either
+            self._filled(times, wanted, where, what)  # says so where what comes later does not lie on the grid, either
             raise ValueError(
-                f"The time index of y{where} has a gap: after {times[row - 1]} (row {row - 1}) comes {times[row]}; "
-                f"{wanted[row]} is missing. {self._remedy} Or use missing='mask'."
+                f"The time index of {what}{where} has a gap: after {times[row - 1]} (row {row - 1}) comes {times[row]}; "
+                f"{wanted[row]} is missing. {self._remedy(what)} Or use missing='mask'."
             )
-        raise ValueError(self._irregular(times, row, where))
+        raise ValueError(self._irregular(times, row, where, what))
 
-    @property
-    def _remedy(self) -> str:
+    def _remedy(self, what: str) -> str:
         if "time" in self.kind and "delta" not in self.kind:
-            return f"Fill it first, for instance with y.asfreq({self.name!r}).interpolate()."
-        return "Fill it first, for instance with y.reindex(...).interpolate()."
+            return f"Fill it first, for instance with {what}.asfreq({self.name!r}).interpolate()."
+        return f"Fill it first, for instance with {what}.reindex(...).interpolate()."
 
-    def _irregular(self, times: pd.Index, row: int, where: str) -> str:
+    def _irregular(self, times: pd.Index, row: int, where: str, what: str) -> str:
         return (
-            f"The time index of y{where} is not regular: {times[row]} (row {row}) does not lie on the grid of step "
+            f"The time index of {what}{where} is not regular: {times[row]} (row {row}) does not lie on the grid of step "
             f"{self.name} that begins at {times[0]}. Bring it onto one first, for instance with "
-            "y.resample(...).mean() or y.asfreq(...)."
+            f"{what}.resample(...).mean() or {what}.asfreq(...)."
         )
 
-    def _filled(self, times: pd.Index, wanted: pd.Index, where: str) -> pd.Index:
+    def _filled(self, times: pd.Index, wanted: pd.Index, where: str, what: str) -> pd.Index:
         last, n = times[-1], len(times)
         while (
             wanted[-1] < last and not self.equal(wanted[-1:], times[-1:])[0]
@@ -186,15 +185,15 @@ class Grid:
             n *= 2
             if n > MOST_HOLES * (len(times) + STRETCH):
                 raise ValueError(
-                    f"The time index of y{where} has {len(times)} rows from {times[0]} to {last}, with steps of "
-                    f"{self.name}: most of them are missing. Resample y to a longer step."
+                    f"The time index of {what}{where} has {len(times)} rows from {times[0]} to {last}, with steps of "
+                    f"{self.name}: most of them are missing. Resample {what} to a longer step."
                 )
             wanted = self.stamps(wanted[:1].tolist()[0], n)
         end = last + 0.5 * self.step if isinstance(self.step, float) else last
         whole = wanted[: int(wanted.searchsorted(end, side="right"))]
         found = rows_at(whole, times)
         if (found < 0).any():
-            raise ValueError(self._irregular(times, int(np.argmax(found < 0)), where))
+            raise ValueError(self._irregular(times, int(np.argmax(found < 0)), where, what))
         if not isinstance(self.step, float):
             return whole
         exact = whole.to_numpy(dtype=np.float64, copy=True)
@@ -224,37 +223,3 @@ def _stamps(first: pd.Timestamp, n: int, step: Any) -> pd.DatetimeIndex:
 def _by_calendar(step: Any) -> bool:
     """Whether a step is one of the calendar, as long as its days are; before pandas 3 a Day is a Tick, too."""
     return not isinstance(step, pd.offsets.Tick) or isinstance(step, pd.offsets.Day)
-
-
-def _number_step(times: pd.Index) -> Any:
-    if isinstance(times, pd.RangeIndex):
-        return int(times.step)
-    if len(times) < 2:
-        return None
-    numbers = times.to_numpy()
-    if numbers.dtype.kind in "iu":
-        return Counter(np.diff(numbers).tolist()).most_common(1)[0][0]
-    numbers = numbers.astype(np.float64)
-    span, usual = float(numbers[-1] - numbers[0]), float(np.median(np.diff(numbers)))
-    return span / max(1, round(span / usual))  # as many steps as there are, so that rounding does not add up
-
-
-def _frequency(times: Any) -> Any:
-    """The offset of an index of times: its own, or inferred from all of it, or from stretches of it."""
-    if times.freq is not None or len(times) < 3:
-        return times.freq
-    with warnings.catch_warnings():
-        # pandas 3.1 warns that this will return an offset, which to_offset takes as well.
-        warnings.filterwarnings("ignore", message=".*infer_freq")
-        found = pd.infer_freq(times)
-        if found is None:
-            firsts = np.unique(np.linspace(0, max(len(times) - STRETCH, 0), MOST_STRETCHES).astype(int))
-            each = [pd.infer_freq(times[first : first + STRETCH]) for first in firsts]
-            counts = Counter(str(getattr(one, "freqstr", one)) for one in each if one is not None)
-            found = counts.most_common(1)[0][0] if counts else None
-    if found is not None:
-        return to_offset(found)
-    gaps, n = np.unique(np.diff(times.asi8), return_counts=True)
-    if n.max() < 2:
-        return None
-    return to_offset(pd.Timedelta(seconds=float(gaps[np.argmax(n)]) * SECONDS[times.unit]))

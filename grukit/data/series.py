@@ -8,8 +8,11 @@ import numpy as np
 import pandas as pd
 
 from grukit.data.frames import FILL_OR_DROP, check_columns, check_finite, read_table
+from grukit.data.given import as_pandas, check_entries
 from grukit.data.grid import Grid
 from grukit.data.matching import rows_at
+from grukit.data.order import check_times
+from grukit.data.times import as_times
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,7 @@ def read_series(
         regular, naming the first stamp that is wrong.
     """
     y = as_pandas(y, what)
+    check_entries(y, what)
     check_columns(y, what)
     frame = y.to_frame() if isinstance(y, pd.Series) else y
     if len(frame) == 0:
@@ -161,6 +165,8 @@ def read_series(
     columns = list(frame.columns) if form.kind == "frame" else [None]
     remedy = "Fill it first, for instance with y.interpolate(), or use missing='mask'."
     check_finite(values, what, columns, frame.index, allow_nan, remedy if what == "y" else FILL_OR_DROP)
+    if frame.index.nlevels == 1:
+        check_times(as_times(frame.index), what=what)
     table = read_table(values, frame)
     times = table.times
     assert times is not None
@@ -179,7 +185,7 @@ def read_series(
         of_series = np.arange(len(keys))
     if grid is None:
         longest = int(np.argmax([len(times) for times in cut]))
-        grid = Grid.of(cut[longest], where_of(keys[longest]) if form.kind == "panel" else "")
+        grid = Grid.of(cut[longest], where_of(keys[longest]) if form.kind == "panel" else "", what)
     whole = _on_grid(cut, grid, keys if form.kind == "panel" else [()], allow_nan)
     known = [table.values] if form.kind == "frame" else np.split(table.values[:, 0], table.offsets[1:-1])
     spread = [_spread(part, times, full) for part, times, full in zip(known, cut, whole, strict=True)]
@@ -196,25 +202,6 @@ def read_series(
         grid,
         form,
     )
-
-
-def as_pandas(y: Any, what: str) -> Any:
-    """A Series or DataFrame, of an array on an index of row numbers.
-
-    Raises
-    ------
-    TypeError
-        Where y is no such thing.
-    """
-    if isinstance(y, pd.Series | pd.DataFrame):
-        return y
-    array = np.asarray(y)
-    if array.ndim not in (1, 2) or array.dtype.kind not in "biuf":
-        raise TypeError(
-            f"{what} must be a Series, a DataFrame with a column a series, or a panel with a MultiIndex (series, time); got "
-            f"{type(y).__name__}."
-        )
-    return pd.Series(array) if array.ndim == 1 else pd.DataFrame(array)
 
 
 def _form_of(y: Any, what: str) -> SeriesForm:

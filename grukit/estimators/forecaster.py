@@ -104,7 +104,8 @@ class GRUForecaster(FittedForecaster, Backtests, ForecastParameters, BaseEstimat
         past_X : DataFrame or Series, default=None
             The covariates known up to the origin at the last ``window`` rows of ``context``.
         horizon : int, default=None
-            Steps ahead. None: as many as in ``fit``.
+            Steps ahead. None: as many as in ``fit``. With fewer, ``strategy="direct"`` still forecasts all those of ``fit``,
+            and needs X for them.
 
         Returns
         -------
