@@ -169,3 +169,54 @@ def test_rows_without_a_truth_are_left_out_and_short_histories_take_the_last_val
 def test_tables_that_are_refused(change, options, words):
     with pytest.raises(ValueError, match=words):
         score_forecasts(change(long_frame()), Y, **options)
+
+
+# --- values that are missing ------------------------------------------------------------------------------------------------
+
+
+def test_what_is_not_known_is_no_success():
+    nan = np.nan
+    assert np.isnan(symmetric_mean_absolute_percentage_error([1.0, nan], [1.0, 2.0]))
+    assert np.isnan(symmetric_mean_absolute_percentage_error([1.0, 2.0], [1.0, nan]))
+    for true, low, high in (([nan, 1.0], [0.0, 0.0], [2.0, 2.0]), ([1.0, 1.0], [nan, 0.0], [2.0, 2.0]),
+                            ([1.0, 1.0], [0.0, 0.0], [2.0, nan])):  # fmt: skip
+        assert np.isnan(interval_coverage(true, low, high))
+        assert np.isnan(mean_interval_score(true, low, high, coverage=0.8))
+
+
+def test_the_naive_forecast_takes_the_latest_known_value_of_its_season():
+    y = pd.Series(np.arange(12.0), index=QUARTERS, name="y")
+    y.iloc[[5, 3]] = np.nan  # the second quarter before the origin, row 7, and one of an earlier year
+    truth = y.iloc[8:12].to_numpy()
+    frame = pd.DataFrame(
+        {"series": "y", "origin": QUARTERS[7], "step": [1, 2, 3, 4], "truth": truth, "prediction": 0.0}
+    )
+    table = score_forecasts(frame, y, by="step")
+    naive = table.xs("seasonal naive", level="forecast")
+    np.testing.assert_array_equal(naive["MAE"], [8 - 4, 9 - 1, 10 - 6, 11 - 7])
+
+
+def test_both_forecasts_are_judged_on_the_same_rows():
+    y = pd.Series(np.arange(12.0), index=QUARTERS, name="y")
+    y.iloc[[1, 5]] = np.nan  # all second quarters before the origin
+    truth = y.iloc[8:12].to_numpy()
+    frame = pd.DataFrame({"series": "y", "origin": QUARTERS[7], "step": [1, 2, 3, 4], "truth": truth})
+    table = score_forecasts(frame.assign(prediction=truth + [1.0, 100.0, 1.0, 1.0]), y)
+    assert table["MAE"].to_list() == [1.0, 4.0] and table["RMSE"].to_list() == [1.0, 4.0]
+    assert table.loc["seasonal naive", "sMAPE"] == pytest.approx(np.mean([2 * 4 / (t + t - 4) for t in (8, 10, 11)]))
+
+
+def test_by_names_columns():
+    for by in (3, ["series", 3], "time", [["series"]]):
+        with pytest.raises(ValueError, match="by must be of 'series', 'step' and 'origin'; got"):
+            score_forecasts(long_frame(), Y, by=by)
+
+
+def test_origins_that_are_floats_are_found():
+    index = np.arange(40) * 0.1
+    y = pd.Series(np.arange(40.0), index=index, name="y")
+    frame = pd.DataFrame(
+        {"series": "y", "origin": 0.1 * 3 + 2.0, "step": [1, 2], "truth": [24.0, 25.0], "prediction": 24.0}
+    )
+    assert frame["origin"].iloc[0] not in index
+    assert score_forecasts(frame, y)["MAE"].to_list() == [0.5, 1.5]

@@ -14,6 +14,7 @@ from grukit.data.indexes import choose_rows, feature_columns, lag_index, sample_
 from grukit.data.labels import Classes, as_labels, read_labels
 from grukit.data.lags import LinearLags, left_by
 from grukit.data.links import LINKS, log_probability_of, mean_of
+from grukit.data.matching import rows_at
 from grukit.data.missing import (
     check_any_seen,
     encode_inputs,
@@ -94,6 +95,7 @@ __all__ = [
     "read_series",
     "read_table",
     "read_targets",
+    "rows_at",
     "sample_index",
     "select_samples",
     "sequences_with_time",

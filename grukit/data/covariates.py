@@ -7,6 +7,7 @@ import pandas as pd
 
 from grukit.data.frames import check_columns, check_finite, read_table
 from grukit.data.grid import DAY, YEAR, Grid
+from grukit.data.matching import rows_at
 from grukit.data.order import check_times
 from grukit.data.times import as_times
 
@@ -70,7 +71,7 @@ def read_covariates(
     values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
     if frame.index.nlevels == 1:
         stamps = as_times(frame.index)
-        check_times(stamps, f"({what})")
+        check_times(stamps, what=what)
         found: dict[int, np.ndarray] = {}
         for each in times:
             if id(each) not in found:
@@ -93,7 +94,7 @@ def _rows(
 ) -> np.ndarray:
     if len(times) == 0:
         return np.empty((0, len(columns)))
-    positions = stamps.get_indexer(times)
+    positions = rows_at(stamps, times)
     if (positions < 0).any():
         lost = times[int(np.argmax(positions < 0))]
         raise ValueError(

@@ -1,18 +1,15 @@
 """The grid that the time index of a series lies on: its step, what is missing on it, and the stamps ahead."""
 
-import warnings
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.tseries.frequencies import to_offset
 
-from grukit.data.times import SECONDS, kind_of, time_kind
+from grukit.data.matching import equal_times, rows_at
+from grukit.data.steps import STRETCH, frequency, number_step
+from grukit.data.times import kind_of, time_kind
 
-STRETCH = 8  # rows of which the step is inferred where the whole index has gaps: a week of days, and one more
-MOST_STRETCHES = 200
 DAY, YEAR = 86400.0, 365.25 * 86400.0  # seconds
 MOST_HOLES = 20  # times as many rows as there are, up to which gaps are filled
 
@@ -33,7 +30,7 @@ class Grid:
     step: Any
 
     @classmethod
-    def of(cls, times: pd.Index, where: str = "") -> "Grid":
+    def of(cls, times: pd.Index, where: str = "", what: str = "y") -> "Grid":
         """The grid of an index that is in order.
 
         Raises
@@ -43,31 +40,32 @@ class Grid:
         """
         if time_kind(times) is None:
             raise ValueError(
-                f"The index of y{where} holds {kind_of(times)}; it must hold times, periods or numbers. Parse it first, for "
-                "instance with pd.to_datetime."
+                f"The index of {what}{where} holds {kind_of(times)}; it must hold times, periods or numbers. Parse it "
+                "first, for instance with pd.to_datetime."
             )
         if isinstance(times, pd.PeriodIndex):
             return cls(kind_of(times), 1)
-        step = _frequency(times) if isinstance(times, pd.DatetimeIndex | pd.TimedeltaIndex) else _number_step(times)
+        step = frequency(times) if isinstance(times, pd.DatetimeIndex | pd.TimedeltaIndex) else number_step(times)
         if step is None:
             raise ValueError(
-                f"The step of the time index of y{where} cannot be told from {len(times)} rows"
-                f"{'' if len(times) < 3 else ', which have none in common'}. Give it a frequency, with y.asfreq(...)."
+                f"The step of the time index of {what}{where} cannot be told from {len(times)} rows"
+                f"{'' if len(times) < 3 else ', which have none in common'}. Give it a frequency, with {what}.asfreq(...)."
             )
         return cls(kind_of(times), step)
 
     @property
     def name(self) -> str:
         """The step in words."""
-        return getattr(self.step, "freqstr", None) or str(self.step)
+        periods = self.kind.startswith("periods")
+        return self.kind.split("'")[1] if periods else getattr(self.step, "freqstr", None) or str(self.step)
 
     @property
     def seconds(self) -> float | None:
         """Typical length of a step in seconds; None where the grid is not of times."""
         origin = pd.Timestamp("2001-01-01")
         if self.kind.startswith("periods"):
-            period = pd.Period(origin, self.kind.split("'")[1])
-            return (period.end_time - period.start_time).total_seconds()
+            period = pd.Period(origin, self.name)
+            return ((period + 1).start_time - period.start_time).total_seconds()
         if not isinstance(self.step, pd.offsets.BaseOffset) or self.kind == "time deltas":
             return None
         first = self.step.rollforward(origin)
@@ -75,23 +73,33 @@ class Grid:
 
     @property
     def season(self) -> int:
-        """Steps in the shortest usual season: a day, a week, or a year; 1 where there is none."""
+        """Steps in the shortest usual season: a day, a week, or a year; 1 where there is none, or no whole number of them.
+
+        A year is no whole number of weeks or days, and is rounded.
+        """
+        if self.name in ("B", "C"):  # business days
+            return 5
         seconds = self.seconds
         if seconds is None:
             return 1
-        if self.name in ("B", "C"):  # business days
-            return 5
         if seconds < 27 * DAY:
-            turn = DAY if seconds < DAY else 7 * DAY if seconds < 6 * DAY else YEAR
-            return max(1, round(turn / seconds))
-        return max(1, round(12 / round(12 * seconds / YEAR)))
+            if seconds >= 6 * DAY:
+                return round(YEAR / seconds)
+            steps = (DAY if seconds < DAY else 7 * DAY) / seconds
+            return int(steps) if steps.is_integer() else 1
+        months = round(12 * seconds / YEAR)
+        return 12 // months if 12 % months == 0 else 1
+
+    def equal(self, times: pd.Index, wanted: pd.Index) -> np.ndarray:
+        """Which entries are equal, floats up to rounding."""
+        return equal_times(times, wanted, self.step)
 
     def stamps(self, first: Any, n: int) -> pd.Index:
         """The n entries from ``first`` on."""
         if isinstance(first, pd.Period):
             return pd.period_range(first, periods=n, freq=first.freq)
         if isinstance(first, pd.Timestamp):
-            return pd.date_range(first, periods=n, freq=self.step).as_unit(first.unit)
+            return _stamps(first, n, self.step).as_unit(first.unit)
         if isinstance(first, pd.Timedelta):
             return pd.timedelta_range(first, periods=n, freq=self.step).as_unit(first.unit)
         if isinstance(first, int) and isinstance(self.step, int):
@@ -102,7 +110,23 @@ class Grid:
         """The n entries after ``last``."""
         return self.stamps(last, n + 1)[1:]
 
-    def on(self, times: pd.Index, where: str, fill: bool) -> pd.Index:
+    def steps(self, times: pd.Index) -> np.ndarray:
+        """The step of the grid that each entry of an index in order lies in; the first one lies in step 0."""
+        if isinstance(times, pd.PeriodIndex):
+            step: Any = times.freq
+            return np.asarray((times.asi8 - times.asi8[0]) // step.n)
+        if isinstance(times, pd.DatetimeIndex) and _by_calendar(self.step):
+            n = 2
+            while (whole := self.stamps(times[0], n))[-1] < times[-1]:
+                n *= 2
+            return np.asarray(whole.searchsorted(times, side="right")) - 1
+        if isinstance(times, pd.DatetimeIndex | pd.TimedeltaIndex):
+            passed: Any = times - times[0]
+            return np.asarray(passed // pd.Timedelta(self.step))
+        since = times.to_numpy() - times.to_numpy()[0]
+        return np.floor(since / self.step + 1e-6).astype(np.int64)
+
+    def on(self, times: pd.Index, where: str, fill: bool, what: str = "y") -> pd.Index:
         """The whole grid from the first entry of an index in order to its last.
 
         Parameters
@@ -113,6 +137,8 @@ class Grid:
             Of which series, for messages.
         fill : bool
             Whether entries may be missing.
+        what : str, default="y"
+            Its name, for messages.
 
         Raises
         ------
@@ -120,84 +146,80 @@ class Grid:
             Naming the first entry that does not lie on the grid, or, unless they are filled, the first that is missing.
         """
         if kind_of(times) != self.kind:
-            raise ValueError(f"The index of y{where} holds {kind_of(times)}; the model was fitted with {self.kind}.")
+            raise ValueError(
+                f"The index of {what}{where} holds {kind_of(times)}; the model was fitted with {self.kind}."
+            )
         first = times[:1].tolist()[0]
         wanted = self.stamps(first, len(times))
-        same = _equal(times, wanted, self.step)
+        same = equal_times(times, wanted, self.step)
         if same.all():
-            return wanted
+            return times if isinstance(self.step, float) else wanted  # floats as they are, not as they are added up
         if fill:
-            return self._filled(times, wanted, where)
+            return self._filled(times, wanted, where, what)
         row = int(np.argmin(same))
         if row and times[row] > wanted[row]:
+            self._filled(times, wanted, where, what)  # says so where what comes later does not lie on the grid, either
             raise ValueError(
-                f"The time index of y{where} has a gap: after {times[row - 1]} (row {row - 1}) comes {times[row]}; "
-                f"{wanted[row]} is missing. {self._remedy} Or use missing='mask'."
+                f"The time index of {what}{where} has a gap: after {times[row - 1]} (row {row - 1}) comes {times[row]}; "
+                f"{wanted[row]} is missing. {self._remedy(what)} Or use missing='mask'."
             )
-        raise ValueError(self._irregular(times, row, where))
+        raise ValueError(self._irregular(times, row, where, what))
 
-    @property
-    def _remedy(self) -> str:
+    def _remedy(self, what: str) -> str:
         if "time" in self.kind and "delta" not in self.kind:
-            return f"Fill it first, for instance with y.asfreq({self.name!r}).interpolate()."
-        return "Fill it first, for instance with y.reindex(...).interpolate()."
+            return f"Fill it first, for instance with {what}.asfreq({self.name!r}).interpolate()."
+        return f"Fill it first, for instance with {what}.reindex(...).interpolate()."
 
-    def _irregular(self, times: pd.Index, row: int, where: str) -> str:
+    def _irregular(self, times: pd.Index, row: int, where: str, what: str) -> str:
         return (
-            f"The time index of y{where} is not regular: {times[row]} (row {row}) does not lie on the grid of step "
+            f"The time index of {what}{where} is not regular: {times[row]} (row {row}) does not lie on the grid of step "
             f"{self.name} that begins at {times[0]}. Bring it onto one first, for instance with "
-            "y.resample(...).mean() or y.asfreq(...)."
+            f"{what}.resample(...).mean() or {what}.asfreq(...)."
         )
 
-    def _filled(self, times: pd.Index, wanted: pd.Index, where: str) -> pd.Index:
+    def _filled(self, times: pd.Index, wanted: pd.Index, where: str, what: str) -> pd.Index:
         last, n = times[-1], len(times)
-        while wanted[-1] < last:  # the grid is not of one length, so it is walked
+        while (
+            wanted[-1] < last and not self.equal(wanted[-1:], times[-1:])[0]
+        ):  # the grid is not of one length, so it is walked
             n *= 2
             if n > MOST_HOLES * (len(times) + STRETCH):
                 raise ValueError(
-                    f"The time index of y{where} has {len(times)} rows from {times[0]} to {last}, with steps of "
-                    f"{self.name}: most of them are missing. Resample y to a longer step."
+                    f"The time index of {what}{where} has {len(times)} rows from {times[0]} to {last}, with steps of "
+                    f"{self.name}: most of them are missing. Resample {what} to a longer step."
                 )
             wanted = self.stamps(wanted[:1].tolist()[0], n)
-        whole = wanted[: int(wanted.searchsorted(last, side="right"))]
-        lost = whole.get_indexer(times) < 0
-        if lost.any():
-            raise ValueError(self._irregular(times, int(np.argmax(lost)), where))
-        return whole
+        end = last + 0.5 * self.step if isinstance(self.step, float) else last
+        whole = wanted[: int(wanted.searchsorted(end, side="right"))]
+        found = rows_at(whole, times)
+        if (found < 0).any():
+            raise ValueError(self._irregular(times, int(np.argmax(found < 0)), where, what))
+        if not isinstance(self.step, float):
+            return whole
+        exact = whole.to_numpy(dtype=np.float64, copy=True)
+        exact[found] = times
+        return pd.Index(exact, name=times.name)
 
 
-def _equal(times: pd.Index, wanted: pd.Index, step: Any) -> np.ndarray:
-    """Which entries are equal, floats up to rounding."""
-    if isinstance(step, float):
-        return np.asarray(np.abs(times.to_numpy() - wanted.to_numpy()) <= 1e-6 * abs(step))
-    return np.asarray(times == wanted)
+def _stamps(first: pd.Timestamp, n: int, step: Any) -> pd.DatetimeIndex:
+    """The n times from ``first`` on.
+
+    Where clocks are put forward, a time that is not there is the first one after it; where they are put back, a time that is
+    there twice is the first of both.
+    """
+    if first.tz is None or not _by_calendar(step):
+        return pd.date_range(first, periods=n, freq=step)
+    clock, midnight = first.tz_localize(None), first.tz_localize(None).normalize()
+    if midnight.tz_localize(first.tz, nonexistent="shift_forward", ambiguous=True) == first:
+        clock = midnight  # of a day that begins at one o'clock
+    clocks = pd.date_range(clock, periods=n, freq=step)
+    exact = clocks.tz_localize(first.tz, nonexistent="NaT", ambiguous="NaT")
+    if not exact.hasnans:
+        return pd.date_range(first, periods=n, freq=step)
+    earlier = np.ones(n, dtype=bool)
+    return clocks.tz_localize(first.tz, nonexistent="shift_forward", ambiguous=earlier)
 
 
-def _number_step(times: pd.Index) -> Any:
-    if isinstance(times, pd.RangeIndex):
-        return int(times.step)
-    if len(times) < 2:
-        return None
-    gaps = np.diff(times.to_numpy())
-    return Counter(gaps.tolist()).most_common(1)[0][0] if gaps.dtype.kind in "iu" else float(np.median(gaps))
-
-
-def _frequency(times: Any) -> Any:
-    """The offset of an index of times: its own, or inferred from all of it, or from stretches of it."""
-    if times.freq is not None or len(times) < 3:
-        return times.freq
-    with warnings.catch_warnings():
-        # pandas 3.1 warns that this will return an offset, which to_offset takes as well.
-        warnings.filterwarnings("ignore", message=".*infer_freq")
-        found = pd.infer_freq(times)
-        if found is None:
-            firsts = np.unique(np.linspace(0, max(len(times) - STRETCH, 0), MOST_STRETCHES).astype(int))
-            each = [pd.infer_freq(times[first : first + STRETCH]) for first in firsts]
-            counts = Counter(str(getattr(one, "freqstr", one)) for one in each if one is not None)
-            found = counts.most_common(1)[0][0] if counts else None
-    if found is not None:
-        return to_offset(found)
-    gaps, n = np.unique(np.diff(times.asi8), return_counts=True)
-    if n.max() < 2:
-        return None
-    return to_offset(pd.Timedelta(seconds=float(gaps[np.argmax(n)]) * SECONDS[times.unit]))
+def _by_calendar(step: Any) -> bool:
+    """Whether a step is one of the calendar, as long as its days are; before pandas 3 a Day is a Tick, too."""
+    return not isinstance(step, pd.offsets.Tick) or isinstance(step, pd.offsets.Day)

@@ -64,6 +64,7 @@ class Observed:
         known: "tuple[Grid, CovariateForm] | None" = None,
         what: str = "y",
         last: int | None = None,
+        zone: Any = None,
     ) -> "Observed":
         """Check and read series and the covariates at their rows.
 
@@ -79,8 +80,10 @@ class Observed:
             Name of the series, for messages.
         last : int, default=None
             Rows of each series that are read, the last ones. None: all.
+        zone : tzinfo, default=None
+            Time zone that times with one are brought to.
         """
-        series = read_series(y, allow_nan, None if known is None else known[0], what)
+        series = read_series(y, allow_nan, None if known is None else known[0], what, zone)
         series = series if last is None else series.tail(last)[0]
         if known is None:
             fields = calendar_fields(calendar, series.grid, series.times)
@@ -104,9 +107,11 @@ class Observed:
         Raises
         ------
         ValueError
-            Where the later rows of a series do not begin one step after its end, naming both stamps.
+            Where the later rows of a series do not begin one step after its end, naming both stamps; where they are of
+            other series than a single one was, or of some columns of a frame.
         """
-        series, new = self.series, later.series
+        series, new = self.series, _named_alike(self.series, later.series)
+        later = replace(later, series=new)
         own, more = dict(zip(series.keys, series.pieces(), strict=True)), dict(zip(new.keys, new.pieces(), strict=True))
         values, covariates, times = [], [], []
         keys = [*own, *(key for key in more if key not in own)]
@@ -116,7 +121,7 @@ class Observed:
             if len(parts) == 2:
                 last = stamps[0][-1:].tolist()[0]
                 wanted = series.grid.ahead(last, 1)[0]
-                if stamps[1][0] != wanted:
+                if not series.grid.equal(stamps[1][:1], pd.Index([wanted])).all():
                     found = f"y goes on at {stamps[1][0]}{where_of(key)}"
                     raise ValueError(f"{found}, but the series ended at {last}; it must begin at {wanted}.")
             values.append(np.concatenate([each.series.values[rows] for each, rows in parts])[-n:])
@@ -124,6 +129,8 @@ class Observed:
             times.append(stamps[0].append(stamps[1:])[-n:])
         offsets = np.append(0, np.cumsum([len(each) for each in values]))
         kept = replace(series, values=np.concatenate(values), offsets=offsets, keys=keys, times=_shared(times))
+        if series.form.kind == "frame":
+            _check_ends(kept, list(more))
         return replace(self, series=kept, covariates=np.concatenate(covariates))
 
     def with_future(self, horizon: int, X: Any, allow_nan: bool) -> "Observed":
@@ -163,6 +170,44 @@ class Observed:
         (mean, scale), lengths = figures.T, self.series.lengths
         y = (self.series.values - np.repeat(mean, lengths)) / np.repeat(scale, lengths)
         return Rows(y, levels.transform(self.covariates, "float64"), self.series.offsets)
+
+
+def _named_alike(series: SeriesSet, later: SeriesSet) -> SeriesSet:
+    """The later rows, under the names of the series that they are to follow.
+
+    Raises
+    ------
+    ValueError
+        Where a single series would be followed by another, or names have another number of levels.
+    """
+    own, given = series.keys, later.keys
+    if series.form.kind == "series":
+        unnamed = later.form.kind == "series" and () in (own[0], given[0])
+        if given != own and not unnamed:
+            raise ValueError(
+                f"y goes on with {_names(given)}, but the model was fitted to one series, {_names(own)}. Give its later rows "
+                "under its own name or without one, or fit to a DataFrame or a panel of all series."
+            )
+        return replace(later, keys=own)
+    if {len(key) for key in given} != {len(own[0])}:
+        raise ValueError(f"y goes on with {_names(given)}; the series of fit are named as {_names(own)}.")
+    return later
+
+
+def _check_ends(series: SeriesSet, given: list[tuple[Any, ...]]) -> None:
+    """Raise where columns of a frame end at different stamps."""
+    if all(end == series.ends[0] for end in series.ends):
+        return
+    left = [key for key in series.keys if key not in given]
+    raise ValueError(
+        f"y goes on with the columns {_names(given)}, but not with {_names(left)}; the columns of a DataFrame end together. "
+        "Give all of them, with missing='mask' NaN where a value is not known, or fit to a panel, whose series may end apart."
+    )
+
+
+def _names(keys: list[tuple[Any, ...]]) -> str:
+    names = ["/".join(map(str, key)) or "a series without a name" for key in keys[:5]]
+    return ", ".join(names) + (", ..." if len(keys) > 5 else "")
 
 
 def _calendars(times: list[pd.Index], fields: tuple[str, ...]) -> list[np.ndarray]:

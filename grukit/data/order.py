@@ -14,7 +14,7 @@ LOOKED_AT = 1000  # strings whose order is checked
 PARSE = "Strings sort as text; parse them first, for instance with X.index = pd.to_datetime(X.index)."
 
 
-def check_times(times: pd.Index, series: str = "") -> None:
+def check_times(times: pd.Index, series: str = "", what: str = "") -> None:
     """Raise where one series' time index is not strictly increasing.
 
     Raises
@@ -22,7 +22,7 @@ def check_times(times: pd.Index, series: str = "") -> None:
     ValueError
         Naming the first offending stamp, and what would be right.
     """
-    where = f" of series {series}" if series else ""
+    where = f" of series {series}" if series else f" of {what}" if what else ""
     missing = times.isna()
     if missing.any():
         raise ValueError(f"The time index{where} has a missing stamp at row {int(missing.argmax())}.")

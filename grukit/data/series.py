@@ -8,7 +8,11 @@ import numpy as np
 import pandas as pd
 
 from grukit.data.frames import FILL_OR_DROP, check_columns, check_finite, read_table
+from grukit.data.given import as_pandas, check_entries
 from grukit.data.grid import Grid
+from grukit.data.matching import rows_at
+from grukit.data.order import check_times
+from grukit.data.times import as_times
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,11 @@ class SeriesSet:
         found = {number: times[-1:].tolist()[0] for number, times in last.items()}
         return [found[id(times)] for times in self.times]
 
+    @property
+    def zone(self) -> Any:
+        """The time zone of the stamps; None where they have none."""
+        return getattr(self.times[0], "tz", None)
+
     def where(self, s: int) -> str:
         """Which series is meant, for messages."""
         return where_of(self.keys[s])
@@ -88,11 +97,17 @@ class SeriesSet:
         return (slice(int(a), int(b)) for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True))
 
     def positions(self) -> np.ndarray:
-        """The position (N,) in time of each row, among all stamps of all series."""
+        """The step in time (N,) that each row lies in, counted among all that hold a row of any series.
+
+        Steps begin at the earliest stamp of all, so that series of one step but of other phases, such as every other day,
+        are counted alike.
+        """
         if all(times is self.times[0] for times in self.times):
             return np.tile(np.arange(len(self.times[0])), len(self))
         stamps = self.times[0].append(self.times[1:])
-        return stamps.unique().sort_values().get_indexer(stamps)
+        each = stamps.unique().sort_values()
+        steps = np.unique(self.grid.steps(each), return_inverse=True)[1]
+        return np.asarray(steps[each.get_indexer(stamps)])
 
     def tail(self, n: int) -> tuple["SeriesSet", np.ndarray]:
         """The last n rows of each series, and their numbers."""
@@ -113,7 +128,9 @@ def where_of(key: tuple[Any, ...]) -> str:
     return f" of series {'/'.join(str(part) for part in key)}" if key else ""
 
 
-def read_series(y: Any, allow_nan: bool = False, grid: Grid | None = None, what: str = "y") -> SeriesSet:
+def read_series(
+    y: Any, allow_nan: bool = False, grid: Grid | None = None, what: str = "y", zone: Any = None
+) -> SeriesSet:
     """Check and read series.
 
     Parameters
@@ -126,6 +143,8 @@ def read_series(y: Any, allow_nan: bool = False, grid: Grid | None = None, what:
         The grid that they must lie on. None: that of the longest series.
     what : str, default="y"
         Its name, for messages.
+    zone : tzinfo, default=None
+        Time zone that times with one are brought to. None: their own.
 
     Raises
     ------
@@ -136,6 +155,7 @@ def read_series(y: Any, allow_nan: bool = False, grid: Grid | None = None, what:
         regular, naming the first stamp that is wrong.
     """
     y = as_pandas(y, what)
+    check_entries(y, what)
     check_columns(y, what)
     frame = y.to_frame() if isinstance(y, pd.Series) else y
     if len(frame) == 0:
@@ -145,22 +165,27 @@ def read_series(y: Any, allow_nan: bool = False, grid: Grid | None = None, what:
     columns = list(frame.columns) if form.kind == "frame" else [None]
     remedy = "Fill it first, for instance with y.interpolate(), or use missing='mask'."
     check_finite(values, what, columns, frame.index, allow_nan, remedy if what == "y" else FILL_OR_DROP)
+    if frame.index.nlevels == 1:
+        check_times(as_times(frame.index), what=what)
     table = read_table(values, frame)
-    assert table.times is not None
+    times = table.times
+    assert times is not None
+    if zone is not None and isinstance(times, pd.DatetimeIndex) and times.tz is not None:
+        times = times.tz_convert(zone)
     if form.kind == "frame":
         keys = [(column,) for column in frame.columns]
         if len(set(keys)) < len(keys):
             raise ValueError(
                 f"{what} has two columns of the same name; a column is a series, and needs a name of its own."
             )
-        cut, of_series = [table.times], np.zeros(len(keys), dtype=int)
+        cut, of_series = [times], np.zeros(len(keys), dtype=int)
     else:
         keys = [(form.names,)] if form.kind == "series" and form.names is not None else table.keys
-        cut = [table.times[a:b] for a, b in zip(table.offsets[:-1], table.offsets[1:], strict=True)]
+        cut = [times[a:b] for a, b in zip(table.offsets[:-1], table.offsets[1:], strict=True)]
         of_series = np.arange(len(keys))
     if grid is None:
         longest = int(np.argmax([len(times) for times in cut]))
-        grid = Grid.of(cut[longest], where_of(keys[longest]) if form.kind == "panel" else "")
+        grid = Grid.of(cut[longest], where_of(keys[longest]) if form.kind == "panel" else "", what)
     whole = _on_grid(cut, grid, keys if form.kind == "panel" else [()], allow_nan)
     known = [table.values] if form.kind == "frame" else np.split(table.values[:, 0], table.offsets[1:-1])
     spread = [_spread(part, times, full) for part, times, full in zip(known, cut, whole, strict=True)]
@@ -177,25 +202,6 @@ def read_series(y: Any, allow_nan: bool = False, grid: Grid | None = None, what:
         grid,
         form,
     )
-
-
-def as_pandas(y: Any, what: str) -> Any:
-    """A Series or DataFrame, of an array on an index of row numbers.
-
-    Raises
-    ------
-    TypeError
-        Where y is no such thing.
-    """
-    if isinstance(y, pd.Series | pd.DataFrame):
-        return y
-    array = np.asarray(y)
-    if array.ndim not in (1, 2) or array.dtype.kind not in "biuf":
-        raise TypeError(
-            f"{what} must be a Series, a DataFrame with a column a series, or a panel with a MultiIndex (series, time); got "
-            f"{type(y).__name__}."
-        )
-    return pd.Series(array) if array.ndim == 1 else pd.DataFrame(array)
 
 
 def _form_of(y: Any, what: str) -> SeriesForm:
@@ -229,5 +235,5 @@ def _spread(values: np.ndarray, times: pd.Index, whole: pd.Index) -> np.ndarray:
     if len(times) == len(whole):
         return values
     out = np.full((len(whole), *values.shape[1:]), np.nan)
-    out[whole.get_indexer(times)] = values
+    out[rows_at(whole, times)] = values
     return out

@@ -43,16 +43,32 @@ def write_forecasts(
     if columns is not None:
         if form.kind != "frame":
             return pd.DataFrame(values.reshape(-1, values.shape[2]), index=index, columns=columns)
-        pairs = [(key[0], *(each if isinstance(each, tuple) else (each,))) for key in keys for each in columns]
-        names = [form.names.name or "series", *columns.names]
         wide = values.transpose(1, 0, 2).reshape(H, -1)
-        return pd.DataFrame(wide, index=index, columns=pd.MultiIndex.from_tuples(pairs, names=names))
+        return pd.DataFrame(wide, index=index, columns=_behind(_labels(keys, form), columns))
     if form.kind == "frame":
-        labels = pd.Index([key[0] for key in keys], name=form.names.name)
-        return pd.DataFrame(np.ascontiguousarray(values.T), index=index, columns=labels)
+        return pd.DataFrame(np.ascontiguousarray(values.T), index=index, columns=_labels(keys, form))
     if form.framed:
         return pd.DataFrame(values.reshape(-1, 1), index=index, columns=form.names)
     return pd.Series(values.ravel(), index=index, name=form.names)
+
+
+def _labels(keys: list[tuple[Any, ...]], form: SeriesForm) -> pd.Index:
+    """The columns of a frame as they were, of their type and with the names of their levels, and those that came later."""
+    labels = [key[0] for key in keys]
+    if labels == list(form.names):
+        return form.names
+    if form.names.nlevels > 1:
+        return pd.MultiIndex.from_tuples(labels, names=form.names.names)
+    return pd.Index(labels, name=form.names.name)
+
+
+def _behind(labels: pd.Index, columns: pd.Index) -> pd.MultiIndex:
+    """Each of the columns behind each of the labels; a label without a name is called series."""
+    n = len(labels)
+    own = [labels.get_level_values(i).repeat(len(columns)) for i in range(labels.nlevels)]
+    each = [columns.get_level_values(i).append([columns.get_level_values(i)] * (n - 1)) for i in range(columns.nlevels)]
+    first = labels.names if labels.nlevels > 1 else [labels.name or "series"]
+    return pd.MultiIndex.from_arrays([*own, *each], names=[*first, *columns.names])
 
 
 def _panel_index(keys: list[tuple[Any, ...]], ahead: list[pd.Index], levels: list[Any]) -> pd.MultiIndex:

@@ -77,7 +77,8 @@ class GRUForecaster(FittedForecaster, Backtests, ForecastParameters, BaseEstimat
         select_engine(self.device)  # says what is missing before any work
         before = forecast_state(self) if self.warm_start and self.__sklearn_is_fitted__() else None
         known = None if before is None else (before.grid, before.columns)
-        observed = Observed.read(y, X, past_X, self.calendar, self.missing != "error", known)
+        zone = None if before is None else before.recent.series.zone
+        observed = Observed.read(y, X, past_X, self.calendar, self.missing != "error", known, zone=zone)
         if self.channels == "joint" and observed.series.form.kind != "frame":
             raise ValueError("channels='joint' reads all columns of a DataFrame on one index; y is none.")
         if self.strategy == "recursive" and (self.channels == "joint" or observed.form.past):
@@ -98,11 +99,13 @@ class GRUForecaster(FittedForecaster, Backtests, ForecastParameters, BaseEstimat
             The covariates known ahead, at every step of the horizon, and at the last ``window`` rows of ``context``, where it
             is given. Needed where ``fit`` had them.
         context : as y in ``fit``, default=None
-            Series to forecast from their ends instead: the same at other origins, or others. None: those of ``fit``.
+            Series to forecast from their ends instead: the same at other origins, or others; in another time zone they are
+            brought to that of ``fit``. None: those of ``fit``.
         past_X : DataFrame or Series, default=None
             The covariates known up to the origin at the last ``window`` rows of ``context``.
         horizon : int, default=None
-            Steps ahead. None: as many as in ``fit``.
+            Steps ahead. None: as many as in ``fit``. With fewer, ``strategy="direct"`` still forecasts all those of ``fit``,
+            and needs X for them.
 
         Returns
         -------
@@ -209,9 +212,8 @@ class GRUForecaster(FittedForecaster, Backtests, ForecastParameters, BaseEstimat
             observed = state.recent
         else:
             known, window = (state.grid, state.columns), state.layout.window
-            observed = Observed.read(
-                context, X, past_X, None, state.inputs.missing != "error", known, what="context", last=window
-            )
+            allow_nan, zone = state.inputs.missing != "error", state.recent.series.zone
+            observed = Observed.read(context, X, past_X, None, allow_nan, known, "context", window, zone)
             if state.layout.n_joint > 1 and observed.series.keys != state.recent.series.keys:
                 wanted, given = (
                     ["/".join(map(str, key)) for key in each.series.keys] for each in (state.recent, observed)
@@ -225,8 +227,8 @@ class GRUForecaster(FittedForecaster, Backtests, ForecastParameters, BaseEstimat
         Parameters
         ----------
         y : as in ``fit``
-            Rows that begin one step after the end of each series; series that are left out stay where they are, new ones are
-            taken up.
+            Rows that begin one step after the end of each series. Of a panel, series that are left out stay where they are,
+            and new ones are taken up; of a DataFrame, all columns go on together; a single series keeps its name.
         X, past_X : DataFrame or Series, default=None
             The covariates at these rows; further rows of X are not looked at.
 
@@ -239,13 +241,14 @@ class GRUForecaster(FittedForecaster, Backtests, ForecastParameters, BaseEstimat
         ------
         ValueError
             For bad input, naming the column, series or first stamp that is wrong; where a series does not go on where it
-            ended. The model is then as before.
+            ended, a single series goes on under another name, or some columns of a DataFrame are left out. The model is then
+            as before.
         sklearn.exceptions.NotFittedError
             Before ``fit``.
         """
         state = forecast_state(self)
         allow_nan, known = state.inputs.missing != "error", (state.grid, state.columns)
-        later = Observed.read(y, X, past_X, None, allow_nan, known)
+        later = Observed.read(y, X, past_X, None, allow_nan, known, zone=state.recent.series.zone)
         if state.layout.n_joint > 1 and later.series.keys != state.recent.series.keys:
             raise ValueError("With channels='joint', y has the columns of fit, in that order, in every row.")
         recent = state.recent.followed_by(later, state.layout.window)

@@ -48,16 +48,19 @@ def root_mean_squared_scaled_error(y_true: Any, y_pred: Any, *, y_train: Any, se
 
 
 def symmetric_mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> float:
-    """Mean of 2 abs(y - p) / (abs(y) + abs(p)), from 0 to 2; 0 where both are zero (Makridakis 1993)."""
+    """Mean of 2 abs(y - p) / (abs(y) + abs(p)), from 0 to 2; 0 where both are zero (Makridakis 1993).
+
+    NaN where a value or a forecast is NaN.
+    """
     true, predicted = _pair(y_true, y_pred)
     return float(np.mean(percentages(true, predicted)))
 
 
 def interval_coverage(y_true: Any, lower: Any, upper: Any) -> float:
-    """Share of the values that lie inside their intervals, the bounds included."""
+    """Share of the values that lie inside their intervals, the bounds included; NaN where a value or a bound is NaN."""
     true, low = _pair(y_true, lower)
     true, high = _pair(true, upper)
-    return float(np.mean((low <= true) & (true <= high)))
+    return float(np.mean(inside(true, low, high)))
 
 
 def mean_interval_score(y_true: Any, lower: Any, upper: Any, *, coverage: float) -> float:
@@ -81,6 +84,11 @@ def mean_interval_score(y_true: Any, lower: Any, upper: Any, *, coverage: float)
     return float(np.mean(interval_scores(true, low, high, coverage)))
 
 
+def inside(true: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """1 for each value that lies inside its interval, 0 outside, NaN where it or a bound is not known."""
+    return np.where(np.isnan(true + low + high), np.nan, (low <= true) & (true <= high))
+
+
 def interval_scores(true: np.ndarray, low: np.ndarray, high: np.ndarray, coverage: float) -> np.ndarray:
     """Width of each interval, and 2 / (1 - coverage) times how far outside the value is."""
     outside = np.maximum(low - true, 0.0) + np.maximum(true - high, 0.0)
@@ -88,9 +96,9 @@ def interval_scores(true: np.ndarray, low: np.ndarray, high: np.ndarray, coverag
 
 
 def percentages(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """2 abs(y - p) / (abs(y) + abs(p)) of each, 0 where both are zero."""
+    """2 abs(y - p) / (abs(y) + abs(p)) of each, 0 where both are zero, NaN where one is not known."""
     size = np.abs(true) + np.abs(predicted)
-    return np.divide(2.0 * np.abs(true - predicted), size, out=np.zeros_like(size), where=size > 0)
+    return np.divide(2.0 * np.abs(true - predicted), size, out=np.zeros_like(size), where=size != 0)
 
 
 def naive_error(y_train: Any, season: int, power: int) -> float:

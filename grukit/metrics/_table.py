@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from grukit.data import SeriesSet, read_series
-from grukit.metrics._scores import check_coverage, interval_scores, naive_error, percentages, ratios
+from grukit.data import SeriesSet, read_series, rows_at
+from grukit.metrics._scores import check_coverage, inside, interval_scores, naive_error, percentages, ratios
+
+ERRORS = ["MAE", "RMSE", "MASE", "RMSSE", "sMAPE"]
 
 
 def score_forecasts(
@@ -34,8 +36,10 @@ def score_forecasts(
         Index: ``by``, then forecast, "model" or "seasonal naive". Columns MAE, RMSE, MASE, RMSSE and sMAPE; with ``coverage``
         also coverage, width and interval score. Errors are scaled by those of the seasonal naive forecast in what lies before
         the origin, each by its own, before they are averaged over the rows; a series that never changed has none, and is
-        left out of the averages. Where less than a season lies before an origin, the last value is the naive forecast. The
-        interval of the naive forecast is as wide as its own errors before the origin ask for.
+        left out of the averages. The naive forecast is the latest known value a whole number of seasons before, or, where
+        less than a season lies before an origin, the last value. Errors are of the rows for which both forecasts are known.
+        The interval of the naive forecast is as wide as its own errors before the origin ask for; it is judged, unlike that
+        of the model, on the rows alone for which these are enough.
 
     Raises
     ------
@@ -54,6 +58,9 @@ def score_forecasts(
     half = naive["half"]
     naive_bounds = None if coverage is None else (naive["prediction"] - half, naive["prediction"] + half)
     found["seasonal naive"] = _scores(truth, naive["prediction"], naive_bounds, scales, coverage)
+    both = found["model"][ERRORS].notna() & found["seasonal naive"][ERRORS].notna()
+    for scores in found.values():
+        scores[ERRORS] = scores[ERRORS].where(both)
     keys = [rows[level] for level in levels] or [pd.Series(0, index=rows.index)]
     pieces = []
     for name, scores in found.items():
@@ -68,8 +75,8 @@ def score_forecasts(
 
 
 def _levels(by: Any) -> list[str]:
-    levels = [] if by is None else [by] if isinstance(by, str) else list(by)
-    if not set(levels) <= {"series", "step", "origin"}:
+    levels = [] if by is None else list(by) if isinstance(by, list | tuple) else [by]
+    if not all(level in ("series", "step", "origin") for level in levels):
         raise ValueError(f"by must be of 'series', 'step' and 'origin'; got {by!r}.")
     return levels
 
@@ -102,18 +109,25 @@ def _beside(
         if name not in number:
             raise ValueError(f"forecasts are of series {name!r}; y has {list(number)[:5]}.")
         s = number[name]
-        end = int(series.times[s].get_indexer(pd.Index([origin]))[0])
+        end = int(rows_at(series.times[s], pd.Index([origin]))[0])
         if end < 0:
             raise ValueError(f"forecasts are from the origin {origin}, which is not in the index of y.")
         past = series.values[series.offsets[s] : series.offsets[s] + end + 1]
         m = season if len(past) > season else 1
         own, steps = group.index.to_numpy(), group["step"].to_numpy()
-        prediction[own] = past[len(past) - m + (steps - 1) % m]
+        prediction[own] = _latest(past, m)[(steps - 1) % m]
         if len(past) > m:
             absolute[own], squared[own] = naive_error(past, m, 1), naive_error(past, m, 2)
         if coverage is not None:
             half[own] = [_half_width(past, m * (-(-int(step) // m)), coverage) for step in steps]
     return {"prediction": prediction, "half": half}, (absolute, squared)
+
+
+def _latest(past: np.ndarray, m: int) -> np.ndarray:
+    """The latest known value (m,) at each place of a season, beginning after the end; NaN where none is known."""
+    seasons = np.append(np.full(-len(past) % m, np.nan), past).reshape(-1, m)
+    known = ~np.isnan(seasons[::-1])
+    return seasons[::-1][known.argmax(axis=0), np.arange(m)]
 
 
 def _half_width(past: np.ndarray, lag: int, coverage: float) -> float:
@@ -138,8 +152,7 @@ def _scores(
     }
     if coverage is not None:
         low, high = bounds
-        known = ~np.isnan(low)
-        columns["coverage"] = np.where(known, (low <= truth) & (truth <= high), np.nan)
+        columns["coverage"] = inside(truth, low, high)
         columns["width"] = high - low
         columns["interval score"] = interval_scores(truth, low, high, coverage)
     return pd.DataFrame(columns)

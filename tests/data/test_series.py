@@ -93,6 +93,12 @@ def test_missing_values_and_rows():
         (pd.concat({"u": FRAME}), "a panel has one. Give"),
         (FRAME.set_axis(["a", "a"], axis=1), "two columns of the same name"),
         (pd.concat({"u": FRAME["a"].drop(HOURS[3])}), "series u has a gap"),
+        (
+            FRAME["a"].astype(object).where(FRAME["a"] != 3, "x"),
+            r"numbers; at 2024-01-01 03:00:00 \(row 3\) it has 'x'",
+        ),
+        (FRAME["a"].astype(object), r"its dtype is object. Convert it, with y.astype"),
+        (FRAME["a"].iloc[[0, 1, 1, 2]], r"The time index of y has duplicates: 2024-01-01 01:00:00"),
         (FRAME["a"].set_axis(list("abcdef")), "must hold times, periods or numbers"),
     ],
 )
@@ -106,3 +112,31 @@ def test_what_is_no_series():
         read_series(["a", "b"])
     with pytest.raises(ValueError, match="series b has no value"):
         read_series(FRAME.assign(b=np.nan), allow_nan=True)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        pd.MultiIndex.from_tuples([("north", 1), ("south", 2)], names=["site", "number"]),
+        pd.CategoricalIndex(["a", "b"], categories=["b", "a", "c"], ordered=True, name="site"),
+        pd.Index([2, 1], dtype="int32"),
+    ],
+    ids=["levels", "categories", "integers"],
+)
+def test_columns_stay_as_they_are(columns):
+    series = read_series(FRAME.set_axis(columns, axis=1))
+    pd.testing.assert_index_equal(written(series, [[1, 2], [3, 4]]).columns, columns, exact=True)
+    wide = written(series, np.arange(8.0).reshape(2, 2, 2), interval_columns(None))
+    assert wide.columns.names == [*(columns.names if columns.nlevels > 1 else [columns.name or "series"]), "bound"]
+    outer = wide.columns.droplevel("bound")[::2]
+    outer.names = columns.names
+    pd.testing.assert_index_equal(outer, columns, exact=True)
+    first = columns[0] if isinstance(columns[0], tuple) else (columns[0],)
+    assert wide[(*first, "upper")].tolist() == [1.0, 3.0]
+
+
+def test_a_context_is_called_one():
+    with pytest.raises(ValueError, match="index of context has duplicates"):
+        read_series(FRAME["a"].iloc[[0, 1, 1]], grid=read_series(FRAME).grid, what="context")
+    with pytest.raises(ValueError, match=r"index of context cannot be told from 2 rows.*with context\.asfreq"):
+        read_series(FRAME["a"].set_axis(list(HOURS)).iloc[:2], what="context")
