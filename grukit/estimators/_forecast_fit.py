@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
 from grukit.data import (
     ALL_ALIKE,
-    FEWEST_JUDGED,
     Horizons,
     Layout,
     Observed,
@@ -20,21 +19,19 @@ from grukit.data import (
     SeriesSet,
     TargetForm,
     check_any_seen,
-    first_held_out,
     fit_horizon,
     fit_inputs,
     most_lags,
-    origins_of,
 )
 from grukit.estimators._choices import Choices
 from grukit.estimators._forecast import ForecastState, calibrate, measured, typical_scale, varies
+from grukit.estimators._forecast_split import Origins, split
 from grukit.estimators._start import network_spec
 from grukit.estimators._training import train
-from grukit.estimators._validation import EARLY_STOPPING_FROM
 from grukit.estimators.fitted import TrainingState
 from grukit.estimators.inputs import InputForm
 from grukit.estimators.targets import Objective
-from grukit.model import initialize
+from grukit.model import NetworkSpec, initialize
 
 if TYPE_CHECKING:
     from grukit.estimators.forecaster import GRUForecaster
@@ -43,21 +40,13 @@ if TYPE_CHECKING:
 KEPT = ("calendar", "missing", "normalize", "linear_lags")  # parameters that training goes on with
 
 
-class Origins(NamedTuple):
-    """Rows that forecasts are made from, in the order of time."""
-
-    training: np.ndarray
-    watched: np.ndarray  # for early stopping
-    judged: np.ndarray  # for the calibration of intervals
-
-
 def learn(model: "GRUForecaster", observed: Observed, before: ForecastState | None) -> ForecastState:
     """What is learned of series; where ``before`` is given, training goes on from there."""
     series = observed.series
     horizon = 1 if model.strategy == "recursive" else model.horizon
     layout = Layout(model.window, horizon, *observed.form.counts, len(series) if model.channels == "joint" else 1)
     positions = series.positions()
-    origins = _split(model, observed, layout, positions)
+    origins = split(model, observed, layout, positions)
     seen = positions <= int(positions[origins.training + layout.horizon].max())
     figures, unseen = _measure(model, series, seen)
     if before is None:
@@ -101,38 +90,6 @@ def _measure(
     return figures, unseen
 
 
-def _split(model: "GRUForecaster", observed: Observed, layout: Layout, positions: np.ndarray) -> Origins:
-    """No value ahead of an origin that trains is ahead of one that is watched or judged, nor one of these of another."""
-    series, H = observed.series, model.horizon
-    bare = Rows(series.values, observed.covariates, series.offsets)
-    ends, far = origins_of(bare, layout), origins_of(bare, replace(layout, horizon=H))
-    if len(ends) == 0:
-        raise ValueError(
-            f"The longest series of y has {int(series.lengths.max())} rows; with horizon={layout.horizon} one of at least "
-            f"{layout.horizon + 1} is needed, with values in the last {layout.horizon}."
-        )
-    ends = ends[np.argsort(positions[ends], kind="stable")]
-    judged = watched = ends[:0]
-    if model.calibration_fraction is not None and len(far):
-        first = first_held_out(positions[far], model.calibration_fraction, FEWEST_JUDGED)
-        left = ends[positions[ends + layout.horizon] <= first]  # series of a panel need not share their stamps
-        if 2 * len(left) >= len(ends):
-            ends, judged = left, far[positions[far] >= first]
-    by_itself = isinstance(model.early_stopping, str)
-    if model.early_stopping and not (by_itself and len(ends) < EARLY_STOPPING_FROM):
-        first = first_held_out(positions[ends], model.validation_fraction, 1)
-        left, held = ends[positions[ends + layout.horizon] <= first], ends[positions[ends] >= first]
-        if not by_itself and not (len(left) and len(held)):
-            raise ValueError(
-                f"early_stopping=True with validation_fraction={model.validation_fraction:g}: of {len(ends)} origins, "
-                f"{len(held)} are for validation and {len(left)}, from which no step ahead is among those of the others, "
-                "are left for training. Give a longer y, a shorter horizon or another validation_fraction."
-            )
-        if not by_itself or 2 * len(left) >= len(ends):
-            ends, watched = left, held
-    return Origins(ends, watched, judged[np.argsort(positions[judged], kind="stable")])
-
-
 def _begin(
     model: "GRUForecaster",
     observed: Observed,
@@ -155,9 +112,6 @@ def _begin(
     outputs = TargetForm(K, False, False, None)
     random_state = check_random_state(model.random_state)
     spec = network_spec(model, values.shape[1], outputs)
-    method = "glorot" if model.weight_init == "auto" else model.weight_init  # as of all windows of a table
-    parameters = initialize(spec, method, model.dtype, random_state, int(sequences.lengths.max()))
-    spec.views(parameters)["head.weight"][...] = 0.0  # so that training begins at the linear part alone
     return ForecastState(
         InputForm(type(model).__name__, model.window, model.missing, "table"),
         outputs,
@@ -168,7 +122,7 @@ def _begin(
         Scaler(np.zeros(K), np.full(K, scale)),
         Choices.of(None, K, differenced, {}),
         spec,
-        parameters,
+        _weights(model, spec, random_state, int(sequences.lengths.max())),
         TrainingState(_objective(model), random_state, model.standardize, model.solver, {}),
         layout=layout,
         columns=observed.form,
@@ -188,6 +142,14 @@ def _inputs_of(model: "GRUForecaster", sequences: Sequences, values: np.ndarray,
     sample = Samples(sequences, None, np.ones(len(sequences)), False, ALL_ALIKE)
     known, _ = sample.inputs_seen(values if differenced is None else sequences.differenced(differenced))
     return fit_inputs(Scaler.fit(known), np.empty((0, 0)), model.standardize, model.missing)
+
+
+def _weights(model: "GRUForecaster", spec: NetworkSpec, random_state: Any, longest: int) -> np.ndarray:
+    """Initial weights, whose head is zero, so that training begins at the linear part alone."""
+    method = "glorot" if model.weight_init == "auto" else model.weight_init  # as of all windows of a table
+    parameters = initialize(spec, method, model.dtype, random_state, longest)
+    spec.views(parameters)["head.weight"][...] = 0.0
+    return parameters
 
 
 def _ends(observed: Observed, before: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -214,27 +176,14 @@ def _go_on(
     """The state that training goes on from, with scalers and the linear part as they were."""
     wanted = network_spec(model, before.n_features, before.outputs)
     spec = replace(before.spec, dropout=wanted.dropout, recurrent_dropout=wanted.recurrent_dropout)
-    was = {
-        **before.asked,
-        **asdict(spec),
-        **asdict(before.layout),
-        "dtype": before.parameters.dtype.name,
-        "standardize": before.training.standardize,
-        "covariates": before.columns.columns,
-    }
-    now = {
-        **asdict(wanted),
-        **asdict(layout),
-        "dtype": model.dtype,
-        "standardize": model.standardize,
-        "covariates": observed.form.columns,
-        **_asked(model),
-    }
+    dtype, standardize = before.parameters.dtype.name, before.training.standardize
+    was = {**before.asked, **asdict(spec), **asdict(before.layout), "dtype": dtype, "standardize": standardize}
+    now = {**_asked(model), **asdict(wanted), **asdict(layout), "dtype": model.dtype, "standardize": model.standardize}
+    was["covariates"], now["covariates"] = before.columns.columns, observed.form.columns
     for name, value in was.items():
-        new = now[name]
-        if value != new:
+        if value != now[name]:
             raise ValueError(
-                f"Training goes on with a model whose {name} is {value!r}; now it is {new!r}. Start anew with fit and "
+                f"Training goes on with a model whose {name} is {value!r}; now it is {now[name]!r}. Start anew with fit and "
                 "warm_start=False."
             )
     return replace(
