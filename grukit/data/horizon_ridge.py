@@ -13,7 +13,8 @@ from grukit.data.stacking import Basis, Leading, Regression, Solver, add_up, sta
 N_BLOCKS = 10  # in time; each of the second half judges what was fitted to all before it
 MOST_REGRESSORS = 1024  # 0.3 s to solve
 MOST_ORIGINS = 100_000  # that regressions are fitted to
-FEWEST_ORIGINS = 20  # that lags are fitted to, unless it is one
+FEWEST_ORIGINS = 20  # that lags are fitted to, and
+FEWEST_OF_ONE = 4  # that one lag is: a line goes through any two, with nothing left to judge it by
 
 
 class LagMap(NamedTuple):
@@ -83,6 +84,9 @@ class LinearHorizon:
     def _predict(
         self, rows: Rows, ends: np.ndarray, product: Callable[[np.ndarray, np.ndarray], np.ndarray]
     ) -> np.ndarray:
+        if len(ends) > BLOCK:  # of whose regressors no more are held at a time
+            parts = np.split(ends, range(BLOCK, len(ends), BLOCK))
+            return np.concatenate([self._predict(rows, part, product) for part in parts])
         out = np.repeat(self.base(rows, ends)[:, None], self.layout.horizon, axis=1)
         left = ends - rows.begins_of(ends) + 1  # rows of history; none where a map was taken
         for n_lags, coef, intercept in self.maps:
@@ -166,7 +170,7 @@ def _fit_maps(
     own, every = (
         each[each - rows.begins_of(each) + 1 >= n_lags] for each in (training, np.concatenate([training, watched]))
     )
-    if len(own) < FEWEST_ORIGINS and n_lags > 1:
+    if len(own) < (FEWEST_ORIGINS if n_lags > 1 else FEWEST_OF_ONE):
         return None
     blocks = [_moments(bare, rows, n_lags, part) for part in np.array_split(_thinned(own), N_BLOCKS)]
     kept = [block for block in blocks if block is not None]

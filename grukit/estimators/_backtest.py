@@ -1,5 +1,6 @@
 """Forecasts from several origins in the past, each by a copy that was fitted to what lies before it."""
 
+import warnings
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -57,13 +58,23 @@ def backtest(model: "GRUForecaster", y: Any, X: Any, past_X: Any, settings: Back
 
 
 def _check_unseen(model: "GRUForecaster", series: SeriesSet, origin: Any) -> None:
-    recent = forecast_state(model).recent.series
-    for key, end in zip(recent.keys, recent.ends, strict=True):
-        if key in series.keys and end > origin:
+    ends = forecast_state(model).ends
+    for s, (key, last) in enumerate(zip(series.keys, series.ends, strict=True)):
+        if last <= origin:  # no truth is asked for
+            continue
+        end = ends.get(key)
+        if end is not None and end > origin:
             raise ValueError(
                 f"The model was fitted to rows up to {end}, which is after the origin {origin}: it has seen the truth. Fit it "
                 "to earlier rows, make fewer splits, or use refit=True."
             )
+        if end is None and max(ends.values()) > origin:
+            warnings.warn(
+                f"No series of fit is called as y{series.where(s)} is, and some went on to {max(ends.values())}, after the "
+                f"origin {origin}: if it is one of them, the model has seen the truth.",
+                stacklevel=4,
+            )
+            return
 
 
 def _from_origin(
@@ -132,6 +143,12 @@ class Backtests:
         ValueError
             As :meth:`fit`; where y is too short for as many origins; and, without ``refit``, for an origin before the end of
             what the model was fitted to.
+
+        Warns
+        -----
+        UserWarning
+            Without ``refit``, for a series by a name that ``fit`` did not have, from origins before the end of one that it
+            had.
         """
         check_splits(n_splits, stride, train_size)
         coverage = None if coverage is None else check_coverages(coverage)[0]

@@ -16,17 +16,17 @@ class Scores:
     Attributes
     ----------
     errors : dict of series key -> ndarray of shape (n, H)
-        In standard deviations of the series, each step's in ascending order.
+        In standard deviations of the series, each step's in ascending order; NaN, where the truth was not known, last.
     """
 
     errors: dict[tuple[Any, ...], np.ndarray]
 
     @classmethod
     def of(cls, keys: list[tuple[Any, ...]], errors: list[np.ndarray]) -> "Scores":
-        """From absolute errors (n, H) of each series; origins of which one is not known are left out."""
+        """From absolute errors (n, H) of each series; origins of which none is known are left out."""
         kept = {}
         for key, each in zip(keys, errors, strict=True):
-            known = each[~np.isnan(each).any(axis=1)]
+            known = each[~np.isnan(each).all(axis=1)]
             if len(known):
                 kept[key] = np.sort(known, axis=0)
         return cls(kept)
@@ -39,8 +39,8 @@ class Scores:
     def half_widths(self, keys: list[tuple[Any, ...]], coverage: float) -> np.ndarray:
         """Half widths (S, H) of intervals around the forecasts of series, in their standard deviations.
 
-        The ceil((n + 1) coverage)-th smallest of n errors (Vovk, Gammerman and Shafer 2005; Lei et al. 2018): those of the
-        series itself where they are enough, otherwise those of all series.
+        The ceil((n + 1) coverage)-th smallest of the n errors of a step (Vovk, Gammerman and Shafer 2005; Lei et al. 2018):
+        those of the series itself where they are enough, otherwise those of all series.
 
         Raises
         ------
@@ -48,18 +48,17 @@ class Scores:
             Where there are too few errors for such a coverage.
         """
         every = np.sort(np.concatenate(list(self.errors.values())), axis=0)
-        widths = []
-        for key in keys:
-            own = self.errors.get(key, every)
-            own = own if _rank(len(own), coverage) <= len(own) else every
-            rank = _rank(len(own), coverage)
-            if rank > len(own):
-                raise ValueError(
-                    f"coverage={coverage:g} needs the errors of {int(np.ceil(coverage / (1 - coverage)))} origins; there are "
-                    f"{len(own)}. Use a smaller coverage, a longer y or a larger calibration_fraction."
-                )
-            widths.append(own[rank - 1])
-        return np.array(widths)
+        pooled = _ranked(every, coverage)
+        widths = np.array([_ranked(self.errors[key], coverage) if key in self.errors else pooled for key in keys])
+        widths = np.where(np.isnan(widths), pooled, widths)
+        if np.isnan(widths).any():
+            counts = (~np.isnan(every)).sum(axis=0)
+            raise ValueError(
+                f"coverage={coverage:g} needs the errors of {int(np.ceil(coverage / (1 - coverage) - 1e-9))} origins; there "
+                f"are {counts.min()}, {int(np.argmin(counts)) + 1} steps ahead. Use a smaller coverage, a longer y or a "
+                "larger calibration_fraction."
+            )
+        return widths
 
 
 def thinned(series: np.ndarray, horizon: int, fewest: int) -> np.ndarray:
@@ -81,8 +80,12 @@ def thinned(series: np.ndarray, horizon: int, fewest: int) -> np.ndarray:
     return np.sort(order[within % np.repeat(-(-counts // most), counts).clip(1) == 0])
 
 
-def _rank(n: int, coverage: float) -> int:
-    return int(np.ceil((n + 1) * coverage - 1e-9))  # so that 10 * 0.9 is 9
+def _ranked(errors: np.ndarray, coverage: float) -> np.ndarray:
+    """The ceil((n + 1) coverage)-th smallest of the n known errors of each step (H,), of (N, H) in order; NaN of too few."""
+    n = (~np.isnan(errors)).sum(axis=0)
+    rank = np.ceil((n + 1) * coverage - 1e-9).astype(int)  # so that 10 * 0.9 is 9
+    found = errors[np.minimum(rank, len(errors)) - 1, np.arange(len(n))]
+    return np.where(rank <= n, found, np.nan)
 
 
 def check_coverages(coverage: Any) -> list[float]:

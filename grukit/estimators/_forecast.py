@@ -1,7 +1,7 @@
 """What a forecaster learned, and its forecasts."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from grukit.data import FEWEST_JUDGED, CovariateForm, Grid, Layout, LinearHorizon, Observed, Rows
+from grukit.data import FEWEST_JUDGED, CovariateForm, Grid, Layout, LinearHorizon, Observed, Rows, Scaler
 from grukit.estimators._conformal import Scores, thinned
 from grukit.estimators._parameters import SharedParameters
 from grukit.estimators._predicting import network_outputs
@@ -41,6 +41,10 @@ class ForecastState(FittedState):
         what is watched for early stopping, too.
     steps : int
         Steps that are forecast; those of the network are the layout's.
+    ends : mapping of series key to object
+        The last stamp of each series that training or calibration saw.
+    asked : mapping of str to object
+        The parameters that the covariates and the linear part were chosen by.
     scores : Scores or None
         Errors that intervals are calibrated by.
     """
@@ -53,6 +57,8 @@ class ForecastState(FittedState):
     linear: LinearHorizon
     final: LinearHorizon
     steps: int
+    ends: Mapping[tuple[Any, ...], Any]
+    asked: Mapping[str, Any]
     scores: Scores | None = None
 
     @property
@@ -62,10 +68,10 @@ class ForecastState(FittedState):
 
     def figures_of(self, observed: Observed) -> np.ndarray:
         """Mean and standard deviation (S, 2) of each series: those of training, or of the series itself where it is new."""
-        series, found = observed.series, []
+        series, found, pooled = observed.series, [], typical_scale(self.figures.values())
         for key, piece in zip(series.keys, series.pieces(), strict=True):
             own = self.figures.get(key)
-            found.append(measured(series.values[piece], self.training.standardize) if own is None else own)
+            found.append(measured(series.values[piece], self.training.standardize, pooled) if own is None else own)
         return np.array(found)
 
 
@@ -102,12 +108,30 @@ def check_horizon(state: ForecastState, horizon: Any) -> None:
     )
 
 
-def measured(values: np.ndarray, standardize: bool) -> tuple[float, float]:
-    """Mean and standard deviation of what is known of a series; 0 and 1 where it is to be left as it is."""
-    if not standardize or np.isnan(values).all():
+def measured(values: np.ndarray, standardize: bool, pooled: float) -> tuple[float, float]:
+    """Mean and standard deviation of what is known of a series; 0 and 1 where it is to be left as it is.
+
+    ``pooled`` stands in for the deviation where the values do not vary, see :func:`varies`.
+    """
+    if not standardize:
         return 0.0, 1.0
-    mean, scale = float(np.nanmean(values)), float(np.nanstd(values))
-    return mean, scale if scale > 1e-12 * max(abs(mean), 1e-300) else 1.0
+    if np.isnan(values).all():
+        return 0.0, pooled
+    own = Scaler.fit(values[:, None])
+    return float(own.mean[0]), float(own.scale[0]) if varies(values) else pooled
+
+
+def varies(values: np.ndarray) -> bool:
+    """Whether two known values differ by more than rounding, so that there is a deviation to measure."""
+    if np.isnan(values).all():
+        return False
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    return high - low > 1e-12 * max(abs(low), abs(high))
+
+
+def typical_scale(figures: Collection[tuple[float, float]]) -> float:
+    """The median deviation of series; 1 of none."""
+    return float(np.median([scale for _, scale in figures])) if figures else 1.0
 
 
 def forecasts(model: SharedParameters, state: ForecastState, rows: Rows, ends: np.ndarray) -> np.ndarray:
@@ -149,11 +173,23 @@ def forecast_ahead(
 
 
 def calibrate(
-    model: SharedParameters, state: ForecastState, rows: Rows, ends: np.ndarray, keys: list[tuple[Any, ...]]
-) -> Scores:
-    """Errors of the forecasts from origins that were no part of training."""
+    model: SharedParameters,
+    state: ForecastState,
+    rows: Rows,
+    ends: np.ndarray,
+    keys: list[tuple[Any, ...]],
+    unseen: np.ndarray,
+) -> Scores | None:
+    """Errors of the forecasts from origins that were no part of training; None where no truth is known.
+
+    Series that are ``unseen`` (S,) have none: their figures are of what is ahead, too.
+    """
     layout, steps = state.layout, state.steps
     of_end = np.searchsorted(rows.offsets, ends, side="right") - 1
+    if layout.n_joint == 1:
+        ends, of_end = ends[~unseen[of_end]], of_end[~unseen[of_end]]
+    if len(ends) == 0:
+        return None
     ends = ends[thinned(of_end, steps * layout.n_joint, FEWEST_JUDGED)]
     each = (ends[:, None] + rows.offsets[: layout.n_joint]).ravel()
     if steps == layout.horizon:
@@ -162,8 +198,10 @@ def calibrate(
         predicted = np.concatenate([_recursive(model, state, rows, part) for part in _parts(ends)])
     errors = np.abs(rows.ahead(each, steps) - predicted.reshape(-1, steps))
     series = np.searchsorted(rows.offsets, each, side="right") - 1
+    errors[unseen[series]] = np.nan
     order = np.argsort(series, kind="stable")
-    return Scores.of(keys, np.split(errors[order], np.searchsorted(series[order], np.arange(1, len(keys)))))
+    scores = Scores.of(keys, np.split(errors[order], np.searchsorted(series[order], np.arange(1, len(keys)))))
+    return scores if scores.n else None
 
 
 def _parts(ends: np.ndarray) -> list[np.ndarray]:

@@ -1,48 +1,43 @@
 """How a forecaster learns: what is held out, scalers, the linear part, the network, the errors of calibration."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
 from grukit.data import (
     ALL_ALIKE,
-    FEWEST_JUDGED,
     Horizons,
     Layout,
     Observed,
     Rows,
     Samples,
     Scaler,
+    Sequences,
+    SeriesSet,
     TargetForm,
     check_any_seen,
-    first_held_out,
     fit_horizon,
     fit_inputs,
     most_lags,
-    origins_of,
 )
 from grukit.estimators._choices import Choices
-from grukit.estimators._forecast import ForecastState, calibrate, measured
+from grukit.estimators._forecast import ForecastState, calibrate, measured, typical_scale, varies
+from grukit.estimators._forecast_split import Origins, split
 from grukit.estimators._start import network_spec
 from grukit.estimators._training import train
-from grukit.estimators._validation import EARLY_STOPPING_FROM
 from grukit.estimators.fitted import TrainingState
 from grukit.estimators.inputs import InputForm
 from grukit.estimators.targets import Objective
-from grukit.model import initialize
+from grukit.model import NetworkSpec, initialize
 
 if TYPE_CHECKING:
     from grukit.estimators.forecaster import GRUForecaster
 
 
-class Origins(NamedTuple):
-    """Rows that forecasts are made from, in the order of time."""
-
-    training: np.ndarray
-    watched: np.ndarray  # for early stopping
-    judged: np.ndarray  # for the calibration of intervals
+KEPT = ("calendar", "missing", "normalize", "linear_lags")  # parameters that training goes on with
 
 
 def learn(model: "GRUForecaster", observed: Observed, before: ForecastState | None) -> ForecastState:
@@ -51,14 +46,9 @@ def learn(model: "GRUForecaster", observed: Observed, before: ForecastState | No
     horizon = 1 if model.strategy == "recursive" else model.horizon
     layout = Layout(model.window, horizon, *observed.form.counts, len(series) if model.channels == "joint" else 1)
     positions = series.positions()
-    origins = _split(model, observed, layout, positions)
-    seen = positions <= int(positions[origins.training].max()) + layout.horizon
-    figures, unseen = {}, []
-    for key, piece in zip(series.keys, series.pieces(), strict=True):
-        own = series.values[piece]
-        early = own[seen[piece]]  # or, of a series of which training sees nothing, all, as of a context
-        unseen.append(bool(np.isnan(early).all()))
-        figures[key] = measured(own if unseen[-1] else early, model.standardize)
+    origins = split(model, observed, layout, positions)
+    seen = positions <= int(positions[origins.training + layout.horizon].max())
+    figures, unseen = _measure(model, series, seen)
     if before is None:
         check_any_seen(observed.covariates[seen], "X", observed.form.columns)
         levels = Scaler.identity(observed.covariates.shape[1])
@@ -75,43 +65,29 @@ def learn(model: "GRUForecaster", observed: Observed, before: ForecastState | No
         state = _go_on(model, observed, layout, before, figures)
     training, watched = (_samples(state, rows, values, ends) for ends in (origins.training, origins.watched))
     state, _ = train(model, state, training, watched if len(origins.watched) else None)
-    of_series = np.searchsorted(series.offsets, origins.judged, side="right") - 1
-    judged = origins.judged[~np.array(unseen)[of_series]]  # whose figures know nothing of what is ahead
-    if len(judged):
-        state = replace(state, scores=calibrate(model, state, rows, judged, series.keys))
+    if len(origins.judged):
+        state = replace(state, scores=calibrate(model, state, rows, origins.judged, series.keys, unseen))
     return state
 
 
-def _split(model: "GRUForecaster", observed: Observed, layout: Layout, positions: np.ndarray) -> Origins:
-    """No value ahead of an origin that trains is ahead of one that is watched or judged, nor one of these of another."""
-    series, H = observed.series, model.horizon
-    bare = Rows(series.values, observed.covariates, series.offsets)
-    ends, far = origins_of(bare, layout), origins_of(bare, replace(layout, horizon=H))
-    if len(ends) == 0:
-        raise ValueError(
-            f"The longest series of y has {int(series.lengths.max())} rows; with horizon={layout.horizon} one of at least "
-            f"{layout.horizon + 1} is needed, with values in the last {layout.horizon}."
-        )
-    ends = ends[np.argsort(positions[ends], kind="stable")]
-    judged = watched = ends[:0]
-    if model.calibration_fraction is not None and len(far):
-        first = first_held_out(positions[far], model.calibration_fraction, FEWEST_JUDGED)
-        left = ends[positions[ends] <= first - layout.horizon]
-        if 2 * len(left) >= len(ends):
-            ends, judged = left, far[positions[far] >= first]
-    by_itself = isinstance(model.early_stopping, str)
-    if model.early_stopping and not (by_itself and len(ends) < EARLY_STOPPING_FROM):
-        first = first_held_out(positions[ends], model.validation_fraction, 1)
-        left, held = ends[positions[ends] <= first - layout.horizon], ends[positions[ends] >= first]
-        if not by_itself and not (len(left) and len(held)):
-            raise ValueError(
-                f"early_stopping=True with validation_fraction={model.validation_fraction:g}: of {len(ends)} origins, "
-                f"{len(held)} are for validation and {len(left)}, from which no step ahead is among those of the others, "
-                "are left for training. Give a longer y, a shorter horizon or another validation_fraction."
-            )
-        if not by_itself or 2 * len(left) >= len(ends):
-            ends, watched = left, held
-    return Origins(ends, watched, judged[np.argsort(positions[judged], kind="stable")])
+def _measure(
+    model: "GRUForecaster", series: SeriesSet, seen: np.ndarray
+) -> tuple[dict[tuple[Any, ...], tuple[float, float]], np.ndarray]:
+    """Mean and deviation of each series, and which are measured by all their rows, not by those ``seen`` (N,) alone.
+
+    As a context is: those of which training sees no value, or, where it sees others vary, none that differs. A deviation of
+    1 would be in the unit of the series, not that of the network.
+    """
+    own = [series.values[piece] for piece in series.pieces()]
+    early = [values[seen[piece]] for values, piece in zip(own, series.pieces(), strict=True)]
+    vary = [varies(values) for values in early]
+    known = [measured(values, model.standardize, 1.0) for values, tell in zip(early, vary, strict=True) if tell]
+    pooled = typical_scale(known)
+    figures, unseen = {}, np.zeros(len(series), dtype=bool)
+    for s, key in enumerate(series.keys):
+        unseen[s] = np.isnan(early[s]).all() or (bool(known) and not vary[s] and varies(own[s]))
+        figures[key] = measured(own[s] if unseen[s] else early[s], model.standardize, pooled)
+    return figures, unseen
 
 
 def _begin(
@@ -131,29 +107,22 @@ def _begin(
     if chosen.linear.normalize is not None:
         differenced = np.arange(values.shape[1]) < layout.n_joint
     sequences = rows.windows(values, origins.training, layout.window)
-    sample = Samples(sequences, None, np.ones(len(sequences)), False, ALL_ALIKE)
-    inputs = values if differenced is None else sequences.differenced(differenced)
-    known, _ = sample.inputs_seen(inputs)
-    x_scaler = fit_inputs(Scaler.fit(known), np.empty((0, 0)), model.standardize, model.missing)
     K = layout.horizon * layout.n_joint
     scale = Horizons(rows, origins.training, layout, chosen.linear, 1.0, "float64").spread()
     outputs = TargetForm(K, False, False, None)
     random_state = check_random_state(model.random_state)
     spec = network_spec(model, values.shape[1], outputs)
-    method = "glorot" if model.weight_init == "auto" else model.weight_init  # as of all windows of a table
-    parameters = initialize(spec, method, model.dtype, random_state, int(sequences.lengths.max()))
-    spec.views(parameters)["head.weight"][...] = 0.0  # so that training begins at the linear part alone
     return ForecastState(
         InputForm(type(model).__name__, model.window, model.missing, "table"),
         outputs,
         None,
         None,
         levels,
-        x_scaler,
+        _inputs_of(model, sequences, values, differenced),
         Scaler(np.zeros(K), np.full(K, scale)),
         Choices.of(None, K, differenced, {}),
         spec,
-        parameters,
+        _weights(model, spec, random_state, int(sequences.lengths.max())),
         TrainingState(_objective(model), random_state, model.standardize, model.solver, {}),
         layout=layout,
         columns=observed.form,
@@ -163,7 +132,38 @@ def _begin(
         linear=chosen.linear,
         final=chosen.final,
         steps=model.horizon,
+        ends=_ends(observed, {}),
+        asked=_asked(model),
     )
+
+
+def _inputs_of(model: "GRUForecaster", sequences: Sequences, values: np.ndarray, differenced: np.ndarray | None) -> Any:
+    """What scales the inputs, from the windows that train."""
+    sample = Samples(sequences, None, np.ones(len(sequences)), False, ALL_ALIKE)
+    known, _ = sample.inputs_seen(values if differenced is None else sequences.differenced(differenced))
+    return fit_inputs(Scaler.fit(known), np.empty((0, 0)), model.standardize, model.missing)
+
+
+def _weights(model: "GRUForecaster", spec: NetworkSpec, random_state: Any, longest: int) -> np.ndarray:
+    """Initial weights, whose head is zero, so that training begins at the linear part alone."""
+    method = "glorot" if model.weight_init == "auto" else model.weight_init  # as of all windows of a table
+    parameters = initialize(spec, method, model.dtype, random_state, longest)
+    spec.views(parameters)["head.weight"][...] = 0.0
+    return parameters
+
+
+def _ends(observed: Observed, before: Mapping[Any, Any]) -> dict[Any, Any]:
+    """The last stamps that were seen of all series, where training goes on of those before, too."""
+    ends = dict(before)
+    for key, end in zip(observed.series.keys, observed.series.ends, strict=True):
+        ends[key] = max(end, ends.get(key, end))
+    return ends
+
+
+def _asked(model: "GRUForecaster") -> dict[str, Any]:
+    """The parameters that training goes on with."""
+    asked = {name: getattr(model, name) for name in KEPT}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in asked.items()}
 
 
 def _go_on(
@@ -176,18 +176,14 @@ def _go_on(
     """The state that training goes on from, with scalers and the linear part as they were."""
     wanted = network_spec(model, before.n_features, before.outputs)
     spec = replace(before.spec, dropout=wanted.dropout, recurrent_dropout=wanted.recurrent_dropout)
-    was = {
-        **asdict(spec),
-        **asdict(before.layout),
-        "dtype": before.parameters.dtype.name,
-        "standardize": before.training.standardize,
-        "covariates": before.columns.columns,
-    }
-    now = [*asdict(wanted).values(), *asdict(layout).values(), model.dtype, model.standardize, observed.form.columns]
-    for (name, value), new in zip(was.items(), now, strict=True):
-        if value != new:
+    dtype, standardize = before.parameters.dtype.name, before.training.standardize
+    was = {**before.asked, **asdict(spec), **asdict(before.layout), "dtype": dtype, "standardize": standardize}
+    now = {**_asked(model), **asdict(wanted), **asdict(layout), "dtype": model.dtype, "standardize": model.standardize}
+    was["covariates"], now["covariates"] = before.columns.columns, observed.form.columns
+    for name, value in was.items():
+        if value != now[name]:
             raise ValueError(
-                f"Training goes on with a model whose {name} is {value!r}; now it is {new!r}. Start anew with fit and "
+                f"Training goes on with a model whose {name} is {value!r}; now it is {now[name]!r}. Start anew with fit and "
                 "warm_start=False."
             )
     return replace(
@@ -197,6 +193,7 @@ def _go_on(
         recent=observed.tail(layout.window),
         figures=figures,
         steps=model.horizon,
+        ends=_ends(observed, before.ends),
         scores=None,
     )
 

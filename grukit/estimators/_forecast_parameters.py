@@ -55,7 +55,8 @@ class ForecastParameters(SharedParameters):
             Number(Integral, 0, None, closed="left"),
             Choice("auto"),
             text="""Rows of the linear part, a ridge regression of all steps ahead on the window, at which training of the
-            network begins. 0: none. "auto": the window, or as many rows as make 1024 regressors.""",
+            network begins. 0: none. "auto": the window, or as many rows as make 1024 regressors. Fitted to 20 origins at
+            least, of one row to 4; to fewer there is none.""",
         ),
     ] = "auto"
     calendar: Annotated[
@@ -114,7 +115,9 @@ class ForecastParameters(SharedParameters):
         Parameter(
             "boolean",
             text="""Standardise inside each series by its own mean and deviation, and the covariates, with figures from the
-            training part alone, and map forecasts back. A series that was not there in ``fit``: by those of its context.""",
+            training part alone, and map forecasts back. A series that was not there in ``fit``, or does not begin to vary
+            before the training part ends: by those of its context, or of all its rows. Where nothing varies at all, the
+            median deviation of the other series stands in.""",
         ),
     ] = True
     loss: Annotated[

@@ -253,7 +253,7 @@ class GRUForecaster(FittedForecaster, Backtests, ForecastParameters, BaseEstimat
             raise ValueError("With channels='joint', y has the columns of fit, in that order, in every row.")
         recent = state.recent.followed_by(later, state.layout.window)
         figures = dict(state.figures)
-        for key, own in zip(recent.series.keys, state.figures_of(recent), strict=True):
+        for key, own in zip(later.series.keys, state.figures_of(later), strict=True):  # of all rows, more than a window
             figures.setdefault(key, (float(own[0]), float(own[1])))
         self._fitted = replace(state, recent=recent, figures=figures)
         return self

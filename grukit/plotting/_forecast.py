@@ -189,7 +189,9 @@ class ForecastDisplay:
             asked = model.predict_interval(np.atleast_1d(coverage).tolist(), X, context=y, past_X=past_X)
             intervals = bands_of(asked, series)
         known = pd.Series(np.nan, index=predictions.index) if truth is None else series_of(truth, series)
-        history = series_of(y, series).iloc[-(3 * len(predictions) if n_history is None else n_history) :]
+        history = series_of(y, series)
+        n_history = 3 * len(predictions) if n_history is None else n_history
+        history = history.iloc[max(0, len(history) - n_history) :]
         known = known.reindex(predictions.index)
         known.name = history.name
         display = cls(known, predictions.rename(type(model).__name__), history=history, intervals=intervals)

@@ -50,6 +50,21 @@ def test_without_refitting(noise):
         model.backtest(noise, n_splits=8, refit=False)
 
 
+def test_what_the_model_saw_goes_by_fit(noise):
+    """Not by what followed in update, nor by names: rows under another name are those of fit all the same."""
+    model = clone(MODEL).fit(noise.iloc[:100])
+    table = model.backtest(noise, n_splits=2, refit=False)
+    pd.testing.assert_frame_equal(model.update(noise.iloc[100:]).backtest(noise, n_splits=2, refit=False), table)
+    with pytest.raises(ValueError, match="it has seen the truth"):
+        model.backtest(noise, n_splits=6, refit=False)
+    with pytest.warns(UserWarning, match="No series of fit is called as y of series other is, .* after the origin"):
+        model.backtest(noise.rename("other"), n_splits=6, refit=False)
+    model.backtest(noise.rename("other"), n_splits=2, refit=False)  # after all that it was fitted to
+    model.set_params(warm_start=True).fit(noise.iloc[:90])
+    with pytest.raises(ValueError, match="fitted to rows up to 2024-01-05 03:00:00, which is after"):
+        model.backtest(noise, n_splits=6, refit=False)
+
+
 def test_several_series_and_covariates():
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"x": rng.normal(size=130)}, index=pd.date_range(HOURS[0], periods=130, freq="h"))

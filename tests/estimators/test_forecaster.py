@@ -10,6 +10,7 @@ import pytest
 from sklearn.base import clone
 
 from grukit import GRUForecaster
+from grukit.data import Observed
 
 HOURS = pd.date_range("2024-01-01", periods=160, freq="h", name="time")
 N = np.arange(160)
@@ -56,8 +57,7 @@ def test_an_autoregression_of_second_order_goes_on():
         wanted.append(1.5 * wanted[-1] - 0.8 * wanted[-2])
     model = small(horizon=4, window=4, linear_lags=2, normalize=None, calendar=None, calibration_fraction=None)
     forecast = model.fit(pd.Series(y, index=HOURS)).predict()
-    best = np.abs(np.array(wanted[2:]))
-    assert np.abs(forecast - wanted[2:]).max() < 0.15 * best.max() + 0.3  # coefficients from 150 noisy values
+    assert np.abs(forecast - wanted[2:]).max() < 0.3  # 0.05 is the standard error of coefficients of 150 noisy values
 
 
 def test_a_switch_that_is_known_ahead_is_followed():
@@ -299,6 +299,12 @@ def test_a_short_series_is_data():
         small(horizon=2).fit(y.iloc[:2])
 
 
+def test_no_line_is_drawn_through_two_points():
+    y = pd.Series([0.0, 5.0, 4.0, 4.5])
+    model = small(horizon=2, normalize="last", max_iter=1).fit(y)
+    assert model.linear_lags_ == 0 and np.abs(model.predict() - 4.5).max() < 0.5
+
+
 def test_a_constant_series_goes_on():
     y = pd.DataFrame({"a": 3.0, "b": np.sin(N)}, index=HOURS)
     np.testing.assert_allclose(small().fit(y).predict()["a"], 3.0, atol=0.2)
@@ -357,6 +363,12 @@ def test_training_goes_on(noise):
     assert model.predict().index[0] == HOURS[-1] + pd.Timedelta("1h")
     with pytest.raises(ValueError, match="goes on with a model whose horizon is 3; now it is 4"):
         model.set_params(horizon=4).fit(noise)
+    changes = ({"calendar": None}, {"normalize": "mean"}, {"linear_lags": 3}, {"missing": "mask"}, {"window": 9})
+    for change, value in (next(iter(each.items())) for each in changes):
+        other = clone(model).set_params(horizon=3, calendar=["hour"]).fit(noise.iloc[:140])
+        other.set_params(calendar=("hour",)).fit(noise)  # the same
+        with pytest.raises(ValueError, match=f"goes on with a model whose {change} is .* now it is {value!r}"):
+            other.set_params(**{change: value}).fit(noise)
 
 
 @pytest.mark.parametrize(
@@ -389,6 +401,9 @@ def test_an_update_moves_the_origin(driven, panel):
     assert forecast.index.get_level_values("unit").unique().tolist() == ["u", "v", "w", "x"]
     np.testing.assert_array_equal(forecast["v"], many.predict(context=panel[["v"]])["v"])
     assert forecast["x"].index[0] == HOURS[20] and forecast["u"].index[0] == HOURS[100]
+    assert many._fitted.figures[("x",)] == pytest.approx(
+        (new["x"].mean(), new["x"].std(ddof=0))
+    )  # of more than a window
     frame = pd.DataFrame({"a": y, "b": -y})
     joint = small(channels="joint").fit(frame.iloc[:120])
     pd.testing.assert_frame_equal(joint.update(frame.iloc[120:]).predict(), joint.predict(context=frame))
@@ -467,6 +482,22 @@ def test_memory_grows_with_blocks_of_windows_not_with_windows_times_horizon(monk
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 0.6 * 8 * y.size * 96, peak
+
+
+def test_memory_of_calibration_grows_with_blocks_of_regressors(monkeypatch):
+    """5,000 origins calibrate; the regressors of all of them are 24 MB, those of a block 1.2."""
+    monkeypatch.setattr("grukit.data.horizon_ridge.BLOCK", 256)
+    y = pd.DataFrame(np.random.default_rng(0).normal(size=(1500, 10)).cumsum(axis=0))
+    model = small(1, window=600, linear_lags=600, normalize="last", max_iter=1).fit(y)
+    state = model._fitted
+    observed = Observed.read(y, None, None, None, False, (state.grid, state.columns))
+    rows = observed.standardized(state.figures_of(observed), state.levels)
+    ends = (rows.offsets[:-1, None] + np.arange(900, 1400)).ravel()
+    tracemalloc.start()
+    state.final.predict(rows, ends)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.4 * 8 * len(ends) * 600, peak
 
 
 @pytest.mark.parametrize("lags", ["auto", 3, 0])

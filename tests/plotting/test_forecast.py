@@ -179,6 +179,13 @@ def test_history_forecast_intervals_and_truth(forecaster, legend_of):
     assert ax.get_title() == f"Mean absolute error {error:.3g} MW" and ax.get_ylabel() == "south (MW)"
 
 
+def test_no_history_is_drawn_where_none_is_asked_for(forecaster):
+    display = ForecastDisplay.from_forecaster(forecaster, LOADS[["north"]], coverage=None, n_history=0)
+    assert len(display.history_line_.get_ydata()) == 0
+    short = ForecastDisplay.from_forecaster(forecaster, LOADS[["north"]].iloc[:9], coverage=None, n_history=12)
+    assert len(short.history_line_.get_ydata()) == 9
+
+
 def test_without_truth_or_intervals(forecaster, legend_of):
     display = ForecastDisplay.from_forecaster(forecaster, LOADS[["north"]], coverage=None, n_history=5)
     assert legend_of(display.ax_) == ["history", "GRUForecaster"] and display.bands_ == []

@@ -1,0 +1,52 @@
+"""Which origins of a forecaster train, are watched for early stopping, and calibrate intervals."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from grukit.data import FEWEST_JUDGED, Layout, Observed, Rows, first_held_out, origins_of
+from grukit.estimators._validation import EARLY_STOPPING_FROM
+
+if TYPE_CHECKING:
+    from grukit.estimators.forecaster import GRUForecaster
+
+
+class Origins(NamedTuple):
+    """Rows that forecasts are made from, in the order of time."""
+
+    training: np.ndarray
+    watched: np.ndarray  # for early stopping
+    judged: np.ndarray  # for the calibration of intervals
+
+
+def split(model: "GRUForecaster", observed: Observed, layout: Layout, positions: np.ndarray) -> Origins:
+    """No value ahead of an origin that trains is ahead of one that is watched or judged, nor one of these of another."""
+    series, H = observed.series, model.horizon
+    bare = Rows(series.values, observed.covariates, series.offsets)
+    ends, far = origins_of(bare, layout), origins_of(bare, replace(layout, horizon=H))
+    if len(ends) == 0:
+        raise ValueError(
+            f"The longest series of y has {int(series.lengths.max())} rows; with horizon={layout.horizon} one of at least "
+            f"{layout.horizon + 1} is needed, with values in the last {layout.horizon}."
+        )
+    ends = ends[np.argsort(positions[ends], kind="stable")]
+    judged = watched = ends[:0]
+    if model.calibration_fraction is not None and len(far):
+        first = first_held_out(positions[far], model.calibration_fraction, FEWEST_JUDGED)
+        left = ends[positions[ends + layout.horizon] <= first]  # series of a panel need not share their stamps
+        if 2 * len(left) >= len(ends):
+            ends, judged = left, far[positions[far] >= first]
+    by_itself = isinstance(model.early_stopping, str)
+    if model.early_stopping and not (by_itself and len(ends) < EARLY_STOPPING_FROM):
+        first = first_held_out(positions[ends], model.validation_fraction, 1)
+        left, held = ends[positions[ends + layout.horizon] <= first], ends[positions[ends] >= first]
+        if not by_itself and not (len(left) and len(held)):
+            raise ValueError(
+                f"early_stopping=True with validation_fraction={model.validation_fraction:g}: of {len(ends)} origins, "
+                f"{len(held)} are for validation and {len(left)}, from which no step ahead is among those of the others, "
+                "are left for training. Give a longer y, a shorter horizon or another validation_fraction."
+            )
+        if not by_itself or 2 * len(left) >= len(ends):
+            ends, watched = left, held
+    return Origins(ends, watched, judged[np.argsort(positions[judged], kind="stable")])
