@@ -121,7 +121,7 @@ class Observed:
             if len(parts) == 2:
                 last = stamps[0][-1:].tolist()[0]
                 wanted = series.grid.ahead(last, 1)[0]
-                if not series.grid.equal(stamps[1][:1], pd.Index([wanted])).all():
+                if stamps[1][0] != wanted and not series.grid.equal(stamps[1][:1], pd.Index([wanted])).all():
                     found = f"y goes on at {stamps[1][0]}{where_of(key)}"
                     raise ValueError(f"{found}, but the series ended at {last}; it must begin at {wanted}.")
             values.append(np.concatenate([each.series.values[rows] for each, rows in parts])[-n:])
