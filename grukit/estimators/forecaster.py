@@ -252,9 +252,9 @@ class GRUForecaster(FittedForecaster, Backtests, ForecastParameters, BaseEstimat
         if state.layout.n_joint > 1 and later.series.keys != state.recent.series.keys:
             raise ValueError("With channels='joint', y has the columns of fit, in that order, in every row.")
         recent = state.recent.followed_by(later, state.layout.window)
-        figures, taken = dict(state.figures), set(recent.series.keys)  # under which rows without a name have one
+        figures, taken_up = dict(state.figures), set(recent.series.keys) - set(state.figures)
         for key, own in zip(later.series.keys, state.figures_of(later), strict=True):  # of all rows, more than a window
-            if key in taken:
-                figures.setdefault(key, (float(own[0]), float(own[1])))
+            if key in taken_up:
+                figures[key] = float(own[0]), float(own[1])
         self._fitted = replace(state, recent=recent, figures=figures)
         return self

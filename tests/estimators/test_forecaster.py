@@ -439,7 +439,7 @@ def test_contexts_that_do_not_fit(noise):
     model = small().fit(noise)
     with pytest.raises(ValueError, match="holds times with a time zone; the model was fitted with times without"):
         model.predict(context=noise.tz_localize("UTC"))
-    with pytest.raises(ValueError, match="The time index of y has a gap|is not regular"):
+    with pytest.raises(ValueError, match="The time index of context has a gap|is not regular"):
         model.predict(context=noise.iloc[::2])
     with pytest.raises(ValueError, match="context contains NaN"):
         model.predict(context=noise.where(noise.index != HOURS[-3]))
