@@ -186,7 +186,7 @@ def read_series(
     if grid is None:
         longest = int(np.argmax([len(times) for times in cut]))
         grid = Grid.of(cut[longest], where_of(keys[longest]) if form.kind == "panel" else "", what)
-    whole = _on_grid(cut, grid, keys if form.kind == "panel" else [()], allow_nan)
+    whole = _on_grid(cut, grid, keys if form.kind == "panel" else [()], allow_nan, what)
     known = [table.values] if form.kind == "frame" else np.split(table.values[:, 0], table.offsets[1:-1])
     spread = [_spread(part, times, full) for part, times, full in zip(known, cut, whole, strict=True)]
     columns_of = list(spread[0].T) if form.kind == "frame" else spread
@@ -218,14 +218,14 @@ def _form_of(y: Any, what: str) -> SeriesForm:
     return SeriesForm("panel", y.columns, levels, framed=True)
 
 
-def _on_grid(cut: list[pd.Index], grid: Grid, keys: list[tuple[Any, ...]], fill: bool) -> list[pd.Index]:
+def _on_grid(cut: list[pd.Index], grid: Grid, keys: list[tuple[Any, ...]], fill: bool, what: str) -> list[pd.Index]:
     """The whole grid of each series; series with equal indexes share one."""
     found: dict[Any, tuple[pd.Index, pd.Index]] = {}
     whole = []
     for key, times in zip(keys, cut, strict=True):
         mark = (times[0], times[-1], len(times))
         if mark not in found or not found[mark][0].equals(times):
-            found[mark] = times, grid.on(times, where_of(key), fill)
+            found[mark] = times, grid.on(times, where_of(key), fill, what)
         whole.append(found[mark][1])
     return whole
 

@@ -136,7 +136,15 @@ def test_columns_stay_as_they_are(columns):
 
 
 def test_a_context_is_called_one():
-    with pytest.raises(ValueError, match="index of context has duplicates"):
-        read_series(FRAME["a"].iloc[[0, 1, 1]], grid=read_series(FRAME).grid, what="context")
-    with pytest.raises(ValueError, match=r"index of context cannot be told from 2 rows.*with context\.asfreq"):
-        read_series(FRAME["a"].set_axis(list(HOURS)).iloc[:2], what="context")
+    grid = read_series(FRAME).grid
+    hours = FRAME["a"]
+    off = hours.set_axis([*HOURS[:3], *(HOURS[3:] + pd.Timedelta("20min"))])
+    for y, words in (
+        (hours.drop(HOURS[2]), r"index of context has a gap: .* with context\.asfreq"),
+        (off, "index of context is not regular: .* with context.resample"),
+        (hours.iloc[[0, 1, 1]], "index of context has duplicates"),
+        (hours.set_axis(range(6)), "index of context holds numbers"),
+        (pd.concat({"u": hours.drop(HOURS[2])}), "index of context of series u has a gap"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            read_series(y, grid=grid, what="context")
