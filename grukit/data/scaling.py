@@ -67,13 +67,13 @@ class Scaler:
 
         Whatever the network gives for them is multiplied by the scale 0.
         """
-        mean, scale = self.mean.copy(), self.scale.copy()
-        for k, column in enumerate(targets.T):
-            low, high = np.nanmin(column), np.nanmax(column)
-            if low == high and self.link in ("identity", "log"):
-                with np.errstate(divide="ignore"):  # of the logarithm of 0, whose exponential is 0 again
-                    mean[k], scale[k] = (np.log(low) if self.link == "log" else low), 0.0
-        return replace(self, mean=mean, scale=scale)
+        if self.link not in ("identity", "log"):
+            return self
+        low, high = np.fmin.reduce(targets, axis=0), np.fmax.reduce(targets, axis=0)
+        with np.errstate(divide="ignore", invalid="ignore"):  # of the logarithm of 0, whose exponential is 0 again
+            value = np.log(low) if self.link == "log" else low
+        constant = low == high
+        return replace(self, mean=np.where(constant, value, self.mean), scale=np.where(constant, 0.0, self.scale))
 
     def without_constants(self, targets: np.ndarray) -> "Scaler":
         """The same, but columns that never varied before and do in ``targets`` (n, K) are predicted by the network again."""
