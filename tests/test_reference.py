@@ -429,7 +429,7 @@ def test_golden_files_are_what_the_script_makes():
 
     made = {f"gru_{case.name}": make.make_case(case) for case in make.CASES}
     made |= {f"optim_{name}": make.make_optimiser(name) for name in make.OPTIMISERS}
-    assert made.keys() == {path.stem for path in GOLDEN.glob("*.npz")}
+    assert made.keys() == {path.stem for path in GOLDEN.glob("*.npz") if path.stem.startswith(("gru_", "optim_"))}
     for stem, content in made.items():
         with np.load(GOLDEN / f"{stem}.npz") as file:
             golden = dict(file)
