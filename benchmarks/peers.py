@@ -148,12 +148,12 @@ def main() -> None:
     parser.add_argument("--isa", choices=("native", "avx2"), default="native", help="instructions at most")
     parser.add_argument("--quick", action="store_true", help="few and short turns")
     parser.add_argument("--save", action="store_true", help="write the times to benchmarks/results")
-    parser.add_argument("--write", action="store_true", help="save, and write the tables into the README")
+    parser.add_argument("--write", action="store_true", help="save, and write the tables into docs/performance.md")
     args = parser.parse_args()
     described = machine()
     limit(args.threads, args.isa)
     if args.write:
-        for name in TABLES:
+        for name in (*TABLES, "peers_isa"):
             marked(name)
     from peer_cases import select
     from peer_frameworks import installed
@@ -180,7 +180,8 @@ def main() -> None:
         report(name, f"{tables(kinds, results, peak, list(peers))}\n\n{notes[name]} {note}", args.write)
     if args.save or args.write:
         save(results, peak, versions, args)
-    print("\n" + side_by_side())
+    print()
+    report("peers_isa", side_by_side(), args.write)
 
 
 if __name__ == "__main__":
