@@ -63,11 +63,7 @@ class LinearLags:
 
 def ends_of(sequences: Sequences, per_step: bool) -> tuple[np.ndarray, np.ndarray]:
     """The row at which each sample, or each of its steps, ends, and how many rows it has up to there."""
-    if not per_step:
-        return sequences.starts + sequences.lengths - 1, sequences.lengths
-    starts, lengths = sequences.starts, sequences.lengths
-    within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return np.repeat(starts, lengths) + within, within + 1
+    return sequences.steps() if per_step else (sequences.starts + sequences.lengths - 1, sequences.lengths)
 
 
 def left_by(linear: LinearLags | None, samples: Samples) -> Samples:
@@ -204,7 +200,7 @@ def _blocks(samples: Samples, n_blocks: int) -> np.ndarray:
     if sequences.exchangeable:
         turns = np.arange(len(sequences)) % n_blocks
         return np.repeat(turns, sequences.lengths) if samples.per_step else turns
-    series = np.searchsorted(sequences.begins, sequences.starts, side="right") - 1
+    series = sequences.series
     counts = np.bincount(series, minlength=len(sequences.begins))
     within = np.arange(len(series)) - (np.cumsum(counts) - counts)[series]
     return within * n_blocks // counts[series]

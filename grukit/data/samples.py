@@ -75,9 +75,7 @@ class Samples:
 
     def _steps(self) -> tuple[np.ndarray, np.ndarray]:
         """Row and weight of every step of every sample."""
-        starts, lengths = self.sequences.starts, self.sequences.lengths
-        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        return np.repeat(starts, lengths) + within, np.repeat(self.weights, lengths)
+        return self.sequences.steps()[0], np.repeat(self.weights, self.sequences.lengths)
 
 
 class HeldOut(NamedTuple):

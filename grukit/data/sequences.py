@@ -41,6 +41,16 @@ class Sequences:
         """The chosen samples, over the same rows."""
         return replace(self, starts=self.starts[samples], lengths=self.lengths[samples])
 
+    @property
+    def series(self) -> np.ndarray:
+        """Number (n,) of the series that each sample is a piece of."""
+        return np.searchsorted(self.begins, self.starts, side="right") - 1
+
+    def steps(self) -> tuple[np.ndarray, np.ndarray]:
+        """The row of every step of every sample, and how many steps the sample has up to there."""
+        within = np.arange(self.lengths.sum()) - np.repeat(np.cumsum(self.lengths) - self.lengths, self.lengths)
+        return np.repeat(self.starts, self.lengths) + within, within + 1
+
     def differenced(self, columns: np.ndarray) -> np.ndarray:
         """The values with differences to the row before in the chosen columns (D,); NaN in the first row of a series."""
         values = self.values.astype(np.float64)

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from grukit.data.frames import FILL_OR_DROP, check_columns, check_finite, read_table
+from grukit.data.frames import FILL_OR_DROP, Table, check_columns, check_finite, read_table
 from grukit.data.given import as_pandas, check_entries
 from grukit.data.grid import Grid
 from grukit.data.matching import rows_at
@@ -168,21 +169,8 @@ def read_series(
     if frame.index.nlevels == 1:
         check_times(as_times(frame.index), what=what)
     table = read_table(values, frame)
-    times = table.times
-    assert times is not None
-    if zone is not None and isinstance(times, pd.DatetimeIndex) and times.tz is not None:
-        times = times.tz_convert(zone)
-    if form.kind == "frame":
-        keys = [(column,) for column in frame.columns]
-        if len(set(keys)) < len(keys):
-            raise ValueError(
-                f"{what} has two columns of the same name; a column is a series, and needs a name of its own."
-            )
-        cut, of_series = [times], np.zeros(len(keys), dtype=int)
-    else:
-        keys = [(form.names,)] if form.kind == "series" and form.names is not None else table.keys
-        cut = [times[a:b] for a, b in zip(table.offsets[:-1], table.offsets[1:], strict=True)]
-        of_series = np.arange(len(keys))
+    keys, cut = _cut(table, form, frame.columns, zone, what)
+    of_series = np.zeros(len(keys), dtype=int) if form.kind == "frame" else np.arange(len(keys))
     if grid is None:
         longest = int(np.argmax([len(times) for times in cut]))
         grid = Grid.of(cut[longest], where_of(keys[longest]) if form.kind == "panel" else "", what)
@@ -202,6 +190,23 @@ def read_series(
         grid,
         form,
     )
+
+
+def _cut(
+    table: Table, form: SeriesForm, columns: pd.Index, zone: Any, what: str
+) -> tuple[list[tuple[Any, ...]], list[pd.Index]]:
+    """The name of each series, and its times; the columns of a frame have one index."""
+    times = table.times
+    assert times is not None
+    if zone is not None and isinstance(times, pd.DatetimeIndex) and times.tz is not None:
+        times = times.tz_convert(zone)
+    if form.kind != "frame":
+        keys = [(form.names,)] if form.kind == "series" and form.names is not None else table.keys
+        return keys, [times[first:last] for first, last in pairwise(table.offsets)]
+    keys = [(column,) for column in columns]
+    if len(set(keys)) < len(keys):
+        raise ValueError(f"{what} has two columns of the same name; a column is a series, and needs a name of its own.")
+    return keys, [times]
 
 
 def _form_of(y: Any, what: str) -> SeriesForm:

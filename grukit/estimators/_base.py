@@ -21,12 +21,13 @@ from grukit.data import (
     tail_of,
 )
 from grukit.engines import select_engine
+from grukit.estimators._checkpoints import checkpoint_options
 from grukit.estimators._declare import with_parameters
 from grukit.estimators._exclusions import check_parameters
 from grukit.estimators._folds import fit_counting
-from grukit.estimators._parameters import TableParameters
 from grukit.estimators._predicting import network_outputs
 from grukit.estimators._start import begin, go_on
+from grukit.estimators._table_parameters import TableParameters
 from grukit.estimators._training import train
 from grukit.estimators._validation import NOTHING_GIVEN, Validation, choose_folds, hold_out
 from grukit.estimators._weights import check_representable, read_weights
@@ -138,13 +139,7 @@ class RecurrentEstimator(FittedEstimator, TableParameters, BaseEstimator, metacl
         **overrides: Any,
     ) -> Self:
         """Train; ``first`` starts anew, ``overrides`` replace training options. A failed fit changes nothing."""
-        if y is None:
-            raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
-        check_parameters(self)
-        if resume and self.checkpoint is None:
-            raise ValueError("resume=True goes on at the file of the parameter checkpoint, which is None.")
-        given.check(self.early_stopping)
-        select_engine(self.device)  # says what is missing before any work
+        self._check_fit(y, given, resume)
         before, partial = None if first else fitted_state(self), bool(overrides)
         form = InputForm(type(self).__name__, self.window, self.missing) if before is None else before.inputs
         tail = before.tail if before is not None and partial else None
@@ -158,20 +153,31 @@ class RecurrentEstimator(FittedEstimator, TableParameters, BaseEstimator, metacl
         )
         with single_threaded_blas():  # for the linear part and L-BFGS
             if folds:
-                self._fitted = self._with_tail(fit_counting(self, work.form, targets, training, folds), work, tail)
-                return self
-            if before is None:
-                everything = training if validation is None else samples.weighted()
-                state, left = begin(self, work.form, targets, training, everything, partial)
+                state = fit_counting(self, work.form, targets, training, folds)
             else:
-                state, left = go_on(self, before, targets, training)
-            if given.X is not None:
-                validation = self._given_validation(given, work, state)
-            if validation is not None:
-                validation = left_by(state.choices.linear, validation)
-            state, _ = train(self, state, left, validation, resume, **overrides)
+                if before is None:
+                    everything = training if validation is None else samples.weighted()
+                    state, left = begin(self, work.form, targets, training, everything, partial)
+                else:
+                    state, left = go_on(self, before, targets, training)
+                if given.X is not None:
+                    validation = self._given_validation(given, work, state)
+                if validation is not None:
+                    validation = left_by(state.choices.linear, validation)
+                options = overrides or checkpoint_options(self, state, left, validation, resume)  # none of one epoch
+                state, _ = train(self, state, left, validation, **options)
         self._fitted = self._with_tail(state, work, tail)
         return self
+
+    def _check_fit(self, y: Any, given: Validation, resume: bool) -> None:
+        """Raise for what is wrong before any data is read."""
+        if y is None:
+            raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
+        check_parameters(self)
+        if resume and self.checkpoint is None:
+            raise ValueError("resume=True goes on at the file of the parameter checkpoint, which is None.")
+        given.check(self.early_stopping)
+        select_engine(self.device)  # says what is missing before any work
 
     def _with_tail(self, state: FittedState, work: Work, before: Tail | None) -> FittedState:
         """The state with the end of a table, which may be the history of the next."""

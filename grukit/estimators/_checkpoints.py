@@ -11,6 +11,7 @@ import numpy as np
 
 from grukit.data import Samples
 from grukit.estimators._parameters import SharedParameters
+from grukit.estimators._table_parameters import TableParameters
 from grukit.estimators.fitted import FittedState
 from grukit.files import Codec, parse, read_tensors, write_tensors
 from grukit.train import Point
@@ -77,6 +78,16 @@ class Checkpoint:
                 drawn = own["parameters"].get("random_state") is None and name.endswith("data")
                 why = ": with random_state=None each fit draws the part that it holds out" if drawn else ""
                 raise ValueError(f"it is of other {name}{why}.")
+
+
+def checkpoint_options(
+    model: TableParameters, state: FittedState, training: Samples, validation: Samples | None, resume: bool
+) -> dict[str, Any]:
+    """Training options that write the model's checkpoint, where it has one, and begin at it where it is to ``resume``."""
+    if model.checkpoint is None:
+        return {}
+    checkpoint = Checkpoint(model.checkpoint, mark_of(model, state, training, validation))
+    return {"on_checkpoint": checkpoint.write, "begun": checkpoint.read() if resume else None}
 
 
 def mark_of(

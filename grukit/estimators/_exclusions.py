@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from grukit.estimators._parameters import SharedParameters
+from grukit.estimators._table_parameters import TableParameters
 
 
 def check_parameters(estimator: SharedParameters) -> None:
@@ -21,26 +22,29 @@ def check_parameters(estimator: SharedParameters) -> None:
         raise ValueError(f"callbacks must be callables; got {callbacks!r}.")
     if estimator.solver == "lbfgs" and (estimator.dropout > 0 or estimator.recurrent_dropout > 0):
         raise ValueError("dropout and recurrent_dropout need a solver that trains in batches, not solver='lbfgs'.")
-    checkpoint = getattr(estimator, "checkpoint", None)  # forecasters have none, nor a difference
-    if checkpoint is not None and estimator.solver == "lbfgs":
-        raise ValueError("checkpoint is written between epochs, which solver='lbfgs' does not have.")
-    if checkpoint is not None and isinstance(estimator.random_state, np.random.RandomState):
-        raise ValueError("checkpoint needs a random_state that is the same in the next process: a number, or None.")
     if estimator.precision == "tf32" and estimator.dtype != "float32":
         raise ValueError(f"precision='tf32' is of products in dtype='float32'; got dtype={estimator.dtype!r}.")
     if estimator.weight_init == "chrono" and estimator.cell not in ("gru", "gru_reset_before"):
         raise ValueError(
             f"weight_init='chrono' is for the cells 'gru' and 'gru_reset_before'; got cell={estimator.cell!r}."
         )
-    difference = getattr(estimator, "difference", False)
-    if estimator.missing == "decay" and isinstance(difference, list | bool) and difference:
-        raise ValueError("missing='decay' counts the time since a value was last seen; a difference has no such time.")
     if estimator.missing == "decay" and estimator.bidirectional:
         raise ValueError(
             "missing='decay' counts the time since a value was last seen; bidirectional=True has no such time."
         )
     if estimator.missing == "decay" and estimator.cell not in ("gru", "gru_reset_before"):
         raise ValueError(f"missing='decay' is for the cells 'gru' and 'gru_reset_before'; got cell={estimator.cell!r}.")
+    if isinstance(estimator, TableParameters):
+        _check_table_parameters(estimator)
+
+
+def _check_table_parameters(estimator: TableParameters) -> None:
+    if estimator.checkpoint is not None and estimator.solver == "lbfgs":
+        raise ValueError("checkpoint is written between epochs, which solver='lbfgs' does not have.")
+    if estimator.checkpoint is not None and isinstance(estimator.random_state, np.random.RandomState):
+        raise ValueError("checkpoint needs a random_state that is the same in the next process: a number, or None.")
+    if estimator.missing == "decay" and isinstance(estimator.difference, list | bool) and estimator.difference:
+        raise ValueError("missing='decay' counts the time since a value was last seen; a difference has no such time.")
 
 
 def _is_count(size: Any) -> bool:

@@ -74,6 +74,14 @@ class ForecastState(FittedState):
             found.append(measured(series.values[piece], self.training.standardize, pooled) if own is None else own)
         return np.array(found)
 
+    def figures_with(self, later: Observed, keys: list[tuple[Any, ...]]) -> dict[tuple[Any, ...], tuple[float, float]]:
+        """The figures, and those of the series among ``keys`` that only ``later`` rows have, measured on all of these."""
+        figures, taken_up = dict(self.figures), set(keys) - set(self.figures)
+        for key, own in zip(later.series.keys, self.figures_of(later), strict=True):
+            if key in taken_up:
+                figures[key] = float(own[0]), float(own[1])
+        return figures
+
 
 def forecast_state(model: Any) -> ForecastState:
     """The record of a fitted forecaster.
@@ -106,6 +114,23 @@ def check_horizon(state: ForecastState, horizon: Any) -> None:
         "forecasts, as if these were known.",
         stacklevel=4,
     )
+
+
+def read_context(state: ForecastState, context: Any, X: Any, past_X: Any) -> Observed:
+    """The last rows of series to forecast from their ends, with the covariates there.
+
+    Raises
+    ------
+    ValueError
+        For bad input, naming it; for other columns than those of ``fit`` where one network reads all.
+    """
+    known, window = (state.grid, state.columns), state.layout.window
+    allow_nan, zone = state.inputs.missing != "error", state.recent.series.zone
+    observed = Observed.read(context, X, past_X, None, allow_nan, known, "context", window, zone)
+    if state.layout.n_joint > 1 and observed.series.keys != state.recent.series.keys:
+        wanted, given = (["/".join(map(str, key)) for key in each.series.keys] for each in (state.recent, observed))
+        raise ValueError(f"With channels='joint', context has the columns of y in fit, {wanted}; got {given}.")
+    return observed
 
 
 def measured(values: np.ndarray, standardize: bool, pooled: float) -> tuple[float, float]:

@@ -26,12 +26,11 @@ from grukit.data import (
 from grukit.estimators._choices import Choices
 from grukit.estimators._forecast import ForecastState, calibrate, measured, typical_scale, varies
 from grukit.estimators._forecast_split import Origins, split
-from grukit.estimators._start import network_spec
+from grukit.estimators._start import check_same, initial_weights, network_spec
 from grukit.estimators._training import train
 from grukit.estimators.fitted import TrainingState
 from grukit.estimators.inputs import InputForm
 from grukit.estimators.targets import Objective
-from grukit.model import NetworkSpec, initialize
 
 if TYPE_CHECKING:
     from grukit.estimators.forecaster import GRUForecaster
@@ -101,16 +100,14 @@ def _begin(
     levels: Scaler,
 ) -> ForecastState:
     """The linear part and scalers from what training sees alone; initial weights."""
-    training, watched = (_of_each(rows, ends, layout) for ends in (origins.training, origins.watched))
-    chosen = fit_horizon(rows, layout, most_lags(layout, model.linear_lags), model.normalize, training, watched)
-    differenced = None
-    if chosen.linear.normalize is not None:
-        differenced = np.arange(values.shape[1]) < layout.n_joint
+    ends = (_of_each(rows, some, layout) for some in (origins.training, origins.watched))
+    chosen = fit_horizon(rows, layout, most_lags(layout, model.linear_lags), model.normalize, *ends)
+    relative = chosen.linear.normalize is not None
+    differenced = np.arange(values.shape[1]) < layout.n_joint if relative else None
     sequences = rows.windows(values, origins.training, layout.window)
     K = layout.horizon * layout.n_joint
     scale = Horizons(rows, origins.training, layout, chosen.linear, 1.0, "float64").spread()
-    outputs = TargetForm(K, False, False, None)
-    random_state = check_random_state(model.random_state)
+    outputs, random_state = TargetForm(K, False, False, None), check_random_state(model.random_state)
     spec = network_spec(model, values.shape[1], outputs)
     return ForecastState(
         InputForm(type(model).__name__, model.window, model.missing, "table"),
@@ -122,7 +119,7 @@ def _begin(
         Scaler(np.zeros(K), np.full(K, scale)),
         Choices.of(None, K, differenced, {}),
         spec,
-        _weights(model, spec, random_state, int(sequences.lengths.max())),
+        initial_weights(model, spec, sequences, random_state, at_linear=True),
         TrainingState(_objective(model), random_state, model.standardize, model.solver, {}),
         layout=layout,
         columns=observed.form,
@@ -142,14 +139,6 @@ def _inputs_of(model: "GRUForecaster", sequences: Sequences, values: np.ndarray,
     sample = Samples(sequences, None, np.ones(len(sequences)), False, ALL_ALIKE)
     known, _ = sample.inputs_seen(values if differenced is None else sequences.differenced(differenced))
     return fit_inputs(Scaler.fit(known), np.empty((0, 0)), model.standardize, model.missing)
-
-
-def _weights(model: "GRUForecaster", spec: NetworkSpec, random_state: Any, longest: int) -> np.ndarray:
-    """Initial weights, whose head is zero, so that training begins at the linear part alone."""
-    method = "glorot" if model.weight_init == "auto" else model.weight_init  # as of all windows of a table
-    parameters = initialize(spec, method, model.dtype, random_state, longest)
-    spec.views(parameters)["head.weight"][...] = 0.0
-    return parameters
 
 
 def _ends(observed: Observed, before: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -180,12 +169,7 @@ def _go_on(
     was = {**before.asked, **asdict(spec), **asdict(before.layout), "dtype": dtype, "standardize": standardize}
     now = {**_asked(model), **asdict(wanted), **asdict(layout), "dtype": model.dtype, "standardize": model.standardize}
     was["covariates"], now["covariates"] = before.columns.columns, observed.form.columns
-    for name, value in was.items():
-        if value != now[name]:
-            raise ValueError(
-                f"Training goes on with a model whose {name} is {value!r}; now it is {now[name]!r}. Start anew with fit and "
-                "warm_start=False."
-            )
+    check_same(was, now)
     return replace(
         before,
         spec=wanted,

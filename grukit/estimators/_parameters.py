@@ -2,7 +2,6 @@
 
 from dataclasses import KW_ONLY
 from numbers import Integral, Real
-from os import PathLike
 from typing import Annotated, Any
 
 from grukit.estimators._declare import Choice, Number, Parameter, with_parameters
@@ -232,36 +231,3 @@ class SharedParameters:
         ),
     ] = None
     verbose: Annotated[bool | int, Parameter("verbose", kind="bool or int", text="Show a progress bar.")] = False
-
-
-@with_parameters
-class TableParameters(SharedParameters):
-    """And those of estimators of X and y."""
-
-    _: KW_ONLY
-    difference: Annotated[
-        Any,
-        Parameter(
-            "boolean",
-            Choice("auto"),
-            list,
-            kind='bool, list of columns, or "auto"',
-            text="""Columns of which the network receives the change from the row before, not the value. "auto": of a table
-            those that drift: whose changes vary less than half as much as they do themselves, and whose means over windows
-            more than 0.4 times as much. Not with ``missing="decay"``.""",
-        ),
-    ] = False
-    checkpoint: Annotated[
-        Any,
-        Parameter(
-            str,
-            PathLike,
-            None,
-            kind="path or None",
-            text="""File that ``fit`` writes between epochs, each time as a whole. Where the process ends before training
-            does, ``fit(..., resume=True)`` with the same data and parameters goes on there, and ends with the same
-            bits. Nothing is written where early stopping counts epochs on blocks in time, as by itself it does for small
-            tables.""",
-        ),
-    ] = None
-    checkpoint_every: Annotated[int, Parameter(COUNT, text="Epochs between two writings of ``checkpoint``.")] = 10

@@ -1,13 +1,14 @@
 """What training begins with: scalers, the linear part, initial weights; or the state that it goes on from."""
 
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
-from grukit.data import Samples, Scaler, TargetForm, check_any_seen, fit_inputs, left_by
+from grukit.data import Samples, Scaler, Sequences, TargetForm, check_any_seen, fit_inputs, left_by
 from grukit.estimators._choices import Choices, choose_differences
 from grukit.estimators._large import measure
 from grukit.estimators._parameters import SharedParameters
@@ -77,12 +78,7 @@ def begin(
     levels = measured = measure(seen if seen.shape[1] == D else seen[:, :D], weights)
     chosen = model._choose_linear(inputs, link, training, everything, levels, partial)
     left = left_by(None if chosen is None else chosen.linear, training)
-    difference = False if partial and model.difference == "auto" else model.difference
-    differenced = choose_differences(difference, inputs, training, D)
-    if differenced is not None and inputs.kind == "table" and inputs.window == 1:
-        raise ValueError(
-            "A difference takes two rows; window=1 has one. Give a window of 2 at least, or difference=False."
-        )
+    differenced = _differenced(model, inputs, training, D, partial)
     if differenced is not None:
         measured = Scaler.fit(*training.inputs_seen(training.sequences.differenced(differenced)))
     x_scaler = fit_inputs(measured, seen[:, D:], model.standardize, inputs.missing)
@@ -91,10 +87,7 @@ def begin(
     y_scaler = Scaler.fit(values, weights) if scales_y else Scaler.identity(targets.outputs.n_outputs, link)
     random_state = check_random_state(model.random_state)
     spec = network_spec(model, D, targets.outputs)
-    method, longest = _weight_init(model, training), int(training.sequences.lengths.max())
-    parameters = initialize(spec, method, model.dtype, random_state, longest)
-    if chosen is not None:
-        spec.views(parameters)["head.weight"][...] = 0.0  # so that training begins at the linear part alone
+    parameters = initial_weights(model, spec, training.sequences, random_state, at_linear=chosen is not None)
     spec.views(parameters)["head.bias"][...] += model._initial_bias(link, spec.n_outputs, values, weights)
     state = FittedState(
         inputs,
@@ -112,11 +105,40 @@ def begin(
     return state, left
 
 
-def _weight_init(model: SharedParameters, training: Samples) -> str:
-    """How the initial weights are drawn."""
-    if model.weight_init != "auto":
-        return model.weight_init
-    return "chrono" if training.sequences.exchangeable and model.cell in UPDATE_GATES else "glorot"
+def _differenced(
+    model: "RecurrentEstimator", inputs: InputForm, training: Samples, D: int, partial: bool
+) -> np.ndarray | None:
+    """The columns that are differenced (D,); None where none is."""
+    difference = False if partial and model.difference == "auto" else model.difference
+    found = choose_differences(difference, inputs, training, D)
+    if found is not None and inputs.kind == "table" and inputs.window == 1:
+        raise ValueError(
+            "A difference takes two rows; window=1 has one. Give a window of 2 at least, or difference=False."
+        )
+    return found
+
+
+def initial_weights(
+    model: SharedParameters, spec: NetworkSpec, sequences: Sequences, random_state: Any, at_linear: bool
+) -> np.ndarray:
+    """Weights to train on such sequences from; ``at_linear``: with a head of zeros, so at the linear part alone."""
+    method = model.weight_init
+    if method == "auto":
+        method = "chrono" if sequences.exchangeable and model.cell in UPDATE_GATES else "glorot"
+    parameters = initialize(spec, method, model.dtype, random_state, int(sequences.lengths.max()))
+    if at_linear:
+        spec.views(parameters)["head.weight"][...] = 0.0
+    return parameters
+
+
+def check_same(was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise where training would go on with another network, or other choices, than it began with, naming what differs."""
+    for name, value in was.items():
+        if value != now[name]:
+            raise ValueError(
+                f"Training goes on with a model whose {name} is {value!r}; now it is {now[name]!r}. Start anew with fit and "
+                "warm_start=False."
+            )
 
 
 def go_on(
@@ -136,20 +158,15 @@ def go_on(
         "link of the loss": before.y_scaler.link,
         **before.choices.asked,
     }
-    now = [
-        *asdict(wanted).values(),
-        model.window,
-        model.dtype,
-        model.standardize,
-        objective.link,
-        *_asked(model).values(),
-    ]
-    for (name, value), new in zip(was.items(), now, strict=True):
-        if value != new:
-            raise ValueError(
-                f"Training goes on with a model whose {name} is {value!r}; now it is {new!r}. Start anew with fit and "
-                "warm_start=False."
-            )
+    now = {
+        **asdict(wanted),
+        "window": model.window,
+        "dtype": model.dtype,
+        "standardize": model.standardize,
+        "link of the loss": objective.link,
+        **_asked(model),
+    }
+    check_same(was, now)
     left = left_by(before.choices.linear, training)
     state = replace(
         before,

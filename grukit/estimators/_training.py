@@ -9,7 +9,6 @@ import numpy as np
 from grukit.cores import count_threads
 from grukit.data import Horizons, Samples
 from grukit.engines import CUDA_LOSSES, Engine, select_engine, with_memory
-from grukit.estimators._checkpoints import Checkpoint, mark_of
 from grukit.estimators._parameters import SharedParameters
 from grukit.estimators.fitted import FittedState, TrainingState
 from grukit.train import Problem, Progress, TrainingOptions, fit_lbfgs, fit_stochastic
@@ -19,12 +18,7 @@ SMALLEST_BATCH, LARGEST_BATCH, STEPS = 16, 64, 1000
 
 
 def train(
-    model: SharedParameters,
-    state: FittedState,
-    training: Samples,
-    validation: Samples | None,
-    resume: bool = False,
-    **overrides: Any,
+    model: SharedParameters, state: FittedState, training: Samples, validation: Samples | None, **overrides: Any
 ) -> tuple[FittedState, Progress]:
     """The state after training, which works on copies of the weights and moments, and how training went.
 
@@ -36,16 +30,9 @@ def train(
         Where training begins.
     training, validation : Samples
         With what the linear part leaves of their targets.
-    resume : bool
-        Whether to go on at the checkpoint.
     **overrides
         Training options that replace the parameters.
     """
-    path = getattr(model, "checkpoint", None)  # forecasters have none
-    if path is not None and not overrides:  # no single epoch, and no short fit that is one of several
-        checkpoint = Checkpoint(path, mark_of(model, state, training, validation))
-        begun = checkpoint.read() if resume else None
-        overrides = {"on_checkpoint": checkpoint.write, "begun": begun}
     records, lbfgs = state.training.records, model.solver == "lbfgs"
     options = _options(
         model, len(training.sequences), count_start=state.begins_at_linear, n_before=len(records), **overrides

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
-from grukit.data import Sequences, check_same_index
+from grukit.data import ALL_ALIKE, Sequences, check_same_index
 from grukit.estimators.inputs import Work
+from grukit.estimators.targets import Targets
 
 
 def read_weights(sample_weight: Any, X: Any, sequences: Sequences) -> np.ndarray:
@@ -34,6 +35,22 @@ def check_representable(weights: np.ndarray, dtype: str) -> None:
     if lost.any():
         i = int(np.argmax(lost))
         raise ValueError(f"sample_weight[{i}] is {weights[i]:g}, which {dtype} cannot hold; scale the weights.")
+
+
+def weigh_labels(
+    class_weight: Any, targets: Targets, weights: np.ndarray, sequences: Sequences
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weights of the samples (n,) times those of their labels; with a label at every step those of the steps (N,), too."""
+    assert targets.classes is not None
+    if targets.classes.multilabel:
+        raise ValueError("class_weight is for one label a sample; y has several. Use sample_weight.")
+    numbers, per_step = targets.values[:, 0].astype(np.int64), targets.outputs.per_step
+    each = np.repeat(weights, sequences.lengths) if per_step else weights
+    of_label = weights_of_classes(class_weight, targets.classes.values, numbers, each)[numbers]
+    if not per_step:
+        return weights * of_label, ALL_ALIKE
+    # A sequence none of whose steps counts is left out, as one of weight zero.
+    return weights * (np.add.reduceat(of_label, sequences.starts) > 0), of_label
 
 
 def weights_of_classes(

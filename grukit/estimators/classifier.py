@@ -19,7 +19,7 @@ from grukit.data import (
 )
 from grukit.estimators._base import RecurrentEstimator
 from grukit.estimators._declare import Choice, Parameter, with_parameters
-from grukit.estimators._weights import weights_of_classes, weights_of_targets
+from grukit.estimators._weights import weigh_labels, weights_of_targets
 from grukit.estimators.fitted import FittedState, fitted_state
 from grukit.estimators.inputs import Work
 from grukit.estimators.targets import Objective, Targets, check_kind, check_same_columns, read_classes
@@ -223,16 +223,7 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
     def _weigh(self, targets: Targets, weights: np.ndarray, work: Work) -> tuple[np.ndarray, np.ndarray]:
         if self.class_weight is None:
             return weights, ALL_ALIKE
-        assert targets.classes is not None
-        if targets.classes.multilabel:
-            raise ValueError("class_weight is for one label a sample; y has several. Use sample_weight.")
-        numbers, per_step = targets.values[:, 0].astype(np.int64), targets.outputs.per_step
-        each = np.repeat(weights, work.sequences.lengths) if per_step else weights
-        of_label = weights_of_classes(self.class_weight, targets.classes.values, numbers, each)[numbers]
-        if not per_step:
-            return weights * of_label, ALL_ALIKE
-        # A sequence none of whose steps counts is left out, as one of weight zero.
-        return weights * (np.add.reduceat(of_label, work.sequences.starts) > 0), of_label
+        return weigh_labels(self.class_weight, targets, weights, work.sequences)
 
     def _objective(self, classes: Classes | None) -> Objective:
         assert classes is not None

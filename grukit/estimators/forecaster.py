@@ -13,7 +13,7 @@ from grukit.estimators._backtest import Backtests
 from grukit.estimators._conformal import check_coverages
 from grukit.estimators._declare import with_parameters
 from grukit.estimators._exclusions import check_parameters
-from grukit.estimators._forecast import check_horizon, forecast_ahead, forecast_state
+from grukit.estimators._forecast import check_horizon, forecast_ahead, forecast_state, read_context
 from grukit.estimators._forecast_attributes import FittedForecaster
 from grukit.estimators._forecast_fit import learn
 from grukit.estimators._forecast_parameters import ForecastParameters
@@ -211,14 +211,7 @@ class GRUForecaster(FittedForecaster, Backtests, ForecastParameters, BaseEstimat
                 raise ValueError("past_X goes with context; that of fit is known. Leave it out.")
             observed = state.recent
         else:
-            known, window = (state.grid, state.columns), state.layout.window
-            allow_nan, zone = state.inputs.missing != "error", state.recent.series.zone
-            observed = Observed.read(context, X, past_X, None, allow_nan, known, "context", window, zone)
-            if state.layout.n_joint > 1 and observed.series.keys != state.recent.series.keys:
-                wanted, given = (
-                    ["/".join(map(str, key)) for key in each.series.keys] for each in (state.recent, observed)
-                )
-                raise ValueError(f"With channels='joint', context has the columns of y in fit, {wanted}; got {given}.")
+            observed = read_context(state, context, X, past_X)
         return observed, forecast_ahead(self, state, observed, X, horizon)
 
     def update(self, y: Any, X: Any = None, past_X: Any = None) -> Self:
@@ -252,9 +245,5 @@ class GRUForecaster(FittedForecaster, Backtests, ForecastParameters, BaseEstimat
         if state.layout.n_joint > 1 and later.series.keys != state.recent.series.keys:
             raise ValueError("With channels='joint', y has the columns of fit, in that order, in every row.")
         recent = state.recent.followed_by(later, state.layout.window)
-        figures, taken_up = dict(state.figures), set(recent.series.keys) - set(state.figures)
-        for key, own in zip(later.series.keys, state.figures_of(later), strict=True):  # of all rows, more than a window
-            if key in taken_up:
-                figures[key] = float(own[0]), float(own[1])
-        self._fitted = replace(state, recent=recent, figures=figures)
+        self._fitted = replace(state, recent=recent, figures=state.figures_with(later, recent.series.keys))
         return self

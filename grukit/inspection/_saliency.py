@@ -188,12 +188,7 @@ def _integrated(subject: Subject, batch: Batch, k: int, origin: np.ndarray, n_st
         at_origin = np.where(fixed, -state.x_scaler.mean[:D] / state.x_scaler.scale[:D], at_origin)
     towards = np.where(_missing(subject, batch.x), 0.0, steps[:, :, :D] - at_origin)
     if fixed is not None:  # of a series' first row there is no difference, wherever the row is
-        first = (
-            subject.sequences.starts[batch.samples]
-            == subject.rows.begins[
-                np.searchsorted(subject.rows.begins, subject.rows.starts[batch.samples], side="right") - 1
-            ]
-        )
+        first = subject.sequences.starts[batch.samples] == subject.rows.begins[subject.rows.take(batch.samples).series]
         towards[0] = np.where(first[:, None] & fixed, 0.0, towards[0])
     steps[:, :, :D] = towards
     total = np.zeros_like(towards)

@@ -152,16 +152,8 @@ def fit_stochastic(
     KeyboardInterrupt
         At a second Ctrl-C within 2 seconds, in this fit or from the one before to this.
     """
-    progress, begun = Progress(options), options.begun
-    if begun is not None:
-        take_up(begun, parameters, random_state, state, progress)
-    elif options.count_start and problem.validation is not None:
-        progress.begin(parameters, problem.validation_loss(parameters))
-    stepper = _Stepper(problem, parameters, options, state, progress)
-    if begun is not None:
-        stepper.optimizer.previous[:] = begun.previous
-        for name in STEPS:
-            setattr(stepper, name, begun.steps[name])
+    progress = Progress(options)
+    stepper = _begin(problem, parameters, options, random_state, state, progress)
     try:
         for epoch in range(len(progress.records), options.max_iter):
             _run_epoch(stepper, progress, epoch, random_state)
@@ -179,9 +171,8 @@ def fit_stochastic(
         progress.interrupted = isinstance(end, KeyboardInterrupt)
         what = "was interrupted" if progress.interrupted else "diverged"
         kept = f"the best weights so far, of epoch {progress.best_iter}," if progress.records else "the current weights"
-        progress.stop_reason = (
-            f"Training {what} in epoch {options.n_before + len(progress.records) + 1}; {kept} are kept."
-        )
+        epoch = options.n_before + len(progress.records) + 1
+        progress.stop_reason = f"Training {what} in epoch {epoch}; {kept} are kept."
         warnings.warn(progress.stop_reason, ConvergenceWarning, stacklevel=2)
         ended_well = False
     finally:
@@ -194,6 +185,28 @@ def fit_stochastic(
     if not ended_well or stepper.any_failure or problem.validation is not None:
         progress.keep_best(parameters)
     return progress
+
+
+def _begin(
+    problem: Problem,
+    parameters: np.ndarray,
+    options: TrainingOptions,
+    random_state: np.random.RandomState,
+    state: dict[str, np.ndarray],
+    progress: Progress,
+) -> _Stepper:
+    """A stepper at the initial parameters, or where an earlier process was."""
+    begun = options.begun
+    if begun is not None:
+        take_up(begun, parameters, random_state, state, progress)
+    elif options.count_start and problem.validation is not None:
+        progress.begin(parameters, problem.validation_loss(parameters))
+    stepper = _Stepper(problem, parameters, options, state, progress)
+    if begun is not None:
+        stepper.optimizer.previous[:] = begun.previous
+        for name in STEPS:
+            setattr(stepper, name, begun.steps[name])
+    return stepper
 
 
 def _point(stepper: _Stepper, random_state: np.random.RandomState, state: dict[str, np.ndarray]) -> Point:

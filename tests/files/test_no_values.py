@@ -3,31 +3,11 @@
 import json
 import sys
 import tracemalloc
-from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
-
-from grukit.files import Codec
-
-
-class Pair(NamedTuple):
-    one: int
-    other: float | None
-
-
-@dataclass(frozen=True)
-class Record:
-    pair: Pair
-    array: np.ndarray
-    names: tuple[str, ...]
-    anything: Any
-
-
-CODEC = Codec(Pair, Record)
-
+from made_up import CODEC
 
 WRONG = {
     "no kind": {},

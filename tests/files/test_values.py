@@ -4,32 +4,13 @@ import datetime
 import enum
 import json
 import zoneinfo
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple
 
 import dateutil.tz
 import numpy as np
 import pandas as pd
 import pytest
-
-from grukit.files import Codec
-
-
-class Pair(NamedTuple):
-    one: int
-    other: float | None
-
-
-@dataclass(frozen=True)
-class Record:
-    pair: Pair
-    array: np.ndarray
-    names: tuple[str, ...]
-    anything: Any
-
-
-CODEC = Codec(Pair, Record)
+from made_up import CODEC, Pair, Record
 
 
 def through(value):
