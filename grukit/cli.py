@@ -169,11 +169,10 @@ def _warmup(arguments: argparse.Namespace) -> None:
 
 
 def _call_kernels(settings: dict[str, Any]) -> None:
-    """Call every kernel that fits, predictions and predictors of these settings call."""
+    """Call every kernel that fits, predictions and predictors of these settings call, but those for very large tables."""
     X = np.random.default_rng(0).normal(size=(40, 2))
-    serves = not {"missing", "dropout"} & set(
-        settings
-    )  # with decay there is no predictor, and dropout is no part of one
+    # With decay there is no predictor, and dropout is no part of one.
+    serves = not {"missing", "dropout"} & set(settings)
     for served in SERVED if serves else [{}]:
         model = GRURegressor(2, window=4, max_iter=1, early_stopping=True, **settings, **served).fit(X, X[:, 0])
         model.predict(X)

@@ -1,7 +1,7 @@
-"""pandas and arrays to sequences, and outputs back to pandas. The only room that knows pandas."""
+"""pandas and arrays to sequences, and outputs back to pandas. The room that knows pandas best."""
 
 from grukit.data.backtests import backtest_origins, beside_truth, joined, up_to
-from grukit.data.containers import as_samples, unmasked
+from grukit.data.containers import as_samples
 from grukit.data.context import Tail, continuation, given_context, tail_of
 from grukit.data.features import Features
 from grukit.data.folds import folds_in_time
@@ -106,7 +106,6 @@ __all__ = [
     "time_kind",
     "time_since",
     "to_output",
-    "unmasked",
     "up_to",
     "windows",
     "write_forecasts",

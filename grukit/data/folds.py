@@ -31,7 +31,7 @@ def folds_in_time(samples: Samples, table: Table, n_folds: int, first: float) ->
         Those that count; folds without any in either part are left out, and those in whose training part a column of X or y
         has no value.
     """
-    position = _positions(table)
+    position = table.positions()
     counts = samples.weights > 0
     ordered = np.sort(position[counts])
     at = np.round(len(ordered) * (first + (1 - first) * np.arange(n_folds + 1) / n_folds)).astype(int)
@@ -46,13 +46,6 @@ def folds_in_time(samples: Samples, table: Table, n_folds: int, first: float) ->
             if _complete(training.inputs_seen()[0]) and _complete(training.targets_seen()[0]):
                 folds.append((training, judged))
     return folds
-
-
-def _positions(table: Table) -> np.ndarray:
-    """Number of the time of each row."""
-    if table.times is None or len(table.keys) == 1:
-        return np.arange(len(table.values))
-    return table.times.unique().sort_values().get_indexer(table.times)
 
 
 def _complete(values: np.ndarray) -> bool:

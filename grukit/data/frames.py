@@ -45,6 +45,12 @@ class Table:
         back[self.order] = rows
         return back
 
+    def positions(self) -> np.ndarray:
+        """Number (n,) of each row's time, counted over all series."""
+        if self.times is None or len(self.keys) == 1:
+            return np.arange(len(self.values))
+        return self.times.unique().sort_values().get_indexer(self.times)
+
     def from_user_order(self, rows: np.ndarray) -> np.ndarray:
         """Rows in the order of the user's table -> rows here."""
         return rows if self.order is None else rows[self.order]

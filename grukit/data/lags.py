@@ -37,9 +37,9 @@ class LinearLags:
         centred[np.isnan(centred)] = 0.0
         columns = np.ascontiguousarray(centred.T)
         rows, history = ends_of(sequences, per_step)
-        out = np.tile(self.intercept[:, None], (1, len(rows)))
-        if len(rows) * L * D * self.coef.shape[2] <= FEW:
+        if len(rows) * self.coef.size <= FEW:
             return self._of_few(columns, rows, history)
+        out = np.tile(self.intercept[:, None], (1, len(rows)))
         for first in range(0, len(rows), BLOCK):
             block = slice(first, first + BLOCK)
             for k in range(min(L, int(history[block].max(initial=0)))):

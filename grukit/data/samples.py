@@ -1,6 +1,7 @@
 """Training and validation samples: chosen, weighted, and what can be measured on them."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,12 +54,13 @@ class Samples:
         Of other ``values`` (N, D) of the same rows, or of the sequences' own.
         """
         values = self.sequences.values if values is None else values
-        seen = self.rows_seen()
+        seen = self.rows_seen
         if self.sequences.exchangeable and not (seen.all() and (self.weights == self.weights[0]).all()):
             rows, weights = self._steps()
             return values[rows], weights
         return (values if seen.all() else values[seen]), None
 
+    @cached_property
     def rows_seen(self) -> np.ndarray:
         """Which rows (N,) the samples see."""
         changes = np.zeros(len(self.sequences.values) + 1, dtype=np.int64)

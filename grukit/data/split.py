@@ -24,10 +24,7 @@ def split_in_time(n_samples: int, fraction: float, window: int, table: Table) ->
     table : Table
         The table.
     """
-    if table.times is None or len(table.keys) == 1:
-        position = np.arange(n_samples)
-    else:
-        position = table.times.unique().sort_values().get_indexer(table.times)
+    position = table.positions()
     n_steps = int(position.max()) + 1
     n_validation = int(np.ceil(fraction * n_steps))
     held_out = position >= n_steps - n_validation

@@ -21,7 +21,7 @@ from grukit.data import (
     tail_of,
 )
 from grukit.engines import select_engine
-from grukit.estimators._checkpoints import checkpoint_options
+from grukit.estimators._checkpoints import checkpoint_options, refuse_checkpoint
 from grukit.estimators._declare import with_parameters
 from grukit.estimators._exclusions import check_parameters
 from grukit.estimators._folds import fit_counting
@@ -153,6 +153,7 @@ class RecurrentEstimator(FittedEstimator, TableParameters, BaseEstimator, metacl
         )
         with single_threaded_blas():  # for the linear part and L-BFGS
             if folds:
+                refuse_checkpoint(self, resume)
                 state = fit_counting(self, work.form, targets, training, folds)
             else:
                 if before is None:

@@ -90,6 +90,15 @@ def checkpoint_options(
     return {"on_checkpoint": checkpoint.write, "begun": checkpoint.read() if resume else None}
 
 
+def refuse_checkpoint(model: TableParameters, resume: bool) -> None:
+    """Raise where a fit that writes no checkpoint is to resume one, which is then of another fit."""
+    if resume and Path(model.checkpoint).exists():
+        raise ValueError(
+            f"{model.checkpoint} cannot be resumed: this fit counts epochs on blocks in time, as early_stopping='auto' does "
+            "for small tables, and writes no checkpoint. Delete the file, or choose early_stopping yourself."
+        )
+
+
 def mark_of(
     model: SharedParameters, state: FittedState, training: Samples, validation: Samples | None
 ) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def choose_differences(difference: Any, form: InputForm, training: Samples, D: i
     if form.kind != "table" or form.window == 1:
         return None
     sequences = training.sequences
-    levels = _less_means(sequences.values[:, :D], training.rows_seen(), sequences.begins)
+    levels = _less_means(sequences.values[:, :D], training.rows_seen, sequences.begins)
     changes = sequences.differenced(np.full(D, True))[:, :D]
     changes[np.isnan(levels)] = np.nan
     means, sizes = _window_means(levels, sequences)

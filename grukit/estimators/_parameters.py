@@ -131,7 +131,7 @@ class SharedParameters:
             watch the loss there, and keep the weights of the best epoch. "auto": from 50 samples on, if half of them
             are left for training; with fewer than 1000 rows of a table, or gaps that would take half of them, the number of
             epochs is instead the one that does best on four blocks of the last half of the time, each forecast from what
-            came before, and training then takes all.""",
+            came before, and training then takes all (not with ``learning_rate="adaptive"``).""",
         ),
     ] = False
     validation_fraction: Annotated[
@@ -168,7 +168,7 @@ class SharedParameters:
             text=""""glorot": Glorot-uniform input weights, orthogonal recurrent weights for each gate, zero biases.
             "uniform": everything uniform on +-1/sqrt(units), as in PyTorch. "chrono": as "glorot", with biases of the update
             gate at which the units remember 2 steps to as many as the longest sequence has (Tallec and Ollivier 2018); for
-            the GRU cells. "auto": "chrono" for sequences that stand alone, else "glorot".""",
+            the GRU cells. "auto": "chrono" for sequences that stand alone and the GRU cells, else "glorot".""",
         ),
     ] = "glorot"
     momentum: Annotated[float, Parameter(DECAY, text='For "sgd".')] = 0.9

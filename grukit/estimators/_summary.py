@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from grukit.estimators.fitted import FittedState
 
 
-KEPT_LINEAR = "none of which did better on the part held out than the linear part alone, which is kept"
+KEPT_LINEAR = "no epoch did better than the linear part alone, which is kept"
 
 
 def summary_of(state: "FittedState") -> str:
     """Lines on layers, parameters, the choices that were made, and training."""
-    spec, inputs, training = state.spec, state.inputs, state.training
+    spec, inputs = state.spec, state.inputs
     reads = {
         "table": f"a table, each row with the {(inputs.window or 1) - 1} before it",
         "sequences": "sequences",
@@ -27,14 +27,14 @@ def summary_of(state: "FittedState") -> str:
         _differences(state),
         _linear(state),
         f"{spec.n_parameters:,} parameters of type {state.parameters.dtype}",
-        f"Training: {len(training.records)} epochs, {_kept(state)}. {training.stop_reason}",
+        _training(state, _kept(state)),
     ]
     return "\n".join(line for line in lines if line)
 
 
 def forecast_summary_of(state: "ForecastState") -> str:
     """Lines on series, covariates, layers, the choices that were made, and training."""
-    layout, form, training = state.layout, state.columns, state.training
+    layout, form = state.layout, state.columns
     relative = {"last": "relative to their latest value", "mean": "relative to their mean", None: "as they are"}
     covariates = [
         *([f"known ahead {', '.join(map(str, form.known))}"] if form.known else []),
@@ -44,7 +44,7 @@ def forecast_summary_of(state: "ForecastState") -> str:
     n_series, lags = len(state.figures), [str(each.n_lags) for each in state.final.maps]
     fewer = f", of fewer where there is less history ({', '.join(lags[1:])})" if lags[1:] else ""
     one_by_one = "" if state.steps == layout.horizon else ", one by one,"
-    kept = _kept(state) if training.kept_iter or not lags else KEPT_LINEAR
+    kept = _kept(state) if state.training.kept_iter or not lags else KEPT_LINEAR
     lines = [
         f"{state.inputs.estimator} of {state.steps} steps{one_by_one} after windows of {layout.window} rows, {n_series} series"
         f"{' jointly' if layout.n_joint > 1 else ''}; windows {relative[state.final.normalize]}",
@@ -52,7 +52,7 @@ def forecast_summary_of(state: "ForecastState") -> str:
         *_layers(state),
         f"Linear part: ridge regressions on {lags[0]} rows{fewer}" if lags else "",
         f"{state.spec.n_parameters:,} parameters of type {state.parameters.dtype}",
-        f"Training: {len(training.records)} epochs, {kept}. {training.stop_reason}",
+        _training(state, kept),
         "Intervals: none" if state.scores is None else f"Intervals: by the errors from {state.scores.n} origins",
     ]
     return "\n".join(line for line in lines if line)
@@ -90,6 +90,11 @@ def _linear(state: "FittedState") -> str:
     low, high = alpha.min(), alpha.max()
     penalty = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
     return f"Linear part: ridge regressions on {len(linear.coef)} rows, towards {towards}, penalty {penalty}"
+
+
+def _training(state: "FittedState", kept: str) -> str:
+    n = len(state.training.records)
+    return f"Training: {n} epoch{'' if n == 1 else 's'}, {kept}. {state.training.stop_reason}"
 
 
 def _kept(state: "FittedState") -> str:

@@ -38,7 +38,8 @@ class FittedNetwork:
         """int: Epoch of the last call of ``fit`` with the lowest validation loss, whose weights are kept.
 
         Where nothing was held out, with the lowest training loss, while the last weights are kept. 0 where no epoch was
-        better than the linear part alone.
+        better than the linear part alone. Where epochs are counted on blocks in time, the one whose losses there, relative
+        to the linear part's, are least: their mean plus that of the worst block.
         """
         return fitted_state(self).training.best_iter
 
@@ -59,7 +60,10 @@ class FittedNetwork:
 
     @property
     def validation_curve_(self) -> list[float] | None:
-        """List of float or None: Validation loss of each epoch; None where nothing was held out."""
+        """List of float or None: Validation loss of each epoch; None where nothing was held out.
+
+        Where epochs are counted on blocks in time, the mean over the blocks.
+        """
         losses = [entry["validation_loss"] for entry in fitted_state(self).training.records]
         return losses if np.isfinite(losses).any() else None
 

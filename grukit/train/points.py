@@ -77,7 +77,4 @@ def take_up(
     parameters[:] = point.parameters
     random_state.set_state(point.random_state.get_state())
     moments.update({name: moment.copy() for name, moment in point.moments.items()})
-    progress.records.extend(dict(entry) for entry in point.records)
-    progress.best_parameters = None if point.best_parameters is None else point.best_parameters.copy()
-    for name in Progress.COUNTED:
-        setattr(progress, name, point.progress[name])
+    progress.restore(point.progress, point.records, point.best_parameters)

@@ -1,6 +1,7 @@
 """What is recorded of each epoch, which weights are the best so far, and when to stop."""
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,17 @@ class Progress:
         """Let the initial parameters count, as epoch 0."""
         self.start_loss = self.best_loss = self._to_beat = validation_loss
         self.best_parameters, self.best_iter = parameters.copy(), self.options.n_before
+
+    def restore(
+        self, counted: dict[str, float], records: Iterable[dict[str, Any]], best_parameters: np.ndarray | None
+    ) -> None:
+        """Go on where another progress was: with its values of ``COUNTED``, its records and best parameters."""
+        self.records.extend(dict(entry) for entry in records)
+        self.best_parameters = None if best_parameters is None else best_parameters.copy()
+        for name in self.COUNTED:
+            setattr(self, name, counted[name])
+        if self._bar is not None:
+            self._bar.update(len(self.records))
 
     def take_back(self, parameters: np.ndarray) -> None:
         """Correct the last epoch's parameters, whose last step was undone."""

@@ -13,6 +13,7 @@ from plain import PLAIN
 import grukit
 from grukit import GRUClassifier, GRURegressor
 from grukit.estimators._checkpoints import Checkpoint
+from grukit.train import progress
 
 
 class Ended(Exception):
@@ -193,6 +194,32 @@ def test_what_a_checkpoint_needs(tmp_path):
         GRURegressor(**SETTINGS, checkpoint=tmp_path / "none" / "run.ckpt").fit(X, X[:, 0])
     GRURegressor(**SETTINGS, checkpoint=path).partial_fit(X, X[:, 0])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fit_that_counts_epochs_on_blocks_refuses_the_checkpoint_of_another(begun):
+    counting = GRURegressor(**{**SETTINGS, "early_stopping": "auto"}, checkpoint=begun.checkpoint)
+    with pytest.raises(ValueError, match=r"run\.ckpt cannot be resumed: this fit counts epochs on blocks in time"):
+        counting.fit(X, X.sum(axis=1), resume=True)
+    begun.checkpoint.unlink()
+    assert "blocks in time" in counting.fit(X, X.sum(axis=1), resume=True).stop_reason_
+
+
+def test_the_progress_bar_goes_on_where_training_does(begun, monkeypatch):
+    class Bar:
+        n = 0
+
+        def update(self, n=1):
+            self.n += n
+
+        def set_postfix_str(self, *arguments, **options):
+            """Show nothing."""
+
+        close = set_postfix_str
+
+    bar = Bar()
+    monkeypatch.setattr(progress, "_progress_bar", lambda n_epochs: bar)
+    begun.set_params(verbose=True).fit(X, X.sum(axis=1), resume=True)
+    assert bar.n == begun.n_iter_ == 12
 
 
 def test_a_saved_model_names_no_checkpoint(begun, tmp_path):

@@ -7,6 +7,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from grukit import GRURegressor
 from grukit.estimators._folds import best_epoch
+from grukit.estimators.fitted import fitted_state
 from grukit.train import stochastic
 
 RNG = np.random.default_rng(2)
@@ -87,4 +88,13 @@ def test_from_a_number_of_rows_a_part_is_held_out():
     many = pd.DataFrame({"a": np.sin(np.arange(1000.0))})
     few = GRURegressor(**{**SMALL, "max_iter": 2}).fit(many[:999], many["a"][:999])
     assert "blocks in time" in few.stop_reason_
-    assert "blocks in time" not in GRURegressor(**{**SMALL, "max_iter": 2}).fit(many, many["a"]).stop_reason_
+    for model, rows in (
+        (GRURegressor(**{**SMALL, "max_iter": 2}), many),
+        (GRURegressor(**{**SMALL, "max_iter": 2}, learning_rate="adaptive"), many[:500]),
+    ):
+        model.fit(rows, rows["a"])
+        assert "blocks in time" not in model.stop_reason_
+        n_held_out, n = len(rows) // 10, len(rows)
+        assert model.validation_curve_ is not None
+        seen = rows["a"][: n - n_held_out - 6]  # less the gap of one window
+        assert fitted_state(model).levels.mean == pytest.approx([seen.mean()])
