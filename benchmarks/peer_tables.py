@@ -122,19 +122,31 @@ def save(results: list[dict[str, Any]], peak: float, versions: dict[str, str], a
 
 
 def side_by_side() -> str:
-    """The newest saved results of each instruction set: grukit's time, and the fastest peer's divided by it."""
+    """The newest saved results of each instruction set: grukit's time, and the fastest peer's divided by it.
+
+    Of one kind of machine and number of threads, those of the newest results.
+    """
     saved = [json.loads(path.read_text()) for path in (ROOT / "benchmarks" / "results").glob("peers-*.json")]
     saved.sort(key=lambda content: content["machine"].split(", ")[-1])  # the date
-    newest = {content.get("isa", "native"): content["cases"] for content in saved}
+    alike = [each for each in saved if _setting(each) == _setting(saved[-1])]
+    newest = {isa: each for isa in ("native", "avx2") for each in alike if each["isa"] == isa}
     if len(newest) < 2:
         return ""
     rows = []
-    for name in next(iter(newest.values())):
+    for name in dict.fromkeys(name for each in newest.values() for name in each["cases"]):
         row = [name]
-        for cases in newest.values():
-            times = {who: Times(seconds) for who, seconds in cases.get(name, {"seconds": {}})["seconds"].items()}
+        for each in newest.values():
+            found = each["cases"].get(name, {"seconds": {}})["seconds"]
+            times = {who: Times(seconds) for who, seconds in found.items()}
             best = fastest_peer(times) if "grukit" in times else None
             ratio = f"{decimals(times[best].median / own(times))} ({best})" if best else ""
             row += [f"{own(times) * 1e6:,.0f}" if "grukit" in times else "", ratio]
         rows.append(row)
-    return table(["", *(cell for isa in newest for cell in (f"{isa}, us", "fastest peer / grukit"))], rows)
+    text = table(["", *(cell for isa in newest for cell in (f"{isa}, us", "fastest peer / grukit"))], rows)
+    machines = "; ".join(dict.fromkeys(f"{isa}: {each['machine']}" for isa, each in newest.items()))
+    return f"{text}\n\nMedians, {saved[-1]['threads']} thread(s) each. {machines}."
+
+
+def _setting(content: dict[str, Any]) -> tuple[str, int]:
+    """The machine's name, and threads."""
+    return content["machine"].split(", ")[0], content["threads"]

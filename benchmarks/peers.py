@@ -5,11 +5,12 @@
 
 A training step is everything that a user pays for: gathering the windows of a batch, forward, squared loss, backward,
 clipping, Adam. All contenders have the same weights, windows and batches, float32, and the same cores and threads. Before a
-case is timed, grukit's loss and gradients are compared with the tests' NumPy reference in float64 and with PyTorch, and each
-peer's losses of three steps, or outputs, with grukit's; what disagrees is reported and not timed. The runs take turns.
-``--isa avx2`` keeps every contender but onnxruntime, which cannot be told, from AVX-512; the newest results saved with and
-without it are shown side by side. Peers that are not installed are left out;
-``pip install ".[bench]"`` installs them.
+case of kernels is timed, grukit's loss and gradients are compared with the tests' NumPy reference in float64 and with
+PyTorch, and each peer's losses of three steps, or outputs, with grukit's; what disagrees is reported and not timed; so are
+the outputs of an estimator's ``predict``. An epoch of its ``fit`` is of the same weights and batches, and is not compared.
+The runs take turns. ``--isa avx2`` keeps every contender but onnxruntime, which cannot be told, from AVX-512; the newest
+results saved with and without it are shown side by side. Peers that are not installed are left out; ``pip install
+".[bench]"`` installs them.
 """
 
 import argparse
@@ -87,7 +88,7 @@ def predictors(work: Any, peers: dict[str, type]) -> tuple[dict[str, Step], dict
 
 
 def estimators(work: Any, peers: dict[str, type]) -> tuple[dict[str, Step], dict[str, str]]:
-    """An epoch of everybody's training, or everybody's predictions of all sequences, where they agree with grukit's.
+    """An epoch of everybody's training, or everybody's predictions of all sequences, if these agree with grukit's.
 
     grukit checks and standardises its inputs. The peers standardise theirs, with NumPy, and check nothing.
     """

@@ -79,7 +79,7 @@ def compare(case: Case, turns: int) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--turns", type=int, default=9, help="how often each is timed")
-    parser.add_argument("--write", action="store_true", help="put the table into the README")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     args = parser.parse_args()
     rows = [compare(Case("train", *sizes, target=1.0), args.turns) for sizes in SIZES]
     header = [

@@ -2,7 +2,7 @@
 
     python benchmarks/accuracy/summary.py [--write]
 
-Reads the newest ``benchmarks/results/accuracy-*.json`` of each script; ``--write`` puts the table into the README.
+Reads the newest ``benchmarks/results/accuracy-*.json`` of each script; ``--write`` puts the table into docs/accuracy.md.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def line(task: str, naive: str, published: str, own: dict[str, Any], form: str) 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="put the table into the README")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/accuracy.md")
     args = parser.parse_args()
     rows, machines = [], set()
     if result := saved("adding"):

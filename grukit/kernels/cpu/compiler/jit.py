@@ -1,13 +1,13 @@
 """How the CPU kernels are compiled.
 
 Only what Python calls is cached and has a Python entry (``kernel``); the loops that it calls (``inner``) and what is around
-them (``outer``) are compiled as parts of it, see :mod:`grukit.kernels.cpu.compiler.parts`. The first fit then takes 6.5 s of
-one 2.6 GHz core, of which LLVM has 2. A helper that is called in many places is not inlined (``noinline``), and workspaces
-are cut by ``view``, see :mod:`grukit.kernels.cpu.compiler.intrinsics`.
+them (``outer``) are compiled as parts of it, see :mod:`grukit.kernels.cpu.compiler.parts`. The first fit then takes 7 to 10
+s of one 2.6 GHz core. A helper that is called in many places is not inlined (``noinline``), and workspaces are cut by
+``view``, see :mod:`grukit.kernels.cpu.compiler.intrinsics`.
 
 All that goes beyond Numba's public names is in :mod:`grukit.kernels.cpu.compiler.internals`. Without it, on the plain path,
-every function is optimised, and made machine code of, by itself and again in its callers. A first fit then takes 28 s instead
-of 7.4, an epoch 3 % longer, a predictor's call 12 us longer; no bit changes.
+every function is optimised, and made machine code of, by itself and again in its callers. A first fit then takes 4 times as
+long, an epoch 3 % longer, a predictor's call 12 us longer; no bit changes.
 """
 
 import warnings
