@@ -28,17 +28,27 @@ def fold_duplicates(
     starts, lengths = sequences.starts, sequences.lengths
     own = [targets[start : start + n] for start, n in zip(starts, lengths, strict=True)] if per_step else targets
     # Most samples differ in the first row or the first targets: of 98 MB that takes 8 ms, of everything 300.
-    short = [_hash(sequences.values[start], target.ravel()[:FEW]) for start, target in zip(starts, own, strict=True)]
+    rows = sequences.values[starts]
+    if per_step:
+        short = [_hash(row, target.ravel()[:FEW]) for row, target in zip(rows, own, strict=True)]
+    else:
+        short = _hash_rows(rows, targets[:, :FEW])
     times = Counter(short)
     first: dict[tuple[bytes, bytes], int] = {}
     total: dict[tuple[bytes, bytes], float] = {}
     for i, key in enumerate(short):
-        rows = slice(starts[i], starts[i] + lengths[i])
-        whole = (key, _hash(sequences.values[rows], own[i]) if times[key] > 1 else b"")
+        steps = slice(starts[i], starts[i] + lengths[i])
+        whole = (key, _hash(sequences.values[steps], own[i]) if times[key] > 1 else b"")
         first.setdefault(whole, i)
         total[whole] = total.get(whole, 0.0) + weights[i]
     keys = sorted(first)
     return np.array([first[key] for key in keys]), np.array([total[key] for key in keys])
+
+
+def _hash_rows(*tables: np.ndarray) -> list[bytes]:
+    """What :func:`_hash` gives for each row of tables (n, ...), in half the time."""
+    content = np.concatenate([np.ascontiguousarray(table).view(np.uint8) for table in tables], axis=1)
+    return [blake2b(row, digest_size=16).digest() for row in content]
 
 
 def _hash(*arrays: np.ndarray) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from grukit.data.scaling import Scaler
+from grukit.data.scaling import Scaler, magnitudes
 from grukit.data.sequences import Sequences
 from grukit.data.times import as_times, time_since
 
@@ -29,7 +29,7 @@ def check_any_seen(values: np.ndarray, what: str, columns: Any) -> None:
     ValueError
         Naming the column, by its number where ``columns`` are not its names.
     """
-    empty = np.isnan(np.fmax.reduce(values, axis=0))
+    empty = np.isnan(magnitudes(values))
     if empty.any():
         column = int(np.argmax(empty))
         named = columns is not None and len(columns) == values.shape[1]

@@ -40,7 +40,8 @@ class Samples:
 
     def take(self, chosen: np.ndarray, weights: np.ndarray) -> "Samples":
         """The chosen samples, with other weights."""
-        targets = self.targets if self.per_step else self.targets[chosen]
+        whole = len(chosen) == len(self.sequences) and (np.diff(chosen) == 1).all()
+        targets = self.targets if self.per_step or whole else self.targets[chosen]
         return replace(self, sequences=self.sequences.take(chosen), targets=targets, weights=weights)
 
     def weighted(self) -> "Samples":

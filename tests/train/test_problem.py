@@ -196,14 +196,19 @@ def predictions(spec, parameters, data, chosen, n_threads=1):
     return [outputs[first : first + n].tobytes() for first, n in zip(data.starts, data.lengths, strict=True)]
 
 
-def test_sequences_that_would_leave_lanes_empty_are_taken_alone():
+@pytest.mark.parametrize(("units", "as_a_chunk"), [(10, 4), (23, 4), (24, 9), (128, 9)])
+def test_a_few_sequences_are_taken_alone(units, as_a_chunk):
     for n in range(1, 40):
-        alone = n % 16 < 9 or n == 9  # nine take as long either way
-        assert taken_alone(np.full(n, 30)).sum() == (n % 16 if alone else 0)
-    assert taken_alone(np.array([700] + [30] * 16)).tolist() == [True] + [False] * 16
-    assert taken_alone(np.array([31, 30] + [30] * 30)).sum() == 0
-    assert taken_alone(np.array([40, 39] + [30] * 30)).tolist() == [True] * 2 + [False] * 30
-    assert taken_alone(np.array([60, 50, 3, 2, 1])).all()
+        alone = n % 16 < as_a_chunk or n == as_a_chunk  # as many take as long either way
+        assert taken_alone(np.full(n, 30), units).sum() == (n % 16 if alone else 0)
+
+
+def test_sequences_that_would_leave_lanes_empty_are_taken_alone():
+    assert taken_alone(np.array([700] + [30] * 16), 32).tolist() == [True] + [False] * 16
+    assert taken_alone(np.array([31, 30] + [30] * 30), 32).sum() == 0
+    assert taken_alone(np.array([40, 39] + [30] * 30), 32).tolist() == [True] * 2 + [False] * 30
+    assert taken_alone(np.array([60, 50, 3, 2, 1]), 32).all()
+    assert not taken_alone(np.array([31, 30, 30, 30, 30]), 10).any()
 
 
 @pytest.mark.parametrize("per_step", [False, True])

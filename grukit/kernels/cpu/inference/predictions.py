@@ -27,19 +27,23 @@ def by_length(lengths: np.ndarray) -> np.ndarray | None:
     return np.argsort(-lengths, kind="stable")
 
 
-# What a step of a sequence by itself costs, where a chunk's costs ``LANES`` however many of its lanes are in use. Measured on
-# one Zen 4 core, float32: 9 windows of 168 steps take as long as a chunk, with 32 units as with 128.
-ALONE = LANES / 9
+# As many windows by themselves take as long as a chunk, however many of its lanes are in use. Measured in float32 on two Zen 4
+# machines: of 32 to 256 units 11 to 13, and 7 to 11 where two threads share a core; of 16 units 5 to 6, of 10 units 3.
+AS_A_CHUNK, AS_A_NARROW_CHUNK = 9, 4
+NARROW = 24  # units below which the work around a step's product is most of it
 WELL_FILLED = 0.85  # share of a chunk's steps that are of a sequence, from which nothing is to be gained
 
 
-def taken_alone(lengths: np.ndarray) -> np.ndarray:
+def taken_alone(lengths: np.ndarray, units: int) -> np.ndarray:
     """Which of the sorted sequences (n,) are predicted one by one; the others fill lanes, ``LANES`` from the longest on.
+
+    ``units`` of the widest layer.
 
     All lanes of a chunk run to the end of its longest sequence. So some of the longest are taken out where the steps saved
     and the sequences that move up instead are worth more than they cost; and all of a few.
     """
-    if len(lengths) * ALONE <= LANES:
+    as_a_chunk = AS_A_NARROW_CHUNK if units < NARROW else AS_A_CHUNK
+    if len(lengths) <= as_a_chunk:
         return np.ones(len(lengths), dtype=bool)
     alone = np.zeros(len(lengths), dtype=bool)
     steps = np.append(0, np.cumsum(lengths))
@@ -50,7 +54,7 @@ def taken_alone(lengths: np.ndarray) -> np.ndarray:
             out = np.arange(first, last + 1)  # without those before the one that then is the longest
             moved_up = steps[np.minimum(last + out - first, len(lengths))] - steps[last]
             then_longest = np.append(lengths[first:last], lengths[last] if last < len(lengths) else 0)
-            costs = ALONE * (steps[out] - steps[first]) + LANES * then_longest - moved_up
+            costs = LANES / as_a_chunk * (steps[out] - steps[first]) + LANES * then_longest - moved_up
             n = int(np.argmin(costs))
             alone[first : first + n] = True
             first += n
@@ -92,7 +96,7 @@ def _predict_sorted(network: Any, parameters: np.ndarray, samples: Any, n_thread
     if network.options is not None:
         _predict_rows(network, parameters, samples, n_threads, outputs, min(ROWS, len(samples.starts)))
         return
-    alone = taken_alone(samples.lengths)
+    alone = taken_alone(samples.lengths, int(network.layers[:-1, UNITS].max()))
     if not alone.any():
         _predict_in_lanes(network, parameters, samples, n_threads, outputs)
     elif alone.all():
