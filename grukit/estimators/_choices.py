@@ -71,6 +71,8 @@ def choose_linear(
     levels : Scaler
         Of the D columns as they are.
     """
+    if anchor is None and linear_lags == 0:
+        return None
     D, K = len(levels.mean), training.targets.shape[1]
     values, weights = training.targets_seen()
     if not (~np.isnan(values[weights > 0])).any(axis=0).all():  # an output that is known in no sample
