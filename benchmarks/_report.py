@@ -7,6 +7,8 @@ import sys
 from datetime import date
 from pathlib import Path
 
+from llvmlite.binding import get_host_cpu_name
+
 ROOT = Path(__file__).parents[1]
 # Of the machine: a benchmark may keep its process to fewer of them later.
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -16,14 +18,15 @@ NETWORK_ALONE = {"anchor": None, "linear_lags": 0, "difference": False, "early_s
 
 
 def machine() -> str:
-    """Processor, cores, Python and the date, one line."""
+    """Processor and LLVM's name for its kind, cores, Python and the date, one line."""
     processor = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         names = re.findall(r"^model name\s*: (.+)$", cpuinfo.read_text(), re.MULTILINE)
         processor = names[0] if names else processor
     cores = f"{CORES} core{'' if CORES == 1 else 's'}"
-    return f"{processor}, {cores}, Python {platform.python_version()}, {date.today().isoformat()}"
+    kind = get_host_cpu_name()  # of one name, "AMD EPYC", there are many
+    return f"{processor} ({kind}), {cores}, Python {platform.python_version()}, {date.today().isoformat()}"
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

@@ -6,7 +6,7 @@ import reference
 from sklearn.exceptions import ConvergenceWarning
 
 from grukit.engines import select_engine
-from grukit.kernels.cpu.inference.predictions import taken_alone
+from grukit.kernels.cpu.inference.predictions import taken_out
 from grukit.model import NetworkSpec, initialize, network_forward
 from grukit.train import LOSSES, Problem, TrainingOptions, fit_stochastic, predict
 
@@ -173,16 +173,18 @@ def test_a_batch_that_is_worth_it_has_several_chunks():
     ("dual_state", (6,), {}),
     ("dual_state_basic", (11,), {"bidirectional": True}),
 ])  # fmt: skip
-def test_a_prediction_has_the_same_bits_alone_and_in_company(cell, sizes, options, dtype):
-    """Whichever kernel takes a sequence: one by one, in lanes, in a chunk that is filled up."""
+def test_a_prediction_has_the_same_bits_alone_and_in_company(cell, sizes, options, dtype, monkeypatch):
+    """Whichever kernel takes a sequence: one by one, in lanes, in rows, in a chunk that is filled up."""
     data = samples(n=100, dtype=dtype, longest=12, per_step="per_step" in options)
     spec = NetworkSpec(cell, 2, sizes, 2, **options)
     parameters = initialize(spec, "uniform", dtype, np.random.RandomState(0))
     everything = predictions(spec, parameters, data, np.arange(100))
-    for n in (1, 2, 8, 9, 16, 17, 40):
-        for first in (0, 17, 60):
-            some = predictions(spec, parameters, data, np.arange(first, first + n))
-            assert some == everything[first : first + n]
+    for lanes in (False, True):  # whatever pays on this processor
+        monkeypatch.setattr("grukit.kernels.cpu.inference.predictions.half_a_tile_is_busy", lambda *_, it=lanes: it)
+        for n in (1, 2, 3, 8, 9, 16, 17, 40):
+            for first in (0, 17, 60):
+                some = predictions(spec, parameters, data, np.arange(first, first + n))
+                assert some == everything[first : first + n]
     shuffled = np.random.default_rng(0).permutation(100)
     assert predictions(spec, parameters, data, shuffled) == [everything[i] for i in shuffled]
 
@@ -196,19 +198,18 @@ def predictions(spec, parameters, data, chosen, n_threads=1):
     return [outputs[first : first + n].tobytes() for first, n in zip(data.starts, data.lengths, strict=True)]
 
 
-@pytest.mark.parametrize(("units", "as_a_chunk"), [(10, 4), (23, 4), (24, 9), (128, 9)])
-def test_a_few_sequences_are_taken_alone(units, as_a_chunk):
+@pytest.mark.parametrize(("units", "most"), [(10, 4), (23, 4), (24, 12), (128, 12)])
+def test_a_few_sequences_are_taken_by_themselves(units, most):
     for n in range(1, 40):
-        alone = n % 16 < as_a_chunk or n == as_a_chunk  # as many take as long either way
-        assert taken_alone(np.full(n, 30), units).sum() == (n % 16 if alone else 0)
+        assert taken_out(np.full(n, 30), units).sum() == (n % 16 if n % 16 <= most else 0)
 
 
-def test_sequences_that_would_leave_lanes_empty_are_taken_alone():
-    assert taken_alone(np.array([700] + [30] * 16), 32).tolist() == [True] + [False] * 16
-    assert taken_alone(np.array([31, 30] + [30] * 30), 32).sum() == 0
-    assert taken_alone(np.array([40, 39] + [30] * 30), 32).tolist() == [True] * 2 + [False] * 30
-    assert taken_alone(np.array([60, 50, 3, 2, 1]), 32).all()
-    assert not taken_alone(np.array([31, 30, 30, 30, 30]), 10).any()
+def test_sequences_that_would_fill_no_chunk_are_taken_by_themselves():
+    assert taken_out(np.array([700] + [30] * 16), 32).tolist() == [True] + [False] * 16
+    assert taken_out(np.array([31, 30] + [30] * 30), 32).sum() == 0
+    assert taken_out(np.array([40, 39] + [30] * 30), 32).tolist() == [True] * 2 + [False] * 30
+    assert taken_out(np.array([60, 50, 3, 2, 1]), 32).all()
+    assert not taken_out(np.array([31, 30, 30, 30, 30]), 10).any()
 
 
 @pytest.mark.parametrize("per_step", [False, True])

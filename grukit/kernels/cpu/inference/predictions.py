@@ -4,7 +4,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numba import from_dtype as numba_type
 
+from grukit.kernels.cpu.compiler.target import half_a_tile_is_busy
 from grukit.kernels.cpu.inference.lanes import predict_lanes, predict_lanes_work_size
 from grukit.kernels.cpu.inference.layers import predict_chunks, predict_work_size
 from grukit.kernels.cpu.inference.packing import pack_network
@@ -27,20 +29,32 @@ def by_length(lengths: np.ndarray) -> np.ndarray | None:
     return np.argsort(-lengths, kind="stable")
 
 
-# As many windows by themselves take as long as a chunk, however many of its lanes are in use. Measured in float32 on two Zen 4
-# machines: of 32 to 256 units 11 to 13, and 7 to 11 where two threads share a core; of 16 units 5 to 6, of 10 units 3.
+# As many sequences by themselves take as long as a chunk, however many of its lanes are in use. Measured in float32 on two
+# Zen 4 machines: of 32 to 256 units 11 to 13, and 7 to 11 where two threads share a core; of 16 units 5 to 6, of 10 units 3.
 AS_A_CHUNK, AS_A_NARROW_CHUNK = 9, 4
 NARROW = 24  # units below which the work around a step's product is most of it
 WELL_FILLED = 0.85  # share of a chunk's steps that are of a sequence, from which nothing is to be gained
+# Sequences of like length that are cheaper in a chunk of their own number than in one that is filled up; fewer than three are
+# not worth it. 168 steps, 128 units, 4, 8 and 12 sequences: 0.38, 0.69 and 1.0 ms, one by one 0.79, 1.5 and 2.3 and filled up
+# 2.0 on a Zen 5 core; with AVX2 there 0.70, 1.4 and 2.1, one by one 0.97, 1.9 and 2.8 and filled up 2.6.
+FEWEST, MOST, MOST_NARROW = 3, 12, 4
+# Units from which rows fill the tiles of a product: 256 sequences of 96 steps and 64 units take 3.5 ms, in lanes 5.1, on a
+# Zen 5 core, but 40 % more with 28 units.
+WIDE = 32
 
 
-def taken_alone(lengths: np.ndarray, units: int) -> np.ndarray:
-    """Which of the sorted sequences (n,) are predicted one by one; the others fill lanes, ``LANES`` from the longest on.
+def few_alike(lengths: np.ndarray, units: int) -> bool:
+    """Whether sorted sequences (n,) of a network whose widest layer has so many units are best taken as a chunk of n."""
+    n = len(lengths)
+    most = MOST_NARROW if units < NARROW else MOST
+    return FEWEST <= n <= most and lengths.sum() >= WELL_FILLED * n * lengths[0]
 
-    ``units`` of the widest layer.
 
-    All lanes of a chunk run to the end of its longest sequence. So some of the longest are taken out where the steps saved
-    and the sequences that move up instead are worth more than they cost; and all of a few.
+def taken_out(lengths: np.ndarray, units: int) -> np.ndarray:
+    """Which of the sorted sequences (n,) are predicted by themselves; the others fill chunks, ``LANES`` from the longest on.
+
+    All of a chunk run to the end of its longest sequence. So some of the longest are taken out where the steps saved
+    and the sequences that move up instead are worth more than they cost; and all of a few. ``units`` of the widest layer.
     """
     as_a_chunk = AS_A_NARROW_CHUNK if units < NARROW else AS_A_CHUNK
     if len(lengths) <= as_a_chunk:
@@ -50,7 +64,9 @@ def taken_alone(lengths: np.ndarray, units: int) -> np.ndarray:
     first = int((lengths == lengths[0]).sum()) // LANES * LANES  # these chunks are full
     while first < len(lengths):
         last = min(first + LANES, len(lengths))
-        if steps[last] - steps[first] < WELL_FILLED * LANES * lengths[first]:
+        if few_alike(lengths[first:], units):
+            alone[first:] = True
+        elif steps[last] - steps[first] < WELL_FILLED * LANES * lengths[first]:
             out = np.arange(first, last + 1)  # without those before the one that then is the longest
             moved_up = steps[np.minimum(last + out - first, len(lengths))] - steps[last]
             then_longest = np.append(lengths[first:last], lengths[last] if last < len(lengths) else 0)
@@ -96,17 +112,30 @@ def _predict_sorted(network: Any, parameters: np.ndarray, samples: Any, n_thread
     if network.options is not None:
         _predict_rows(network, parameters, samples, n_threads, outputs, min(ROWS, len(samples.starts)))
         return
-    alone = taken_alone(samples.lengths, int(network.layers[:-1, UNITS].max()))
-    if not alone.any():
-        _predict_in_lanes(network, parameters, samples, n_threads, outputs)
-    elif alone.all():
-        _predict_rows(network, parameters, samples, n_threads, outputs, rows=1)
+    units = network.layers[:-1, UNITS]
+    by_rows = units.min() >= WIDE and not half_a_tile_is_busy(numba_type(parameters.dtype), LANES)
+    in_chunks = partial(_predict_rows, rows=LANES) if by_rows else _predict_in_lanes
+    out = taken_out(samples.lengths, int(units.max()))
+    if not out.any():
+        in_chunks(network, parameters, samples, n_threads, outputs)
+    elif out.all():
+        _predict_few(network, parameters, samples, n_threads, outputs)
     else:
-        for which, predict_those in ((~alone, _predict_in_lanes), (alone, partial(_predict_rows, rows=1))):
+        for which, predict_those in ((~out, in_chunks), (out, _predict_few)):
             own = outputs if network.per_step else np.empty((int(which.sum()), outputs.shape[1]), outputs.dtype)
             predict_those(network, parameters, _taken(samples, which), n_threads, own)
             if not network.per_step:
                 outputs[which] = own
+
+
+def _predict_few(network: Any, parameters: np.ndarray, samples: Any, n_threads: int, outputs: np.ndarray) -> None:
+    """Sequences that are no chunk: where they are alike as one of their own number, for each thread, or one by one."""
+    rows = 1
+    if few_alike(samples.lengths, int(network.layers[:-1, UNITS].max())):
+        n = len(samples.starts)
+        rows = -(-n // max(1, min(n_threads, n // SEQUENCES_OF_A_THREAD)))
+        rows += rows % 4 == 3  # a tile of 4 rows takes no longer than one of 2 and then one of 1
+    _predict_rows(network, parameters, samples, n_threads, outputs, rows)
 
 
 def _predict_in_lanes(network: Any, parameters: np.ndarray, samples: Any, n_threads: int, outputs: np.ndarray) -> None:
