@@ -3,13 +3,14 @@
 from grukit.data.backtests import backtest_origins, beside_truth, joined, up_to
 from grukit.data.containers import as_samples
 from grukit.data.context import Tail, continuation, given_context, tail_of
+from grukit.data.covariates import CALENDAR
 from grukit.data.features import Features
 from grukit.data.folds import folds_in_time
 from grukit.data.frames import Table, check_columns, check_finite, plain_numbers, read_table
 from grukit.data.grid import Grid
 from grukit.data.history import COLUMNS, history_frame
 from grukit.data.horizon import FEWEST_JUDGED, Horizons, Layout, Rows, first_held_out, origins_of
-from grukit.data.horizon_ridge import LinearHorizon, fit_horizon, most_lags
+from grukit.data.horizon_ridge import LagMap, LinearHorizon, fit_horizon, most_lags
 from grukit.data.indexes import choose_rows, feature_columns, lag_index, sample_index, step_index
 from grukit.data.labels import Classes, as_labels, read_labels
 from grukit.data.lags import LinearLags, left_by
@@ -22,18 +23,20 @@ from grukit.data.missing import (
     sequences_with_time,
 )
 from grukit.data.observed import CovariateForm, Observed
+from grukit.data.packed import PackedSeries, holds
 from grukit.data.predictions import as_probabilities
 from grukit.data.ridge import FittedLinear, choose_anchors, fit_linear
 from grukit.data.samples import ALL_ALIKE, HeldOut, Samples, select_samples
 from grukit.data.scaling import Scaler
 from grukit.data.sequences import Sequences, independent_rows, is_sequences, read_sequences, stand_alone, windows
-from grukit.data.series import SeriesSet, read_series
+from grukit.data.series import SeriesForm, SeriesSet, read_series
 from grukit.data.targets import TargetForm, check_same_index, read_targets, to_output
 from grukit.data.times import Pace, as_times, time_between, time_kind, time_since
 from grukit.data.written import interval_columns, write_forecasts
 
 __all__ = [
     "ALL_ALIKE",
+    "CALENDAR",
     "COLUMNS",
     "FEWEST_JUDGED",
     "LINKS",
@@ -44,15 +47,18 @@ __all__ = [
     "Grid",
     "HeldOut",
     "Horizons",
+    "LagMap",
     "Layout",
     "LinearHorizon",
     "LinearLags",
     "Observed",
     "Pace",
+    "PackedSeries",
     "Rows",
     "Samples",
     "Scaler",
     "Sequences",
+    "SeriesForm",
     "SeriesSet",
     "Table",
     "Tail",
@@ -79,6 +85,7 @@ __all__ = [
     "folds_in_time",
     "given_context",
     "history_frame",
+    "holds",
     "independent_rows",
     "interval_columns",
     "is_sequences",

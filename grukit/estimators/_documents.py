@@ -1,16 +1,36 @@
 """A fitted estimator as a document and arrays, and back: what a file says, and what must be true of it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
-from grukit.data import Classes, Features, LinearLags, Pace, Scaler, Tail, TargetForm
+from grukit.data import (
+    Classes,
+    CovariateForm,
+    Features,
+    Grid,
+    LagMap,
+    Layout,
+    LinearHorizon,
+    LinearLags,
+    Observed,
+    Pace,
+    PackedSeries,
+    Scaler,
+    SeriesForm,
+    SeriesSet,
+    Tail,
+    TargetForm,
+)
 from grukit.estimators._checks import check_spec, check_state
 from grukit.estimators._choices import Choices
+from grukit.estimators._conformal import Scores
 from grukit.estimators._exclusions import check_parameters
+from grukit.estimators._forecast import ForecastState
+from grukit.estimators._forecast_checks import check_forecast_state
 from grukit.estimators._parameters import SharedParameters
 from grukit.estimators.fitted import FittedState, TrainingState, fitted_state
 from grukit.estimators.inputs import InputForm
@@ -24,8 +44,10 @@ FORMAT = 1  # changes with the names below, and with the fields of these records
 ROUTING = "_metadata_request"  # of set_fit_request and its like: how pipelines call the model, and not what it is
 RECORDS = Codec(
     FittedState, TrainingState, InputForm, Features, TargetForm, Classes, Scaler, Choices, LinearLags, NetworkSpec, Objective,
-    Tail, Pace,
+    Tail, Pace, ForecastState, Layout, CovariateForm, Grid, Observed, SeriesForm, LinearHorizon, LagMap, Scores,
+    packed={SeriesSet: PackedSeries},
 )  # fmt: skip
+CHECKS: dict[type, Callable[[Any], None]] = {FittedState: check_state, ForecastState: check_forecast_state}
 OF_THE_MACHINE = ("checkpoint",)  # a file that fit writes to: no other file may name it
 DOCUMENT = ("format", "version", "class", "parameters", "fitted")
 
@@ -97,11 +119,11 @@ def model_of(document: str, arrays: dict[str, np.ndarray], classes: Mapping[str,
         raise ValueError(f"the document has not exactly the entries {', '.join(DOCUMENT)}.")
     if told["class"] not in classes:
         raise ValueError(f"it holds a {told['class']!r:.80}; this grukit knows {', '.join(classes)}.")
-    estimator = classes[told["class"]]
+    estimator: Any = classes[told["class"]]
     model = _estimator(estimator, RECORDS.decode(told["parameters"], arrays, "parameters"))
     hollow = RECORDS.decode(told["fitted"], arrays, "fitted")
-    if not isinstance(hollow, FittedState):
-        raise ValueError("fitted is no FittedState.")
+    if type(hollow) is not estimator._record:
+        raise ValueError(f"fitted is no {estimator._record.__name__}.")
     if hollow.inputs.estimator != estimator.__name__ or tuple(hollow.choices.asked) != tuple(model._chosen_by):
         raise ValueError(
             f"fitted is of a {hollow.inputs.estimator!r:.80}, or was chosen otherwise than {estimator.__name__} does."
@@ -109,7 +131,7 @@ def model_of(document: str, arrays: dict[str, np.ndarray], classes: Mapping[str,
     state = replace(hollow, parameters=_weights(hollow, arrays))
     if arrays:
         raise ValueError(f"it has arrays that nothing tells of: {', '.join(sorted(arrays)[:5])}.")
-    check_state(state)
+    CHECKS[estimator._record](state)
     model._fitted = state
     return model
 

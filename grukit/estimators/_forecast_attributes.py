@@ -1,12 +1,17 @@
 """What a fitted forecaster shows of what it learned."""
 
-from grukit.estimators._forecast import forecast_state
+from typing import ClassVar
+
+from grukit.estimators._forecast import ForecastState, forecast_state
 from grukit.estimators._summary import forecast_summary_of
 from grukit.estimators.attributes import FittedNetwork
 
 
 class FittedForecaster(FittedNetwork):
     """What a forecaster shows of its :class:`ForecastState`."""
+
+    _record: ClassVar[type] = ForecastState
+    _chosen_by: ClassVar[tuple[str, ...]] = ()
 
     def summary(self) -> str:
         """Tell what was fitted in words: series, covariates, layers, what was chosen and why training ended.

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from os import PathLike
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,8 +15,9 @@ from grukit.files import write_tensors
 
 
 class FittedNetwork:
-    """What is shown of a fitted network: how it was trained, and its weights."""
+    """What is shown of a fitted network: how it was trained, and its weights; and its file."""
 
+    _record: ClassVar[type] = FittedState  # what a fit learned, in a file, too
     _fitted: FittedState
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -122,10 +123,6 @@ class FittedNetwork:
         parameters = np.concatenate([array.ravel() for array in arrays.values()]).astype(dtype)
         self._fitted = replace(state, parameters=parameters)
 
-
-class FittedEstimator(FittedNetwork):
-    """What an estimator of X and y shows of its :class:`FittedState`: fitted attributes, files, predictors and streams."""
-
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted model to a file, to be opened by :func:`grukit.load`.
 
@@ -154,6 +151,10 @@ class FittedEstimator(FittedNetwork):
         """
         document, arrays = document_of(self)
         write_tensors(path, {ENTRY: document}, arrays)
+
+
+class FittedEstimator(FittedNetwork):
+    """What an estimator of X and y shows of its :class:`FittedState`: fitted attributes, predictors and streams."""
 
     def predictor(self) -> Predictor:
         """Return an object for fast predictions: checks are done once, a call takes microseconds.

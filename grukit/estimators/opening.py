@@ -5,10 +5,11 @@ from typing import Any
 
 from grukit.estimators._documents import ENTRY, model_of
 from grukit.estimators.classifier import GRUClassifier
+from grukit.estimators.forecaster import GRUForecaster
 from grukit.estimators.regressor import GRURegressor
 from grukit.files import read_tensors
 
-ESTIMATORS = {"GRUClassifier": GRUClassifier, "GRURegressor": GRURegressor}
+ESTIMATORS = {each.__name__: each for each in (GRUClassifier, GRUForecaster, GRURegressor)}
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -24,7 +25,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    GRURegressor or GRUClassifier
+    GRURegressor, GRUClassifier or GRUForecaster
         It predicts the same bits, and goes on training to the same bits, as the one that was saved.
 
     Raises

@@ -21,6 +21,8 @@ def fits(value: Any, hint: Any) -> bool:
     if origin is tuple:
         each = parts[:1] * len(value) if isinstance(value, tuple) and parts[1:] == (...,) else parts
         return isinstance(value, tuple) and len(each) == len(value) and all(map(fits, value, each))
+    if origin is list:
+        return isinstance(value, list) and all(fits(each, parts[0]) for each in value)
     if origin in (dict, Mapping):
         return isinstance(value, dict) and all(fits(k, parts[0]) and fits(v, parts[1]) for k, v in value.items())
     if hint is float:

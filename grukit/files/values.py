@@ -7,7 +7,7 @@ record, ``{"Scaler": {"mean": ..., "scale": ..., "link": ...}}``.
 
 import datetime
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -24,9 +24,13 @@ class Codec:
     ----------
     *records : type
         Dataclasses and named tuples. Their names and those of their fields are what files have; a field's type is checked.
+    packed : mapping of type to type, default=None
+        Records that files hold in another form: one that ``of(record)`` makes and ``opened()`` turns back.
     """
 
-    def __init__(self, *records: type):
+    def __init__(self, *records: type, packed: Mapping[type, Any] | None = None):
+        self.packed = dict(packed or {})
+        records += tuple(self.packed.values())
         self.records = {record.__name__: record for record in records}
         self.hints = {record.__name__: get_type_hints(record) for record in records}
 
@@ -62,6 +66,8 @@ class _Writer:
         """A value as JSON."""
         if isinstance(value, np.bool_ | np.integer | np.floating | np.str_):
             value = value.item()
+        if type(value) in self.codec.packed:
+            value = self.codec.packed[type(value)].of(value)
         kind = type(value)
         if value is None or kind in (bool, int, str):
             return value
@@ -219,7 +225,8 @@ class _Reader:
             if not fits(value, hints[field]):
                 raise ValueError(f"{where}.{field} is {value!r:.80}, where {name} has another type.")
         try:
-            return record(**values)
+            found = record(**values)
+            return found.opened() if record in self.codec.packed.values() else found
         except _WRONG as error:
             raise ValueError(f"{where} is no {name}: {error}") from error
 

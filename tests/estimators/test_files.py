@@ -1,9 +1,7 @@
 """Models in files: what was saved comes back to the bit, and what cannot be said is refused before anything is written."""
 
 import datetime
-import json
 import pickle
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import joblib
@@ -12,46 +10,13 @@ import pandas as pd
 import pytest
 import sklearn
 from plain import PLAIN, for_labels
+from records import changed, check_same, check_same_but_time, check_same_model, put, put_array, through
 from sklearn.exceptions import NotFittedError
 
 import grukit
 from grukit import GRUClassifier, GRURegressor
 from grukit.estimators._documents import FORMAT
 from grukit.files import read_tensors, write_tensors
-
-
-def through(model, path):
-    model.save(path / "model.gru")
-    return grukit.load(path / "model.gru")
-
-
-def check_same(one, other, where="fitted"):
-    """Raise where two records differ in anything, also in a type."""
-    assert type(one) is type(other), where
-    if is_dataclass(one) and not isinstance(one, type):
-        for field in fields(one):
-            check_same(getattr(one, field.name), getattr(other, field.name), f"{where}.{field.name}")
-    elif isinstance(one, np.ndarray):
-        assert one.dtype == other.dtype, where
-        np.testing.assert_array_equal(one, other, where)
-    elif isinstance(one, pd.Index):
-        pd.testing.assert_index_equal(one, other)
-    elif isinstance(one, np.random.RandomState):
-        check_same(one.get_state(), other.get_state(), where)
-    elif isinstance(one, dict):
-        check_same(list(one.items()), list(other.items()), where)
-    elif isinstance(one, list | tuple):
-        assert len(one) == len(other), where
-        for i, (a, b) in enumerate(zip(one, other, strict=True)):
-            check_same(a, b, f"{where}[{i}]")
-    else:
-        assert one == other or (one != one and other != other), where
-
-
-def check_same_model(model, again):
-    assert type(again) is type(model)
-    check_same(model.get_params(), again.get_params(), "parameters")
-    check_same(model._fitted, again._fitted)
 
 
 def frame(n, columns=("a", "b"), start="2024-03-29", seed=0, tz=None, freq="h"):
@@ -116,14 +81,6 @@ def test_a_regressor_comes_back_to_the_bit(tmp_path, settings, X, y, late):
     for each in (model, again):
         each.set_params(warm_start=True).fit(X, y)
     check_same_but_time(model, again)
-
-
-def check_same_but_time(model, again):
-    """Records also tell how long an epoch took."""
-    for each in (model, again):
-        for entry in each._fitted.training.records:
-            entry["seconds"] = 0.0
-    check_same_model(model, again)
 
 
 LABELS = {
@@ -262,33 +219,6 @@ def test_an_old_file_stays_where_a_new_one_cannot_be_written(fitted, tmp_path):
         model.save(tmp_path / "link")
 
 
-def changed(path, change):
-    """The file with another document, and a checksum that is right again."""
-    metadata, arrays = read_tensors(path)
-    document = json.loads(metadata["grukit"])
-    change(document, arrays)
-    write_tensors(path, {"grukit": json.dumps(document)}, arrays)
-
-
-def put(*keys, value):
-    def change(document, arrays):
-        at = document
-        for key in keys[:-1]:
-            at = at[key]
-        assert keys[-1] in at or isinstance(keys[-1], int)
-        at[keys[-1]] = value
-
-    return change
-
-
-def put_array(name, value):
-    def change(document, arrays):
-        assert name is None or name in arrays
-        arrays[name] = value
-
-    return change
-
-
 RECORD = ("fitted", "FittedState")
 SPEC = (*RECORD, "spec", "NetworkSpec")
 WRONG = {
@@ -297,7 +227,10 @@ WRONG = {
         r"format version 2, written by grukit '0\.1\.0'; this grukit reads the version 1",
     ),
     "no format": (put("format", value="1"), "no format version"),
-    "class": (put("class", value="os.system"), r"holds a 'os\.system'; this grukit knows GRUClassifier, GRURegressor"),
+    "class": (
+        put("class", value="os.system"),
+        r"holds a 'os\.system'; this grukit knows GRUClassifier, GRUForecaster, GRURegressor",
+    ),
     "another class": (put("class", value="GRUClassifier"), "parameters holds anchor, which GRUClassifier"),
     "more": (lambda document, arrays: document.update(more=1), "exactly the entries"),
     "parameters": (put("parameters", value=[1]), "parameters holds"),
@@ -435,10 +368,9 @@ def test_there_is_a_file_of_every_format():
 def test_files_of_every_format_are_read_and_go_on(version):
     values = np.random.default_rng(0).normal(size=(60, 2)).cumsum(axis=0)
     X = pd.DataFrame(values, pd.date_range("2024-03-30", periods=60, freq="h", tz="Europe/Berlin"), ["a", "b"])
-    expected = np.load(GOLDEN / f"format_{version}.npz")
-    regressor, classifier = (
-        grukit.load(GOLDEN / f"format_{version}_{name}.gru") for name in ("regressor", "classifier")
-    )
+    names = ("regressor", "classifier")
+    regressor, classifier = (grukit.load(GOLDEN / f"format_{version}_{name}.gru") for name in names)
+    expected = {name: np.load(GOLDEN / f"format_{version}_{name}.npz")["prediction"] for name in names}
     predicted = regressor.predict(X[50:])
     np.testing.assert_allclose(predicted, expected["regressor"], rtol=1e-6)
     assert predicted.name == "y"

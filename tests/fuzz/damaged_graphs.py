@@ -20,7 +20,8 @@ class Graphs:
         self.onnx, self.open = onnx, from_onnx
         rng = np.random.default_rng(0)
         shapes = [(3, 12), (4, 12), (2, 12), (3, 12), (4, 12), (2, 12), (8, 2)]
-        models = [grukit.load(path) for path in sorted(GOLDEN.glob("format_*.gru"))]
+        files = [path for kind in ("classifier", "regressor") for path in sorted(GOLDEN.glob(f"format_*_{kind}.gru"))]
+        models = [grukit.load(path) for path in files]  # a forecaster is no graph
         models += [from_keras([rng.normal(size=shape) for shape in shapes], per_step=step) for step in (False, True)]
         self.good = []
         with tempfile.TemporaryDirectory() as folder:

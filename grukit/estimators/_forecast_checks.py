@@ -1,0 +1,139 @@
+"""What must be true of a forecaster's record that was not made by ``fit``, such as one from a file."""
+
+from typing import Any
+
+import numpy as np
+
+from grukit.data import CALENDAR, Layout, LinearHorizon, Observed, holds
+from grukit.estimators._checks import (
+    check_array,
+    check_choices,
+    check_form,
+    check_scaler,
+    check_spec,
+    check_training,
+    demand,
+)
+from grukit.estimators._conformal import Scores
+from grukit.estimators._forecast import ForecastState
+from grukit.estimators._forecast_fit import KEPT
+
+NORMALIZE = ("last", "mean", None)
+MOST = 1 << 31  # of rows and steps
+
+
+def check_forecast_state(state: ForecastState) -> None:
+    """Raise where parts of a record do not fit together.
+
+    Raises
+    ------
+    ValueError
+        Naming the part.
+    """
+    spec, inputs, layout = state.spec, state.inputs, state.layout
+    check_spec(spec)
+    C, D, K = _check_layout(state)
+    demand(inputs.kind == "table" and inputs.features is None, "inputs is of a table of X.")
+    demand(inputs.missing in ("error", "mask") and not spec.decay, f"inputs.missing is {inputs.missing!r:.80}.")
+    demand(inputs.window == layout.window, "inputs.window and layout.window differ.")
+    demand(spec.n_inputs == (D if inputs.missing == "error" else 2 * D), f"spec.n_inputs does not fit {D} columns.")
+    demand(state.labels is None and state.classes is None and state.tail is None, "labels, classes or a tail is there.")
+    check_form(state.outputs, K, K, False, "outputs")
+    check_scaler(state.levels, C, "levels", "identity")
+    check_scaler(state.x_scaler, D, "x_scaler", "identity")
+    check_scaler(state.y_scaler, K, "y_scaler", "identity")
+    check_array(state.parameters, (spec.n_parameters,), state.parameters.dtype, "parameters")
+    demand(np.isfinite(state.parameters).all(), "parameters hold NaN or infinity.")
+    check_choices(state, D, K)
+    demand(state.choices.linear is None and (state.choices.anchors == -1).all(), "choices hold lags or anchors of X.")
+    check_training(state.training, state.parameters)
+    for name in ("linear", "final"):
+        _check_linear(getattr(state, name), layout, name)
+    _check_recent(state, C)
+    _check_series(state)
+    if state.scores is not None:
+        _check_scores(state.scores, state.steps)
+
+
+def _check_layout(state: ForecastState) -> tuple[int, int, int]:
+    """Covariates C, columns D that windows are cut from, and outputs K."""
+    layout, form = state.layout, state.columns
+    counts = (layout.n_past, layout.n_known, layout.n_calendar)
+    demand(0 < layout.window < MOST and layout.n_joint > 0, "layout has a size that is none.")
+    demand(counts == form.counts, f"columns are not as many as the layout tells, {counts}.")
+    demand(state.recent.series.grid == state.grid, "grid is not that of recent.series.")  # which was looked into
+    demand(set(form.calendar) <= set(CALENDAR), f"columns.calendar is {form.calendar!r:.80}.")
+    demand(_are_names([*form.past, *form.known]), "columns have names that are none.")
+    demand(not form.calendar or state.grid.seconds is not None, "columns.calendar is there, of an index without one.")
+    K = state.spec.n_outputs
+    demand(layout.horizon * layout.n_joint == K, "layout.horizon is not that of the network.")
+    one_by_one = layout.horizon == 1 and layout.n_joint == 1 and not layout.n_past
+    demand(state.steps == layout.horizon or (one_by_one and 0 < state.steps < MOST), f"steps is {state.steps!r:.80}.")
+    C = sum(counts)
+    return C, layout.n_joint + C + len(layout.leads) * layout.n_known, K
+
+
+def _check_linear(linear: LinearHorizon, layout: Layout, name: str) -> None:
+    demand(linear.normalize in NORMALIZE, f"{name}.normalize is {linear.normalize!r:.80}.")
+    demand(linear.layout == layout, f"{name}.layout is another.")
+    longest = layout.window + 1
+    for n_lags, coef, intercept in linear.maps:
+        demand(0 < n_lags < longest, f"{name}.maps have the lags {[each.n_lags for each in linear.maps]!r:.80}.")
+        own, known = n_lags * (1 + layout.n_past), layout.n_known * (layout.horizon + n_lags)
+        check_array(coef, (own + known + layout.n_calendar, layout.horizon), np.float64, f"{name}.maps.coef")
+        check_array(intercept, (layout.horizon,), np.float64, f"{name}.maps.intercept")
+        demand(np.isfinite(coef).all() and np.isfinite(intercept).all(), f"{name}.maps hold NaN or infinity.")
+        longest = n_lags
+
+
+def _check_recent(state: ForecastState, n_covariates: int) -> None:
+    recent: Observed = state.recent
+    series, n_joint = recent.series, state.layout.n_joint
+    demand(recent.form.counts == state.columns.counts, "recent.form is another.")
+    demand(recent.form.calendar == state.columns.calendar, "recent.form.calendar is another.")
+    check_array(recent.covariates, (len(series.values), n_covariates), np.float64, "recent.covariates")
+    known = [series.values, recent.covariates] if state.inputs.missing == "error" else []
+    demand(all(np.isfinite(each).all() for each in known), "recent holds NaN or infinity.")
+    demand(not np.isinf(recent.covariates).any(), "recent.covariates hold infinity.")
+    demand((series.lengths <= state.layout.window).all(), "recent holds more rows than a window has.")
+    if n_joint > 1:
+        together = series.form.kind == "frame" and len(series) == n_joint and len(set(series.lengths.tolist())) == 1
+        demand(together, f"recent is not of {n_joint} series in one frame.")
+    if series.form.kind == "frame":
+        demand(all(end == series.ends[0] for end in series.ends), "recent has columns that end apart.")
+
+
+def _check_series(state: ForecastState) -> None:
+    """Raise where what is told of each series is none."""
+    demand(len(state.figures) > 0, "figures are of no series.")
+    numbers = np.array(list(state.figures.values()), dtype=np.float64)
+    demand(np.isfinite(numbers).all() and (numbers[:, 1] > 0).all(), "figures hold numbers that scale nothing.")
+    demand(holds(state.grid.kind, list(state.ends.values())), f"ends are not {state.grid.kind}.")
+    plain = all(
+        _is_plain(each) for value in state.asked.values() for each in (value if type(value) is tuple else [value])
+    )
+    demand(set(state.asked) == set(KEPT) and plain, f"asked does not tell of {', '.join(KEPT)}.")
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or type(value) in (str, int, float)
+
+
+def _are_names(values: list[Any]) -> bool:
+    try:
+        hash(tuple(values))
+    except TypeError:
+        return False
+    return True
+
+
+def _check_scores(scores: Scores, steps: int) -> None:
+    demand(scores.n > 0, "scores have no errors.")
+    for errors in scores.errors.values():
+        check_array(errors, (*errors.shape[:1], steps), np.float64, "scores.errors")
+        later, before = errors[1:], errors[:-1]
+        rises = (later >= before) | np.isnan(later)
+        demand(
+            len(errors) > 0 and not np.isinf(errors).any() and not (errors < 0).any(), "scores.errors are no errors."
+        )
+        demand(rises.all(), "scores.errors are not in order.")
