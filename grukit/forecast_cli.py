@@ -52,6 +52,7 @@ def add_forecast(commands: Any, png: Any, seed: Any) -> None:
     parser.add_argument("--seed", type=seed, default=0, help="seed of the network (default: %(default)s)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the forecast as CSV or Parquet, by its ending")
     parser.add_argument("--plot", type=png, metavar="FILE.png", help="draw history and forecast of one series")
+    parser.add_argument("--save", type=Path, metavar="MODEL.gru", help="write the fitted model, for grukit.load")
     parser.set_defaults(run=run_forecast)
 
 
@@ -72,6 +73,10 @@ def run_forecast(arguments: argparse.Namespace) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    for name in ("out", "plot", "save"):  # what would go wrong after the training goes wrong before it
+        path = getattr(arguments, name)
+        if path is not None and not path.absolute().parent.is_dir():
+            raise FileNotFoundError(f"the folder of --{name} does not exist: {path.parent}")
     if arguments.plot:
         require_matplotlib()
     y, X, past_X = read_file(arguments)
@@ -90,11 +95,14 @@ def _run(arguments: argparse.Namespace) -> None:
     print(f"{n_series} series, {len(y)} rows up to {y.index.get_level_values(-1).max()}")
     if arguments.splits:
         _judge(model, y, X, past_X, arguments)
-    model.fit(y, X, past_X)
+    model.fit(y, X, past_X).set_params(verbose=False)
     forecast = model.predict(X).rename("prediction").to_frame()
     if arguments.coverage is not None:
         forecast = forecast.join(model.predict_interval(arguments.coverage, X))
     _write(forecast, arguments)
+    if arguments.save:
+        model.save(arguments.save)
+        print(f"Model: {arguments.save}")
     if arguments.plot:
         from matplotlib.figure import Figure
 

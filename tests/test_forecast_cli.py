@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import grukit
 from grukit import GRUForecaster, cli
 
 DAYS = pd.date_range("2024-01-01", periods=70, freq="D")
@@ -53,6 +54,22 @@ def test_a_forecast_with_its_interval_and_a_backtest(run, table):
     assert written["date"].tolist() == model.predict().index.tolist()
     assert "1 series, 70 rows up to 2024-03-10" in output and "Backtest of 3 origins, 4 steps each" in output
     assert "seasonal naive" in output and "coverage" in output and "Forecast: forecast.csv" in output
+
+
+def test_the_model_is_saved_where_it_is_asked_for(run, table):
+    status, output, errors = run(table, "--splits", "0", "--save", "load.gru", "--out", "forecast.csv")
+    assert (status, errors) == (0, "") and output.endswith("Model: load.gru\n")
+    model = grukit.load("load.gru")
+    written = pd.read_csv("forecast.csv", parse_dates=["date"])
+    np.testing.assert_allclose(model.predict(), written["prediction"])
+    assert model.predict().name == "load" and model.get_params()["verbose"] is False
+
+
+@pytest.mark.parametrize("option", ["--save", "--out", "--plot"])
+def test_a_folder_that_is_missing_is_told_before_any_work(run, table, option):
+    status, output, errors = run(table, option, "missing/a.png")
+    assert (status, output) == (1, "")
+    assert errors == f"grukit forecast: the folder of {option} does not exist: missing\n"
 
 
 def test_nothing_is_written_that_nobody_asked_for(run, table, tmp_path):

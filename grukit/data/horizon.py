@@ -158,6 +158,13 @@ class Horizons:
         """K: the horizon of one series, or one after another those of all that are read jointly."""
         return self.layout.horizon * self.layout.n_joint
 
+    @property
+    def arrays(self) -> list[np.ndarray]:
+        """All that the targets are made of."""
+        rows, maps = self.rows, self.linear.maps
+        own = [rows.y, rows.covariates, rows.offsets, self.ends, np.array(self.scale)]
+        return own + [part for each in maps for part in (each.coef, each.intercept)]
+
     def rows_of(self, numbers: np.ndarray) -> np.ndarray:
         """The last rows of windows in each of their series, one after another."""
         return (self.ends[numbers, None] + self.rows.offsets[: self.layout.n_joint]).ravel()

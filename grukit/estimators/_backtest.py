@@ -52,8 +52,12 @@ def backtest(model: "GRUForecaster", y: Any, X: Any, past_X: Any, settings: Back
         _check_unseen(model, series, origins[0])
         return joined([_from_origin(model, y, X, past_X, series, origin, settings) for origin in origins])
     run = joblib.Parallel(n_jobs=settings.n_jobs)
+    copies = [clone(model).set_params(checkpoint=None) for _ in origins]  # the file is of the model's own fit
     return joined(
-        run(joblib.delayed(_from_origin)(clone(model), y, X, past_X, series, origin, settings) for origin in origins)
+        run(
+            joblib.delayed(_from_origin)(copy, y, X, past_X, series, origin, settings)
+            for copy, origin in zip(copies, origins, strict=True)
+        )
     )
 
 

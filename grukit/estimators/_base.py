@@ -21,7 +21,7 @@ from grukit.data import (
     tail_of,
 )
 from grukit.engines import select_engine
-from grukit.estimators._checkpoints import checkpoint_options, refuse_checkpoint
+from grukit.estimators._checkpoints import check_resume, checkpoint_options, refuse_checkpoint
 from grukit.estimators._declare import with_parameters
 from grukit.estimators._exclusions import check_parameters
 from grukit.estimators._folds import fit_counting
@@ -175,8 +175,7 @@ class RecurrentEstimator(FittedEstimator, TableParameters, BaseEstimator, metacl
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         check_parameters(self)
-        if resume and self.checkpoint is None:
-            raise ValueError("resume=True goes on at the file of the parameter checkpoint, which is None.")
+        check_resume(self, resume)
         given.check(self.early_stopping)
         select_engine(self.device)  # says what is missing before any work
 

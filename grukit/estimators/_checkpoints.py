@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from grukit.data import Samples
+from grukit.data import Horizons, Samples
+from grukit.estimators._checkpoint_parameters import CheckpointParameters
 from grukit.estimators._parameters import SharedParameters
-from grukit.estimators._table_parameters import TableParameters
 from grukit.estimators.fitted import FittedState
 from grukit.files import Codec, parse, read_tensors, write_tensors
 from grukit.train import Point
@@ -76,12 +76,13 @@ class Checkpoint:
         for name in own:
             if mark.get(name) != own[name]:
                 drawn = own["parameters"].get("random_state") is None and name.endswith("data")
+                drawn &= "horizon" not in own["parameters"]  # a forecaster holds out the last origins
                 why = ": with random_state=None each fit draws the part that it holds out" if drawn else ""
                 raise ValueError(f"it is of other {name}{why}.")
 
 
 def checkpoint_options(
-    model: TableParameters, state: FittedState, training: Samples, validation: Samples | None, resume: bool
+    model: CheckpointParameters, state: FittedState, training: Samples, validation: Samples | None, resume: bool
 ) -> dict[str, Any]:
     """Training options that write the model's checkpoint, where it has one, and begin at it where it is to ``resume``."""
     if model.checkpoint is None:
@@ -90,7 +91,13 @@ def checkpoint_options(
     return {"on_checkpoint": checkpoint.write, "begun": checkpoint.read() if resume else None}
 
 
-def refuse_checkpoint(model: TableParameters, resume: bool) -> None:
+def check_resume(model: CheckpointParameters, resume: bool) -> None:
+    """Raise where there is no file to ``resume`` at."""
+    if resume and model.checkpoint is None:
+        raise ValueError("resume=True goes on at the file of the parameter checkpoint, which is None.")
+
+
+def refuse_checkpoint(model: CheckpointParameters, resume: bool) -> None:
     """Raise where a fit that writes no checkpoint is to resume one, which is then of another fit."""
     if resume and Path(model.checkpoint).exists():
         raise ValueError(
@@ -121,16 +128,11 @@ def _written(value: Any) -> Any:
 
 
 def _hash_of(samples: Samples) -> str:
-    sequences = samples.sequences
-    arrays = [
-        sequences.values,
-        sequences.starts,
-        sequences.lengths,
-        samples.targets,
-        samples.weights,
-        samples.step_weights,
-    ]
-    return _hash(arrays)
+    sequences, targets = samples.sequences, samples.targets
+    own = targets.arrays if isinstance(targets, Horizons) else [targets]
+    return _hash(
+        [sequences.values, sequences.starts, sequences.lengths, *own, samples.weights, samples.step_weights],
+    )
 
 
 def _hash(arrays: list[np.ndarray]) -> str:

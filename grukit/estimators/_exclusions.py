@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from grukit.estimators._checkpoint_parameters import CheckpointParameters
 from grukit.estimators._parameters import SharedParameters
 from grukit.estimators._table_parameters import TableParameters
 
@@ -34,15 +35,20 @@ def check_parameters(estimator: SharedParameters) -> None:
         )
     if estimator.missing == "decay" and estimator.cell not in ("gru", "gru_reset_before"):
         raise ValueError(f"missing='decay' is for the cells 'gru' and 'gru_reset_before'; got cell={estimator.cell!r}.")
+    if isinstance(estimator, CheckpointParameters):
+        _check_checkpoint(estimator)
     if isinstance(estimator, TableParameters):
         _check_table_parameters(estimator)
 
 
-def _check_table_parameters(estimator: TableParameters) -> None:
+def _check_checkpoint(estimator: CheckpointParameters) -> None:
     if estimator.checkpoint is not None and estimator.solver == "lbfgs":
         raise ValueError("checkpoint is written between epochs, which solver='lbfgs' does not have.")
     if estimator.checkpoint is not None and isinstance(estimator.random_state, np.random.RandomState):
         raise ValueError("checkpoint needs a random_state that is the same in the next process: a number, or None.")
+
+
+def _check_table_parameters(estimator: TableParameters) -> None:
     if estimator.missing == "decay" and isinstance(estimator.difference, list | bool) and estimator.difference:
         raise ValueError("missing='decay' counts the time since a value was last seen; a difference has no such time.")
 

@@ -1,8 +1,9 @@
 """What a fitted forecaster shows of what it learned."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from grukit.estimators._forecast import ForecastState, forecast_state
+from grukit.estimators._forecast_server import ForecastPredictor
 from grukit.estimators._summary import forecast_summary_of
 from grukit.estimators.attributes import FittedNetwork
 
@@ -22,6 +23,32 @@ class FittedForecaster(FittedNetwork):
             Lines.
         """
         return forecast_summary_of(forecast_state(self))
+
+    def predictor(self, series: Any = None) -> ForecastPredictor:
+        """Return an object for fast forecasts of windows of one series: checks are done once, a call takes microseconds.
+
+        Parameters
+        ----------
+        series : label or tuple, default=None
+            The series of ``fit`` whose mean and deviation count. None: the only one.
+
+        Returns
+        -------
+        ForecastPredictor
+            Called with the last values of the series, an array, or a batch of such windows. It keeps the model as it is now.
+
+        Raises
+        ------
+        ValueError
+            For a model with covariates, a calendar, missing values, ``channels="joint"`` or ``strategy="recursive"``, or a
+            ``series`` that is not there.
+        sklearn.exceptions.NotFittedError
+            Before ``fit``.
+        """
+        state = forecast_state(self)
+        keys = list(state.figures)
+        key = series if isinstance(series, tuple) else (series,)
+        return ForecastPredictor(state, keys[0] if series is None and len(keys) == 1 else key)
 
     @property
     def normalize_(self) -> str | None:

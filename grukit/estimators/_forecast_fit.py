@@ -23,6 +23,7 @@ from grukit.data import (
     fit_inputs,
     most_lags,
 )
+from grukit.estimators._checkpoints import checkpoint_options
 from grukit.estimators._choices import Choices
 from grukit.estimators._forecast import ForecastState, calibrate, measured, typical_scale, varies
 from grukit.estimators._forecast_split import Origins, split
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 KEPT = ("calendar", "missing", "normalize", "linear_lags")  # parameters that training goes on with
 
 
-def learn(model: "GRUForecaster", observed: Observed, before: ForecastState | None) -> ForecastState:
-    """What is learned of series; where ``before`` is given, training goes on from there."""
+def learn(model: "GRUForecaster", observed: Observed, before: ForecastState | None, resume: bool) -> ForecastState:
+    """What is learned of series; where ``before`` is given, training goes on from there, or at a checkpoint to ``resume``."""
     series = observed.series
     horizon = 1 if model.strategy == "recursive" else model.horizon
     layout = Layout(model.window, horizon, *observed.form.counts, len(series) if model.channels == "joint" else 1)
@@ -63,7 +64,9 @@ def learn(model: "GRUForecaster", observed: Observed, before: ForecastState | No
     else:
         state = _go_on(model, observed, layout, before, figures)
     training, watched = (_samples(state, rows, values, ends) for ends in (origins.training, origins.watched))
-    state, _ = train(model, state, training, watched if len(origins.watched) else None)
+    validation = watched if len(origins.watched) else None
+    options = checkpoint_options(model, state, training, validation, resume)
+    state, _ = train(model, state, training, validation, **options)
     if len(origins.judged):
         state = replace(state, scores=calibrate(model, state, rows, origins.judged, series.keys, unseen))
     return state

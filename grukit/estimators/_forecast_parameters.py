@@ -4,12 +4,13 @@ from dataclasses import KW_ONLY
 from numbers import Integral
 from typing import Annotated, Any
 
+from grukit.estimators._checkpoint_parameters import CheckpointParameters
 from grukit.estimators._declare import Choice, Number, Parameter, with_parameters
-from grukit.estimators._parameters import COUNT, POSITIVE, SHARE, SharedParameters
+from grukit.estimators._parameters import COUNT, POSITIVE, SHARE
 
 
 @with_parameters
-class ForecastParameters(SharedParameters):
+class ForecastParameters(CheckpointParameters):
     """Parameters of networks, of their training, and of what is forecast."""
 
     _: KW_ONLY

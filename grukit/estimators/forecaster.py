@@ -10,6 +10,7 @@ from grukit.cores import single_threaded_blas
 from grukit.data import Observed, interval_columns, write_forecasts
 from grukit.engines import select_engine
 from grukit.estimators._backtest import Backtests
+from grukit.estimators._checkpoints import check_resume
 from grukit.estimators._conformal import check_coverages
 from grukit.estimators._declare import with_parameters
 from grukit.estimators._exclusions import check_parameters
@@ -17,7 +18,6 @@ from grukit.estimators._forecast import check_horizon, forecast_ahead, forecast_
 from grukit.estimators._forecast_attributes import FittedForecaster
 from grukit.estimators._forecast_fit import learn
 from grukit.estimators._forecast_parameters import ForecastParameters
-from grukit.estimators._forecast_server import ForecastPredictor
 
 
 @with_parameters
@@ -45,7 +45,7 @@ class GRUForecaster(FittedForecaster, Backtests, ForecastParameters, BaseEstimat
     """
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, y: Any, X: Any = None, past_X: Any = None) -> Self:
+    def fit(self, y: Any, X: Any = None, past_X: Any = None, *, resume: bool = False) -> Self:
         """Learn from series.
 
         Parameters
@@ -59,6 +59,9 @@ class GRUForecaster(FittedForecaster, Backtests, ForecastParameters, BaseEstimat
             series, or, of a panel, of (series, time).
         past_X : DataFrame or Series, default=None
             Covariates that are known up to the origin only, alike.
+        resume : bool, default=False
+            Go on at the file that the parameter ``checkpoint`` names, where an earlier call with the same data and parameters
+            was ended, to the bits that it would have come to. Where there is no such file yet, training begins.
 
         Returns
         -------
@@ -74,6 +77,7 @@ class GRUForecaster(FittedForecaster, Backtests, ForecastParameters, BaseEstimat
             For ``device="cuda"`` without a GPU, its package or enough of its memory.
         """
         check_parameters(self)
+        check_resume(self, resume)
         select_engine(self.device)  # says what is missing before any work
         before = forecast_state(self) if self.warm_start and self.__sklearn_is_fitted__() else None
         known = None if before is None else (before.grid, before.columns)
@@ -87,7 +91,7 @@ class GRUForecaster(FittedForecaster, Backtests, ForecastParameters, BaseEstimat
                 f"strategy='recursive' goes on from its own forecasts, which {what} has none for. Use 'direct'."
             )
         with single_threaded_blas():  # for the linear part and L-BFGS
-            self._fitted = learn(self, observed, before)
+            self._fitted = learn(self, observed, before, resume)
         return self
 
     def predict(self, X: Any = None, context: Any = None, past_X: Any = None, *, horizon: int | None = None) -> Any:
@@ -158,32 +162,6 @@ class GRUForecaster(FittedForecaster, Backtests, ForecastParameters, BaseEstimat
         observed, _, bounds = self._bounds(coverages, X, context, past_X)
         series, columns = observed.series, interval_columns(None if np.ndim(coverage) == 0 else coverages)
         return write_forecasts(np.stack(bounds, axis=2), series.keys, series.ends, series.grid, series.form, columns)
-
-    def predictor(self, series: Any = None) -> ForecastPredictor:
-        """Return an object for fast forecasts of windows of one series: checks are done once, a call takes microseconds.
-
-        Parameters
-        ----------
-        series : label or tuple, default=None
-            The series of ``fit`` whose mean and deviation count. None: the only one.
-
-        Returns
-        -------
-        ForecastPredictor
-            Called with the last values of the series, an array, or a batch of such windows. It keeps the model as it is now.
-
-        Raises
-        ------
-        ValueError
-            For a model with covariates, a calendar, missing values, ``channels="joint"`` or ``strategy="recursive"``, or a
-            ``series`` that is not there.
-        sklearn.exceptions.NotFittedError
-            Before ``fit``.
-        """
-        state = forecast_state(self)
-        keys = list(state.figures)
-        key = series if isinstance(series, tuple) else (series,)
-        return ForecastPredictor(state, keys[0] if series is None and len(keys) == 1 else key)
 
     def _bounds(
         self, coverages: list[float], X: Any, context: Any, past_X: Any

@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from plain import PLAIN
 
 import grukit
-from grukit import GRUClassifier, GRURegressor
+from grukit import GRUClassifier, GRUForecaster, GRURegressor
 from grukit.estimators._checkpoints import Checkpoint
 from grukit.train import progress
 
@@ -226,3 +227,46 @@ def test_a_saved_model_names_no_checkpoint(begun, tmp_path):
     begun.fit(X, X.sum(axis=1), resume=True).save(tmp_path / "model.gru")
     assert grukit.load(tmp_path / "model.gru").checkpoint is None
     assert b"run.ckpt" not in (tmp_path / "model.gru").read_bytes()
+
+
+FORECASTS = {"hidden_layer_sizes": 4, "window": 12, "horizon": 3, "dtype": "float64", "max_iter": 12, "random_state": 0}
+WALK = pd.Series(
+    np.random.default_rng(0).normal(size=120).cumsum(), pd.date_range("2024-01-01", periods=120, freq="h"), name="load"
+)
+
+
+@pytest.fixture
+def begun_forecaster(tmp_path):
+    """A forecaster whose fit was ended after eight epochs."""
+    path = tmp_path / "run.ckpt"
+    model = GRUForecaster(**FORECASTS, checkpoint=path, checkpoint_every=3, callbacks=ends_after(8))
+    with pytest.raises(Ended):
+        model.fit(WALK, WALK.rename("known"))
+    return model.set_params(callbacks=None)
+
+
+def test_a_forecaster_goes_on_to_the_bit(begun_forecaster):
+    whole = GRUForecaster(**FORECASTS).fit(WALK, WALK.rename("known"))
+    assert whole.n_iter_ == 12
+    check_same(whole, begun_forecaster.fit(WALK, WALK.rename("known"), resume=True))
+    for key, errors in whole._fitted.scores.errors.items():
+        np.testing.assert_array_equal(errors, begun_forecaster._fitted.scores.errors[key])
+
+
+def test_a_forecaster_refuses_other_data_and_parameters(begun_forecaster):
+    y, X = WALK.copy(), WALK.rename("known")
+    y.iloc[60] += 1e-9
+    for series, known in ((y, X), (WALK, y.rename("known"))):
+        with pytest.raises(ValueError, match=r"it is of other training data\.$"):
+            begun_forecaster.fit(series, known, resume=True)
+    with pytest.raises(ValueError, match="with horizon=3, and now horizon=2"):
+        begun_forecaster.set_params(horizon=2).fit(WALK, X, resume=True)
+    with pytest.raises(ValueError, match="resume=True goes on at the file of the parameter checkpoint"):
+        GRUForecaster(**FORECASTS).fit(WALK, resume=True)
+
+
+def test_a_backtest_writes_no_checkpoint(begun_forecaster):
+    path = begun_forecaster.checkpoint
+    content = path.read_bytes()
+    begun_forecaster.backtest(WALK, WALK.rename("known"), n_splits=1)
+    assert path.read_bytes() == content

@@ -10,7 +10,7 @@ import dateutil.tz
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import CODEC, Pair, Record
+from made_up import CODEC, Pair, Record, Stretch, Stretches
 
 
 def through(value):
@@ -254,3 +254,15 @@ def test_the_place_is_named():
         ValueError, match=r"^x\[1\]\['a'\]\.other is .*builtin_function_or_method, which no file can hold"
     ):
         CODEC.encode([0, {"a": Pair(1, print)}], "x")
+
+
+def test_a_record_that_is_packed_comes_back_as_it_was():
+    stretches = Stretches([Stretch([1, 2, 3]), Stretch([7])])
+    tree, arrays = CODEC.encode(stretches, "value")
+    assert tree == {"Stretches": {"each": [{"Ends": {"first": 1, "last": 3}}, {"Ends": {"first": 7, "last": 7}}]}}
+    assert CODEC.decode(tree, arrays, "value") == stretches
+    tree["Stretches"]["each"][1]["Ends"]["last"] = 6
+    with pytest.raises(ValueError, match=r"value\.each\[1\] is no Ends: it ends before it begins"):
+        CODEC.decode(tree, arrays, "value")
+    with pytest.raises(ValueError, match=r"value\.each is \[3\], where Stretches has another type"):
+        CODEC.decode({"Stretches": {"each": [3]}}, {}, "value")

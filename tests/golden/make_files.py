@@ -1,7 +1,7 @@
 """Write a file of the present format for each estimator, and what it predicts: python tests/golden/make_files.py
 
-Run once for a format version, when it is new; the files of older versions stay, and must stay readable. A file that is there is
-not written again: while a version is not released yet, delete what has changed.
+Run once for a format version, when it is new; the files of older versions stay, and must stay readable. A file that is there
+is not written again: while a version is not released yet, delete what has changed.
 """
 
 from pathlib import Path
