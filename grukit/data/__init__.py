@@ -3,7 +3,7 @@
 from grukit.data.backtests import backtest_origins, beside_truth, joined, up_to
 from grukit.data.containers import as_samples
 from grukit.data.context import Tail, continuation, given_context, tail_of
-from grukit.data.covariates import CALENDAR
+from grukit.data.covariates import CALENDAR, calendar_at
 from grukit.data.features import Features
 from grukit.data.folds import folds_in_time
 from grukit.data.frames import Table, check_columns, check_finite, plain_numbers, read_table
@@ -69,6 +69,7 @@ __all__ = [
     "as_times",
     "backtest_origins",
     "beside_truth",
+    "calendar_at",
     "check_any_seen",
     "check_columns",
     "check_finite",

@@ -9,7 +9,7 @@ from grukit.data.frames import check_columns, check_finite, read_table
 from grukit.data.grid import DAY, YEAR, Grid
 from grukit.data.matching import rows_at
 from grukit.data.order import check_times
-from grukit.data.times import as_times
+from grukit.data.times import WITH_ZONE, WITHOUT_ZONE, as_times
 
 # Steps of a field in one turn. An hour counts its minutes, so that half hours differ.
 CALENDAR = {"minute": 60.0, "hour": 24.0, "dayofweek": 7.0, "dayofyear": 365.25, "month": 12.0, "quarter": 4.0}
@@ -152,8 +152,46 @@ def calendar_values(times: pd.Index, fields: tuple[str, ...]) -> np.ndarray:
     """Sines and cosines (n, 2 fields) of the calendar, in the index' own time zone."""
     if not fields:
         return np.empty((len(times), 0))
-    stamps: Any = times.to_timestamp() if isinstance(times, pd.PeriodIndex) else times
-    columns = []
+    return np.column_stack(_waves(times.to_timestamp() if isinstance(times, pd.PeriodIndex) else times, fields))
+
+
+def calendar_at(stamp: Any, fields: tuple[str, ...], kind: str, zone: Any) -> np.ndarray:
+    """The same (2 fields,) of one time or period, which takes microseconds.
+
+    Parameters
+    ----------
+    stamp : Timestamp or Period
+        In any time zone, if times have one.
+    fields : tuple of str
+        Of the calendar.
+    kind : str
+        What it must be, see :func:`grukit.data.times.kind_of`.
+    zone : tzinfo or None
+        Whose clock counts.
+
+    Raises
+    ------
+    ValueError
+        Where it is none of that kind.
+    """
+    found = ""
+    if isinstance(stamp, pd.Period):
+        found = f"periods of freq {stamp.freqstr!r}"
+    elif isinstance(stamp, pd.Timestamp):
+        found = WITHOUT_ZONE if stamp.tz is None else WITH_ZONE
+    if found != kind:
+        raise ValueError(
+            f"time must be the stamp of the row, one of {kind}, as the model reads the calendar ({', '.join(fields)}); got "
+            f"{stamp!r}."
+        )
+    if isinstance(stamp, pd.Period):
+        return np.array(_waves(stamp.to_timestamp(), fields))
+    return np.array(_waves(stamp if zone is None else stamp.tz_convert(zone), fields))
+
+
+def _waves(stamps: Any, fields: tuple[str, ...]) -> list[Any]:
+    """Sine and cosine of each field, of times or of one."""
+    columns: list[Any] = []
     for field in fields:
         name = field.replace("dayof", "day_of_")  # as pandas has come to call them
         value = np.asarray(getattr(stamps, name), dtype=np.float64)
@@ -161,4 +199,4 @@ def calendar_values(times: pd.Index, fields: tuple[str, ...]) -> np.ndarray:
             value = value + np.asarray(stamps.minute) / 60.0
         angle = 2.0 * np.pi * value / CALENDAR[field]
         columns += [np.sin(angle), np.cos(angle)]
-    return np.column_stack(columns)
+    return columns

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from grukit.estimators._forecast import ForecastState, forecast_state
 from grukit.estimators._forecast_server import ForecastPredictor
+from grukit.estimators._forecast_stream import ForecastStream
 from grukit.estimators._summary import forecast_summary_of
 from grukit.estimators.attributes import FittedNetwork
 
@@ -47,8 +48,35 @@ class FittedForecaster(FittedNetwork):
         """
         state = forecast_state(self)
         keys = list(state.figures)
-        key = series if isinstance(series, tuple) else (series,)
-        return ForecastPredictor(state, keys[0] if series is None and len(keys) == 1 else key)
+        return ForecastPredictor(state, keys[0] if series is None and len(keys) == 1 else _key_of(series))
+
+    def stream(self, series: Any = None) -> ForecastStream:
+        """Return an object that takes a row of the series at a time, keeps the state, and forecasts from there.
+
+        Parameters
+        ----------
+        series : label, tuple or list of these, default=None
+            The series of ``fit`` that advance together, one or several, whose means and deviations count. None: all, in the
+            order of ``fit``.
+
+        Returns
+        -------
+        ForecastStream
+            Its history is every row since it began, which is empty. It keeps the model as it is now.
+
+        Raises
+        ------
+        ValueError
+            For a model with covariates, with ``strategy="recursive"`` or with both directions; for some of the series of
+            ``channels="joint"``, or a series that is not there.
+        sklearn.exceptions.NotFittedError
+            Before ``fit``.
+        """
+        state = forecast_state(self)
+        keys = list(state.figures)
+        if series is not None:
+            keys = [_key_of(each) for each in (series if isinstance(series, list) else [series])]
+        return ForecastStream(state, keys)
 
     @property
     def normalize_(self) -> str | None:
@@ -64,3 +92,8 @@ class FittedForecaster(FittedNetwork):
     def linear_lags_(self) -> int:
         """int: Rows that the linear part reads."""
         return forecast_state(self).final.n_lags
+
+
+def _key_of(series: Any) -> tuple[Any, ...]:
+    """The key of a series, of the levels of its name."""
+    return series if isinstance(series, tuple) else (series,)

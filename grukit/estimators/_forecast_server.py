@@ -38,8 +38,7 @@ class ForecastPredictor:
             )
         if state.steps != state.layout.horizon:
             raise ValueError("A predictor gives all steps at once, which strategy='recursive' does not.")
-        if key not in state.figures:
-            raise ValueError(f"series must name one of those of fit, such as {list(state.figures)[:3]}; got {key!r}.")
+        check_series(state, key)
         self._window = state.layout.window
         lags = _lags(state, *state.figures[key])
         self.n_rows = len(lags.coef)
@@ -74,6 +73,12 @@ class ForecastPredictor:
                 f"A window has at least {self.n_rows} values, a batch (n_windows, {self.n_rows}); got {values.shape}."
             )
         return self._predict(values[..., -self._window :, None])
+
+
+def check_series(state: ForecastState, key: tuple[Any, ...]) -> None:
+    """Raise where no series of ``fit`` is called so."""
+    if key not in state.figures:
+        raise ValueError(f"series must name one of those of fit, such as {list(state.figures)[:3]}; got {key!r}.")
 
 
 def _lags(state: ForecastState, mean: float, scale: float) -> LinearLags:

@@ -120,9 +120,9 @@ class Stream:
     def __init__(self, fitted: "FittedState", n_series: int = 1):
         if not isinstance(n_series, Integral) or n_series < 1:
             raise ValueError(f"n_series must be a positive integer; got {n_series!r}.")
-        self._server = Server(fitted, int(n_series))
-        if self._server.spec.bidirectional:
+        if fitted.spec.bidirectional:
             raise ValueError("A bidirectional model reads a window from both ends, so it cannot go on step by step.")
+        self._server = Server(fitted, int(n_series))
         self._lock = threading.Lock()
         self.reset()
 

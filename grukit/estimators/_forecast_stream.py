@@ -1,0 +1,158 @@
+"""Forecasts from a state that advances a row at a time."""
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from grukit.data import calendar_at
+from grukit.estimators._forecast import ForecastState
+from grukit.estimators._forecast_server import check_series
+from grukit.estimators.service import Stream
+
+
+class ForecastStream:
+    """The state of one or many series that advance a row at a time, and the forecasts from there.
+
+    Made by ``forecaster.stream()``; later changes of the model do not reach it. A step costs the same however many came
+    before. As long as no more than ``window`` rows were taken, its forecasts are those of ``predict(context=...)`` with these
+    rows, in float64 to the last bit. After that, ``predict`` sees the last ``window`` rows; so does the linear part here, but
+    the layers' state is of all rows since the stream began (or was reset). It may be used from several threads, one step at a
+    time, can be pickled, and releases the GIL while the network computes.
+
+    Parameters
+    ----------
+    state : ForecastState
+        What the model learned.
+    keys : list of tuple
+        The series.
+
+    Attributes
+    ----------
+    n_steps : int
+        Rows taken since the beginning or the last reset.
+    """
+
+    _lock: threading.Lock
+    _recent: np.ndarray  # the latest rows (., n_series), of which the linear part reads
+
+    def __init__(self, state: ForecastState, keys: list[tuple[Any, ...]]):
+        form = state.columns
+        if form.past or form.known:
+            raise ValueError(
+                f"A stream reads the series alone; this model also has the covariates {form.past + form.known}. Use "
+                "predict(context=...)."
+            )
+        if state.steps != state.layout.horizon:
+            raise ValueError("A stream gives all steps at once, which strategy='recursive' does not.")
+        for key in keys:
+            check_series(state, key)
+        if state.layout.n_joint > 1 and keys != state.recent.series.keys:
+            raise ValueError("With channels='joint', all series advance together; leave series out.")
+        self._layout, self._linear, self._levels = state.layout, state.final, state.levels
+        self._calendar, self._zone, self._kind = form.calendar, state.recent.series.zone, state.grid.kind
+        self._may_be_missing = state.inputs.missing == "mask"
+        self._mean, self._scale = np.array([state.figures[key] for key in keys]).T
+        self._rows, self._differenced = (
+            1 if state.layout.n_joint > 1 else len(keys),
+            state.choices.differenced is not None,
+        )
+        self._network = Stream(state, self._rows)
+        self._lock = threading.Lock()
+        self.reset()
+
+    def step(self, y: Any, time: Any = None) -> np.ndarray:
+        """Take a row, and forecast from there.
+
+        Parameters
+        ----------
+        y : float, or array of shape (n_series,)
+            The values of the series at this time, in their own units. NaN is an error, unless the model has
+            ``missing="mask"``.
+        time : Timestamp or Period, default=None
+            Of a model with a calendar: the stamp of the row, one step after that of the row before. Others do not look at it.
+
+        Returns
+        -------
+        ndarray of shape (horizon,), or (n_series, horizon)
+            The steps ahead: of a number, or of an array.
+
+        Raises
+        ------
+        ValueError
+            Where the shape is wrong, a number is not finite or the time is none of the index of ``fit``; the state is then as
+            before.
+        """
+        values = np.asarray(y, dtype=np.float64)
+        n_series = len(self._mean)
+        if values.shape != (n_series,) and not (n_series == 1 and values.ndim == 0):
+            raise ValueError(f"A row of {n_series} series has the shape ({n_series},); got {values.shape}.")
+        waves = self._calendar_at(time)
+        with self._lock:
+            row = (np.atleast_1d(values) - self._mean) / self._scale
+            x = np.hstack([row.reshape(self._rows, -1), np.repeat(waves, self._rows, axis=0)])
+            outputs = np.asarray(self._network.step(x)).reshape(n_series, self._layout.horizon)
+            self._recent = np.concatenate([self._recent, np.atleast_1d(values)[None]])[-self._layout.window :]
+            ahead = outputs + self._linear.from_last((self._recent - self._mean) / self._scale, waves)
+        ahead = ahead * self._scale[:, None] + self._mean[:, None]
+        return ahead[0] if values.ndim == 0 else ahead
+
+    def _calendar_at(self, time: Any) -> np.ndarray:
+        """The calendar (1, C) at a time, standardised."""
+        if not self._calendar:
+            return np.empty((1, 0))
+        waves = calendar_at(time, self._calendar, self._kind, self._zone)
+        return self._levels.transform(waves[None], "float64")
+
+    def reset(self) -> None:
+        """Forget all rows."""
+        with self._lock:
+            self._network.reset()
+            self._recent = np.empty((0, len(self._mean)))
+
+    @property
+    def n_steps(self) -> int:
+        """Rows taken since the beginning or the last reset."""
+        return self._network.n_steps
+
+    @property
+    def state(self) -> list[np.ndarray]:
+        """Copies of all that the next step looks back at. Assign such a list to go on from it.
+
+        The states of the layers, one array (n_series, units) a layer, of series that are read jointly (1, units), see
+        :attr:`grukit.estimators.service.Stream.state`; and last an array (n, n_series) of the latest values, as many as a
+        window holds, or as there were.
+        """
+        with self._lock:
+            layers = self._network.state
+            return [*(layers[:-1] if self._differenced else layers), self._recent.copy()]
+
+    @state.setter
+    def state(self, state: list[np.ndarray]) -> None:
+        *layers, recent = list(state) or [np.empty(0)]
+        recent = np.array(recent, dtype=np.float64)
+        if recent.ndim != 2 or recent.shape[1] != len(self._mean) or len(recent) > self._layout.window:
+            raise ValueError(
+                f"The latest values, the last array of the state, have the shape (n, {len(self._mean)}), n up to "
+                f"{self._layout.window}; got {recent.shape}."
+            )
+        if not (np.isfinite(recent) | (np.isnan(recent) & self._may_be_missing)).all():
+            raise ValueError("The latest values, the last array of the state, hold NaN or infinity.")
+        if self._differenced:  # the network looks back at the last row of the series, and at no calendar
+            last = (recent[-1:] - self._mean) / self._scale
+            n = self._layout.n_joint
+            before = np.zeros((len(last), self._rows, n + 2 * len(self._calendar)))
+            before[:, :, :n] = last.reshape(len(last), self._rows, n)
+            layers = [*layers, before]
+        with self._lock:
+            self._network.state = layers
+            self._recent = recent
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the lock."""
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """With a lock of its own."""
+        self.__dict__.update(state)
+        self._lock = threading.Lock()
