@@ -137,7 +137,7 @@ def test_numba_cuda_is_imported_in_one_module():
 
 
 # The GPU's kernels use the package numba-cuda, which has private names and versions of its own.
-NUMBA_DOOR = {CPU / "compiler" / name for name in ("internals.py", "parts.py")}
+NUMBA_DOOR = {CPU / "compiler" / name for name in ("cache.py", "internals.py", "parts.py")}
 NUMBA_USERS = [*CPU_MODULES, PACKAGE / "kernels" / "scalar.py"]
 PUBLIC_NUMBA = {"config", "njit", "typeof", "types"}  # of ``numba`` itself; all of ``numba.extending``
 PRIVATE_OPTIONS = {"_nrt", "no_cfunc_wrapper", "no_cpython_wrapper", "pipeline_class"}

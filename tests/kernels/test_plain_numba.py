@@ -70,7 +70,7 @@ def test_on_request_the_kernels_are_compiled_plainly_and_cached_apart(tmp_path):
         output, errors = run_code(TRY, NUMBA_CACHE_DIR=str(tmp_path), **way)
         assert output.startswith("0.0 ") and errors == ""
         assert ("GRUKIT_PLAIN_NUMBA is set" in output) == (way is PLAIN)
-    assert len(list(tmp_path.rglob("*begin_states*.nbi"))) == 2
+    assert len(list(tmp_path.rglob("*begin_states*.nbc"))) == 2
     count = "print(sum(kernels.begin_states.stats.cache_hits.values()))"
     assert [run_code(TRY + count, NUMBA_CACHE_DIR=str(tmp_path), **way)[0].split()[-1] for way in (PLAIN, FAST)] == [
         "1",

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit, typeof
 from numba.extending import overload
 
-from grukit.kernels.cpu.compiler.internals import KERNEL, PART, SMALL_PART, collect_less, entry_for, key_by_sources
+from grukit.kernels.cpu.compiler.internals import KERNEL, PART, SMALL_PART, collect_less, entry_for, kept
 
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
@@ -64,11 +64,7 @@ def check(sources: str) -> None:
     """
     collect_as_before = collect_less(__name__)
     try:
-        try:
-            compiled = njit(cache=True, **OPTIONS, **KERNEL)(_kernel)
-            key_by_sources(compiled, sources)
-        except RuntimeError:  # there is no folder that can be written
-            compiled = njit(**OPTIONS, **KERNEL)(_kernel)
+        compiled = kept(njit(**OPTIONS, **KERNEL)(_kernel), sources)
         case, out, again = _Case(np.arange(4.0), 2.0, None), np.empty(4), np.empty(4)
         compiled(case, out)
         entry_for(compiled, (typeof(case), typeof(out)))(case, again)

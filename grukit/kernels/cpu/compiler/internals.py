@@ -21,8 +21,13 @@ Here:
   counting of references, for whoever calls a kernel holds its arrays; no entry for C or Python where none calls
 - ``numba.core.event``: ``Listener``, ``register``, ``unregister``, the event "numba:compile" and its ``dispatcher``: garbage
   is looked for less often while a kernel is compiled, and the command line shows how far compiling is
-- of a dispatcher ``compile`` and what it returns: a call that looks up no types; ``_cache`` with ``_cache_file``,
-  ``_cache_path`` and ``_index_name``: files whose names change with the sources
+- of a dispatcher ``compile`` and what it returns: a call that looks up no types; ``_cache``: files of our own
+
+In :mod:`.cache`:
+
+- ``numba.core.caching``: ``_Cache``, what a dispatcher calls, and of the classes that know folders ``get_cache_path``
+- ``numba.core.compiler.CompileResult``: ``_reduce``, ``_rebuild``, ``codegen`` with its ``magic_tuple``, ``library`` with
+  ``has_dynamic_globals``; ``numba.core.serialize.dumps``
 """
 
 import gc
@@ -31,6 +36,7 @@ from typing import Any
 
 from numba.core.event import Listener, register, unregister
 
+from grukit.kernels.cpu.compiler.cache import KernelCache
 from grukit.kernels.cpu.compiler.parts import KernelCompiler, PartCompiler, SmallPartCompiler
 
 WHOLE: dict[str, Any] = {"_nrt": False, "no_cfunc_wrapper": True}
@@ -96,18 +102,14 @@ def collect_less(modules: str) -> Callable[[], None]:
     return lambda: unregister("numba:compile", listener)
 
 
-def key_by_sources(compiled: Any, sources: str) -> None:
-    """Give the files of a kernel's cache a name that changes with ``sources``, and make that their only stamp.
+def kept(compiled: Any, sources: str) -> Any:
+    """A kernel that is read from disk where it is there, and written where it had to be compiled.
 
-    Numba reads the types in an index before it asks whether the index is stale, which fails where another version had other
-    types.
+    compiled  the kernel as ``njit`` gives it
+    sources   digest of the sources of all kernels, with which the names of the files change
     """
-    cache = compiled._cache
-    own = getattr(cache, "_cache_file", None)
-    if own is None:  # nothing is cached: there is no folder that can be written
-        return
-    base = own._index_name.removesuffix(".nbi")
-    cache._cache_file = type(own)(cache._cache_path, f"{base}.{sources[:12]}", sources)
+    compiled._cache = KernelCache(compiled.py_func, sources)
+    return compiled
 
 
 def entry_for(compiled: Any, types: tuple[Any, ...]) -> Callable[..., Any]:

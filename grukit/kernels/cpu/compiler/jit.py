@@ -82,7 +82,7 @@ def _entry(function: Any, types: Any) -> Any:
 
 
 def _cached(function: Callable[..., Any], signatures: Any = None) -> Any:
-    """Compile and cache on disk, or warn that there is no folder for it."""
+    """Compile and cache on disk as Numba does, or warn that there is no folder for it."""
     try:
         return njit(signatures, cache=True, **KERNEL)(function)
     except RuntimeError as error:
@@ -108,12 +108,10 @@ def _named_by_sources(function: Any) -> Any:
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile for Python and cache on disk, so that the second process starts warm.
 
-    Numba caches beside the module, or in the user's cache folder where that cannot be written. Where neither can, as in a
-    read-only container, every process compiles anew, and a warning says so once. It watches the file of the function alone,
-    but most of what it compiles here comes from other files: so the names of the cache's files change with all of them.
+    Cached beside the module, or in the user's cache folder where that cannot be written. Where neither can, as in a read-only
+    container, every process compiles anew what neither holds, and a warning says so once. The names of the cache's files
+    change with the sources of all kernels, as most of what is compiled here comes from other files than the function's.
     """
     if _internals is None:
         return _cached(_named_by_sources(function))
-    compiled = _cached(function)
-    _internals.key_by_sources(compiled, SOURCES)
-    return compiled
+    return _internals.kept(njit(**KERNEL)(function), SOURCES)
