@@ -1,4 +1,4 @@
-"""Models, checkpoints and ONNX files where they cannot be written: a clear error, the old file as it was, nothing left over."""
+"""Models, checkpoints and ONNX files that cannot be written: a clear error, the old file as it was, nothing left over."""
 
 import importlib.util
 import os
@@ -94,7 +94,9 @@ def test_a_limit_on_files(written, whole, way, name, size):
 
 def test_a_disk_that_is_full(tmp_path, whole):
     """A file system of 128 KiB, of which other files leave 4."""
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "none", tmp_path], capture_output=True, check=False)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=128k", "none", tmp_path], capture_output=True, check=False
+    )
     if done.returncode != 0:
         pytest.skip("no file system can be mounted here")
     try:
@@ -103,7 +105,9 @@ def test_a_disk_that_is_full(tmp_path, whole):
             (folder / "more").write_bytes(bytes(1 << 18))
         contents["more"] = (folder / "more").read_bytes()
         for way, name in WAYS:
-            with pytest.raises(OSError, match=rf"{name} could not be written: No space left on device\. It is as it was"):
+            with pytest.raises(
+                OSError, match=rf"{name} could not be written: No space left on device\. It is as it was"
+            ):
                 way(whole, folder)
         assert {path.name: path.read_bytes() for path in folder.iterdir()} == contents
         del contents["more"]
@@ -166,7 +170,7 @@ del os.environ["HOME"]
 os.environ.pop("XDG_CACHE_HOME", None)
 from grukit import GRURegressor, load
 X = np.random.default_rng(0).normal(size=(80, 2)).cumsum(axis=0)
-model = GRURegressor(**{ {**SETTINGS, "max_iter": 3} !r}, checkpoint=sys.argv[1] + "/a.ckpt").fit(X, X.sum(axis=1))
+model = GRURegressor(**{ {**SETTINGS, "max_iter": 3}!r}, checkpoint=sys.argv[1] + "/a.ckpt").fit(X, X.sum(axis=1))
 model.save(sys.argv[1] + "/a.gru")
 assert os.listdir() == [], os.listdir()
 os.rmdir(os.getcwd())

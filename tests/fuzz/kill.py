@@ -97,7 +97,9 @@ def bits(model):
         state.parameters.tobytes(),
         *(moment.tobytes() for moment in state.training.moments.values()),
         drawn[1].tobytes(),
-        repr((drawn[2:], told, state.training.best_iter, state.training.kept_iter, state.training.stop_reason)).encode(),
+        repr(
+            (drawn[2:], told, state.training.best_iter, state.training.kept_iter, state.training.stop_reason)
+        ).encode(),
     ]
     return b"".join(parts)
 
@@ -140,7 +142,9 @@ def main():
     """Print what was found."""
     times, seed = (int(each) for each in [*sys.argv[1:], "20", "0"][:2])
     found = while_saving(times, seed)
-    print(f"killed {times} times while saving: {sum(found.values())} files opened, of {dict(sorted(found.items()))} units")
+    print(
+        f"killed {times} times while saving: {sum(found.values())} files opened, of {dict(sorted(found.items()))} units"
+    )
     epochs = while_fitting(times, seed)
     print(
         f"killed {times} times while fitting: {len(epochs)} went on to the same bits, {epochs.count(0)} without a file, the "
@@ -149,4 +153,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

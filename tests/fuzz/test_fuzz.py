@@ -1,13 +1,14 @@
-"""Short runs of the scripts beside: damaged files bring documented errors, and a killed save leaves a file that opens."""
+"""Short runs of the scripts beside: damaged files, kills, interrupts, threads, many fits in a row."""
 
 import importlib.util
-import signal
+import os
+import re
 from pathlib import Path
 
 import damage
-import kill
 import numpy as np
 import pytest
+from child import run_code
 
 
 @pytest.mark.parametrize("kind", [damage.Files, damage.Graphs])
@@ -40,8 +41,21 @@ def test_the_run_tells_of_memory_and_of_other_files(reads):
     assert len(wrong) > 1
 
 
-def test_a_killed_save_leaves_a_file_that_opens():
-    found, codes = kill.run(1)
-    assert len(found) == 1
-    assert set(found) <= {4, 64, 300}
-    assert codes == [-signal.SIGKILL]
+SCRIPTS = {
+    "kill.py 6 7": r"killed 6 times while saving: 6 files opened, .*\n"
+    r"killed 6 times while fitting: 6 went on to the same bits",
+    "interrupt.py 40 7": "40 fits of 40 interrupted, usable after each: .*the best weights so far",
+    "threads.py 3": r"8 threads for 3 s beside fits, each .*'predict': \d+.*'stream': \d+.*'reload': \d+.*'fit': \d+",
+    "repeat.py 60": r"60 fits: \d+\.\d MiB after the first 15, .*\n.*\nthreads \[\d+\], open files \[\d+\]\n$",
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork") or not Path("/proc/self/fd").exists(), reason="needs forks and /proc")
+@pytest.mark.parametrize("command", SCRIPTS)
+def test_a_short_run(command):
+    """Each says what went wrong, and ends with another code then."""
+    name, *arguments = command.split()
+    path = Path(__file__).with_name(name)
+    output, errors = run_code(f"import runpy; runpy.run_path({str(path)!r}, run_name='__main__')", *arguments)
+    assert errors == ""
+    assert re.match(SCRIPTS[command], output), output

@@ -188,11 +188,26 @@ def test_on_a_full_disk_a_kernel_is_compiled_and_not_kept(folder):
 
 
 def test_without_a_home_nothing_is_written_to_the_working_folder(monkeypatch):
+    monkeypatch.setattr(cache, "_takes_files", lambda folder: False)
+    monkeypatch.setattr(config, "CACHE_DIR", "")
     monkeypatch.setenv("HOME", "~")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     assert [path.name for path in cache._folders(doubled, __file__)] == ["__pycache__"]
     monkeypatch.setenv("HOME", "/somewhere")
     assert [path.is_relative_to("/somewhere") for path in cache._folders(doubled, __file__)] == [False, True]
+
+
+def test_folders_are_looked_through_up_to_the_first_that_can_be_written(monkeypatch, tmp_path):
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path / "own"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    wanted = [tmp_path / "own", Path(__file__).parent, tmp_path / "home"]
+    for n, closed in enumerate([(), ("own",), ("own", "__pycache__"), ("own", "__pycache__", "home")], 1):
+        monkeypatch.setattr(
+            cache, "_takes_files", lambda path, closed=closed: not any(each in str(path) for each in closed)
+        )
+        found = cache._folders(doubled, __file__)
+        assert len(found) == min(n, 3)
+        assert all(path.is_relative_to(place) for path, place in zip(found, wanted, strict=False))
 
 
 def test_two_processes_fill_one_cache_at_once(tmp_path):

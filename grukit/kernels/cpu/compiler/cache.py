@@ -29,7 +29,8 @@ _told: list[str] = []  # why no folder takes files; a process is told once
 class KernelCache(_Cache):
     """The files of a kernel, in Numba's folders: ``NUMBA_CACHE_DIR``, beside the module, in the user's cache folder.
 
-    All are read; the first that takes a file is written to. Where none does, a warning says so once, and nothing else happens.
+    The first that can be written is written to, and read, as are those before it, which may have been filled by another user.
+    Where none can, all are read; what is compiled then is not kept, and a warning says so once.
 
     Parameters
     ----------
@@ -110,11 +111,20 @@ class KernelCache(_Cache):
 
 
 def _folders(function: Any, path: str) -> list[Path]:
-    """Where a kernel's files may be; without a home folder the user's own would be one of the working folder."""
+    """Where a kernel's files may be, up to the first folder that takes some.
+
+    Without a home folder the user's own would be one of the working folder, and is left out.
+    """
     kinds: list[Any] = [UserProvidedCacheLocator] if config.CACHE_DIR else []  # type: ignore[attr-defined]
     kinds += [InTreeCacheLocator, UserWideCacheLocator]
-    folders = [Path(kind(function, path).get_cache_path()) for kind in kinds]
-    return [folder for folder in folders if folder.is_absolute()]
+    found: list[Path] = []
+    for kind in kinds:
+        folder = Path(kind(function, path).get_cache_path())
+        if folder.is_absolute():
+            found.append(folder)
+            if _takes_files(folder):
+                break
+    return found
 
 
 def _takes_files(folder: Path) -> bool:
