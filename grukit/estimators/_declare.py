@@ -5,9 +5,10 @@ From ``window: Annotated[int | None, Parameter(COUNT, None, text="...")] = 32`` 
 """
 
 import inspect
+import re
 import textwrap
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, fields
 from numbers import Integral
 from typing import Annotated, Any, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
 
@@ -85,6 +86,29 @@ def with_parameters(cls: Estimator) -> Estimator:
     return cls
 
 
+def with_parameters_of(model: type, without: Collection[str] = ()) -> Callable[[Estimator], Estimator]:
+    """Class decorator: the parameters of an estimator, for a class of another library that is built around it.
+
+    Parameters
+    ----------
+    model : type
+        The estimator. A field of the class itself stands in for that of the same name.
+    without : collection of str, default=()
+        Parameters that the class does not have.
+    """
+
+    def declare(cls: Estimator) -> Estimator:
+        hints, own = get_type_hints(model, include_extras=True), inspect.get_annotations(cls)
+        kept = [each for each in fields(model) if each.name not in without]
+        for each in kept:
+            default = vars(cls).get(each.name, each.default)
+            setattr(cls, each.name, field(default=default, kw_only=each.kw_only))
+        cls.__annotations__ = {each.name: own.get(each.name, hints[each.name]) for each in kept}
+        return with_parameters(cls)
+
+    return declare
+
+
 def _parameter_of(name: str, hint: Any) -> Parameter:
     found = [each for each in get_args(hint) if isinstance(each, Parameter)] if get_origin(hint) is Annotated else []
     if len(found) != 1:
@@ -94,14 +118,15 @@ def _parameter_of(name: str, hint: Any) -> Parameter:
 
 def _with_sections(cls: type, text: str, parameters: dict[str, Parameter]) -> str:
     """The docstring with the sections of parameters and fitted attributes after its description."""
-    description, heading, rest = text.partition("References\n----------\n")
+    found = re.search(r"^(References|Examples)\n-+$", text, flags=re.MULTILINE)
+    description, rest = (text[: found.start()], text[found.start() :]) if found else (text, "")
     defaults = {name: p.default for name, p in inspect.signature(cls).parameters.items()}
     entries = {
         f"{name} : {each.kind}, default={_written(defaults[name])}": each.text for name, each in parameters.items()
     }
     sections = [("Parameters", entries), ("Attributes", dict(_attributes(cls)))]
     generated = "".join(f"{title}\n{'-' * len(title)}\n{_listed(those)}\n\n" for title, those in sections if those)
-    return f"{description.rstrip()}\n\n{generated}{heading}{rest}"
+    return f"{description.rstrip()}\n\n{generated}{rest}"
 
 
 def _attributes(cls: type) -> Iterator[tuple[str, str]]:

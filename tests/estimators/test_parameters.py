@@ -11,7 +11,7 @@ import pytest
 from sklearn.base import clone
 
 from grukit import GRUClassifier, GRUForecaster, GRURegressor
-from grukit.estimators._declare import Choice, Number, Parameter, with_parameters
+from grukit.estimators._declare import Choice, Number, Parameter, with_parameters, with_parameters_of
 
 ESTIMATORS = [GRURegressor, GRUClassifier, GRUForecaster]
 
@@ -139,3 +139,27 @@ def test_a_subclass_adds_its_own():
         "Summary.\n\nParameters\n----------\nsize : int or None, default=3\n    How many.\n"
         'kind : {"a", "b"} or bool, default="a"\n    Which.\n'
     )
+
+
+def test_a_class_of_another_library_has_the_parameters_of_an_estimator():
+    @with_parameters_of(GRUForecaster, without=("window",))
+    class Around:
+        """Summary.
+
+        Examples
+        --------
+        >>> 1
+        """
+
+        horizon: Annotated[int | None, Parameter(Number(Integral, 1, None, closed="left"), None, text="Ahead.")] = None
+
+    own, theirs = inspect.signature(Around).parameters, inspect.signature(GRUForecaster).parameters
+    assert list(own) == [name for name in theirs if name != "window"]
+    assert all(str(own[name]) == str(theirs[name]) for name in own if name != "horizon")
+    assert str(own["horizon"]) == "horizon: int | None = None" and theirs["horizon"].default == 1
+    model = Around(8, alpha=0.5)
+    assert (model.hidden_layer_sizes, model.alpha, model.horizon, model.max_iter) == (8, 0.5, None, 150)
+    assert Around._parameter_constraints["loss"] == GRUForecaster._parameter_constraints["loss"]
+    before, after = Around.__doc__.split("Examples\n--------\n")
+    assert "horizon : int or None, default=None\n    Ahead.\n" in before and after == ">>> 1"
+    assert "window" not in own and not hasattr(Around, "fit")
