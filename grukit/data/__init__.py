@@ -16,6 +16,15 @@ from grukit.data.labels import Classes, as_labels, read_labels
 from grukit.data.lags import LinearLags, left_by
 from grukit.data.links import LINKS, log_probability_of, mean_of
 from grukit.data.matching import rows_at
+from grukit.data.members import (
+    Members,
+    beside_each_other,
+    covariate_parts,
+    one_below_another,
+    series_frame,
+    series_parts,
+    table_parts,
+)
 from grukit.data.missing import (
     check_any_seen,
     encode_inputs,
@@ -38,6 +47,7 @@ from grukit.data.panels import (
     with_rows,
 )
 from grukit.data.predictions import as_probabilities
+from grukit.data.quiet import quiet
 from grukit.data.ridge import FittedLinear, choose_anchors, fit_linear
 from grukit.data.samples import ALL_ALIKE, HeldOut, Samples, select_samples
 from grukit.data.scaling import Scaler
@@ -64,6 +74,7 @@ __all__ = [
     "Layout",
     "LinearHorizon",
     "LinearLags",
+    "Members",
     "Observed",
     "Pace",
     "PackedSeries",
@@ -81,6 +92,7 @@ __all__ = [
     "as_samples",
     "as_times",
     "backtest_origins",
+    "beside_each_other",
     "beside_truth",
     "calendar_at",
     "check_any_seen",
@@ -91,6 +103,7 @@ __all__ = [
     "choose_rows",
     "chosen_steps",
     "continuation",
+    "covariate_parts",
     "encode_inputs",
     "ends_of",
     "feature_columns",
@@ -114,10 +127,12 @@ __all__ = [
     "log_probability_of",
     "mean_of",
     "most_lags",
+    "one_below_another",
     "one_column",
     "origins_of",
     "plain_numbers",
     "quantiles_of",
+    "quiet",
     "read_labels",
     "read_sequences",
     "read_series",
@@ -128,9 +143,12 @@ __all__ = [
     "sample_index",
     "select_samples",
     "sequences_with_time",
+    "series_frame",
+    "series_parts",
     "side_by_side",
     "stand_alone",
     "step_index",
+    "table_parts",
     "tail_of",
     "time_between",
     "time_kind",

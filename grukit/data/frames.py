@@ -177,7 +177,7 @@ def read_table(values: np.ndarray, X: Any) -> Table:
         return Table(values, np.array([0, n]), [()], times, None)
     assert isinstance(X.index, pd.MultiIndex)
     check_names(X.index, times)
-    codes, keys = _series_of_rows(X.index)
+    codes, keys = series_of_rows(X.index)
     order = None
     if (np.diff(codes) < 0).any():
         order = np.argsort(codes, kind="stable")
@@ -188,7 +188,7 @@ def read_table(values: np.ndarray, X: Any) -> Table:
     return Table(values, offsets, keys, times, order)
 
 
-def _series_of_rows(index: pd.MultiIndex) -> tuple[np.ndarray, list[tuple[Any, ...]]]:
+def series_of_rows(index: pd.MultiIndex) -> tuple[np.ndarray, list[tuple[Any, ...]]]:
     """Number of the series of each row, in the order in which they appear, and their keys: all levels but the last."""
     levels, codes = index.levels[:-1], index.codes[:-1]
     combined = np.zeros(len(index), np.int64)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from grukit.data.quiet import quiet
+
 TIMES = (pd.DatetimeIndex, pd.PeriodIndex, pd.TimedeltaIndex)
 TIME_NAMES = re.compile(r"(date|time|period|year|quarter|month|week|day|hour|timestamp|datetime|ds)s?", re.IGNORECASE)
 LOOKED_AT = 1000  # strings whose order is checked
@@ -67,8 +69,7 @@ def check_text(times: pd.Index) -> None:
     if not _is_text(times):
         return
     some = times[:LOOKED_AT]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         dates = pd.to_datetime(some, errors="coerce", utc=True)  # of one format
     numbers = dates.hasnans or all(entry.isdigit() for entry in some)
     keys: list[Any] = [_natural(entry) for entry in some] if numbers else dates.tolist()

@@ -1,5 +1,6 @@
 """Sequences inside one table of rows: windows of a time series, or sequences that stand alone."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -45,6 +46,15 @@ class Sequences:
     def series(self) -> np.ndarray:
         """Number (n,) of the series that each sample is a piece of."""
         return np.searchsorted(self.begins, self.starts, side="right") - 1
+
+    def of_each(self, offsets: np.ndarray) -> Iterator["Sequences"]:
+        """The samples of each series over its own rows alone; of series s those from ``offsets[s]`` to ``offsets[s + 1]``."""
+        ends = pairwise([*self.begins, len(self.values)])
+        for (first, last), (begin, end) in zip(pairwise(offsets), ends, strict=True):
+            starts, lengths = self.starts[first:last] - begin, self.lengths[first:last]
+            yield replace(
+                self, values=self.values[begin:end], starts=starts, lengths=lengths, begins=np.zeros(1, np.int64)
+            )
 
     def steps(self) -> tuple[np.ndarray, np.ndarray]:
         """The row of every step of every sample, and how many steps the sample has up to there."""

@@ -1,6 +1,5 @@
 """The step of a time index that tells none itself."""
 
-import warnings
 from collections import Counter
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
+from grukit.data.quiet import quiet
 from grukit.data.times import SECONDS
 
 STRETCH = 8  # rows of which the step is inferred where the whole index has gaps: a week of days, and one more
@@ -32,9 +32,8 @@ def frequency(times: Any) -> Any:
     """The offset of an index of times: its own, or inferred from all of it, or from stretches of it."""
     if times.freq is not None or len(times) < 3:
         return times.freq
-    with warnings.catch_warnings():
-        # pandas 3.1 warns that this will return an offset, which to_offset takes as well.
-        warnings.filterwarnings("ignore", message=".*infer_freq")
+    # pandas 3.1 warns that this will return an offset, which to_offset takes as well.
+    with quiet(".*infer_freq"):
         found = pd.infer_freq(times)
         if found is None:
             firsts = np.unique(np.linspace(0, max(len(times) - STRETCH, 0), MOST_STRETCHES).astype(int))

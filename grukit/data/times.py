@@ -1,6 +1,5 @@
 """What an index tells of the time: read into pandas' own kinds, and how it advances."""
 
-import warnings
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -9,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
+
+from grukit.data.quiet import quiet
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}  # of the units of pandas' times
 WITH_ZONE, WITHOUT_ZONE = "times with a time zone", "times without a time zone"
@@ -199,9 +200,8 @@ def _step(times: pd.Index) -> Any:
     if isinstance(times, pd.DatetimeIndex | pd.TimedeltaIndex):
         if times.freq is not None or len(times) < 3:
             return _days(times.freq, times)
-        with warnings.catch_warnings():
-            # pandas 3.1 warns that this will return an offset, which to_offset takes as well.
-            warnings.filterwarnings("ignore", message=".*infer_freq")
+        # pandas 3.1 warns that this will return an offset, which to_offset takes as well.
+        with quiet(".*infer_freq"):
             frequency = pd.infer_freq(times[-RECENT:])
         return None if frequency is None else _days(to_offset(frequency), times)
     if isinstance(times, pd.RangeIndex):

@@ -23,6 +23,7 @@ from grukit.data import (
 from grukit.engines import select_engine
 from grukit.estimators._checkpoints import check_resume, checkpoint_options, refuse_checkpoint
 from grukit.estimators._declare import with_parameters
+from grukit.estimators._each_fit import FitsEach
 from grukit.estimators._exclusions import check_parameters
 from grukit.estimators._folds import fit_counting
 from grukit.estimators._predicting import network_outputs
@@ -38,7 +39,7 @@ from grukit.estimators.targets import Objective, Targets, check_same_kind
 
 
 @with_parameters
-class RecurrentEstimator(FittedEstimator, TableParameters, BaseEstimator, metaclass=ABCMeta):
+class RecurrentEstimator(FitsEach, FittedEstimator, TableParameters, BaseEstimator, metaclass=ABCMeta):
     """Base of the estimators. A subclass says what targets and outputs mean."""
 
     # Parameters that say what "auto" chooses; training goes on only with the same.
@@ -219,6 +220,10 @@ class RecurrentEstimator(FittedEstimator, TableParameters, BaseEstimator, metacl
     def _outputs(self, work: Work) -> np.ndarray:
         """Predictions on the targets' own scale, or probabilities, in the order of the user's rows."""
         return work.to_user_order(self._fitted.predictions(self._network_outputs(work), work.sequences))
+
+    def _answers(self, work: Work) -> np.ndarray:
+        """What ``predict`` gives, in the order of the user's rows."""
+        return self._outputs(work)
 
     def _network_outputs(self, work: Work) -> np.ndarray:
         """What the network gives for every sample, or step, in the order of ``work``; float64."""

@@ -1,6 +1,5 @@
 """What "auto" chooses, from the training samples alone: a linear part, its anchors, columns that are differenced."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -107,13 +106,20 @@ def choose_differences(difference: Any, form: InputForm, training: Samples, D: i
     changes = sequences.differenced(np.full(D, True))[:, :D]
     changes[np.isnan(levels)] = np.nan
     means, sizes = _window_means(levels, sequences)
-    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
-        warnings.simplefilter("ignore")  # columns without a value, or without a second one
-        variance = np.nanvar(levels, axis=0)
-        smooth = np.nanvar(changes, axis=0) < SMOOTH * variance
-        drifts = np.nanvar(means[sizes == sizes.max()], axis=0) > DRIFTING * variance
+    variance = _variances(levels)
+    smooth = _variances(changes) < SMOOTH * variance
+    drifts = _variances(means[sizes == sizes.max()]) > DRIFTING * variance
     chosen = smooth & drifts
     return chosen if chosen.any() else None
+
+
+def _variances(values: np.ndarray) -> np.ndarray:
+    """``np.nanvar`` of each column, without its warnings: NaN of a column without a value."""
+    known = ~np.isnan(values)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        counts = known.sum(axis=0)
+        centred = np.where(known, values - np.where(known, values, 0.0).sum(axis=0) / counts, 0.0)
+        return (centred * centred).sum(axis=0) / counts
 
 
 def _less_means(values: np.ndarray, seen: np.ndarray, begins: np.ndarray) -> np.ndarray:

@@ -128,9 +128,8 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
         sklearn.exceptions.NotFittedError
             Before ``fit``.
         """
-        work, classes, form = self._work(X, context), *self._labelled()
-        labels = classes.decode(classes.choose(self._outputs(work)))
-        return to_output(labels, work.X, work.sequences, form)
+        work, (_, form) = self._work(X, context), self._labelled()
+        return to_output(self._answers(work), work.X, work.sequences, form)
 
     def predict_proba(self, X: Any, context: Any = "auto") -> Any:
         """Probabilities of the classes, or of each of several labels.
@@ -216,6 +215,10 @@ class GRUClassifier(ClassifierMixin, RecurrentEstimator):
         assert state.classes is not None
         assert state.labels is not None
         return state.classes, state.labels
+
+    def _answers(self, work: Work) -> np.ndarray:
+        classes, _ = self._labelled()
+        return classes.decode(classes.choose(self._outputs(work)))
 
     def _read_y(self, y: Any, work: Work, before: FittedState | None, classes: Any) -> Targets:
         return read_classes(y, work, None if before is None else before.classes, classes)

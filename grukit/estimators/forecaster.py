@@ -13,6 +13,7 @@ from grukit.estimators._backtest import Backtests
 from grukit.estimators._checkpoints import check_resume
 from grukit.estimators._conformal import check_coverages
 from grukit.estimators._declare import with_parameters
+from grukit.estimators._each_fit import ForecastsEach
 from grukit.estimators._exclusions import check_parameters
 from grukit.estimators._forecast import check_horizon, forecast_ahead, forecast_state, read_context
 from grukit.estimators._forecast_attributes import FittedForecaster
@@ -21,7 +22,7 @@ from grukit.estimators._forecast_parameters import ForecastParameters
 
 
 @with_parameters
-class GRUForecaster(FittedForecaster, Backtests, ForecastParameters, BaseEstimator):
+class GRUForecaster(FittedForecaster, Backtests, ForecastsEach, ForecastParameters, BaseEstimator):
     """Forecasts by gated recurrent units: many steps ahead, of one series or many, with covariates and intervals.
 
     A window of the last rows is read by stacked GRU layers, whose last state gives all steps of the horizon at once, beside

@@ -22,6 +22,7 @@ from grukit.data import (
     independent_rows,
     is_sequences,
     plain_numbers,
+    quiet,
     read_sequences,
     read_table,
     sequences_with_time,
@@ -170,8 +171,7 @@ def check_context(work: Work, scaler: Scaler) -> None:
         return
     D = work.form.features.n
     history, values = np.concatenate(list(work.context.values()))[:, :D], work.table.values[:, :D]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # where all of a column is missing
+    with quiet():  # where all of a column is missing
         away = np.abs(np.nanmedian(history, axis=0) - np.nanmedian(values, axis=0)) / scaler.scale[:D]
     column = int(np.argmax(np.nan_to_num(away)))
     if away[column] > FAR:

@@ -146,7 +146,7 @@ class GRURegressor(RegressorMixin, RecurrentEstimator):
             Before ``fit``.
         """
         work = self._work(X, context)
-        return to_output(self._outputs(work), work.X, work.sequences, self._fitted.outputs)
+        return to_output(self._answers(work), work.X, work.sequences, self._fitted.outputs)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Coefficient of determination R^2 of ``predict(X)``; with a target at every step, over all steps.

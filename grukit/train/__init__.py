@@ -4,7 +4,7 @@ from grukit.train.lbfgs import fit_lbfgs
 from grukit.train.options import TrainingOptions
 from grukit.train.points import Point
 from grukit.train.problem import LOSSES, REGRESSION_LOSSES, Problem, predict
-from grukit.train.progress import Progress
+from grukit.train.progress import Progress, progress_bar
 from grukit.train.schedules import SCHEDULES
 from grukit.train.stochastic import SOLVERS, fit_stochastic
 
@@ -20,4 +20,5 @@ __all__ = [
     "fit_lbfgs",
     "fit_stochastic",
     "predict",
+    "progress_bar",
 ]

@@ -58,7 +58,7 @@ class Progress:
         self.stop_reason = ""
         self.interrupted = False
         self._to_beat = np.inf
-        self._bar = _progress_bar(options.max_iter) if options.verbose else None
+        self._bar = progress_bar(options.max_iter, "epoch") if options.verbose else None
         self._clock = time.perf_counter()
 
     def record(
@@ -131,11 +131,12 @@ class Progress:
             self._bar.close()
 
 
-def _progress_bar(n_epochs: int) -> Any:
+def progress_bar(total: int, unit: str, steps: Iterable[Any] | None = None) -> Any:
+    """A bar on stderr, of so many steps; where they are given, it is iterated over in their place."""
     # Imported where it is wanted: tqdm starts a thread even for a bar that is not shown.
     from tqdm.auto import tqdm
 
-    return tqdm(total=n_epochs, unit="epoch")
+    return tqdm(steps, total=total, unit=unit)
 
 
 def _is_true(answer: Any) -> bool:

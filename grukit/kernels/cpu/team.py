@@ -86,6 +86,9 @@ class Team:
     def run(self, function: Callable[..., Any], *args: Any) -> None:
         """Call ``function(thread, team, control, *args)`` in every thread and wait for all of them."""
         control = np.zeros(CONTROL_SIZE, dtype=np.int64)
+        if self.n_threads == 1:  # nobody to start or to wait for, which takes as long as a small batch
+            function(0, 1, control, *args)
+            return
         others = []
 
         def part(thread: int) -> None:

@@ -1,0 +1,141 @@
+"""``fit_each``: a small network for each of 1,000 series, beside a loop of PyTorch fits of the same size.
+
+    python benchmarks/each.py [--series 1000] [--epochs 100] [--sample 10] [--write]
+
+Series of 200 rows, one feature, window 32, 8 units, batches of 16, Adam, gradients clipped to the norm 1. PyTorch starts
+from the same weights and takes the same windows in the same order, on one thread; before anything is timed, the loss curves
+must agree. It fits a sample of the series, whose mean is taken for all. All take turns: ``fit_each`` on a part of the panel
+with one thread, on the same part with all cores, a fit of PyTorch.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import Any
+
+from _report import CORES, NETWORK_ALONE, machine, report, table
+from _timing import limit
+
+ROWS, WINDOW, HIDDEN, BATCH, RATE, CLIP = 200, 32, 8, 16, 0.003, 1.0
+
+
+def panel(n_series: int) -> tuple[Any, Any, Any]:
+    """Noisy swings, each of its own period; the next value; weights, zero for rows whose windows would be short."""
+    import numpy as np
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    times = pd.date_range("2024", periods=ROWS, freq="D")
+    index = pd.MultiIndex.from_product([range(n_series), times], names=["series", "time"])
+    swings = np.sin(np.arange(ROWS + 1) * rng.uniform(0.2, 1.0, (n_series, 1)) + rng.uniform(0, 6, (n_series, 1)))
+    values = swings + 0.2 * rng.normal(size=swings.shape)
+    X = pd.DataFrame({"value": values[:, :-1].ravel()}, index)
+    weights = np.tile((np.arange(ROWS) >= WINDOW - 1).astype(float), n_series)
+    return X, pd.Series(values[:, 1:].ravel(), index, name="next"), pd.Series(weights, index)
+
+
+def regressor(epochs: int, n_jobs: int) -> Any:
+    """The network alone, all epochs."""
+    from grukit import GRURegressor
+
+    return GRURegressor(
+        HIDDEN, window=WINDOW, batch_size=BATCH, learning_rate_init=RATE, clip_norm=CLIP, max_iter=epochs,
+        n_iter_no_change=epochs, weight_init="uniform", random_state=0, n_jobs=n_jobs, **NETWORK_ALONE,
+    )  # fmt: skip
+
+
+def fit_torch(X: Any, y: Any, epochs: int) -> list[float]:
+    """One series, by a loop as one writes it; the loss of each epoch."""
+    import numpy as np
+    import torch
+
+    from grukit.model import NetworkSpec, initialize
+
+    random_state, spec = np.random.RandomState(0), NetworkSpec("gru", 1, (HIDDEN,), 1)
+    weights = spec.views(initialize(spec, "uniform", "float32", random_state))
+    network = torch.nn.ModuleDict({"layer": torch.nn.GRU(1, HIDDEN), "head": torch.nn.Linear(HIDDEN, 1)})
+    names = {name: name if "head" in name else f"layer.{name}" for name in weights}
+    network.load_state_dict({names[name]: torch.from_numpy(own.copy()) for name, own in weights.items()})
+    y = y[WINDOW - 1 :]
+    rows, targets = (((own - own.mean()) / own.std()).astype("float32") for own in (X, y))
+    windows = torch.from_numpy(rows).unfold(0, WINDOW, 1).T[:, :, None].contiguous()  # time first
+    targets = torch.from_numpy(targets)[:, None]
+    optimizer = torch.optim.Adam(network.parameters(), lr=RATE, fused=True)
+    curve = []
+    for _ in range(epochs):
+        total = 0.0
+        for batch in torch.from_numpy(random_state.permutation(len(y))).split(BATCH):
+            outputs = network["head"](network["layer"](windows[:, batch])[1][-1])
+            loss = torch.nn.functional.mse_loss(outputs, targets[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP)
+            optimizer.step()
+            total += float(loss.detach()) * len(batch)
+        curve.append(total / len(y))
+    return curve
+
+
+def check(X: Any, y: Any, weights: Any, epochs: int) -> None:
+    """Both learn the same, and ``fit_each`` gives the bits of ``fit``."""
+    import numpy as np
+
+    few = X.index.get_level_values("series") < 2
+    each = regressor(epochs, 2).fit_each(X[few], y[few], weights[few])
+    for series, model in each.items():
+        alone = regressor(epochs, 1).fit(X.loc[series], y.loc[series], weights.loc[series])
+        if any(not np.array_equal(own, alone.weights_[name]) for name, own in model.weights_.items()):
+            raise AssertionError(f"Series {series}: fit_each gives other bits than fit.")
+        theirs = fit_torch(X.loc[series, "value"].to_numpy(), y.loc[series].to_numpy(), epochs)
+        np.testing.assert_allclose(model.loss_curve_, theirs, rtol=5e-3)
+
+
+def timed(call: Callable[[], object]) -> tuple[float, float]:
+    """Seconds by the clock, and of the processor."""
+    began, worked = time.perf_counter(), time.process_time()
+    call()
+    return time.perf_counter() - began, time.process_time() - worked
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--series", type=int, default=1000)
+    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--sample", type=int, default=10, help="fits of PyTorch that are timed")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/performance.md")
+    args = parser.parse_args()
+    described = machine()
+    limit(CORES)
+    import numpy as np
+    import torch
+
+    torch.set_num_threads(1)
+    X, y, weights = panel(args.series)
+    check(X, y, weights, args.epochs)
+    names = {1: "`fit_each`, one thread", CORES: f"`fit_each`, {CORES} threads"}
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in (*names.values(), "loop of PyTorch fits")}
+    for part in np.array_split(np.arange(args.series), args.sample):
+        own = np.isin(X.index.get_level_values("series"), part)
+        given = X[own], y[own], weights[own]
+        for n_jobs, name in names.items():
+            model = regressor(args.epochs, n_jobs)
+            seconds[name].append(tuple(s / len(part) for s in timed(lambda: model.fit_each(*given))))  # noqa: B023
+        one = X.loc[part[0], "value"].to_numpy(), y.loc[part[0]].to_numpy()
+        seconds["loop of PyTorch fits"].append(timed(lambda: fit_torch(*one, args.epochs)))  # noqa: B023
+    rows = []
+    theirs = np.mean(seconds["loop of PyTorch fits"], axis=0)
+    for name, each in seconds.items():
+        clock, worked = np.mean(each, axis=0)
+        rows.append([name, f"{args.series * clock:,.0f}", f"{theirs[0] / clock:.0f}", f"{1e3 * worked:,.0f}",
+                     f"{theirs[1] / worked:.0f}"])  # fmt: skip
+    header = [f"{args.series:,} series", "seconds", "times faster", "ms of the processor a series", "times less"]
+    note = (
+        f"{ROWS} rows a series, window {WINDOW}, {HIDDEN} units, batches of {BATCH}, {args.epochs} epochs; networks alone. "
+        f"PyTorch {torch.__version__} on one thread: the mean of {args.sample} fits, times the series. The losses of all "
+        f"epochs agree; the weights are those of `fit` on each series alone, to the bit. {described}."
+    )
+    report("each", f"{table(header, rows)}\n\n{note}", args.write)
+
+
+if __name__ == "__main__":
+    main()
