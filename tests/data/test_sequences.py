@@ -92,3 +92,15 @@ def test_a_ragged_list_is_cut_where_it_was(lengths):
 )
 def test_what_is_a_set_of_sequences(X, expected):
     assert is_sequences(X) is expected
+
+
+def test_the_samples_of_each_series_alone_are_those_of_its_own_table():
+    table, context = make_table([4, 1, 6]), {(2,): np.full((2, 2), -1.0)}
+    each = list(windows(table, 3, context).of_each(table.offsets))
+    assert len(each) == 3
+    for s, own in enumerate(each):
+        rows = table.values[table.offsets[s] : table.offsets[s + 1]]
+        alone = windows(read_table(rows, rows), 3, {(): context[(s,)]} if (s,) in context else None)
+        for name in ("values", "starts", "lengths", "begins"):
+            np.testing.assert_array_equal(getattr(own, name), getattr(alone, name))
+        assert own.starts.dtype == alone.starts.dtype and not own.exchangeable
