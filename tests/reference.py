@@ -262,9 +262,13 @@ def loss(name, prediction, target, weights=None, parameter=None, lengths=None):
     "cross_entropy" has one column, the number of the class. The mean is plain over the K outputs (not of
     "cross_entropy") and weighted by `weights` (B,) over the rows; per step, it goes over all steps
     t < lengths[b] of all rows, each with its row's weight, or its own where `weights` is (T, B). `parameter`
-    is the delta of "huber" and the q of "quantile".
+    is the delta of "huber" and the q of "quantile"; of several q, every target has as many predictions, one after
+    another.
     """
     prediction, target = np.asarray(prediction, dtype=np.float64), np.asarray(target, dtype=np.float64)
+    if name == "quantile" and np.ndim(parameter):
+        repeated = np.repeat(target, len(parameter), axis=-1)
+        parameter, target = np.tile(parameter, target.shape[-1]), repeated
     n_rows, n_outputs = prediction.shape[-2:]
     n_outputs = 1 if name == "cross_entropy" else n_outputs
 

@@ -175,13 +175,25 @@ class Horizons:
         targets = self.rows.ahead(rows, self.layout.horizon) - self.linear.together(self.rows, rows)
         return (targets / self.scale).astype(self.dtype).reshape(len(numbers), self.n_outputs)
 
-    def spread(self) -> float:
-        """Root mean square of what is left of the targets, of at most ``BLOCK`` windows spread evenly; 1 of none."""
+    def left(self) -> np.ndarray:
+        """What is left of the targets, unscaled (b, K), of at most ``BLOCK`` windows spread evenly."""
         numbers = np.unique(np.linspace(0, len(self.ends) - 1, BLOCK).astype(np.int64))
         rows = self.rows_of(numbers)
         left = self.rows.ahead(rows, self.layout.horizon) - self.linear.together(self.rows, rows)
+        return left.reshape(len(numbers), self.n_outputs)
+
+    def spread(self) -> float:
+        """Root mean square of :meth:`left`; 1 of nothing."""
+        left = self.left()
         mean = float(np.nanmean(left**2)) if (~np.isnan(left)).any() else 0.0
         return float(np.sqrt(mean)) or 1.0
+
+    def quantiles(self, levels: tuple[float, ...]) -> np.ndarray:
+        """Quantiles (K, M) of each column of :meth:`left`, of the targets' unit; zero where nothing is known."""
+        left, found = self.left(), np.zeros((self.n_outputs, len(levels)))
+        known = ~np.isnan(left).all(axis=0)
+        found[known] = np.nanquantile(left[:, known], levels, axis=0).T
+        return found
 
 
 def origins_of(rows: Rows, layout: Layout) -> np.ndarray:

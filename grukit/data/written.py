@@ -78,6 +78,11 @@ def _panel_index(keys: list[tuple[Any, ...]], ahead: list[pd.Index], levels: lis
     return pd.MultiIndex.from_arrays([*names, stamps], names=levels)
 
 
+def quantile_columns(levels: list[float]) -> pd.Index:
+    """Columns of quantiles, by their levels."""
+    return pd.Index(levels, dtype=float, name="quantile")
+
+
 def interval_columns(coverages: list[float] | None) -> pd.Index:
     """Columns lower and upper, of several coverages with a level of them."""
     bounds = ["lower", "upper"]

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from grukit.data import SeriesSet, backtest_origins, beside_truth, joined, read_series, up_to
 from grukit.estimators._conformal import check_coverages
 from grukit.estimators._forecast import forecast_state
+from grukit.estimators._quantiles import point_of
 
 if TYPE_CHECKING:
     from grukit.estimators.forecaster import GRUForecaster
@@ -90,12 +91,15 @@ def _from_origin(
     if settings.refit:
         model.fit(past, X, past_X)
         context = {"context": None, "past_X": None}
+    bounds = {}
     if settings.coverage is None:
         observed, ahead = model._ahead(X, **context)
-        forecasts = {"prediction": ahead}
     else:
         observed, ahead, (lower, upper) = model._bounds([settings.coverage], X, **context)
-        forecasts = {"prediction": ahead, "lower": lower, "upper": upper}
+        bounds = {"lower": lower, "upper": upper}
+    levels = forecast_state(model).quantiles
+    quantiles = {f"q{level:g}": ahead[..., m] for m, level in enumerate(levels)}
+    forecasts = {"prediction": point_of(levels, ahead), **bounds, **quantiles}
     return beside_truth(forecasts, observed.series.keys, observed.series.ends, origin, series)
 
 
@@ -139,8 +143,8 @@ class Backtests:
         -------
         DataFrame
             Columns series, origin (the last stamp that is known), step (1 to the horizon), time, truth, prediction and, with
-            ``coverage``, lower and upper; a row for each step of each series from each origin. See
-            ``grukit.metrics.score_forecasts``.
+            ``coverage``, lower and upper, with ``quantiles`` a column of each level, such as q0.1; a row for each step of
+            each series from each origin. See ``grukit.metrics.score_forecasts``.
 
         Raises
         ------

@@ -1,6 +1,7 @@
 """Intervals of forecasts by split conformal calibration, for each step ahead by itself."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,24 +12,25 @@ MOST_NUMBERS = 4_000_000  # and numbers of all series, unless that leaves too fe
 
 @dataclass(frozen=True)
 class Scores:
-    """Absolute errors of forecasts whose truth was no part of training.
+    """Errors of forecasts whose truth was no part of training: what intervals must be widened by to hold it.
 
     Attributes
     ----------
-    errors : dict of series key -> ndarray of shape (n, H)
-        In standard deviations of the series, each step's in ascending order; NaN, where the truth was not known, last.
+    errors : dict of series key -> ndarray of shape (n, H, P)
+        In standard deviations of the series, of origins in the order of time; NaN, where the truth was not known. P pairs of
+        quantiles, or one forecast.
     """
 
     errors: dict[tuple[Any, ...], np.ndarray]
 
     @classmethod
     def of(cls, keys: list[tuple[Any, ...]], errors: list[np.ndarray]) -> "Scores":
-        """From absolute errors (n, H) of each series; origins of which none is known are left out."""
+        """From errors (n, H, P) of each series; origins of which none is known are left out."""
         kept = {}
         for key, each in zip(keys, errors, strict=True):
-            known = each[~np.isnan(each).all(axis=1)]
+            known = each[~np.isnan(each).all(axis=(1, 2))]
             if len(known):
-                kept[key] = np.sort(known, axis=0)
+                kept[key] = known
         return cls(kept)
 
     @property
@@ -36,8 +38,18 @@ class Scores:
         """Origins that were kept, of all series."""
         return sum(map(len, self.errors.values()))
 
-    def half_widths(self, keys: list[tuple[Any, ...]], coverage: float) -> np.ndarray:
-        """Half widths (S, H) of intervals around the forecasts of series, in their standard deviations.
+    @cached_property
+    def _ascending(self) -> dict[tuple[Any, ...], np.ndarray]:
+        """The errors of each step in ascending order, unknown ones last."""
+        return {key: np.sort(each, axis=0) for key, each in self.errors.items()}
+
+    @cached_property
+    def _together(self) -> np.ndarray:
+        """Those of all series."""
+        return np.sort(np.concatenate(list(self.errors.values())), axis=0)
+
+    def margins(self, keys: list[tuple[Any, ...]], coverage: float, pair: int = 0) -> np.ndarray:
+        """What intervals of series are widened by on both sides, (S, H), in standard deviations; below zero: narrowed.
 
         The ceil((n + 1) coverage)-th smallest of the n errors of a step (Vovk, Gammerman and Shafer 2005; Lei et al. 2018):
         those of the series itself where they are enough, otherwise those of all series.
@@ -47,18 +59,21 @@ class Scores:
         ValueError
             Where there are too few errors for such a coverage.
         """
-        every = np.sort(np.concatenate(list(self.errors.values())), axis=0)
-        pooled = _ranked(every, coverage)
-        widths = np.array([_ranked(self.errors[key], coverage) if key in self.errors else pooled for key in keys])
-        widths = np.where(np.isnan(widths), pooled, widths)
-        if np.isnan(widths).any():
+        H = next(iter(self.errors.values())).shape[1]
+        nothing = np.full(H, np.nan)
+        found = [_ranked(self._ascending[key][..., pair], coverage) if key in self.errors else nothing for key in keys]
+        margins = np.array(found)
+        if np.isnan(margins).any():
+            every = self._together[..., pair]
+            margins = np.where(np.isnan(margins), _ranked(every, coverage), margins)
+        if np.isnan(margins).any():
             counts = (~np.isnan(every)).sum(axis=0)
             raise ValueError(
                 f"coverage={coverage:g} needs the errors of {int(np.ceil(coverage / (1 - coverage) - 1e-9))} origins; there "
                 f"are {counts.min()}, {int(np.argmin(counts)) + 1} steps ahead. Use a smaller coverage, a longer y or a "
                 "larger calibration_fraction."
             )
-        return widths
+        return margins
 
 
 def thinned(series: np.ndarray, horizon: int, fewest: int) -> np.ndarray:

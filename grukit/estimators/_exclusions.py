@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from grukit.estimators._checkpoint_parameters import CheckpointParameters
+from grukit.estimators._forecast_parameters import ForecastParameters
 from grukit.estimators._parameters import SharedParameters
+from grukit.estimators._quantiles import check_levels
 from grukit.estimators._table_parameters import TableParameters
 
 
@@ -39,6 +41,8 @@ def check_parameters(estimator: SharedParameters) -> None:
         _check_checkpoint(estimator)
     if isinstance(estimator, TableParameters):
         _check_table_parameters(estimator)
+    if isinstance(estimator, ForecastParameters):
+        check_levels(estimator.quantiles, estimator.loss, estimator.strategy)
 
 
 def _check_checkpoint(estimator: CheckpointParameters) -> None:

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from grukit.data import FEWEST_JUDGED, CovariateForm, Grid, Layout, LinearHorizon, Observed, Rows, Scaler
-from grukit.estimators._conformal import Scores, thinned
+from grukit.data import CovariateForm, Grid, Layout, LinearHorizon, Observed, Rows, Scaler
+from grukit.estimators._conformal import Scores
 from grukit.estimators._parameters import SharedParameters
 from grukit.estimators._predicting import network_outputs
+from grukit.estimators._quantiles import in_order, median_of
 from grukit.estimators.fitted import FittedState
-
-BLOCK = 1024  # origins whose windows are copied at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +64,12 @@ class ForecastState(FittedState):
     def begins_at_linear(self) -> bool:
         """Always: where there are no lags, at what values are relative to."""
         return True
+
+    @property
+    def quantiles(self) -> tuple[float, ...]:
+        """Levels of the quantiles that are forecast; none where there is one forecast of each step."""
+        levels = self.training.objective.parameter
+        return levels if isinstance(levels, tuple) else ()
 
     def figures_of(self, observed: Observed) -> np.ndarray:
         """Mean and standard deviation (S, 2) of each series: those of training, or of the series itself where it is new."""
@@ -160,24 +165,28 @@ def typical_scale(figures: Collection[tuple[float, float]]) -> float:
 
 
 def forecasts(model: SharedParameters, state: ForecastState, rows: Rows, ends: np.ndarray) -> np.ndarray:
-    """Standardised forecasts (n, n_joint, H) from the origins ``ends``, rows of the (first) series."""
-    layout = state.layout
+    """Standardised forecasts (n, n_joint, H, M) from the origins ``ends``, rows of the (first) series.
+
+    M is one, or the number of quantiles, in ascending order.
+    """
+    layout, H, M = state.layout, state.layout.horizon, max(len(state.quantiles), 1)
     windows = rows.windows(rows.network_values(layout), ends, layout.window)
     outputs = state.y_scaler.inverse(network_outputs(model, state, windows))
     each = (ends[:, None] + rows.offsets[: layout.n_joint]).ravel()
-    total = outputs.reshape(-1, layout.horizon) + state.final.predict(rows, each)
-    return total.reshape(len(ends), layout.n_joint, layout.horizon)
+    total = outputs.reshape(-1, H, M) + state.final.predict(rows, each)[:, :, None]
+    return in_order(total).reshape(len(ends), layout.n_joint, H, M)
 
 
 def fed_back(model: SharedParameters, state: ForecastState, rows: Rows, ends: np.ndarray, steps: int) -> np.ndarray:
-    """Standardised forecasts (n, n_joint, steps), beyond the steps of the network from its own forecasts.
+    """Standardised forecasts (n, n_joint, steps), or medians, beyond the steps of the network from its own forecasts.
 
     ``rows`` have as many rows after each of the origins ``ends``, whose values are overwritten; no two origins share them.
     """
     layout, each = state.layout, (ends[:, None] + rows.offsets[: state.layout.n_joint]).ravel()
     H, y = layout.horizon, rows.y.copy()
     for first in sorted({*range(0, steps - H + 1, H), steps - H}):  # the last one ends with the last step
-        ahead = forecasts(model, state, Rows(y, rows.covariates, rows.offsets), ends + first).reshape(len(each), H)
+        ahead = forecasts(model, state, Rows(y, rows.covariates, rows.offsets), ends + first)
+        ahead = ahead[..., median_of(state.quantiles)].reshape(len(each), H)
         which = each[:, None] + first + np.arange(1, H + 1)
         new = np.isnan(y[which]) if first else np.full(which.shape, True)
         y[which[new]] = ahead[new]
@@ -187,53 +196,16 @@ def fed_back(model: SharedParameters, state: ForecastState, rows: Rows, ends: np
 def forecast_ahead(
     model: SharedParameters, state: ForecastState, observed: Observed, X: Any, steps: int | None = None
 ) -> np.ndarray:
-    """Forecasts (S, steps) after the last row of each series, in its own units."""
+    """Forecasts (S, steps, M) after the last row of each series, in its own units; M is 1 beyond the network's steps."""
     allow_nan = state.inputs.missing != "error"
     figures, steps = state.figures_of(observed), state.steps if steps is None else steps
     more = max(steps, state.layout.horizon)
     rows = observed.with_future(more, X, allow_nan).standardized(figures, state.levels)
     ends = rows.offsets[1:] - more - 1
-    ahead = fed_back(model, state, rows, ends if state.layout.n_joint == 1 else ends[:1], more)[:, :, :steps]
-    return ahead.reshape(len(observed.series), steps) * figures[:, 1:] + figures[:, :1]
-
-
-def calibrate(
-    model: SharedParameters,
-    state: ForecastState,
-    rows: Rows,
-    ends: np.ndarray,
-    keys: list[tuple[Any, ...]],
-    unseen: np.ndarray,
-) -> Scores | None:
-    """Errors of the forecasts from origins that were no part of training; None where no truth is known.
-
-    Series that are ``unseen`` (S,) have none: their figures are of what is ahead, too.
-    """
-    layout, steps = state.layout, state.steps
-    of_end = np.searchsorted(rows.offsets, ends, side="right") - 1
-    if layout.n_joint == 1:
-        ends, of_end = ends[~unseen[of_end]], of_end[~unseen[of_end]]
-    if len(ends) == 0:
-        return None
-    ends = ends[thinned(of_end, steps * layout.n_joint, FEWEST_JUDGED)]
-    each = (ends[:, None] + rows.offsets[: layout.n_joint]).ravel()
-    if steps == layout.horizon:
-        predicted = forecasts(model, state, rows, ends)
+    ends = ends if state.layout.n_joint == 1 else ends[:1]
+    if more == state.layout.horizon:
+        ahead = forecasts(model, state, rows, ends)
     else:
-        predicted = np.concatenate([_recursive(model, state, rows, part) for part in _parts(ends)])
-    errors = np.abs(rows.ahead(each, steps) - predicted.reshape(-1, steps))
-    series = np.searchsorted(rows.offsets, each, side="right") - 1
-    errors[unseen[series]] = np.nan
-    order = np.argsort(series, kind="stable")
-    scores = Scores.of(keys, np.split(errors[order], np.searchsorted(series[order], np.arange(1, len(keys)))))
-    return scores if scores.n else None
-
-
-def _parts(ends: np.ndarray) -> list[np.ndarray]:
-    return np.split(ends, range(BLOCK, len(ends), BLOCK))
-
-
-def _recursive(model: SharedParameters, state: ForecastState, rows: Rows, ends: np.ndarray) -> np.ndarray:
-    """Forecasts (n, 1, steps), each origin from a series of its own that goes on with forecasts."""
-    own = rows.cut(ends, state.layout.window, state.steps)
-    return fed_back(model, state, own, own.offsets[1:] - state.steps - 1, state.steps)
+        ahead = fed_back(model, state, rows, ends, more)[..., None]
+    ahead = ahead[:, :, :steps].reshape(len(observed.series), steps, -1)
+    return ahead * figures[:, 1:, None] + figures[:, :1, None]

@@ -25,8 +25,10 @@ from grukit.data import (
 )
 from grukit.estimators._checkpoints import checkpoint_options
 from grukit.estimators._choices import Choices
-from grukit.estimators._forecast import ForecastState, calibrate, measured, typical_scale, varies
+from grukit.estimators._forecast import ForecastState, measured, typical_scale, varies
+from grukit.estimators._forecast_errors import calibrate
 from grukit.estimators._forecast_split import Origins, split
+from grukit.estimators._quantiles import levels_of
 from grukit.estimators._start import check_same, initial_weights, network_spec
 from grukit.estimators._training import train
 from grukit.estimators.fitted import TrainingState
@@ -108,10 +110,14 @@ def _begin(
     relative = chosen.linear.normalize is not None
     differenced = np.arange(values.shape[1]) < layout.n_joint if relative else None
     sequences = rows.windows(values, origins.training, layout.window)
-    K = layout.horizon * layout.n_joint
-    scale = Horizons(rows, origins.training, layout, chosen.linear, 1.0, "float64").spread()
+    left = Horizons(rows, origins.training, layout, chosen.linear, 1.0, "float64")
+    scale, quantiles = left.spread(), levels_of(model.quantiles)
+    K = left.n_outputs * max(len(quantiles), 1)
     outputs, random_state = TargetForm(K, False, False, None), check_random_state(model.random_state)
     spec = network_spec(model, values.shape[1], outputs)
+    parameters = initial_weights(model, spec, sequences, random_state, at_linear=True)
+    if quantiles:  # of what the linear part leaves, so that the beginning is calibrated
+        spec.views(parameters)["head.bias"][...] = left.quantiles(quantiles).ravel() / scale
     return ForecastState(
         InputForm(type(model).__name__, model.window, model.missing, "table"),
         outputs,
@@ -122,7 +128,7 @@ def _begin(
         Scaler(np.zeros(K), np.full(K, scale)),
         Choices.of(None, K, differenced, {}),
         spec,
-        initial_weights(model, spec, sequences, random_state, at_linear=True),
+        parameters,
         TrainingState(_objective(model), random_state, model.standardize, model.solver, {}),
         layout=layout,
         columns=observed.form,
@@ -155,7 +161,8 @@ def _ends(observed: Observed, before: Mapping[Any, Any]) -> dict[Any, Any]:
 def _asked(model: "GRUForecaster") -> dict[str, Any]:
     """The parameters that training goes on with."""
     asked = {name: getattr(model, name) for name in KEPT}
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in asked.items()}
+    asked = {name: tuple(value) if isinstance(value, list) else value for name, value in asked.items()}
+    return {**asked, "quantiles": levels_of(model.quantiles)}
 
 
 def _go_on(
@@ -198,4 +205,6 @@ def _samples(state: ForecastState, rows: Rows, values: np.ndarray, ends: np.ndar
 
 
 def _objective(model: "GRUForecaster") -> Objective:
+    if model.quantiles is not None:
+        return Objective("quantile", levels_of(model.quantiles), "identity")
     return Objective(model.loss, model.delta if model.loss == "huber" else 0.0, "identity")

@@ -4,6 +4,8 @@ from dataclasses import KW_ONLY
 from numbers import Integral
 from typing import Annotated, Any
 
+import numpy as np
+
 from grukit.estimators._checkpoint_parameters import CheckpointParameters
 from grukit.estimators._declare import Choice, Number, Parameter, with_parameters
 from grukit.estimators._parameters import COUNT, POSITIVE, SHARE
@@ -128,6 +130,20 @@ class ForecastParameters(CheckpointParameters):
             text="What is minimised, a mean over origins and steps: (p - y)^2; abs(p - y); Huber's loss.",
         ),
     ] = "squared_error"
+    quantiles: Annotated[
+        Any,
+        Parameter(
+            list,
+            tuple,
+            np.ndarray,
+            None,
+            kind="sequence of float or None",
+            text="""Levels of quantiles, in ascending order and 0.5 among them, of which the network has an output each,
+            trained by the mean of their pinball losses in place of ``loss``. They never cross. ``predict`` gives the median,
+            ``predict_quantiles`` all of them, and intervals are as wide as they say, calibrated. Not with
+            ``strategy="recursive"``. None: one forecast of each step.""",
+        ),
+    ] = None
     delta: Annotated[
         float,
         Parameter(

@@ -8,6 +8,7 @@ import numpy as np
 from grukit.data import LinearLags, Scaler
 from grukit.estimators._choices import Choices
 from grukit.estimators._forecast import ForecastState
+from grukit.estimators._quantiles import in_order, point_of
 from grukit.estimators.service import Predictor
 
 
@@ -40,13 +41,15 @@ class ForecastPredictor:
             raise ValueError("A predictor gives all steps at once, which strategy='recursive' does not.")
         check_series(state, key)
         self._window = state.layout.window
+        self._levels, M = state.quantiles, max(len(state.quantiles), 1)
         lags = _lags(state, *state.figures[key])
+        lags = LinearLags(np.repeat(lags.coef, M, axis=2), np.repeat(lags.intercept, M), lags.mean)
         self.n_rows = len(lags.coef)
         mean, scale = state.figures[key]
         differenced, own = state.choices.differenced, state.x_scaler
         x_scaler = Scaler(own.mean * scale + (mean if differenced is None else 0.0), own.scale * scale)
         y_scaler = Scaler(state.y_scaler.mean, state.y_scaler.scale * scale)
-        K = state.steps
+        K = state.steps * M
         choices = Choices(lags, lags, np.full(K, -1), np.full(K, np.inf), differenced, {})
         self._predict = Predictor(replace(state, x_scaler=x_scaler, y_scaler=y_scaler, choices=choices))
 
@@ -61,6 +64,7 @@ class ForecastPredictor:
         Returns
         -------
         ndarray of shape (horizon,), or (n_windows, horizon)
+            Medians, where quantiles are forecast.
 
         Raises
         ------
@@ -72,7 +76,10 @@ class ForecastPredictor:
             raise ValueError(
                 f"A window has at least {self.n_rows} values, a batch (n_windows, {self.n_rows}); got {values.shape}."
             )
-        return self._predict(values[..., -self._window :, None])
+        outputs = self._predict(values[..., -self._window :, None])
+        if not self._levels:
+            return outputs
+        return point_of(self._levels, in_order(outputs.reshape(*outputs.shape[:-1], -1, len(self._levels))))
 
 
 def check_series(state: ForecastState, key: tuple[Any, ...]) -> None:

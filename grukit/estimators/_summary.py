@@ -49,6 +49,7 @@ def forecast_summary_of(state: "ForecastState") -> str:
         f"{state.inputs.estimator} of {state.steps} steps{one_by_one} after windows of {layout.window} rows, {n_series} series"
         f"{' jointly' if layout.n_joint > 1 else ''}; windows {relative[state.final.normalize]}",
         f"Covariates: {'; '.join(covariates)}" if covariates else "",
+        f"Quantiles: {', '.join(f'{each:g}' for each in state.quantiles)}" if state.quantiles else "",
         *_layers(state),
         f"Linear part: ridge regressions on {lags[0]} rows{fewer}" if lags else "",
         f"{state.spec.n_parameters:,} parameters of type {state.parameters.dtype}",

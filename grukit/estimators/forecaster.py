@@ -7,22 +7,23 @@ import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
 
 from grukit.cores import single_threaded_blas
-from grukit.data import Observed, interval_columns, write_forecasts
+from grukit.data import Observed, write_forecasts
 from grukit.engines import select_engine
 from grukit.estimators._backtest import Backtests
 from grukit.estimators._checkpoints import check_resume
-from grukit.estimators._conformal import check_coverages
 from grukit.estimators._declare import with_parameters
 from grukit.estimators._each_fit import ForecastsEach
 from grukit.estimators._exclusions import check_parameters
 from grukit.estimators._forecast import check_horizon, forecast_ahead, forecast_state, read_context
 from grukit.estimators._forecast_attributes import FittedForecaster
 from grukit.estimators._forecast_fit import learn
+from grukit.estimators._forecast_intervals import Intervals
 from grukit.estimators._forecast_parameters import ForecastParameters
+from grukit.estimators._quantiles import point_of
 
 
 @with_parameters
-class GRUForecaster(FittedForecaster, Backtests, ForecastsEach, ForecastParameters, BaseEstimator):
+class GRUForecaster(FittedForecaster, Intervals, Backtests, ForecastsEach, ForecastParameters, BaseEstimator):
     """Forecasts by gated recurrent units: many steps ahead, of one series or many, with covariates and intervals.
 
     A window of the last rows is read by stacked GRU layers, whose last state gives all steps of the horizon at once, beside
@@ -115,7 +116,8 @@ class GRUForecaster(FittedForecaster, Backtests, ForecastsEach, ForecastParamete
         Returns
         -------
         Series or DataFrame
-            In the form of y: its name or columns, the kind, frequency and time zone of its index.
+            In the form of y: its name or columns, the kind, frequency and time zone of its index. Medians, where
+            ``quantiles`` are forecast.
 
         Raises
         ------
@@ -130,59 +132,11 @@ class GRUForecaster(FittedForecaster, Backtests, ForecastsEach, ForecastParamete
             Where ``horizon`` is beyond that of ``fit``: later steps are forecast from forecasts.
         """
         observed, ahead = self._ahead(X, context, past_X, horizon)
-        series = observed.series
-        return write_forecasts(ahead, series.keys, series.ends, series.grid, series.form)
-
-    def predict_interval(self, coverage: Any = 0.9, X: Any = None, context: Any = None, past_X: Any = None) -> Any:
-        """Intervals around the forecasts, by split conformal calibration of each step ahead.
-
-        Half the width of an interval is the ceil((n + 1) coverage)-th smallest absolute error at that step of the forecasts
-        from the n origins that ``calibration_fraction`` kept out of training: of the same series, or, where those are too few
-        or the series is new, of all, in their standard deviations. It covers the truth of a new origin at least as often as
-        it says, on average over origins, if that and those of calibration could be exchanged; a series that changes keeps no
-        such promise, nor do all steps of one forecast at once.
-
-        Parameters
-        ----------
-        coverage : float or list of float, default=0.9
-            How often the truth is to be inside.
-        X, context, past_X
-            As in :meth:`predict`.
-
-        Returns
-        -------
-        DataFrame
-            Columns lower and upper, of a list (coverage, bound); of a DataFrame y behind its columns.
-
-        Raises
-        ------
-        ValueError
-            As :meth:`predict`, and where nothing was kept to calibrate by, or too little for that coverage.
-        """
-        coverages = check_coverages(coverage)
-        observed, _, bounds = self._bounds(coverages, X, context, past_X)
-        series, columns = observed.series, interval_columns(None if np.ndim(coverage) == 0 else coverages)
-        return write_forecasts(np.stack(bounds, axis=2), series.keys, series.ends, series.grid, series.form, columns)
-
-    def _bounds(
-        self, coverages: list[float], X: Any, context: Any, past_X: Any
-    ) -> tuple[Observed, np.ndarray, list[np.ndarray]]:
-        """The series that are forecast, forecasts (S, H), and a lower and an upper bound (S, H) for each coverage."""
-        state = forecast_state(self)
-        if state.scores is None:
-            raise ValueError(
-                "No origins were kept to calibrate intervals by: calibration_fraction is None, or less than half of the "
-                "origins would have been left for training. Fit with a longer y, a shorter horizon or a fraction."
-            )
-        observed, ahead = self._ahead(X, context, past_X)
-        scale, bounds = state.figures_of(observed)[:, 1:], []
-        for each in coverages:
-            half = state.scores.half_widths(observed.series.keys, each) * scale
-            bounds += [ahead - half, ahead + half]
-        return observed, ahead, bounds
+        series, point = observed.series, point_of(forecast_state(self).quantiles, ahead)
+        return write_forecasts(point, series.keys, series.ends, series.grid, series.form)
 
     def _ahead(self, X: Any, context: Any, past_X: Any, horizon: int | None = None) -> tuple[Observed, np.ndarray]:
-        """The series that are forecast, and forecasts (S, H)."""
+        """The series that are forecast, and forecasts (S, H, M), see :func:`forecast_ahead`."""
         state = forecast_state(self)
         check_horizon(state, horizon)
         if context is None:

@@ -12,7 +12,7 @@ class Objective(NamedTuple):
     """What is minimised, and what the network's outputs stand for."""
 
     loss: str  # a key of grukit.train.LOSSES
-    parameter: float
+    parameter: float | tuple[float, ...]  # a tuple: of a forecaster's quantiles, each an output of every target
     link: str  # see grukit.data.links
 
 

@@ -145,6 +145,7 @@ def _loss_derivative(objective: Objective, outputs: np.ndarray, targets: np.ndar
         return softmax(outputs, axis=1) - (np.arange(outputs.shape[1]) == targets)
     if objective.loss == "log_loss":
         return (expit(outputs) - targets) / outputs.shape[1]
+    assert not isinstance(objective.parameter, tuple)  # of forecasters alone
     kind, parameter = LOSSES[objective.loss], np.float64(objective.parameter)
     # Scalars of NumPy's: with Python's own, the float32 constants of the kernels would round the result to float32.
     slopes = [loss_derivative(kind, p, y, parameter) for p, y in zip(outputs.flat, targets.flat, strict=True)]

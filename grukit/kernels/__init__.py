@@ -45,7 +45,8 @@ matrix product after the loop.
 
 Losses of one output o (K,) against a target y, and their gradients; a weighted mean of them over outputs is minimised.
 Most are a mean over k of a loss of (o_k, y_k), all in :mod:`grukit.kernels.scalar`; of them the log loss takes y_k of 0 or
-1 and o_k for the log odds. The cross entropy takes y, in one column, for the number of a class::
+1 and o_k for the log odds. Of the pinball loss of M quantiles, each of K / M targets has M outputs in a row, one a quantile.
+The cross entropy takes y, in one column, for the number of a class::
 
     log loss        (1/K) sum_k log(1 + exp(o_k)) - y_k o_k      d_o_k = (s(o_k) - y_k) / K
     cross entropy   log(sum_k exp(o_k)) - o_y                    d_o_k = exp(o_k) / sum_j exp(o_j) - [k = y]

@@ -95,6 +95,12 @@ def interval_scores(true: np.ndarray, low: np.ndarray, high: np.ndarray, coverag
     return high - low + 2.0 / (1.0 - coverage) * outside
 
 
+def pinball_losses(true: np.ndarray, quantiles: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Mean over the levels (M,) of the pinball losses of each row of quantiles (n, M) (Koenker and Bassett 1978)."""
+    above = true[:, None] - quantiles
+    return np.maximum(levels * above, (levels - 1.0) * above).mean(axis=1)
+
+
 def percentages(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """2 abs(y - p) / (abs(y) + abs(p)) of each, 0 where both are zero, NaN where one is not known."""
     size = np.abs(true) + np.abs(predicted)

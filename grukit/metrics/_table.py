@@ -1,14 +1,24 @@
 """Errors of forecasts by series, step and origin, beside those of the seasonal naive forecast."""
 
+import re
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from grukit.data import SeriesSet, read_series, rows_at
-from grukit.metrics._scores import check_coverage, inside, interval_scores, naive_error, percentages, ratios
+from grukit.metrics._scores import (
+    check_coverage,
+    inside,
+    interval_scores,
+    naive_error,
+    percentages,
+    pinball_losses,
+    ratios,
+)
 
 ERRORS = ["MAE", "RMSE", "MASE", "RMSSE", "sMAPE"]
+_QUANTILE = re.compile(r"q0\.\d+")  # a column of a backtest
 
 
 def score_forecasts(
@@ -34,12 +44,13 @@ def score_forecasts(
     -------
     DataFrame
         Index: ``by``, then forecast, "model" or "seasonal naive". Columns MAE, RMSE, MASE, RMSSE and sMAPE; with ``coverage``
-        also coverage, width and interval score. Errors are scaled by those of the seasonal naive forecast in what lies before
+        also coverage, width and interval score; of forecasts with quantiles, in columns such as q0.1, also pinball, the mean
+        of their pinball losses. Errors are scaled by those of the seasonal naive forecast in what lies before
         the origin, each by its own, before they are averaged over the rows; a series that never changed has none, and is
         left out of the averages. The naive forecast is the latest known value a whole number of seasons before, or, where
         less than a season lies before an origin, the last value. Errors are of the rows for which both forecasts are known.
         The interval of the naive forecast is as wide as its own errors before the origin ask for; it is judged, unlike that
-        of the model, on the rows alone for which these are enough.
+        of the model, on the rows alone for which these are enough. Its quantiles are those of its own errors.
 
     Raises
     ------
@@ -51,13 +62,19 @@ def score_forecasts(
     m = series.grid.season if season is None else season
     if not isinstance(m, int | np.integer) or m < 1:
         raise ValueError(f"season must be a positive integer or None; got {season!r}.")
-    naive, scales = _beside(rows, series, int(m), coverage)
+    quantiles = {name: float(name[1:]) for name in rows.columns if _QUANTILE.fullmatch(str(name))}
+    levels_asked = np.array(list(quantiles.values()))
+    naive, scales = _beside(rows, series, int(m), coverage, levels_asked)
     truth, found = rows["truth"].to_numpy(), {}
     bounds = None if coverage is None else (rows["lower"].to_numpy(), rows["upper"].to_numpy())
     found["model"] = _scores(truth, rows["prediction"].to_numpy(), bounds, scales, coverage)
     half = naive["half"]
     naive_bounds = None if coverage is None else (naive["prediction"] - half, naive["prediction"] + half)
     found["seasonal naive"] = _scores(truth, naive["prediction"], naive_bounds, scales, coverage)
+    if quantiles:
+        own, theirs = rows[list(quantiles)].to_numpy(), naive["prediction"][:, None] + naive["quantiles"]
+        found["model"]["pinball"] = pinball_losses(truth, own, levels_asked)
+        found["seasonal naive"]["pinball"] = pinball_losses(truth, theirs, levels_asked)
     both = found["model"][ERRORS].notna() & found["seasonal naive"][ERRORS].notna()
     for scores in found.values():
         scores[ERRORS] = scores[ERRORS].where(both)
@@ -99,12 +116,13 @@ def _rows_of(forecasts: pd.DataFrame, coverage: float | None) -> pd.DataFrame:
 
 
 def _beside(
-    rows: pd.DataFrame, series: SeriesSet, season: int, coverage: float | None
+    rows: pd.DataFrame, series: SeriesSet, season: int, coverage: float | None, levels: np.ndarray
 ) -> tuple[dict[str, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """The seasonal naive forecasts, half widths of their intervals, and what errors are scaled by, a row each."""
+    """The seasonal naive forecasts, half widths and quantiles of their errors, and what errors are scaled by, a row each."""
     number = {series.name_of(s): s for s in range(len(series))}
     n = len(rows)
     prediction, half, absolute, squared = (np.full(n, np.nan) for _ in range(4))
+    quantiles = np.full((n, len(levels)), np.nan)
     for (name, origin), group in rows.groupby(["series", "origin"], sort=False):
         if name not in number:
             raise ValueError(f"forecasts are of series {name!r}; y has {list(number)[:5]}.")
@@ -120,7 +138,9 @@ def _beside(
             absolute[own], squared[own] = naive_error(past, m, 1), naive_error(past, m, 2)
         if coverage is not None:
             half[own] = [_half_width(past, m * (-(-int(step) // m)), coverage) for step in steps]
-    return {"prediction": prediction, "half": half}, (absolute, squared)
+        if len(levels):
+            quantiles[own] = [_quantiles(past, m * (-(-int(step) // m)), levels) for step in steps]
+    return {"prediction": prediction, "half": half, "quantiles": quantiles}, (absolute, squared)
 
 
 def _latest(past: np.ndarray, m: int) -> np.ndarray:
@@ -136,6 +156,13 @@ def _half_width(past: np.ndarray, lag: int, coverage: float) -> float:
     changes = np.sort(changes[~np.isnan(changes)])
     rank = int(np.ceil((len(changes) + 1) * coverage - 1e-9))
     return float(changes[rank - 1]) if 0 < rank <= len(changes) else np.nan
+
+
+def _quantiles(past: np.ndarray, lag: int, levels: np.ndarray) -> np.ndarray:
+    """Quantiles (M,) of the changes over ``lag`` steps; NaN of none."""
+    changes = past[lag:] - past[:-lag]
+    changes = changes[~np.isnan(changes)]
+    return np.quantile(changes, levels) if len(changes) else np.full(len(levels), np.nan)
 
 
 def _scores(

@@ -81,7 +81,8 @@ class LossCurveDisplay:
             Where ``model`` was not fitted.
         """
         check_is_fitted(model, "history_")
-        name = LOSS_NAMES.get(getattr(model, "loss", ""), "loss")
+        loss = "quantile" if getattr(model, "quantiles", None) is not None else getattr(model, "loss", "")
+        name = LOSS_NAMES.get(loss, "loss")
         scaled = name != "loss" and model.standardize and model.loss != "poisson"
         return cls(model.history_, loss_name=f"{name} (y standardised)" if scaled else name).plot(ax)
 

@@ -27,8 +27,9 @@ class Problem:
         (b, K) of the samples with these numbers: then only as many exist as one call of the kernels needs.
     loss : str
         A key of ``LOSSES``.
-    loss_parameter : float
-        Huber's delta or the quantile; ignored by the other losses.
+    loss_parameter : float or tuple of float
+        Huber's delta or the quantile; ignored by the other losses. Of M quantiles, the network has M outputs for each column
+        of the targets, one after another.
     validation : Samples or None
         Sequences that are only evaluated.
     n_threads : int
@@ -45,7 +46,7 @@ class Problem:
         spec: NetworkSpec,
         samples: Any,
         loss: str,
-        loss_parameter: float,
+        loss_parameter: float | tuple[float, ...],
         validation: Any = None,
         n_threads: int = 1,
         batch_size: int = 1,

@@ -20,29 +20,29 @@ def frame():
 
 
 def test_the_rank_of_an_error():
-    scores = Scores.of([("a",)], [np.array([[3.0], [1.0], [2.0], [9.0], [5.0], [4.0], [8.0], [6.0], [7.0]])])
+    scores = Scores.of([("a",)], [np.array([3.0, 1.0, 2.0, 9.0, 5.0, 4.0, 8.0, 6.0, 7.0]).reshape(9, 1, 1)])
     for coverage, wanted in ((0.9, 9), (0.8, 8), (0.5, 5), (0.1, 1), (0.55, 6)):  # of ten with the new one
-        assert scores.half_widths([("a",)], coverage).tolist() == [[wanted]]
+        assert scores.margins([("a",)], coverage).tolist() == [[wanted]]
     with pytest.raises(ValueError, match="coverage=0.91 needs the errors of 11 origins; there are 9, 1 steps ahead"):
-        scores.half_widths([("a",)], 0.91)
+        scores.margins([("a",)], 0.91)
 
 
 def test_all_series_stand_in_for_one_of_few_errors():
-    errors = [np.arange(1.0, 11.0)[:, None], np.array([[100.0], [np.nan]])]
+    errors = [np.arange(1.0, 11.0)[:, None, None], np.array([[[100.0]], [[np.nan]]])]
     scores = Scores.of([("a",), ("b",)], errors)
     assert scores.n == 11
-    assert scores.half_widths([("a",), ("b",), ("new",)], 0.9).ravel().tolist() == [10.0, 100.0, 100.0]
-    assert scores.half_widths([("b",)], 0.5).tolist() == [[100.0]]  # its own: (1 + 1) / 2 is 1
+    assert scores.margins([("a",), ("b",), ("new",)], 0.9).ravel().tolist() == [10.0, 100.0, 100.0]
+    assert scores.margins([("b",)], 0.5).tolist() == [[100.0]]  # its own: (1 + 1) / 2 is 1
 
 
 def test_each_step_is_ranked_by_what_is_known_of_it():
     nan = np.nan
-    own = np.array([[3.0, nan], [nan, 20.0], [1.0, nan], [nan, nan], [2.0, 10.0]])
-    scores = Scores.of([("a",), ("b",)], [own, np.full((2, 2), nan)])
+    own = np.array([[3.0, nan], [nan, 20.0], [1.0, nan], [nan, nan], [2.0, 10.0]])[:, :, None]
+    scores = Scores.of([("a",), ("b",)], [own, np.full((2, 2, 1), nan)])
     assert scores.n == 4 and list(scores.errors) == [("a",)]
-    assert scores.half_widths([("a",), ("b",)], 0.6).tolist() == [[3.0, 20.0]] * 2
+    assert scores.margins([("a",), ("b",)], 0.6).tolist() == [[3.0, 20.0]] * 2
     with pytest.raises(ValueError, match="coverage=0.75 needs the errors of 3 origins; there are 2, 2 steps ahead"):
-        scores.half_widths([("a",)], 0.75)
+        scores.margins([("a",)], 0.75)
 
 
 def test_a_value_missing_ahead_of_every_origin_leaves_the_other_steps(frame):

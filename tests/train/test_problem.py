@@ -64,9 +64,39 @@ def test_steps_may_have_weights_of_their_own(loss):
         assert problem.total_weight == pytest.approx(total, rel=1e-14)
 
 
-def check_loss_and_gradient(spec, data, loss):
+@pytest.mark.parametrize("per_step", [False, True], ids=["last", "per-step"])
+def test_each_target_has_an_output_for_each_of_several_quantiles(per_step):
+    data = samples(per_step=per_step)
+    check_loss_and_gradient(NetworkSpec("gru", 2, (3, 4), 6, per_step), data, "quantile", (0.1, 0.5, 0.8))
+
+
+def test_missing_targets_have_no_part_in_the_loss_of_several_quantiles():
+    """A mean over the levels of what is known: the same as that of each level by itself."""
+    data, levels = samples(), (0.2, 0.9)
+    data.targets[::2, 1] = np.nan
+    data.targets[1] = np.nan
+    spec, one = NetworkSpec("gru", 2, (3,), 4), NetworkSpec("gru", 2, (3,), 2)
+    parameters = np.random.default_rng(1).normal(0, 0.5, spec.n_parameters)
+    views = spec.views(parameters)
+    with Problem(KERNELS, spec, data, "quantile", levels) as problem:
+        value, gradient = problem.loss_and_gradient(parameters)
+    head, values, slopes = spec.views(gradient)["head.bias"], [], []
+    for m, level in enumerate(levels):
+        own = np.empty(one.n_parameters)
+        for name, view in one.views(own).items():
+            view[...] = views[name][m::2] if name.startswith("head") else views[name]
+        with Problem(KERNELS, one, data, "quantile", level) as problem:
+            found, d_own = problem.loss_and_gradient(own)
+        values.append(found)
+        slopes.append(one.views(d_own)["head.bias"].copy())
+    assert value == pytest.approx(np.mean(values), rel=1e-13)
+    np.testing.assert_allclose(head.reshape(2, 2).T, np.array(slopes) / 2, rtol=1e-12)
+
+
+def check_loss_and_gradient(spec, data, loss, parameter=None):
     """Against the reference and central differences."""
-    cell, per_step, parameter = spec.cell, spec.per_step, PARAMETERS.get(loss, 0.0)
+    cell, per_step = spec.cell, spec.per_step
+    parameter = PARAMETERS.get(loss, 0.0) if parameter is None else parameter
     parameters = np.random.default_rng(1).normal(0, 0.5, spec.n_parameters)
     with Problem(KERNELS, spec, data, loss, parameter) as problem:
         value, gradient = problem.loss_and_gradient(parameters)

@@ -60,8 +60,8 @@ class Session:
         Sequences that are only evaluated.
     loss : int
         A loss number of :mod:`grukit.kernels.scalar`.
-    loss_parameter : float
-        Huber's delta or the quantile.
+    loss_parameter : float or tuple of float
+        Huber's delta or the quantile; of several, each target has as many outputs, one after another.
     n_threads : int
         Threads at most; no more are started than a batch has chunks.
     batch_size : int
@@ -76,7 +76,7 @@ class Session:
         samples: Any,
         validation: Any,
         loss: int,
-        loss_parameter: float,
+        loss_parameter: float | tuple[float, ...],
         n_threads: int,
         batch_size: int,
         precision: str,
@@ -84,7 +84,7 @@ class Session:
         self.training, self.samples = network, samples
         self.network = with_dropout(network, Dropout(0.0, 0.0, 0))
         rows = chunk_rows(network)
-        self.loss = Loss(loss, loss_parameter, rows)
+        self.loss = Loss(loss, np.array(loss_parameter, dtype=np.float64, ndmin=1), rows)
         lengths = [s.lengths for s in (samples, validation) if s is not None]
         longest, shortest = max(int(each.max()) for each in lengths), min(int(each.min()) for each in lengths)
         self._alike = longest == shortest

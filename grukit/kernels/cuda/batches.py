@@ -87,15 +87,17 @@ def loss_of_piece(dtype: str, per_step: bool) -> Any:
     zero = number(0)
     cast = getattr(_cuda, dtype)
 
-    def kernel(kind, parameter, chunk, lengths, starts, targets, weights, totals, outputs, parts):  # type: ignore[no-untyped-def]
+    def kernel(kind, levels, chunk, lengths, starts, targets, weights, totals, outputs, parts):  # type: ignore[no-untyped-def]
         """Weighted losses of a piece; ``outputs`` is overwritten by the derivative of the batch's weighted mean.
 
-        targets  (n, K) or (N, K)    in   per sample, or per row of the table
-        outputs  (B, K) or (T B, K)  in, out
-        parts    (BLOCKS,)           out  partial sums, float64
+        levels   (M,)                    in   parameters of the loss, float64; each target has M outputs in a row
+        targets  (n, K/M) or (N, K/M)    in   per sample, or per row of the table
+        outputs  (B, K) or (T B, K)      in, out
+        parts    (BLOCKS,)               out  partial sums, float64
         """
         shared = cuda.shared.array(THREADS, float64)
-        B, K = chunk.size, targets.shape[1]
+        B, M = chunk.size, levels.size
+        K = targets.shape[1] * M
         total = float64(0)
         for row in range(cuda.grid(1), outputs.size // K, cuda.gridsize(1)):
             t, b = row // B, row % B
@@ -106,10 +108,10 @@ def loss_of_piece(dtype: str, per_step: bool) -> Any:
             for k in range(K):
                 at = uint32(row * K + k)
                 if counts:
-                    y = targets[starts[sample] + t, k] if per_step else targets[sample, k]
-                    p = outputs[at]
-                    total += weight * loss_value(kind, p, y, cast(parameter))
-                    outputs[at] = factor * loss_derivative(kind, p, y, cast(parameter))
+                    y = targets[starts[sample] + t, k // M] if per_step else targets[sample, k // M]
+                    p, parameter = outputs[at], cast(levels[k % M])
+                    total += weight * loss_value(kind, p, y, parameter)
+                    outputs[at] = factor * loss_derivative(kind, p, y, parameter)
                 else:
                     outputs[at] = zero
         shared[cuda.threadIdx.x] = total

@@ -43,12 +43,13 @@ class Session:
         samples: Any,
         validation: Any,
         loss: int,
-        loss_parameter: float,
+        loss_parameter: float | tuple[float, ...],
         n_threads: int,
         batch_size: int,
         precision: str,
     ):
-        self._network, self._loss_of = network, (loss, float(loss_parameter))
+        levels = cuda.to_device(np.array(loss_parameter, dtype=np.float64, ndmin=1))
+        self._network, self._loss_of = network, (loss, levels)
         given = [taken for taken in (samples, validation) if taken is not None]
         longest = max(int(taken.lengths.max()) for taken in given)
         self._rows = min(batch_size, MOST_ROWS)
@@ -220,8 +221,8 @@ class Session:
         return [opened, *(piece * pieces(size, self._rows))]
 
     def _loss(self, samples: DeviceSamples) -> Launch:
-        plan, (kind, parameter) = self._plan, self._loss_of
+        plan, (kind, levels) = self._plan, self._loss_of
         kernel = compiled(around.loss_of_piece, around.THREADS, self._state.dtype.name, self._network.per_step)
         asked = (samples.starts, samples.targets, samples.weights, self._totals)
-        args = (kind, parameter, plan.chunk, plan.lengths, *asked, plan.outputs, self._parts)
+        args = (kind, levels, plan.chunk, plan.lengths, *asked, plan.outputs, self._parts)
         return Launch(kernel, around.BLOCKS, around.THREADS, args)

@@ -38,6 +38,7 @@ network.ROWS_OF_A_SLOT = 4  # so that weight gradients come in several slots
 # 32- and 64-bit arithmetic of dropout's draws wraps round; NumPy says so of single numbers.
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered in scalar")
 PARAMETERS = {"squared_error": 0.0, "absolute_error": 0.0, "huber": 0.8, "quantile": 0.7, "poisson": 0.0}
+LEVELS = (0.1, 0.5, 0.8)
 
 
 @pytest.fixture(autouse=True)
@@ -56,17 +57,18 @@ def samples(n, D=2, K=2, per_step=False, dtype="float32", longest=3, seed=0):
     return cpu.Samples(values, targets, starts, lengths, rng.uniform(0.5, 2, n).astype(dtype))
 
 
-def expected(spec, parameters, data, loss):
+def expected(spec, parameters, data, loss, parameter=None):
     """Outputs, loss and gradient by the reference."""
     T, B = data.lengths.max(), len(data.starts)
-    x, y = np.zeros((T, B, spec.n_inputs)), np.zeros((T, B, spec.n_outputs))
+    parameter = PARAMETERS[loss] if parameter is None else parameter
+    x, y = np.zeros((T, B, spec.n_inputs)), np.zeros((T, B, data.targets.shape[1]))
     for b, (start, length) in enumerate(zip(data.starts, data.lengths, strict=True)):
         x[:length, b] = data.values[start : start + length]
         y[:length, b] = data.targets[start : start + length] if spec.per_step else data.targets[b]
     y = y if spec.per_step else data.targets
     weights, lengths = spec.views(parameters), data.lengths if spec.per_step else None
     outputs, cache = reference.network_forward(spec.cell, weights, x, data.lengths, None, spec.per_step)
-    value, d_outputs = reference.loss(loss, outputs, y, data.weights, PARAMETERS[loss], lengths)
+    value, d_outputs = reference.loss(loss, outputs, y, data.weights, parameter, lengths)
     gradients, _, _ = reference.network_backward(d_outputs, cache)
     return outputs, value, np.concatenate([gradients[name].ravel() for name in spec.shapes])
 
@@ -96,10 +98,17 @@ def test_loss_gradient_and_outputs(cell, sizes, per_step, dtype, loss):
         np.testing.assert_allclose(mine, outputs[:length, b] if per_step else outputs[b], rtol=scale, atol=scale)
 
 
-def check_gradient(spec, parameters, data):
+@pytest.mark.parametrize("per_step", [False, True])
+def test_several_quantiles_of_each_target(per_step):
+    data, spec = samples(4, per_step=per_step), NetworkSpec("gru", 2, (3,), 2 * len(LEVELS), per_step)
+    parameters = np.random.default_rng(1).normal(0, 0.5, spec.n_parameters).astype("float32")
+    check_gradient(spec, parameters, data, "quantile", LEVELS)
+
+
+def check_gradient(spec, parameters, data, loss="squared_error", parameter=0.0):
     """Loss and gradient in float32 against the reference."""
-    _, value, gradient = expected(spec, parameters, data, "squared_error")
-    with Problem(engine, spec, data, "squared_error", 0.0, batch_size=len(data.starts)) as problem:
+    _, value, gradient = expected(spec, parameters, data, loss, parameter)
+    with Problem(engine, spec, data, loss, parameter, batch_size=len(data.starts)) as problem:
         ours, d_parameters = problem.loss_and_gradient(parameters)
     np.testing.assert_allclose(ours, value, rtol=1e-6)
     np.testing.assert_allclose(d_parameters, gradient, atol=1e-6 * np.abs(gradient).max())

@@ -70,7 +70,7 @@ def of_dtype(dtype, types):
         which = ", per step" * every_step
         yield f"open_batch{which}", batches.open_batch(every_step), (i, ints, ints, v, longs, doubles), threads
         yield f"scatter{which}", batches.scatter(every_step), (i, ints, ints, ints, v, rows), threads
-        signature = (i, d, ints, ints, ints, rows, v, doubles, v, doubles)
+        signature = (i, doubles, ints, ints, ints, rows, v, doubles, v, doubles)
         yield f"loss_of_piece{which}", batches.loss_of_piece(dtype, every_step), signature, threads
     yield "sum_slots", optimizer.sum_slots(), (rows, longs, v), optimizer.THREADS
     yield "penalize", optimizer.penalize(dtype), (d, doubles, v, v, v, doubles), optimizer.THREADS

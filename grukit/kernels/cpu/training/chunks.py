@@ -43,7 +43,7 @@ class Samples(NamedTuple):
     """
 
     values: np.ndarray  # (N, D)
-    targets: np.ndarray  # (n, K) or (N, K); (n, 1) or (N, 1) for the cross entropy
+    targets: np.ndarray  # (n, K) or (N, K); of M quantiles K / M columns, for the cross entropy one
     starts: np.ndarray  # (n,) int64
     lengths: np.ndarray  # (n,) int64, at least 1
     weights: np.ndarray  # (n,)
@@ -54,10 +54,10 @@ class Samples(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """Which loss, its parameter (Huber's delta, the quantile), and how many sequences a chunk holds."""
+    """Which loss, its parameters, and how many sequences a chunk holds."""
 
     kind: int
-    parameter: float
+    parameters: np.ndarray  # (M,) float64: Huber's delta, or the quantiles that each target has an output for
     rows: int
 
 

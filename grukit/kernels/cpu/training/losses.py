@@ -51,22 +51,26 @@ def _add_loss(total: float, target: Any, weight: float, loss: Any, scale: float,
     """``total`` and the loss of one output vector (K,), times its weight; it is overwritten by its derivative times ``scale``.
 
     The loss is the mean over those of its K numbers whose targets are not missing, or the cross entropy of their softmax.
+    Of M parameters each target (K / M,) has M numbers, one after another, a parameter each.
     """
     dtype = outputs.dtype.type
     if loss.kind == CROSS_ENTROPY:
         return total + weight * _cross_entropy(int(target[0]), dtype(weight * scale), outputs)
-    seen, parameter = 0, dtype(loss.parameter)
-    for k in range(outputs.size):
-        seen += 0 if math.isnan(target[k]) else 1
+    seen, M = 0, loss.parameters.size
+    for j in range(target.size):
+        seen += 0 if math.isnan(target[j]) else M
     weight /= max(seen, 1)
     factor = dtype(weight * scale)
-    for k in range(outputs.size):
-        p = outputs[k]
-        if math.isnan(target[k]):
-            outputs[k] = ZERO
-            continue
-        total += weight * loss_value(loss.kind, p, target[k], parameter)
-        outputs[k] = factor * loss_derivative(loss.kind, p, target[k], parameter)
+    for j in range(target.size):
+        y = target[j]
+        for m in range(M):
+            k, parameter = j * M + m, dtype(loss.parameters[m])
+            p = outputs[k]
+            if math.isnan(y):
+                outputs[k] = ZERO
+                continue
+            total += weight * loss_value(loss.kind, p, y, parameter)
+            outputs[k] = factor * loss_derivative(loss.kind, p, y, parameter)
     return total
 
 

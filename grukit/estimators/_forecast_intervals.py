@@ -1,0 +1,105 @@
+"""What a forecaster says beside its forecast: quantiles, and intervals around it."""
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+
+from grukit.data import Observed, interval_columns, quantile_columns, write_forecasts
+from grukit.estimators._conformal import check_coverages
+from grukit.estimators._forecast import forecast_state
+from grukit.estimators._quantiles import chosen_levels, median_of, nearest_pair, pairs_of
+
+
+class Intervals:
+    """Quantiles and intervals of a forecaster."""
+
+    def predict_quantiles(self, quantiles: Any = None, X: Any = None, context: Any = None, past_X: Any = None) -> Any:
+        """Quantiles of the steps after the end of each series, as the network was trained for them.
+
+        Nothing calibrates them: where the future is like what was trained on, a share of the truths as large as its level is
+        below each. :meth:`predict_interval` is calibrated by truths that were no part of training.
+
+        Parameters
+        ----------
+        quantiles : float or list of float, default=None
+            Levels among those of the parameter ``quantiles``; None: all.
+        X, context, past_X
+            As in :meth:`predict`.
+
+        Returns
+        -------
+        DataFrame
+            A column a level; of a DataFrame y behind its columns, (column, quantile). None crosses another.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`predict`, and for a model without quantiles, or levels that it was not fitted with.
+        """
+        chosen = chosen_levels(forecast_state(self).quantiles, quantiles)
+        observed, ahead = self._ahead(X, context, past_X)
+        series, columns = observed.series, quantile_columns([forecast_state(self).quantiles[m] for m in chosen])
+        return write_forecasts(ahead[:, :, chosen], series.keys, series.ends, series.grid, series.form, columns)
+
+    def predict_interval(self, coverage: Any = 0.9, X: Any = None, context: Any = None, past_X: Any = None) -> Any:
+        """Intervals around the forecasts, by split conformal calibration of each step ahead.
+
+        Half the width of an interval is the ceil((n + 1) coverage)-th smallest absolute error at that step of the forecasts
+        from the n origins that ``calibration_fraction`` kept out of training: of the same series, or, where those are too few
+        or the series is new, of all, in their standard deviations. With ``quantiles``, the interval between the two levels
+        whose shares are nearest to ``coverage`` is widened, or narrowed, by as much as that many of these truths ask for,
+        but always holds the median. It covers the truth of a new origin at least as often as it says, on average over
+        origins, if that and those of calibration could be exchanged; a series that changes keeps no such promise, nor do all
+        steps of one forecast at once.
+
+        Parameters
+        ----------
+        coverage : float or list of float, default=0.9
+            How often the truth is to be inside.
+        X, context, past_X
+            As in :meth:`predict`.
+
+        Returns
+        -------
+        DataFrame
+            Columns lower and upper, of a list (coverage, bound); of a DataFrame y behind its columns.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`predict`, and where nothing was kept to calibrate by, or too little for that coverage.
+
+        References
+        ----------
+        Lei et al. (2018), Distribution-Free Predictive Inference for Regression.
+        Romano, Patterson and Candes (2019), Conformalized Quantile Regression.
+        """
+        coverages = check_coverages(coverage)
+        observed, _, bounds = self._bounds(coverages, X, context, past_X)
+        series, columns = observed.series, interval_columns(None if np.ndim(coverage) == 0 else coverages)
+        return write_forecasts(np.stack(bounds, axis=2), series.keys, series.ends, series.grid, series.form, columns)
+
+    def _bounds(
+        self, coverages: list[float], X: Any, context: Any, past_X: Any
+    ) -> tuple[Observed, np.ndarray, list[np.ndarray]]:
+        """The series that are forecast, forecasts (S, H, M), and a lower and an upper bound (S, H) for each coverage."""
+        state = forecast_state(self)
+        if state.scores is None:
+            raise ValueError(
+                "No origins were kept to calibrate intervals by: calibration_fraction is None, or less than half of the "
+                "origins would have been left for training. Fit with a longer y, a shorter horizon or a fraction."
+            )
+        observed, ahead = self._ahead(X, context, past_X)
+        scale, bounds = state.figures_of(observed)[:, 1:], []
+        median = ahead[..., median_of(state.quantiles)]
+        for each in coverages:
+            pair = nearest_pair(state.quantiles, each)
+            low, high = pairs_of(state.quantiles)[pair]
+            margin = state.scores.margins(observed.series.keys, each, pair) * scale
+            bounds += [np.minimum(ahead[..., low] - margin, median), np.maximum(ahead[..., high] + margin, median)]
+        return observed, ahead, bounds
+
+    @abstractmethod
+    def _ahead(self, X: Any, context: Any, past_X: Any, horizon: int | None = None) -> tuple[Observed, np.ndarray]:
+        """The series that are forecast, and forecasts (S, H, M)."""
