@@ -28,7 +28,7 @@ ALLOWED = {
     # It looks into fitted estimators, and takes derivatives of losses one number at a time.
     "inspection": {"inspection", "estimators", "data", "train", "model", "engines", "kernels.scalar"},
     "interchange": {"interchange", "estimators", "files", "data", "model", "version"},
-    "plotting": {"plotting", "inspection", "estimators", "data"},
+    "plotting": {"plotting", "inspection", "estimators", "data", "metrics"},
     "cli": {"demo", "forecast_cli", "info", "engines", "model", ""},
     "forecast_cli": {"forecast_file", "metrics", "plotting", ""},
     "forecast_file": set(),

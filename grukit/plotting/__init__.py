@@ -7,6 +7,7 @@ shades in lightness, so that every picture can be read in black and white.
 matplotlib is needed for these only; ``pip install "grukit[plot]"`` brings it.
 """
 
+from grukit.plotting._backtest import BacktestDisplay
 from grukit.plotting._common import require_matplotlib
 from grukit.plotting._forecast import ForecastDisplay
 from grukit.plotting._gates import GateDisplay
@@ -15,6 +16,7 @@ from grukit.plotting._loss_curve import LossCurveDisplay
 from grukit.plotting._saliency import SaliencyDisplay
 
 __all__ = [
+    "BacktestDisplay",
     "ForecastDisplay",
     "GateDisplay",
     "GradientFlowDisplay",

@@ -7,14 +7,23 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
-from grukit.plotting import ForecastDisplay, GateDisplay, GradientFlowDisplay, LossCurveDisplay, SaliencyDisplay
+from grukit.plotting import (
+    BacktestDisplay,
+    ForecastDisplay,
+    GateDisplay,
+    GradientFlowDisplay,
+    LossCurveDisplay,
+    SaliencyDisplay,
+)
 
 WAVES = pd.Series(np.sin(np.arange(240) * np.pi / 6))  # leaves no corner free by itself
 HISTORY = pd.DataFrame({"epoch": [1, 2, 3], "loss": [0.9, 0.5, 0.3], "validation_loss": [1.1, 0.7, 0.6]})
 COLUMNS = pd.MultiIndex.from_product([[0], ["update"], [0, 1]], names=["layer", "gate", "unit"])
 LAGS = pd.MultiIndex.from_product([[0], range(5)], names=["row", "lag"])
 FLOW = pd.DataFrame({0: 0.5 ** np.arange(9), 1: 0.8 ** np.arange(9)}).rename_axis(columns="layer")
+STEPS = pd.MultiIndex.from_product([range(1, 25), ["model", "seasonal naive"]], names=["step", "forecast"])
 DISPLAYS = {
+    "backtest": BacktestDisplay(pd.DataFrame({"MASE": np.sqrt(np.arange(48.0) + 1)}, index=STEPS)),
     "loss": LossCurveDisplay(HISTORY),
     "forecast": ForecastDisplay(WAVES, WAVES.rename("forecast, made three months before")),
     "gates": GateDisplay(pd.DataFrame(np.full((5, 2), 0.5), columns=COLUMNS)),
@@ -73,5 +82,7 @@ def test_without_matplotlib_it_says_how_to_get_it(display, monkeypatch):
 @pytest.mark.parametrize("kind", [ForecastDisplay, GateDisplay, GradientFlowDisplay, SaliencyDisplay])
 def test_without_matplotlib_nothing_is_computed(kind, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r'pip install "grukit\[plot\]"'):
+        BacktestDisplay.from_forecasts(None, None)
     with pytest.raises(ImportError, match=r'pip install "grukit\[plot\]"'):
         kind.from_estimator(None, None, *[None] * (kind in (ForecastDisplay, GradientFlowDisplay)))
