@@ -2,7 +2,7 @@
 
 from dataclasses import KW_ONLY
 from numbers import Integral, Real
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from grukit.estimators._declare import Choice, Number, Parameter, with_parameters
 from grukit.model import CELLS
@@ -20,6 +20,8 @@ POSITIVE = Number(Real, 0, None, closed="neither")
 class SharedParameters:
     """Parameters of networks and of their training."""
 
+    # During a fit that other processes compute: makes of the kernels those whose sessions they work for, see grukit.dask.
+    _elsewhere: ClassVar[Any] = None
     hidden_layer_sizes: Annotated[
         Any,
         Parameter("array-like", COUNT, kind="int or tuple of int", text="Units of each recurrent layer."),

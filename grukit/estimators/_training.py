@@ -79,7 +79,7 @@ def _problem(
     engine = with_memory(engine, model.device, state.spec, given, taken, training=True)
     multiplications = 3.0 * state.spec.n_parameters * taken * training.sequences.lengths.mean()
     problem = Problem(
-        engine.kernels,
+        engine.kernels if model._elsewhere is None else model._elsewhere(engine.kernels),
         state.spec,
         given[0],
         objective.loss,

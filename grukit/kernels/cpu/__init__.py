@@ -12,6 +12,7 @@ Each of these imports from itself and from those above it, and from nothing else
     inference   predictions layer by layer, in lanes, of a predictor or stream; it gathers its samples as training does
     passes      single passes of a network, for Python
     session     memory and threads for training
+    sharing     memory and threads of one of several processes that train together
 """
 
 from grukit.kernels.cpu.compiler.jit import COMPILING, watch_compiling
@@ -30,14 +31,16 @@ from grukit.kernels.cpu.passes import (
 )
 from grukit.kernels.cpu.products.speed import measured_speed
 from grukit.kernels.cpu.session import Session
+from grukit.kernels.cpu.sharing import Share
 from grukit.kernels.cpu.storage.layout import GRU, Dropout, DualState, GRUResetBefore, Options
 from grukit.kernels.cpu.storage.memory import aligned_empty
 from grukit.kernels.cpu.storage.segments import whole_chunk
 from grukit.kernels.cpu.storage.workspace import layer_cache, work_size
 from grukit.kernels.cpu.team import Team
-from grukit.kernels.cpu.training.chunks import Samples, chunk_work_size
+from grukit.kernels.cpu.training.chunks import Loss, Samples, chunk_work_size
 from grukit.kernels.cpu.training.epoch import Batches, train_batches
 from grukit.kernels.cpu.training.optimizer import Optimizer, idle_optimizer
+from grukit.kernels.cpu.training.shares import plan_batches, take_step
 from grukit.kernels.cpu.training.standardizing import Scaling, column_moments, standardize
 
 __all__ = [
@@ -48,12 +51,14 @@ __all__ = [
     "DualState",
     "GRUResetBefore",
     "Lags",
+    "Loss",
     "Optimizer",
     "Options",
     "Samples",
     "Scaling",
     "Served",
     "Session",
+    "Share",
     "Team",
     "aligned_empty",
     "begin_states",
@@ -67,6 +72,7 @@ __all__ = [
     "network_backward",
     "network_forward",
     "pack_network",
+    "plan_batches",
     "predict",
     "predict_chunks",
     "predict_work_size",
@@ -74,6 +80,7 @@ __all__ = [
     "serve_work_size",
     "standardize",
     "states_size",
+    "take_step",
     "target",
     "train_batches",
     "update",

@@ -45,7 +45,6 @@ def train_batches(
     storage: Any,
 ) -> None:
     """Take the batches from ``batches.done`` up to ``stop_at``; returns early before a step that is not finite."""
-    first, last = share(thread, team, optimizer.parameters.size)
     for number in range(batches.done[0], stop_at):
         batch = batches.order[number * batches.size : (number + 1) * batches.size]
         weight = total_weight(network, samples, batch)
@@ -54,26 +53,45 @@ def train_batches(
         barrier(control, team)
         if stopped(control):
             return
-        sum_slots(storage.slots, n_slots, first, last)
-        if batches.update:
-            if optimizer.solver != ADAMW:
-                add_penalty(optimizer, optimizer.alpha / weight, first, last, storage.slots[0])
-            sum_squares(thread, team, storage.slots[0], storage.squares)
-        barrier(control, team)
-        total = _sum(storage.losses, n_slots)
-        norm = math.sqrt(_sum(storage.squares, PIECES)) if batches.update else 0.0
-        if thread == 0:
-            batches.records[number, 0] = total
-            batches.records[number, 1] = weight
-            batches.records[number, 2] = norm
-        if batches.update:
-            if not (math.isfinite(total) and math.isfinite(norm)):
-                return  # every thread does
-            update(optimizer, first, last, batches.rates[number], norm, storage.slots[0])
-        barrier(control, team)
-        if thread == 0:
-            batches.done[0] = number + 1
-            optimizer.step[0] += 1 if batches.update else 0
+        if not finish_batch(thread, team, control, number, weight, n_slots, batches, optimizer, storage):
+            return  # every thread does
+
+
+@outer
+def finish_batch(
+    thread: int,
+    team: int,
+    control: Any,
+    number: int,
+    weight: float,
+    n_slots: int,
+    batches: Any,
+    optimizer: Any,
+    storage: Any,
+) -> bool:
+    """One thread's part of what follows once all slots of a batch are there; false before a step that is not finite."""
+    first, last = share(thread, team, optimizer.parameters.size)
+    sum_slots(storage.slots, n_slots, first, last)
+    if batches.update:
+        if optimizer.solver != ADAMW:
+            add_penalty(optimizer, optimizer.alpha / weight, first, last, storage.slots[0])
+        sum_squares(thread, team, storage.slots[0], storage.squares)
+    barrier(control, team)
+    total = _sum(storage.losses, n_slots)
+    norm = math.sqrt(_sum(storage.squares, PIECES)) if batches.update else 0.0
+    if thread == 0:
+        batches.records[number, 0] = total
+        batches.records[number, 1] = weight
+        batches.records[number, 2] = norm
+    if batches.update:
+        if not (math.isfinite(total) and math.isfinite(norm)):
+            return False
+        update(optimizer, first, last, batches.rates[number], norm, storage.slots[0])
+    barrier(control, team)
+    if thread == 0:
+        batches.done[0] = number + 1
+        optimizer.step[0] += 1 if batches.update else 0
+    return True
 
 
 @outer

@@ -1,0 +1,167 @@
+"""The regressor and the classifier on a Dask cluster."""
+
+from abc import abstractmethod
+from typing import Any, Self
+
+import numpy as np
+from sklearn.metrics import accuracy_score, r2_score
+
+from grukit.dask._base import OnDask
+from grukit.dask._collections import gather, is_dask
+from grukit.dask._predicting import predict_lazily
+from grukit.estimators import GRUClassifier, GRURegressor
+from grukit.estimators._declare import with_parameters
+
+
+class WindowsOnDask(OnDask):
+    """What the regressor and the classifier share."""
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        resume: bool = False,
+    ) -> Self:
+        """Train on X and y, on all workers of the cluster.
+
+        Parameters
+        ----------
+        X : DataFrame or Array of Dask's
+            A long frame, whose columns ``series`` and ``time`` name the series and the time of each row and whose others are
+            the features. The rows of a series may lie in any partitions; they are in the order of time. Or sequences
+            (n_sequences, n_steps, n_features). What is no Dask collection is taken as the plain estimator takes it.
+        y : Series, DataFrame or Array of Dask's
+            Row by row, in partitions as X; or a target a sequence, or a step.
+        sample_weight : Series or Array of Dask's, default=None
+            Row by row.
+        X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
+            Samples to watch for early stopping.
+        resume : bool, default=False
+            Go on at the file that the parameter ``checkpoint`` names.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For bad input, naming the parameter, the column, or the series and the time stamp.
+        RuntimeError
+            Where all workers are lost, or one failed.
+
+        Warns
+        -----
+        RuntimeWarning
+            Where a worker was lost; training goes on with those that are left.
+        """
+        client = self._get_client()
+        X, (y, sample_weight) = gather(client, X, {"y": y, "sample_weight": sample_weight}, self._keys)
+        beside = {"y_val": y_val, "sample_weight_val": sample_weight_val}
+        X_val, (y_val, sample_weight_val) = gather(client, X_val, beside, self._keys, "X_val")
+        watched = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
+        return self._fit_with(client, X, y, sample_weight, **watched, resume=resume)
+
+    def predict(self, X: Any, context: Any = "auto") -> Any:
+        """Predict each row of a long frame, or each sequence, when it is asked for: one task a partition.
+
+        Parameters
+        ----------
+        X : as in ``fit``
+            The rows of a series may go on from one partition to the next.
+        context : "auto" or None, default="auto"
+            History before the first rows of each series, as of the plain estimator.
+
+        Returns
+        -------
+        Series, DataFrame or Array of Dask's
+            In partitions as X, on its index. Where X is no Dask collection: as of the plain estimator.
+
+        Raises
+        ------
+        ValueError
+            For bad input, naming the column, or the series and the time stamp; of values, once they are computed.
+        sklearn.exceptions.NotFittedError
+            Before ``fit``.
+        """
+        return self._lazily("predict", X, context)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R^2 of a regressor, the share of labels that a classifier gets right; the workers predict.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        float
+        """
+        local = self.to_local()
+        if not is_dask(X):
+            return local.score(X, y, sample_weight)
+        client = self._get_client()
+        predicted, truth, weights = (
+            None if each is None else np.asarray(client.gather(client.compute(each)) if is_dask(each) else each)
+            for each in (self.predict(X), y, sample_weight)
+        )
+        assert predicted is not None
+        assert truth is not None
+        return self._score_of(truth, predicted, weights)
+
+    @staticmethod
+    @abstractmethod
+    def _score_of(truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None) -> float:
+        """The score of predictions."""
+
+    def _lazily(self, method: str, X: Any, context: Any) -> Any:
+        local = self.to_local()
+        if not is_dask(X):
+            return getattr(local, method)(X, context)
+        return predict_lazily(local, method, X, context, self._keys)
+
+
+@with_parameters
+class DaskGRURegressor(WindowsOnDask, GRURegressor):
+    """:class:`grukit.GRURegressor` on a Dask cluster.
+
+    The workers keep the rows and compute the gradients of the chunks of a batch, which are summed in the order of the chunks:
+    a fit has the same bits for any number of workers, and in one process.
+    """
+
+    _local = GRURegressor
+
+    @staticmethod
+    def _score_of(truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None) -> float:
+        truth, predicted = truth.reshape(len(truth), -1), predicted.reshape(len(truth), -1)
+        seen = ~np.isnan(truth).any(axis=1)
+        return float(r2_score(truth[seen], predicted[seen], sample_weight=None if weights is None else weights[seen]))
+
+
+@with_parameters
+class DaskGRUClassifier(WindowsOnDask, GRUClassifier):
+    """:class:`grukit.GRUClassifier` on a Dask cluster.
+
+    The workers keep the rows and compute the gradients of the chunks of a batch, which are summed in the order of the chunks:
+    a fit has the same bits for any number of workers, and in one process.
+    """
+
+    _local = GRUClassifier
+
+    def predict_proba(self, X: Any, context: Any = "auto") -> Any:
+        """Probabilities of the classes, as :meth:`predict`, in the columns of ``GRUClassifier.predict_proba``."""
+        return self._lazily("predict_proba", X, context)
+
+    def predict_log_proba(self, X: Any, context: Any = "auto") -> Any:
+        """Logarithms of the probabilities, as :meth:`predict_proba`."""
+        return self._lazily("predict_log_proba", X, context)
+
+    @staticmethod
+    def _score_of(truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None) -> float:
+        return float(accuracy_score(truth, predicted, sample_weight=weights))

@@ -1,0 +1,154 @@
+"""The rows that workers keep: cut into pieces, and brought together for the windows of a group of batches."""
+
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from grukit.dask._wire import Connection, connect
+from grukit.engines import select_engine
+
+if TYPE_CHECKING:
+    from grukit.dask._worker import Job
+
+
+class Piece(NamedTuple):
+    """Consecutive rows of those that samples see, and where each has one its target and weight."""
+
+    number: int
+    first: int  # the row that it begins with, see Cut
+    values: np.ndarray  # (n, D)
+    targets: np.ndarray | None = None  # (n, K), with a target at every step
+    weights: np.ndarray | None = None  # (n,), where steps have weights
+
+
+class Cut(NamedTuple):
+    """How the rows of a table that samples see are numbered, one interval after another, and cut into pieces.
+
+    A sample is in the piece in whose own part it starts.
+    """
+
+    firsts: np.ndarray  # (m,) first row of each interval, in the table
+    before: np.ndarray  # (m,) rows of the intervals before
+    begins: np.ndarray  # (S,) row, so numbered, at which the own part of each piece begins
+    first: int  # number of the first piece
+
+    def starts_of(self, samples: Any, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The rows, so numbered, at which the chosen samples start, and the numbers of the pieces that they are in."""
+        starts = samples.starts[chosen]
+        k = np.searchsorted(self.firsts, starts, side="right") - 1
+        own = self.before[k] + starts - self.firsts[k]
+        return own, self.first + np.searchsorted(self.begins, own, side="right") - 1
+
+
+def cut_table(first: int, samples: Any, n: int, per_step: bool) -> tuple[Cut, list[Piece]]:
+    """Cut the rows that samples see into at most ``n`` pieces, numbered from ``first`` on.
+
+    Behind its own part a piece has the rows that the samples which start there reach to.
+    """
+    firsts, lasts, starts = together(samples.starts, samples.lengths)
+    N, before = int((lasts - firsts).sum()), np.cumsum(lasts - firsts) - (lasts - firsts)
+    begins = np.unique(np.arange(n) * N // n)
+    reach = np.append(begins[1:], N)
+    np.maximum.at(reach, np.searchsorted(begins, starts, side="right") - 1, starts + samples.lengths)
+    pieces = []
+    for number, (begin, end) in enumerate(zip(begins, reach, strict=True), first):
+        own = np.arange(begin, end)
+        k = np.searchsorted(before, own, side="right") - 1
+        rows = firsts[k] + own - before[k]
+        weights = samples.step_weights[rows] if per_step and samples.step_weights.size else None
+        targets = samples.targets[rows] if per_step else None
+        pieces.append(Piece(number, int(begin), samples.values[rows], targets, weights))
+    return Cut(firsts, before, begins, first), pieces
+
+
+def together(starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """First and last rows of the intervals that samples cover, and where each sample starts in these one after another."""
+    order = np.argsort(starts, kind="stable")
+    begin, end = starts[order], np.maximum.accumulate(starts[order] + lengths[order])
+    new = np.append(True, begin[1:] > end[:-1])
+    firsts, lasts = begin[new], end[np.append(np.flatnonzero(new)[1:] - 1, len(end) - 1)]
+    before = np.cumsum(lasts - firsts) - (lasts - firsts)
+    which = np.cumsum(new) - 1
+    local = np.empty_like(starts)
+    local[order] = before[which] + begin - firsts[which]
+    return firsts, lasts, local
+
+
+class Rows:
+    """The pieces that a worker keeps, and its connections to those that keep others."""
+
+    def __init__(self, job: "Job", pieces: list[Piece]):
+        self.job, self.pieces = job, {piece.number: piece for piece in pieces}
+        self._peers: dict[int, Connection] = {}
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Hang up."""
+        for connection in self._peers.values():
+            connection.close()
+
+    def own(self, number: int, firsts: np.ndarray, lasts: np.ndarray) -> list[np.ndarray]:
+        """Rows of a piece that is kept here, from each of ``firsts`` up to ``lasts``: values, and targets and weights."""
+        piece = self.pieces[number]
+        lengths = lasts - firsts
+        rows = np.repeat(firsts - piece.first - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
+        return [column[rows] for column in piece[2:] if column is not None]
+
+    def _fetch(self, number: int, firsts: np.ndarray, lasts: np.ndarray) -> list[np.ndarray]:
+        """The same of any piece."""
+        if number in self.pieces:
+            return self.own(number, firsts, lasts)
+        owner = self.job.owners[number]
+        with self._lock:
+            if owner not in self._peers:
+                self._peers[owner] = connect(self.job.peers[owner], self.job.token, "peer")
+            connection = self._peers[owner]
+            connection.send("fetch", [firsts, lasts], piece=number)
+            return connection.receive()[1]
+
+    def group(self, told: dict[str, Any], arrays: list[np.ndarray]) -> tuple[Any, np.ndarray]:
+        """The samples of some batches, with the rows of those that are computed here alone, and their order.
+
+        Parameters
+        ----------
+        told : dict
+            ``n``: numbers that samples have; ``length``: of all samples, or None.
+        arrays : list of ndarray
+            Numbers (m,) of the samples in order, their lengths (m,), or (0,) where they are alike; then of those here their
+            position in that order, the row they start at, their piece, weight, and target, or (0, K).
+        """
+        order, lengths, positions, starts, pieces, weights, targets = arrays
+        if told["length"] is not None:
+            lengths = np.full(len(order), told["length"])
+        own, where, columns, n_rows = order[positions], np.empty(len(positions), np.int64), [], 0
+        for number in np.unique(pieces):
+            chosen = np.flatnonzero(pieces == number)
+            firsts, lasts, local = together(starts[chosen], lengths[positions[chosen]])
+            columns.append(self._fetch(int(number), firsts, lasts))
+            where[chosen] = n_rows + local
+            n_rows += int((lasts - firsts).sum())
+        return self._samples(told["n"], order, lengths, own, where, columns, weights, targets), order
+
+    def _samples(
+        self,
+        n: int,
+        order: np.ndarray,
+        lengths: np.ndarray,
+        own: np.ndarray,
+        where: np.ndarray,
+        columns: list[list[np.ndarray]],
+        weights: np.ndarray,
+        targets: np.ndarray,
+    ) -> Any:
+        """As the kernels take them. Arrays of n numbers of which few are written take the memory of these few."""
+        all_lengths, all_starts, all_weights = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, weights.dtype)
+        all_lengths[order], all_starts[own], all_weights[own] = lengths, where, weights
+        values, *others = (np.concatenate(column) for column in zip(*columns, strict=True))
+        if self.job.per_step:
+            all_targets, step_weights = others[0], others[1] if len(others) > 1 else np.empty(0)
+        else:
+            all_targets, step_weights = np.zeros((n, targets.shape[1]), targets.dtype), np.empty(0)
+            all_targets[own] = targets
+        kernels = select_engine("cpu").kernels
+        return kernels.Samples(values, all_targets, all_starts, all_lengths, all_weights, step_weights)

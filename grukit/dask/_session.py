@@ -1,0 +1,216 @@
+"""Training whose chunks the workers of a cluster compute: the same batches, slots and steps as in one process."""
+
+from dataclasses import dataclass
+from types import ModuleType, TracebackType
+from typing import Any
+
+import numpy as np
+
+from grukit.dask._crew import Crew
+from grukit.dask._rows import Cut, Piece, cut_table
+from grukit.dask._wire import Lost
+from grukit.dask._worker import Job
+from grukit.kernels.cpu import Batches, plan_batches, take_step
+from grukit.kernels.cpu.session import Session, sort_batches
+from grukit.kernels.cpu.storage.layout import drops
+
+MOST_NUMBERS = 1 << 22  # of the windows of batches that are brought together ahead, on all workers: 16 MB of float32
+MOST_SAMPLES = 8192
+
+
+@dataclass(frozen=True)
+class Group:
+    """Some batches whose rows the workers have brought together."""
+
+    number: int
+    source: Any  # what it is known by, alive as long as it is
+    first: int  # batch, of those of its order
+    size: int  # samples in a batch
+    order: np.ndarray
+    slots: np.ndarray  # of each sample
+    weights: np.ndarray  # of each batch
+
+
+def kernels_on(client: Any, kernels: ModuleType) -> ModuleType:
+    """The CPU's kernels, but with sessions whose chunks the workers of a client compute."""
+    shared = ModuleType(f"{kernels.__name__} on Dask")
+    vars(shared).update(vars(kernels))
+    vars(shared)["Session"] = lambda *args: SharedSession(client, *args)
+    return shared
+
+
+class SharedSession(Session):
+    """A session that does its work elsewhere.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    *args
+        Those of :class:`grukit.kernels.cpu.Session`; here one thread sums up and steps.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        network: Any,
+        samples: Any,
+        validation: Any,
+        loss: int,
+        loss_parameter: float,
+        n_threads: int,
+        batch_size: int,
+        precision: str,
+    ):
+        super().__init__(network, samples, validation, loss, loss_parameter, 1, batch_size, precision)
+        self.validation, self._all = validation, samples
+        lengths = np.concatenate([each.lengths for each in (samples, validation) if each is not None])
+        self.longest = int(lengths.max())
+        self._tables: list[tuple[np.ndarray, Cut]] = []  # by what is the same for all samples of a table
+        self._groups: dict[Any, Group] = {}
+        self._n_groups = 0
+        self._client = client
+
+    def __enter__(self) -> "SharedSession":
+        super().__enter__()
+        pieces: list[Piece] = []
+        n = max(1, len(self._client.nthreads()))
+        for each in (self._all, self.validation):
+            if each is not None and not any(known is self._table_of(each) for known, _ in self._tables):
+                cut, own = cut_table(len(pieces), self._everything(each), n, bool(self.training.per_step))
+                self._tables.append((self._table_of(each), cut))
+                pieces += own
+        self.crew = Crew(self._client, pieces, self._job)
+        self.crew.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.crew.__exit__(kind, error, traceback)
+        super().__exit__(kind, error, traceback)
+
+    def _table_of(self, samples: Any) -> Any:
+        """The array that says which table samples are of; where steps have targets, validation may have others."""
+        return samples.targets if self.training.per_step else samples.values
+
+    def _everything(self, samples: Any) -> Any:
+        """All samples of the table of some, those of training and of validation."""
+        table, both = self._table_of(samples), (self._all, self.validation)
+        parts = [each for each in both if each is not None and self._table_of(each) is table]
+        starts, lengths = (np.concatenate([getattr(each, name) for each in parts]) for name in ("starts", "lengths"))
+        return parts[0]._replace(starts=starts, lengths=lengths)
+
+    def _job(self, **told: Any) -> Job:
+        values = self._all.values
+        return Job(
+            network=self.training,
+            loss=(self.loss.kind, self.loss.parameter, self.loss.rows),
+            dtype=values.dtype.name,
+            n_parameters=self.storage.slots.shape[1],
+            longest=self.longest,
+            alike=self._alike,
+            per_step=bool(self.training.per_step),
+            **told,
+        )
+
+    def _run(self, network: Any, stop_at: int, samples: Any, batches: Any, optimizer: Any, storage: Any) -> None:
+        control = np.zeros(1, np.int64)
+        while batches.done[0] < stop_at:
+            number = int(batches.done[0])
+            try:
+                group = self._group(samples, batches, number)
+                n_slots = self._compute(group, number - group.first, optimizer.parameters, batches, storage)
+            except Lost as error:
+                self._groups.clear()
+                self.crew.regroup(error)
+                continue
+            weight = float(group.weights[number - group.first])
+            if not take_step(control, number, weight, n_slots, batches, optimizer, storage):
+                return
+
+    def _compute(self, group: Group, at: int, parameters: np.ndarray, batches: Any, storage: Any) -> int:
+        """Bring the losses and partial gradients of a batch to where a session of one process has them."""
+        first, last = at * group.size, min((at + 1) * group.size, len(group.order))
+        n_slots = int(group.slots[first:last].max()) + 1
+        owner, wanted = self.crew.owner(np.arange(n_slots)), len(storage.slots) > 0
+        asked = {
+            "group": group.number,
+            "first": first,
+            "last": last,
+            "n_slots": n_slots,
+            "scale": float(1.0 / group.weights[at]),
+            "seed": batches.seed if batches.update else None,
+            "wanted": wanted,
+        }
+        workers = np.unique(owner).tolist()
+        for worker in workers:
+            self.crew.ask(worker, "compute", [parameters], **asked)
+        for worker in workers:
+            losses, *slots = self.crew.answer(worker)
+            storage.losses[:n_slots][owner == worker] = losses
+            if wanted:
+                storage.slots[:n_slots][owner == worker] = slots[0]
+        return n_slots
+
+    def _group(self, samples: Any, batches: Any, number: int) -> Group:
+        """The group that a batch is in; where there is another in this epoch, the workers bring it together meanwhile."""
+        if not batches.update:
+            return self._kept(samples, batches)
+        size = batches.size
+        n = max(1, min(MOST_SAMPLES, MOST_NUMBERS // (self.longest * samples.values.shape[1])) // size)
+        k, wanted = number // n, {}
+        for each in (k, k + 1):
+            if each * n * size < len(batches.order):
+                key = id(batches.order), each
+                order = batches.order[each * n * size : (each + 1) * n * size]
+                known = self._groups.pop(key, None)
+                wanted[key] = known or self._send(samples, batches.order, order, size, each * n)
+        self._forget(lambda key: isinstance(key[1], int))
+        self._groups.update(wanted)
+        return wanted[id(batches.order), k]
+
+    def _kept(self, samples: Any, batches: Any) -> Group:
+        """One batch of all samples, which the workers keep where it comes again."""
+        again = samples is self.validation or samples is self._all
+        key = id(samples.starts), "whole"
+        if key not in self._groups:
+            self._forget(lambda known: known[1] == "once")
+            key = key if again else (id(samples.starts), "once")
+            self._groups[key] = self._send(samples, samples.starts, batches.order, batches.size, 0)
+        return self._groups[key]
+
+    def _forget(self, which: Any) -> None:
+        for key in [key for key in self._groups if which(key)]:
+            group = self._groups.pop(key)
+            for worker in self._workers_of(group):
+                self.crew.ask(worker, "forget", group=group.number)
+
+    def _workers_of(self, group: Group) -> list[int]:
+        return np.unique(self.crew.owner(group.slots)).tolist()
+
+    def _send(self, samples: Any, source: Any, order: np.ndarray, size: int, first: int) -> Group:
+        """Let the workers bring together what they need of a group of batches."""
+        order, n_batches = order.copy(), -(-len(order) // size)
+        if not self._alike:
+            none = np.zeros((n_batches, 3))
+            batches = Batches(order, size, none[:, 0], none, np.zeros(1, np.int64), False)
+            sort_batches(samples.lengths, batches, n_batches)
+        slots, weights = np.empty(len(order), np.int64), np.empty(n_batches)
+        plan_batches(self.network, samples, order, size, self.loss.rows, self.storage.slots.shape[1], slots, weights)
+        self._n_groups += 1
+        group = Group(self._n_groups, source, first, size, order, slots, weights)
+        dropped = drops(self.training.options) is not None
+        # Numbers of samples matter to dropout alone: without it they are the places in the order.
+        n, numbers = (len(samples.starts), order) if dropped else (len(order), np.arange(len(order)))
+        lengths = np.empty(0, np.int64) if self._alike else samples.lengths[order]
+        owner = self.crew.owner(slots)
+        (cut,) = (cut for known, cut in self._tables if known is self._table_of(samples))
+        per_step = bool(self.training.per_step)
+        for worker in self._workers_of(group):
+            positions = np.flatnonzero(owner == worker)
+            own = order[positions]
+            targets = samples.targets[:0] if per_step else samples.targets[own]
+            arrays = [numbers, lengths, positions, *cut.starts_of(samples, own), samples.weights[own], targets]
+            length = self.longest if self._alike else None
+            self.crew.ask(worker, "group", arrays, group=group.number, n=n, length=length)
+        return group

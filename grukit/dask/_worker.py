@@ -1,0 +1,150 @@
+"""A worker's part of training: it keeps rows, hands them to others, and computes the gradients of its chunks."""
+
+import secrets
+import socket
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from grukit.dask._rows import Piece, Rows
+from grukit.dask._wire import Connection, Lost, listen
+from grukit.engines import select_engine
+
+_listeners: dict[tuple[str, str], socket.socket] = {}
+LOOK = 0.05  # seconds after which a listener looks whether it is still wanted
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is told of a training."""
+
+    token: str
+    address: str  # of the worker, in Dask
+    network: Any
+    loss: tuple[int, float, int]  # kind, parameter, sequences in a chunk
+    dtype: str
+    n_parameters: int
+    longest: int
+    alike: bool
+    numbers: tuple[int, ...]  # of its threads, among
+    total: int  # threads of all
+    per_step: bool
+    peers: list[tuple[str, int]]  # where each worker listens
+    owners: dict[int, int]  # the number of a piece of rows: that of the worker which keeps it
+
+
+def open_listener(token: str, dask_worker: Any = None) -> tuple[str, int]:
+    """Listen on behalf of a training that is about to begin on a worker, which Dask fills in; returns host and port."""
+    from distributed.comm import get_address_host
+
+    address = dask_worker.address
+    host = "127.0.0.1" if address.startswith("inproc") else get_address_host(address)
+    listener = listen(host)
+    _listeners[token, address] = listener
+    return host, listener.getsockname()[1]
+
+
+def close_listener(token: str, dask_worker: Any = None) -> None:
+    """Close what :func:`open_listener` opened, if nothing serves there."""
+    listener = _listeners.pop((token, dask_worker.address), None)
+    if listener is not None:
+        listener.close()
+
+
+def serve(job: Job, pieces: list[Piece]) -> None:
+    """Serve one training until its client hangs up; a task of a Dask worker, beside which others may run."""
+    from distributed import secede
+
+    listener = _listeners.pop((job.token, job.address))
+    secede()
+    with listener, Server(job, pieces) as server:
+        server.run(listener)
+
+
+class Server:
+    """Answers the client's questions and those of other workers; a context manager."""
+
+    def __init__(self, job: Job, pieces: list[Piece]):
+        kernels = select_engine("cpu").kernels
+        # Numba would compile everything anew for a table that is read-only, as one out of a message may be.
+        network = job.network._replace(layers=np.require(job.network.layers, requirements=["C", "W"]))
+        self.job, self.rows = job, Rows(job, pieces)
+        self.share = kernels.Share(
+            network,
+            kernels.Loss(*job.loss),
+            job.dtype,
+            job.n_parameters,
+            job.longest,
+            job.alike,
+            job.numbers,
+            job.total,
+        )
+        self._groups: dict[int, Future[Any]] = {}
+        self._over = threading.Event()
+
+    def __enter__(self) -> "Server":
+        self.share.__enter__()
+        self._fetching = ThreadPoolExecutor(1, "grukit-fetch")
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._over.set()
+        self._fetching.shutdown(cancel_futures=True)
+        self.rows.close()
+        self.share.__exit__(*error)
+
+    def run(self, listener: socket.socket) -> None:
+        """Take connections until the client's is closed."""
+        listener.settimeout(LOOK)
+        while not self._over.is_set():
+            try:
+                connected, _ = listener.accept()
+            except TimeoutError:
+                continue
+            connected.settimeout(None)
+            threading.Thread(target=self._talk, args=(Connection(connected),), daemon=True).start()
+
+    def _talk(self, connection: Connection) -> None:
+        role = None
+        try:
+            told, _ = connection.receive()
+            if not secrets.compare_digest(str(told.get("token")), self.job.token):
+                return
+            role = told["role"]
+            if role == "client":
+                connection.send("ready")
+            while True:
+                self._answer(connection, *connection.receive())
+        except Lost:
+            return
+        except Exception as error:  # whoever asked is told
+            connection.send("error", message=f"{type(error).__name__}: {error}")
+        finally:
+            connection.close()
+            if role == "client":
+                self._over.set()
+
+    def _answer(self, connection: Connection, told: dict[str, Any], arrays: list[np.ndarray]) -> None:
+        if told["kind"] == "fetch":
+            connection.send("rows", self.rows.own(told["piece"], *arrays))
+        elif told["kind"] == "group":
+            self._groups[told["group"]] = self._fetching.submit(self.rows.group, told, arrays)
+        elif told["kind"] == "forget":
+            self._groups.pop(told["group"]).cancel()
+        else:
+            try:
+                self._compute(connection, told, *arrays)
+            except Lost as error:  # another worker, whose rows were needed
+                connection.send("lost", message=str(error))
+
+    def _compute(self, connection: Connection, told: dict[str, Any], parameters: np.ndarray) -> None:
+        """Answer with the losses of the own slots, and their partial gradients where they are wanted."""
+        samples, order = self._groups[told["group"]].result()
+        batch, wanted = order[told["first"] : told["last"]], told["wanted"]
+        slots, losses = self.share.gradients(parameters, samples, batch, told["scale"], told["seed"], wanted)
+        own = self.share.own(np.arange(told["n_slots"]))
+        found = [losses[: len(own)][own]]
+        connection.send("share", [*found, slots[: len(own)][own]] if wanted else found)

@@ -1,0 +1,101 @@
+"""What one of several processes that train a network together asks of its CPU: gradients of its own chunks of a batch."""
+
+from typing import Any
+
+import numpy as np
+
+from grukit.kernels.cpu.session import with_dropout
+from grukit.kernels.cpu.storage.layout import Dropout, drops
+from grukit.kernels.cpu.storage.memory import aligned_empty, workspaces
+from grukit.kernels.cpu.team import Team
+from grukit.kernels.cpu.training.chunks import N_SLOTS, Loss, Storage, chunk_work_size
+from grukit.kernels.cpu.training.optimizer import PIECES
+from grukit.kernels.cpu.training.shares import share_of_batch
+
+
+class Share:
+    """Memory and threads for some of the slots of batches; a context manager.
+
+    Parameters
+    ----------
+    network : GRU, GRUResetBefore or DualState
+        The network, with its dropout.
+    loss : Loss
+        That of the whole.
+    dtype : str
+        Of parameters and samples.
+    n_parameters : int
+        P.
+    longest : int
+        Steps of the longest sequence of all, and
+    alike : bool
+        whether all have as many.
+    numbers : tuple of int
+        Of the threads here, among ``total``: slot s is of the thread ``s % total``.
+    total : int
+        Threads of all processes.
+    """
+
+    def __init__(
+        self,
+        network: Any,
+        loss: Loss,
+        dtype: str,
+        n_parameters: int,
+        longest: int,
+        alike: bool,
+        numbers: tuple[int, ...],
+        total: int,
+    ):
+        self.network, self.loss, self.numbers, self.total = network, loss, numbers, total
+        self.team = Team(len(numbers))
+        self.storage = Storage(
+            slots=aligned_empty((N_SLOTS, n_parameters), dtype),
+            losses=np.empty(N_SLOTS),
+            squares=np.empty(PIECES),
+            # A row for every thread of all: those of others are never touched, so they take no memory.
+            work=workspaces(max(numbers) + 1, chunk_work_size(network, longest, loss.rows, alike), dtype),
+        )
+
+    def __enter__(self) -> "Share":
+        self.team.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.team.__exit__(*error)
+
+    def own(self, slots: np.ndarray) -> np.ndarray:
+        """Which of the slots are computed here."""
+        return np.isin(slots % self.total, self.numbers)
+
+    def gradients(
+        self, parameters: np.ndarray, samples: Any, batch: np.ndarray, scale: float, seed: int | None, wanted: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Partial gradients (N_SLOTS, P), where they are ``wanted``, and losses (N_SLOTS,): views that the next call reuses.
+
+        Of :meth:`own` slots; the others hold anything. Of the samples in others' chunks only the lengths are looked at.
+
+        Parameters
+        ----------
+        parameters : ndarray of shape (P,)
+        samples : Samples
+        batch : ndarray of int64
+            Numbers of its samples, sorted by length, the longest first.
+        scale : float
+            One over the batch's total weight.
+        seed : int or None
+            Of dropout; None: none.
+        wanted : bool
+            Whether gradients are, or losses alone.
+        """
+        network, dropout = self.network, drops(self.network.options)
+        if dropout is not None:
+            network = with_dropout(network, Dropout(0.0, 0.0, 0) if seed is None else dropout._replace(seed=seed))
+        storage = self.storage if wanted else self.storage._replace(slots=self.storage.slots[:0])
+
+        def part(thread: int, team: int, control: Any) -> None:
+            number = self.numbers[thread]
+            share_of_batch(number, self.total, network, parameters, samples, batch, scale, self.loss, storage)
+
+        self.team.run(part)
+        return storage.slots, storage.losses

@@ -1,0 +1,295 @@
+"""The estimators on a Dask cluster of processes: the bits of one process, whatever the workers do."""
+
+import os
+import pickle
+import signal
+import socket
+import threading
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+
+from grukit import GRUClassifier, GRUForecaster, GRURegressor
+
+reason = "Dask is not installed; the extra test has it"
+distributed = pytest.importorskip("distributed", reason=reason)
+dd = pytest.importorskip("dask.dataframe", reason=reason)
+da = pytest.importorskip("dask.array", reason=reason)
+
+from grukit.dask import DaskGRUClassifier, DaskGRUForecaster, DaskGRURegressor  # noqa: E402
+from grukit.dask._wire import Connection, Lost  # noqa: E402
+
+SETTINGS = {"hidden_layer_sizes": 4, "window": 8, "max_iter": 3, "batch_size": 128, "random_state": 0}
+
+
+def cluster_of(n_workers, threads=1):
+    return distributed.LocalCluster(
+        n_workers=n_workers,
+        threads_per_worker=threads,
+        processes=True,
+        dashboard_address=":0",
+        silence_logs="CRITICAL",
+    )
+
+
+@pytest.fixture(scope="module")
+def client():
+    """Two workers, processes of their own."""
+    with cluster_of(2) as cluster, distributed.Client(cluster) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def panel():
+    """Series of unequal length, sorted by time: each lies in several partitions."""
+    rng = np.random.default_rng(0)
+    series = {
+        name: pd.DataFrame(
+            rng.normal(size=(n, 2)).cumsum(axis=0),
+            index=pd.date_range("2024-01-01", periods=n, freq="h", name="ds"),
+            columns=["a", "b"],
+        )
+        for name, n in (("u", 330), ("v", 200), ("w", 90))
+    }
+    X = pd.concat(series, names=["id"])
+    return X.iloc[np.argsort(X.index.get_level_values("ds"), kind="stable")]
+
+
+@pytest.fixture(scope="module")
+def target(panel):
+    return (panel["a"] - panel["b"] ** 2).groupby("id").shift(1).fillna(0.0).rename("y")
+
+
+def long(frame, n=5):
+    """A pandas object on an index of series and time as Dask's, in partitions of time."""
+    return dd.from_pandas(frame.reset_index(), npartitions=n)
+
+
+def beside(series, n=5):
+    """What goes with the rows of :func:`long`."""
+    return dd.from_pandas(series.reset_index(drop=True), npartitions=n)
+
+
+def same(model, local):
+    """Whether both learned the same, to the bit."""
+    assert model.loss_curve_ == local.loss_curve_
+    assert model.validation_curve_ == local.validation_curve_
+    ours, theirs = model.weights_, local.weights_
+    assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
+    return True
+
+
+def test_a_fit_has_the_bits_of_one_process(client, panel, target):
+    local = GRURegressor(**SETTINGS).fit(
+        panel, target
+    )  # with all that is chosen by itself, and epochs counted on folds
+    model = DaskGRURegressor(**SETTINGS).fit(long(panel), beside(target))
+    assert same(model, local)
+    assert np.array_equal(model.linear_coef_, local.linear_coef_) and model.anchor_ == local.anchor_
+    predicted = model.predict(long(panel))
+    assert predicted.npartitions == 5 and predicted.name == "y"
+    assert np.array_equal(predicted.compute(), local.predict(panel))
+    assert np.array_equal(model.to_local().predict(panel), local.predict(panel))
+    assert type(model.to_local()) is GRURegressor and model.to_local().get_params() == local.get_params()
+    assert "2 workers" in model.device_reason_
+    assert model.score(long(panel), beside(target)) == pytest.approx(local.score(panel, target), rel=1e-12)
+
+
+@pytest.mark.parametrize(("n_workers", "threads"), [(1, 1), (2, 2)])
+def test_the_bits_do_not_depend_on_how_many_work(panel, target, n_workers, threads):
+    settings = {**SETTINGS, "early_stopping": True, "loss": "huber", "alpha": 0.1}
+    local = GRURegressor(**settings).fit(panel, target)
+    with cluster_of(n_workers, threads) as cluster, distributed.Client(cluster) as client:
+        assert same(DaskGRURegressor(client=client, **settings).fit(long(panel, 3), beside(target, 3)), local)
+
+
+def test_solvers_and_weights(client, panel, target):
+    weights = pd.Series(np.random.default_rng(1).integers(0, 3, len(panel)).astype(float), panel.index)
+    settings = {**SETTINGS, "early_stopping": False, "solver": "lbfgs", "linear_lags": 0}
+    local = GRURegressor(**settings).fit(panel, target, weights)
+    assert same(DaskGRURegressor(**settings).fit(long(panel), beside(target), beside(weights)), local)
+    assert same(DaskGRURegressor(**settings).fit(panel, target, weights), local)  # pandas as it is
+
+
+@pytest.mark.skipif("GRUKIT_FULL_TESTS" not in os.environ, reason="compiles kernels of its own; GRUKIT_FULL_TESTS=1")
+def test_dropout_is_drawn_for_the_same_samples(client, panel, target):
+    settings = {**SETTINGS, "early_stopping": True, "dropout": 0.2, "recurrent_dropout": 0.1}
+    local = GRURegressor(**settings).fit(panel, target)
+    assert same(DaskGRURegressor(**settings).fit(long(panel), beside(target)), local)
+
+
+def test_a_classifier(client, panel, target):
+    labels = target.gt(0).map({True: "rises", False: "falls"}).rename("next")
+    local = GRUClassifier(**SETTINGS).fit(panel, labels)
+    model = DaskGRUClassifier(**SETTINGS).fit(long(panel), beside(labels))
+    assert same(model, local)
+    assert list(model.predict(long(panel)).compute()) == list(local.predict(panel))
+    probabilities = model.predict_proba(long(panel)).compute()
+    assert np.array_equal(probabilities, local.predict_proba(panel)) and list(probabilities) == ["falls", "rises"]
+    logarithms = model.predict_log_proba(long(panel)).compute()
+    assert np.array_equal(logarithms, local.predict_log_proba(panel))
+    assert model.score(long(panel), beside(labels)) == local.score(panel, labels)
+
+
+def test_sequences_in_row_blocks(client):
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(150, 8, 2))
+    blocks = da.from_array(X, chunks=(40, 8, 1))
+    for y in (X[:, -1, 0], X[:, :, :1].cumsum(axis=1)):  # one a sequence, and one a step
+        local = GRURegressor(**SETTINGS).fit(X, y)
+        model = DaskGRURegressor(**SETTINGS).fit(blocks, da.from_array(y, chunks=60))
+        assert same(model, local)
+        predicted = model.predict(blocks)
+        assert predicted.numblocks[0] == 4 and predicted.shape == y.shape
+        assert np.array_equal(predicted.compute(), local.predict(X))
+
+
+def test_a_forecaster(client, panel):
+    y, X = panel["a"].rename("load"), panel[["b"]]
+    settings = {**SETTINGS, "horizon": 3, "max_iter": 2}
+    local = GRUForecaster(**settings).fit(y, past_X=X)
+    model = DaskGRUForecaster(**settings).fit(long(y), past_X=long(X))
+    assert same(model, local)
+    pd.testing.assert_series_equal(model.predict(), local.predict())
+    with pytest.raises(ValueError, match=r"y must have one column of values beside \['id', 'ds'\]; it has"):
+        model.fit(long(panel))
+
+
+def test_a_series_goes_on_from_partition_to_partition_and_from_training(client, panel, target):
+    settings = {**SETTINGS, "early_stopping": True}
+    ends = panel.groupby("id").cumcount() < panel.groupby("id")["a"].transform("size") * 0.7
+    model = DaskGRURegressor(**settings).fit(long(panel[ends]), beside(target[ends]))
+    local, later = model.to_local(), panel[~ends]
+    for n in (1, 4, 30):
+        assert np.array_equal(model.predict(long(later, n)).compute(), local.predict(later))
+        without = model.predict(long(later, n), context=None).compute()
+        assert np.array_equal(without, local.predict(later, context=None))
+    alone = panel.xs("u")
+    one = DaskGRURegressor(series=None, **settings).fit(long(alone, 3), beside(target.xs("u"), 3))
+    assert same(one, GRURegressor(**settings).fit(alone, target.xs("u")))
+    assert np.array_equal(one.predict(long(alone, 3)).compute(), one.to_local().predict(alone))
+
+
+def test_a_killed_worker_changes_no_bit(panel, target):
+    settings = {**SETTINGS, "early_stopping": True, "max_iter": 12, "batch_size": 64}
+    local = GRURegressor(**settings).fit(panel, target)
+    with cluster_of(2) as cluster, distributed.Client(cluster) as client:
+        victim = client.run(os.getpid).popitem()[1]
+
+        def kill(record):
+            if record["epoch"] == 2:
+                threading.Timer(0.002, os.kill, (victim, signal.SIGKILL)).start()
+
+        model = DaskGRURegressor(callbacks=kill, **settings)
+        with pytest.warns(RuntimeWarning, match=r"Of 2 Dask workers tcp://\S+ was lost .* Training goes on with 1"):
+            model.fit(long(panel), beside(target))
+    assert same(model, local)
+
+
+def test_workers_forget(client, panel, target):
+    DaskGRURegressor(**SETTINGS).fit(long(panel), beside(target))
+    assert not [key for key in client.who_has() if "Piece" in str(key) or "grukit" in str(key)]
+    known = client.run(lambda: len(__import__("grukit.dask._worker", fromlist=["_"])._listeners))
+    assert set(known.values()) == {0}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda X: X.rename(columns={"id": "name"}), r"X has no column 'id', which the parameter series names; its"),
+        (lambda X: X.rename(columns={"ds": "date"}), r"X has no column 'ds', which the parameter time names; its"),
+        (lambda X: X.assign(a="text"), r"X: column 'a' has dtype"),
+        (lambda X: X.assign(b=X["b"].where(X["b"] < X["b"].max())), r"contains NaN in column 'b' at \('[uvw]', "),
+        (
+            lambda X: pd.concat([X[X["id"] != "v"], X[X["id"] == "v"].iloc[::-1]], ignore_index=True),
+            r"The time index of series v is not sorted: 2024-01-09 06:00:00 \(row 1\) comes after 2024-01-09 07:00:00",
+        ),
+        (
+            lambda X: X.assign(
+                ds=X["ds"].where((X["id"] != "w") | (X["ds"].dt.hour != 5), X["ds"] - pd.Timedelta("1h"))
+            ),
+            r"The time index of series w has duplicates: 2024-01-01 04:00:00 \(row 5\) is there more than once",
+        ),
+    ],
+)
+def test_bad_frames_are_named(client, panel, target, change, message):
+    X = dd.from_pandas(change(panel.reset_index()), npartitions=3)
+    with pytest.raises(ValueError, match=message):
+        DaskGRURegressor(**SETTINGS).fit(X, dd.from_pandas(target.reset_index(drop=True), npartitions=3))
+
+
+def test_what_does_not_go_together_is_refused(client, panel, target):
+    model = DaskGRURegressor(**SETTINGS)
+    with pytest.raises(ValueError, match=r"y has 4 partitions and X has 5: their rows go together by place"):
+        model.fit(long(panel), beside(target, 4))
+    with pytest.raises(ValueError, match=r"Partition 0 of y has \d+ rows and that of X has \d+"):
+        model.fit(long(panel), beside(target.iloc[:-50]))
+    with pytest.raises(ValueError, match=r"Partition 0 of y and of X have different indexes: at row 0"):
+        model.fit(long(panel), dd.from_pandas(target.reset_index(drop=True).set_axis(range(7, 627)), npartitions=5))
+    with pytest.raises(TypeError, match=r"y is a Dask collection and X is none"):
+        model.fit(panel, beside(target))
+    with pytest.raises(ValueError, match=r"Dask workers train on their CPUs; device must be 'auto' or 'cpu'"):
+        DaskGRURegressor(device="cuda").fit(long(panel), beside(target))
+    with pytest.raises(ValueError, match=r"The column 'ds' cannot be the time and name series, too"):
+        DaskGRURegressor(series=["id", "ds"]).fit(long(panel), beside(target))
+    model.fit(long(panel), beside(target))
+    with pytest.raises(ValueError, match=r"X has no column 'id', which the parameter series names"):
+        model.predict(long(panel).drop(columns="id"))
+    with pytest.raises(ValueError, match=r"context is 'auto' or None; give earlier rows as rows of X"):
+        model.predict(long(panel), context=panel)
+
+
+def test_without_a_client_fit_says_so(panel, target):
+    code = DaskGRURegressor(**SETTINGS)
+    before = distributed.client._get_global_client()
+    with warnings.catch_warnings():
+        if before is None:
+            with pytest.raises(ValueError, match=r"There is no Dask client. Create one"):
+                code.fit(panel, target)
+
+
+def test_copies_share_the_client_and_pickles_have_none(client, panel, target):
+    model = DaskGRURegressor(client=client, **SETTINGS).fit(panel, target)
+    assert clone(model).client is client
+    opened = pickle.loads(pickle.dumps(model))
+    assert opened.client is None and same(opened, model)
+
+
+def test_searches_on_joblib_s_dask_backend(client, panel, target):
+    import joblib
+
+    X, y = panel.xs("u"), target.xs("u")
+    base = GRURegressor(**{**SETTINGS, "max_iter": 2, "early_stopping": False})
+    search = GridSearchCV(base, {"hidden_layer_sizes": [2, 4]}, cv=TimeSeriesSplit(2))
+    with joblib.parallel_backend("dask", client=client):
+        found = clone(search).fit(X, y)
+    alone = clone(search).fit(X, y)
+    assert np.array_equal(found.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"])
+    assert same(found.best_estimator_, alone.best_estimator_)
+
+
+def test_messages_arrive_whole_and_cut_off_ones_are_told():
+    ours, theirs = (Connection(each) for each in tcp_pair())
+    arrays = [np.arange(6.0).reshape(2, 3), np.empty((0, 4), np.float32), np.array([True])]
+    ours.send("some", arrays, number=3)
+    told, received = theirs.receive()
+    assert told == {"kind": "some", "number": 3}
+    assert all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in zip(arrays, received, strict=True))
+    assert ours.sent == theirs.received > 48
+    ours.socket.sendall(b"\0\0")
+    ours.close()
+    with pytest.raises(Lost, match="the connection was closed"):
+        theirs.receive()
+    with pytest.raises(Lost):
+        theirs.send("more")
+    theirs.close()
+
+
+def tcp_pair():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        one = socket.create_connection(listener.getsockname())
+        return one, listener.accept()[0]
