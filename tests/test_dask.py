@@ -26,20 +26,14 @@ from grukit.dask._wire import Connection, Lost  # noqa: E402
 SETTINGS = {"hidden_layer_sizes": 4, "window": 8, "max_iter": 3, "batch_size": 128, "random_state": 0}
 
 
-def cluster_of(n_workers, threads=1):
-    return distributed.LocalCluster(
-        n_workers=n_workers,
-        threads_per_worker=threads,
-        processes=True,
-        dashboard_address=":0",
-        silence_logs="CRITICAL",
-    )
-
-
 @pytest.fixture(scope="module")
 def client():
-    """Two workers, processes of their own."""
-    with cluster_of(2) as cluster, distributed.Client(cluster) as client:
+    """Two workers of two threads, processes of their own. The last tests kill one, and send one home."""
+    of_processes = {"processes": True, "dashboard_address": ":0", "silence_logs": "CRITICAL"}
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=2, **of_processes) as cluster,
+        distributed.Client(cluster) as client,
+    ):
         yield client
 
 
@@ -97,14 +91,6 @@ def test_a_fit_has_the_bits_of_one_process(client, panel, target):
     assert type(model.to_local()) is GRURegressor and model.to_local().get_params() == local.get_params()
     assert "2 workers" in model.device_reason_
     assert model.score(long(panel), beside(target)) == pytest.approx(local.score(panel, target), rel=1e-12)
-
-
-@pytest.mark.parametrize(("n_workers", "threads"), [(1, 1), (2, 2)])
-def test_the_bits_do_not_depend_on_how_many_work(panel, target, n_workers, threads):
-    settings = {**SETTINGS, "early_stopping": True, "loss": "huber", "alpha": 0.1}
-    local = GRURegressor(**settings).fit(panel, target)
-    with cluster_of(n_workers, threads) as cluster, distributed.Client(cluster) as client:
-        assert same(DaskGRURegressor(client=client, **settings).fit(long(panel, 3), beside(target, 3)), local)
 
 
 def test_solvers_and_weights(client, panel, target):
@@ -172,22 +158,6 @@ def test_a_series_goes_on_from_partition_to_partition_and_from_training(client, 
     one = DaskGRURegressor(series=None, **settings).fit(long(alone, 3), beside(target.xs("u"), 3))
     assert same(one, GRURegressor(**settings).fit(alone, target.xs("u")))
     assert np.array_equal(one.predict(long(alone, 3)).compute(), one.to_local().predict(alone))
-
-
-def test_a_killed_worker_changes_no_bit(panel, target):
-    settings = {**SETTINGS, "early_stopping": True, "max_iter": 12, "batch_size": 64}
-    local = GRURegressor(**settings).fit(panel, target)
-    with cluster_of(2) as cluster, distributed.Client(cluster) as client:
-        victim = client.run(os.getpid).popitem()[1]
-
-        def kill(record):
-            if record["epoch"] == 2:
-                threading.Timer(0.002, os.kill, (victim, signal.SIGKILL)).start()
-
-        model = DaskGRURegressor(callbacks=kill, **settings)
-        with pytest.warns(RuntimeWarning, match=r"Of 2 Dask workers tcp://\S+ was lost .* Training goes on with 1"):
-            model.fit(long(panel), beside(target))
-    assert same(model, local)
 
 
 def test_workers_forget(client, panel, target):
@@ -293,3 +263,28 @@ def tcp_pair():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         one = socket.create_connection(listener.getsockname())
         return one, listener.accept()[0]
+
+
+def test_a_killed_worker_changes_no_bit(client, panel, target):
+    settings = {**SETTINGS, "early_stopping": True, "max_iter": 12, "batch_size": 64, "loss": "huber", "alpha": 0.1}
+    local = GRURegressor(**settings).fit(panel, target)
+    victim = client.run(os.getpid).popitem()[1]
+
+    def kill(record):
+        if record["epoch"] == 2:
+            threading.Timer(0.002, os.kill, (victim, signal.SIGKILL)).start()
+
+    model = DaskGRURegressor(callbacks=kill, **settings)
+    with pytest.warns(RuntimeWarning, match=r"Of 2 Dask workers tcp://\S+ was lost .* Training goes on with 1"):
+        model.fit(long(panel), beside(target))
+    assert same(model, local)
+
+
+def test_one_worker_comes_to_the_same_bits(client, panel, target):
+    client.wait_for_workers(1)
+    others = sorted(client.nthreads())[1:]
+    client.retire_workers(others, close_workers=True)
+    settings = {**SETTINGS, "early_stopping": True}
+    model = DaskGRURegressor(client=client, **settings).fit(long(panel, 3), beside(target, 3))
+    assert "1 workers" in model.device_reason_
+    assert same(model, GRURegressor(**settings).fit(panel, target))

@@ -26,14 +26,16 @@ class Crew:
     ----------
     client : distributed.Client
         Whose workers are taken, all of them.
-    pieces : list of Piece
-        Rows, dealt out to the workers in turn.
+    n_pieces : int
+        Pieces of rows, dealt out to the workers in turn.
+    piece : callable
+        Cuts one, by its number.
     job_of : callable
         Makes a :class:`Job` of what only a crew knows.
     """
 
-    def __init__(self, client: Any, pieces: list[Piece], job_of: Callable[..., Job]):
-        self.client, self.pieces, self.job_of = client, pieces, job_of
+    def __init__(self, client: Any, n_pieces: int, piece: Callable[[int], Piece], job_of: Callable[..., Job]):
+        self.client, self.n_pieces, self.piece, self.job_of = client, n_pieces, piece, job_of
         self.addresses: list[str] = []
         self.connections: list[Connection] = []
         self._kept: dict[int, tuple[str, Any]] = {}  # a piece's worker, and its future there
@@ -141,7 +143,7 @@ class Crew:
                 raise Lost(address)
         peers = [opened[address] for address in self.addresses]
         self._place()
-        owners = {piece.number: self.addresses.index(self._kept[piece.number][0]) for piece in self.pieces}
+        owners = {number: self.addresses.index(address) for number, (address, _) in self._kept.items()}
         for worker, address in enumerate(self.addresses):
             own = [future for kept, future in self._kept.values() if kept == address]
             numbers = tuple(worker + n * thread for thread in range(most))
@@ -165,13 +167,13 @@ class Crew:
 
     def _place(self) -> None:
         """Send each piece whose worker is not among the crew to one that is."""
-        for piece in self.pieces:
-            kept = self._kept.get(piece.number)
-            if kept is None or kept[0] not in self.addresses:
-                address = self.addresses[piece.number % len(self.addresses)]
-                # The data and its key are one of a kind: equal pieces must not be taken for one.
-                (future,) = self.client.scatter([piece], workers=[address], hash=False)
-                self._kept[piece.number] = address, future
+        for number in range(self.n_pieces):
+            kept = self._kept.get(number)
+            if kept is None or kept[0] not in self.addresses or kept[1].status != "finished":
+                address = self.addresses[number % len(self.addresses)]
+                # Its key is one of a kind: equal pieces must not be taken for one.
+                (future,) = self.client.scatter([self.piece(number)], workers=[address], hash=False)
+                self._kept[number] = address, future
 
     def _stop(self) -> None:
         """Hang up, upon which the workers' tasks end."""

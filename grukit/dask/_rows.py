@@ -25,41 +25,39 @@ class Piece(NamedTuple):
 class Cut(NamedTuple):
     """How the rows of a table that samples see are numbered, one interval after another, and cut into pieces.
 
-    A sample is in the piece in whose own part it starts.
+    A sample is in the piece in whose own part it starts; behind that a piece has the rows that its samples reach to.
     """
 
     firsts: np.ndarray  # (m,) first row of each interval, in the table
     before: np.ndarray  # (m,) rows of the intervals before
-    begins: np.ndarray  # (S,) row, so numbered, at which the own part of each piece begins
-    first: int  # number of the first piece
+    begins: np.ndarray  # (S,) row, so numbered, at which each piece begins
+    reach: np.ndarray  # (S,) and ends
 
-    def starts_of(self, samples: Any, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The rows, so numbered, at which the chosen samples start, and the numbers of the pieces that they are in."""
-        starts = samples.starts[chosen]
-        k = np.searchsorted(self.firsts, starts, side="right") - 1
-        own = self.before[k] + starts - self.firsts[k]
-        return own, self.first + np.searchsorted(self.begins, own, side="right") - 1
+    @classmethod
+    def of(cls, starts: np.ndarray, lengths: np.ndarray, n: int) -> "Cut":
+        """Of samples, into at most ``n`` pieces."""
+        firsts, lasts, own = together(starts, lengths)
+        N, before = int((lasts - firsts).sum()), np.cumsum(lasts - firsts) - (lasts - firsts)
+        begins = np.unique(np.arange(n) * N // n)
+        reach = np.append(begins[1:], N)
+        np.maximum.at(reach, np.searchsorted(begins, own, side="right") - 1, own + lengths)
+        return cls(firsts, before, begins, reach)
 
-
-def cut_table(first: int, samples: Any, n: int, per_step: bool) -> tuple[Cut, list[Piece]]:
-    """Cut the rows that samples see into at most ``n`` pieces, numbered from ``first`` on.
-
-    Behind its own part a piece has the rows that the samples which start there reach to.
-    """
-    firsts, lasts, starts = together(samples.starts, samples.lengths)
-    N, before = int((lasts - firsts).sum()), np.cumsum(lasts - firsts) - (lasts - firsts)
-    begins = np.unique(np.arange(n) * N // n)
-    reach = np.append(begins[1:], N)
-    np.maximum.at(reach, np.searchsorted(begins, starts, side="right") - 1, starts + samples.lengths)
-    pieces = []
-    for number, (begin, end) in enumerate(zip(begins, reach, strict=True), first):
-        own = np.arange(begin, end)
-        k = np.searchsorted(before, own, side="right") - 1
-        rows = firsts[k] + own - before[k]
+    def piece(self, number: int, k: int, samples: Any, per_step: bool) -> Piece:
+        """The k-th piece, which all pieces of all tables know by its ``number``."""
+        own = np.arange(self.begins[k], self.reach[k])
+        interval = np.searchsorted(self.before, own, side="right") - 1
+        rows = self.firsts[interval] + own - self.before[interval]
         weights = samples.step_weights[rows] if per_step and samples.step_weights.size else None
         targets = samples.targets[rows] if per_step else None
-        pieces.append(Piece(number, int(begin), samples.values[rows], targets, weights))
-    return Cut(firsts, before, begins, first), pieces
+        return Piece(number, int(self.begins[k]), samples.values[rows], targets, weights)
+
+    def starts_of(self, samples: Any, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The rows, so numbered, at which the chosen samples start, and which of the pieces they are in."""
+        starts = samples.starts[chosen]
+        interval = np.searchsorted(self.firsts, starts, side="right") - 1
+        own = self.before[interval] + starts - self.firsts[interval]
+        return own, np.searchsorted(self.begins, own, side="right") - 1
 
 
 def together(starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from types import ModuleType, TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from grukit.dask._crew import Crew
-from grukit.dask._rows import Cut, Piece, cut_table
+from grukit.dask._rows import Cut, Piece
 from grukit.dask._wire import Lost
 from grukit.dask._worker import Job
 from grukit.kernels.cpu import Batches, plan_batches, take_step
@@ -29,6 +29,15 @@ class Group:
     order: np.ndarray
     slots: np.ndarray  # of each sample
     weights: np.ndarray  # of each batch
+
+
+class Table(NamedTuple):
+    """Rows that the workers keep."""
+
+    key: Any  # what is the same for all samples of it
+    samples: Any
+    cut: Cut
+    first: int  # number of its first piece
 
 
 def kernels_on(client: Any, kernels: ModuleType) -> ModuleType:
@@ -65,21 +74,19 @@ class SharedSession(Session):
         self.validation, self._all = validation, samples
         lengths = np.concatenate([each.lengths for each in (samples, validation) if each is not None])
         self.longest = int(lengths.max())
-        self._tables: list[tuple[np.ndarray, Cut]] = []  # by what is the same for all samples of a table
+        self._tables: list[Table] = []
         self._groups: dict[Any, Group] = {}
         self._n_groups = 0
         self._client = client
 
     def __enter__(self) -> "SharedSession":
         super().__enter__()
-        pieces: list[Piece] = []
         n = max(1, len(self._client.nthreads()))
         for each in (self._all, self.validation):
-            if each is not None and not any(known is self._table_of(each) for known, _ in self._tables):
-                cut, own = cut_table(len(pieces), self._everything(each), n, bool(self.training.per_step))
-                self._tables.append((self._table_of(each), cut))
-                pieces += own
-        self.crew = Crew(self._client, pieces, self._job)
+            if each is not None and not any(table.key is self._key_of(each) for table in self._tables):
+                first = sum(len(table.cut.begins) for table in self._tables)
+                self._tables.append(Table(self._key_of(each), each, self._cut(each, n), first))
+        self.crew = Crew(self._client, sum(len(table.cut.begins) for table in self._tables), self._piece, self._job)
         self.crew.__enter__()
         return self
 
@@ -89,16 +96,19 @@ class SharedSession(Session):
         self.crew.__exit__(kind, error, traceback)
         super().__exit__(kind, error, traceback)
 
-    def _table_of(self, samples: Any) -> Any:
+    def _key_of(self, samples: Any) -> Any:
         """The array that says which table samples are of; where steps have targets, validation may have others."""
         return samples.targets if self.training.per_step else samples.values
 
-    def _everything(self, samples: Any) -> Any:
-        """All samples of the table of some, those of training and of validation."""
-        table, both = self._table_of(samples), (self._all, self.validation)
-        parts = [each for each in both if each is not None and self._table_of(each) is table]
-        starts, lengths = (np.concatenate([getattr(each, name) for each in parts]) for name in ("starts", "lengths"))
-        return parts[0]._replace(starts=starts, lengths=lengths)
+    def _cut(self, samples: Any, n: int) -> Cut:
+        """The rows of the table of some samples, those of training and of validation together."""
+        key, both = self._key_of(samples), (self._all, self.validation)
+        parts = [each for each in both if each is not None and self._key_of(each) is key]
+        return Cut.of(*(np.concatenate([getattr(each, name) for each in parts]) for name in ("starts", "lengths")), n)
+
+    def _piece(self, number: int) -> Piece:
+        table = [table for table in self._tables if table.first <= number][-1]
+        return table.cut.piece(number, number - table.first, table.samples, bool(self.training.per_step))
 
     def _job(self, **told: Any) -> Job:
         values = self._all.values
@@ -204,13 +214,14 @@ class SharedSession(Session):
         n, numbers = (len(samples.starts), order) if dropped else (len(order), np.arange(len(order)))
         lengths = np.empty(0, np.int64) if self._alike else samples.lengths[order]
         owner = self.crew.owner(slots)
-        (cut,) = (cut for known, cut in self._tables if known is self._table_of(samples))
+        (table,) = (table for table in self._tables if table.key is self._key_of(samples))
         per_step = bool(self.training.per_step)
         for worker in self._workers_of(group):
             positions = np.flatnonzero(owner == worker)
             own = order[positions]
             targets = samples.targets[:0] if per_step else samples.targets[own]
-            arrays = [numbers, lengths, positions, *cut.starts_of(samples, own), samples.weights[own], targets]
+            starts, pieces = table.cut.starts_of(samples, own)
+            arrays = [numbers, lengths, positions, starts, table.first + pieces, samples.weights[own], targets]
             length = self.longest if self._alike else None
             self.crew.ask(worker, "group", arrays, group=group.number, n=n, length=length)
         return group
