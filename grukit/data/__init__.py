@@ -13,7 +13,7 @@ from grukit.data.horizon import FEWEST_JUDGED, Horizons, Layout, Rows, first_hel
 from grukit.data.horizon_ridge import LagMap, LinearHorizon, fit_horizon, most_lags
 from grukit.data.indexes import choose_rows, feature_columns, lag_index, sample_index, step_index
 from grukit.data.labels import Classes, as_labels, read_labels
-from grukit.data.lags import LinearLags, left_by
+from grukit.data.lags import LinearLags, in_blocks, left_by
 from grukit.data.links import LINKS, log_probability_of, mean_of
 from grukit.data.matching import rows_at
 from grukit.data.members import (
@@ -116,6 +116,7 @@ __all__ = [
     "given_context",
     "history_frame",
     "holds",
+    "in_blocks",
     "in_order",
     "independent_rows",
     "interval_columns",

@@ -194,6 +194,13 @@ class Moments:
         return np.maximum(self.loss(coef) - (self.cross[-1] - self.lags[-1] @ coef) ** 2, 0.0)
 
 
+def in_blocks(samples: Samples, n_blocks: int) -> list[Samples]:
+    """The samples of each of so many blocks of them, those of each series one after another in time; none is empty."""
+    block_of = _blocks(replace(samples, per_step=False), n_blocks)
+    chosen = (np.flatnonzero(block_of == block) for block in range(n_blocks))
+    return [samples.take(rows, samples.weights[rows]) for rows in chosen if len(rows)]
+
+
 def _blocks(samples: Samples, n_blocks: int) -> np.ndarray:
     """The block of each sample, or of each step; samples that stand alone have no order in time and take turns."""
     sequences = samples.sequences

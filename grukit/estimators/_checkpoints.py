@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
+from copy import deepcopy
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +33,27 @@ class Checkpoint:
         The file.
     mark : dict of str to object
         See :func:`mark_of`.
+
+    Attributes
+    ----------
+    points : list of Point or None
+        Where each training of the fit is, or was last before it ended; None where that was never written.
     """
 
     def __init__(self, path: str | os.PathLike[str], mark: dict[str, Any]):
         self.path, self.mark = Path(path), json.loads(json.dumps(mark))
+        self.points: list[Point | None] = []
 
-    def write(self, point: Point) -> None:
-        """Write where training is; the file is replaced as a whole."""
-        tree, arrays = POINTS.encode(point, "point")
-        told = {"format": FORMAT, "mark": self.mark, "point": tree}
+    def write(self, number: int, point: Point) -> None:
+        """Write where the training of that number is; the file is replaced as a whole."""
+        self.points += [None] * (number + 1 - len(self.points))
+        self.points[number] = deepcopy(point)  # training goes on in its arrays
+        tree, arrays = POINTS.encode(self.points, "points")
+        told = {"format": FORMAT, "mark": self.mark, "points": tree}
         write_tensors(self.path, {ENTRY: json.dumps(told, allow_nan=False)}, arrays)
 
-    def read(self) -> Point | None:
-        """Where training was; None where there is no file yet.
+    def read(self) -> None:
+        """Read where training was, where there is a file.
 
         Raises
         ------
@@ -51,19 +61,20 @@ class Checkpoint:
             Where the file is damaged, none of these, or of other data, parameters or another version, naming what differs.
         """
         if not self.path.exists():
-            return None
+            return
         metadata, arrays = read_tensors(self.path)
         try:
             told = parse(metadata.get(ENTRY, "null"), "the document")
-            if not isinstance(told, dict) or told.get("format") != FORMAT or set(told) != {"format", "mark", "point"}:
+            if not isinstance(told, dict) or told.get("format") != FORMAT or set(told) != {"format", "mark", "points"}:
                 raise ValueError("it is no checkpoint of this version's format.")
             self._check_mark(told["mark"])
-            point = POINTS.decode(told["point"], arrays, "point")
+            points = POINTS.decode(told["points"], arrays, "points")
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{self.path} cannot be resumed: {error}") from error
-        if not isinstance(point, Point) or arrays:
+        of_points = isinstance(points, list) and all(isinstance(point, Point | None) for point in points)
+        if not of_points or arrays:
             raise ValueError(f"{self.path} cannot be resumed: it holds something else.")
-        return point
+        self.points = points
 
     def _check_mark(self, mark: Any) -> None:
         if not isinstance(mark, dict) or not isinstance(mark.get("parameters"), dict):
@@ -81,14 +92,24 @@ class Checkpoint:
                 raise ValueError(f"it is of other {name}{why}.")
 
 
-def checkpoint_options(
+def open_points(
     model: CheckpointParameters, state: FittedState, training: Samples, validation: Samples | None, resume: bool
-) -> dict[str, Any]:
-    """Training options that write the model's checkpoint, where it has one, and begin at it where it is to ``resume``."""
+) -> Checkpoint | None:
+    """The model's checkpoint, where it has one, with what its file says where training is to ``resume``."""
     if model.checkpoint is None:
-        return {}
+        return None
     checkpoint = Checkpoint(model.checkpoint, mark_of(model, state, training, validation))
-    return {"on_checkpoint": checkpoint.write, "begun": checkpoint.read() if resume else None}
+    if resume:
+        checkpoint.read()
+    return checkpoint
+
+
+def checkpoint_options(checkpoint: Checkpoint | None, number: int) -> dict[str, Any]:
+    """Training options that write the checkpoint, of the training of that number in a fit, and begin at it."""
+    if checkpoint is None:
+        return {}
+    begun = checkpoint.points[number] if number < len(checkpoint.points) else None
+    return {"on_checkpoint": partial(checkpoint.write, number), "begun": begun}
 
 
 def check_resume(model: CheckpointParameters, resume: bool) -> None:

@@ -114,6 +114,7 @@ def check_choices(state: FittedState, D: int, K: int) -> None:
             check_array(linear.mean, (D,), np.float64, f"choices.{name}.mean")
             demand(all(np.isfinite(each).all() for each in (linear.coef, linear.intercept, linear.mean)),
                     f"choices.{name} holds NaN or infinity.")  # fmt: skip
+    demand(not choices.is_alone or choices.linear is None, "choices.alone tells of no linear part, and there is one.")
     check_array(choices.anchors, (K,), np.int64, "choices.anchors")
     demand(((choices.anchors >= -1) & (choices.anchors < D)).all(), "choices.anchors are no columns.")
     check_array(choices.alpha, (K,), np.float64, "choices.alpha")

@@ -35,6 +35,9 @@ class Choices:
         Columns of which the network receives differences.
     asked : mapping of str to object
         The parameters that it was chosen by.
+    alone : float or None
+        Validation loss of the network alone as a share of that of the network with a linear part, where both were trained, in
+        the block where it is largest. Below 1 it was chosen.
     """
 
     linear: LinearLags | None
@@ -43,6 +46,12 @@ class Choices:
     alpha: np.ndarray
     differenced: np.ndarray | None
     asked: Mapping[str, object]
+    alone: float | None = None
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether the network alone was chosen."""
+        return self.alone is not None and self.alone < 1
 
     @classmethod
     def of(

@@ -1,12 +1,12 @@
 """Early stopping with few samples: the number of epochs that forecasts blocks in time best, each from what came before it."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from grukit.data import Samples, left_by
-from grukit.estimators._start import begin
+from grukit.estimators._alone import begin_alone, begin_beside, loss_at_scale, may_be_alone, worst_share
 from grukit.estimators._training import train
 from grukit.estimators.fitted import FittedState
 from grukit.estimators.inputs import InputForm
@@ -16,6 +16,26 @@ if TYPE_CHECKING:
     from grukit.estimators._base import RecurrentEstimator
 
 
+class Counted(NamedTuple):
+    """Epochs counted on folds."""
+
+    losses: np.ndarray  # (n_folds, n_epochs + 1), the first of each fold is of the initial weights
+    scores: np.ndarray  # (n_epochs + 1,), see score_epochs
+    begun: list[tuple[FittedState, Samples]]  # of each fold, what training began with and the samples that judge it
+    state: FittedState  # of the last fold
+    interrupted: bool
+
+    @property
+    def n_epochs(self) -> int:
+        """The best number of epochs."""
+        return int(np.argmin(self.scores))
+
+    @property
+    def kept(self) -> np.ndarray:
+        """The loss of each fold after the best number of epochs (n_folds,), as a share of its linear part's."""
+        return relative_to_start(self.losses)[:, self.n_epochs]
+
+
 def fit_counting(
     model: "RecurrentEstimator",
     inputs: InputForm,
@@ -23,7 +43,7 @@ def fit_counting(
     samples: Samples,
     folds: list[tuple[Samples, Samples]],
 ) -> FittedState:
-    """Train on all samples for the number of epochs that does best on the folds.
+    """Train on all samples for the number of epochs that does best on the folds, alone where that does better there.
 
     Parameters
     ----------
@@ -44,37 +64,67 @@ def fit_counting(
         Its record has the epochs of the training on all samples; their validation losses are means over the folds. Where
         a fold was interrupted, what it learned.
     """
-    curves = []
-    for training, judged in folds:
-        state, left = begin(model, inputs, targets, training, training, partial=False)
-        judged = left_by(state.choices.linear, judged)
-        state, progress = train(model, state, left, judged, callbacks=(), verbose=False)
-        if progress.interrupted:
-            return state
-        losses = [record["validation_loss"] for record in state.training.records]
-        curves.append(np.array([progress.start_loss, *losses]))
-    longest = max(len(curve) for curve in curves)
-    together = np.array([np.append(curve, np.full(longest - len(curve), curve[-1])) for curve in curves])
-    n_epochs = best_epoch(together)
-    start, left = begin(model, inputs, targets, samples, samples, partial=False)
+    counted = chosen = count_epochs(model, inputs, targets, folds)
+    share, begins = None, begin_beside
+    if not counted.interrupted and may_be_alone(model, counted.state, counted.scores.min(), counted.scores[0]):
+        tried = count_epochs(model, inputs, targets, folds, beside=counted)
+        if tried.interrupted:
+            reason = "Training was interrupted while the network alone was tried; what the last block left is kept."
+            return replace(counted.state, training=replace(counted.state.training, stop_reason=reason))
+        share = worst_share(tried.kept, counted.kept[: len(tried.kept)])
+        if share < 1:
+            chosen, begins = tried, begin_alone
+    if counted.interrupted:
+        return counted.state
+    start, left = begins(model, inputs, targets, samples)
+    start = replace(start, choices=replace(start.choices, alone=share))
     state, progress = train(
-        model, start, left, None, n_iter_no_change=model.max_iter, **_until(model, max(1, n_epochs))
+        model, start, left, None, n_iter_no_change=model.max_iter, **_until(model, max(1, chosen.n_epochs))
     )
-    if progress.interrupted:
-        return state
-    records = tuple(
-        {**record, "validation_loss": float(loss)}
-        for record, loss in zip(state.training.records, together[:, 1:].mean(axis=0), strict=False)
-    )
-    if len(records) < n_epochs:  # a callback or divergence ended it
-        return replace(state, training=replace(state.training, records=records))
-    reason = f"{n_epochs} epochs do best on {len(folds)} blocks in time, each forecast from the samples before it."
-    record = replace(state.training, records=records, best_iter=n_epochs, kept_iter=n_epochs, stop_reason=reason)
-    return replace(state, parameters=state.parameters if n_epochs else start.parameters, training=record)
+    return state if progress.interrupted else _with_record_of(chosen, start, state, len(folds))
 
 
-def best_epoch(losses: np.ndarray) -> int:
-    """The epoch of the least loss relative to the start's, mean over the folds plus that of the worst fold.
+def count_epochs(
+    model: "RecurrentEstimator",
+    inputs: InputForm,
+    targets: Targets,
+    folds: list[tuple[Samples, Samples]],
+    beside: Counted | None = None,
+) -> Counted:
+    """Train on every fold from the linear part, or alone ``beside`` that, as long as it may still do better."""
+    curves, begun = [], []
+    for number, (training, judged) in enumerate(folds):
+        start, left = (begin_beside if beside is None else begin_alone)(model, inputs, targets, training)
+        begun.append((start, left_by(start.choices.linear, judged)))
+        state, progress = train(model, start, left, begun[-1][1], callbacks=(), verbose=False)
+        if progress.interrupted:
+            break
+        curve = np.array([progress.start_loss, *(record["validation_loss"] for record in state.training.records)])
+        if beside is not None:
+            with np.errstate(divide="ignore", invalid="ignore"):  # of a linear part without an error
+                curve /= loss_at_scale(model, *beside.begun[number], start.y_scaler.scale)
+        curves.append(curve)
+        if beside is not None and not np.nanmin(curve) < beside.kept[number]:
+            break
+    losses = _side_by_side(curves)
+    return Counted(losses, score_epochs(losses), begun, state, progress.interrupted)
+
+
+def _side_by_side(curves: list[np.ndarray]) -> np.ndarray:
+    """Losses of several folds (n_folds, n_epochs + 1); those of training that ended stay what they were last."""
+    longest = max(map(len, curves), default=1)
+    padded = [np.append(curve, np.full(longest - len(curve), curve[-1])) for curve in curves]
+    return np.array(padded).reshape(len(curves), longest)
+
+
+def relative_to_start(losses: np.ndarray) -> np.ndarray:
+    """Losses (n_folds, n_epochs + 1) as shares of those before training, where these count."""
+    scale = np.abs(losses[:, :1])
+    return losses / np.where(np.isfinite(scale) & (scale > 0), scale, 1.0)
+
+
+def score_epochs(losses: np.ndarray) -> np.ndarray:
+    """The score of each epoch, the less the better: the loss relative to the start's, mean over folds plus that of the worst.
 
     The mean alone is too bold: on 51 series of 60 to 640 rows, a network then had up to 12 % more error than the linear part
     it began at, in a tenth of them 4 %, with the worst fold 5 % and 1 %; the mean error of all was the same.
@@ -82,14 +132,27 @@ def best_epoch(losses: np.ndarray) -> int:
     Parameters
     ----------
     losses : ndarray of shape (n_folds, n_epochs + 1)
-        The first of each fold is of the initial weights; NaN where those do not count.
+        The first of each fold is of the initial weights; NaN where those do not count, whose score is then infinite.
     """
-    start_counts = np.isfinite(losses[:, 0]).all()
-    scale = np.abs(losses[:, :1])
-    relative = losses / np.where(np.isfinite(scale) & (scale > 0), scale, 1.0)
-    score = relative.mean(axis=0) + relative.max(axis=0)
-    first = 0 if start_counts else 1
-    return first + int(np.argmin(np.where(np.isnan(score), np.inf, score)[first:]))
+    if not len(losses):
+        return np.full(losses.shape[1], np.inf)
+    relative = relative_to_start(losses)
+    scores = relative.mean(axis=0) + relative.max(axis=0)
+    return np.where(np.isnan(scores), np.inf, scores)
+
+
+def _with_record_of(counted: Counted, start: FittedState, state: FittedState, n_folds: int) -> FittedState:
+    """The state trained on all samples, with the losses on the folds in its record."""
+    records = tuple(
+        {**record, "validation_loss": float(loss)}
+        for record, loss in zip(state.training.records, counted.losses[:, 1:].mean(axis=0), strict=False)
+    )
+    n_epochs = counted.n_epochs
+    if len(records) < n_epochs:  # a callback or divergence ended it
+        return replace(state, training=replace(state.training, records=records))
+    reason = f"{n_epochs} epochs do best on {n_folds} blocks in time, each forecast from the samples before it."
+    record = replace(state.training, records=records, best_iter=n_epochs, kept_iter=n_epochs, stop_reason=reason)
+    return replace(state, parameters=state.parameters if n_epochs else start.parameters, training=record)
 
 
 def _until(model: "RecurrentEstimator", n_epochs: int) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from grukit.data import (
     fit_inputs,
     most_lags,
 )
-from grukit.estimators._checkpoints import checkpoint_options
+from grukit.estimators._checkpoints import checkpoint_options, open_points
 from grukit.estimators._choices import Choices
 from grukit.estimators._forecast import ForecastState, measured, typical_scale, varies
 from grukit.estimators._forecast_errors import calibrate
@@ -67,7 +67,8 @@ def learn(model: "GRUForecaster", observed: Observed, before: ForecastState | No
         state = _go_on(model, observed, layout, before, figures)
     training, watched = (_samples(state, rows, values, ends) for ends in (origins.training, origins.watched))
     validation = watched if len(origins.watched) else None
-    options = checkpoint_options(model, state, training, validation, resume)
+    points = open_points(model, state, training, validation, resume)
+    options = checkpoint_options(points, 0)
     state, _ = train(model, state, training, validation, **options)
     if len(origins.judged):
         state = replace(state, scores=calibrate(model, state, rows, origins.judged, series.keys, unseen))

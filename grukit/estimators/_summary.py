@@ -26,6 +26,7 @@ def summary_of(state: "FittedState") -> str:
         *_layers(state),
         _differences(state),
         _linear(state),
+        _alone(state),
         f"{spec.n_parameters:,} parameters of type {state.parameters.dtype}",
         _training(state, _kept(state)),
     ]
@@ -91,6 +92,15 @@ def _linear(state: "FittedState") -> str:
     low, high = alpha.min(), alpha.max()
     penalty = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
     return f"Linear part: ridge regressions on {len(linear.coef)} rows, towards {towards}, penalty {penalty}"
+
+
+def _alone(state: "FittedState") -> str:
+    share = state.choices.alone
+    if share is None:
+        return ""
+    if state.choices.is_alone:
+        return f"Network alone: it has at most {share:.3g} times the validation loss of that beside a linear part"
+    return f"Beside a linear part: the network alone was tried, and has up to {share:.3g} times the validation loss"
 
 
 def _training(state: "FittedState", kept: str) -> str:

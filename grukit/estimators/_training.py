@@ -15,6 +15,11 @@ from grukit.train import Problem, Progress, TrainingOptions, fit_lbfgs, fit_stoc
 
 # The batch sizes that "auto" takes, and the steps an epoch from which it takes larger ones: there are enough of them.
 SMALLEST_BATCH, LARGEST_BATCH, STEPS = 16, 64, 1000
+# What "auto" means, by whether the network was chosen to be alone: it has more to learn.
+BY_ITSELF = {
+    False: {"alpha": 0.0, "learning_rate_init": 0.002},
+    True: {"alpha": 0.01, "learning_rate_init": 0.005},
+}
 
 
 def train(
@@ -34,9 +39,8 @@ def train(
         Training options that replace the parameters.
     """
     records, lbfgs = state.training.records, model.solver == "lbfgs"
-    options = _options(
-        model, len(training.sequences), count_start=state.begins_at_linear, n_before=len(records), **overrides
-    )
+    begun = {"count_start": state.begins_at_linear, "n_before": len(records)}
+    options = _options(model, len(training.sequences), state.choices.is_alone, **begun, **overrides)
     problem, engine = _problem(model, state, training, validation, options.batch_size)
     parameters, random_state = state.parameters.copy(), deepcopy(state.training.random_state)
     # Another solver's moments mean something else.
@@ -117,10 +121,23 @@ def _any_missing(targets: Any) -> bool:
     return bool(np.isnan(values).any())
 
 
-def _options(model: SharedParameters, n_samples: int, **overrides: Any) -> TrainingOptions:
+def loss_of(model: SharedParameters, state: FittedState, samples: Samples) -> float:
+    """Mean loss of a state on samples with what its linear part leaves of their targets."""
+    problem, _ = _problem(model, state, samples, None, min(len(samples.sequences), LARGEST_BATCH))
+    with problem:
+        return problem.probe_loss(state.parameters, len(samples.sequences))
+
+
+def steps_of_epoch(model: SharedParameters, n_samples: int) -> int:
+    """Steps in an epoch of so many samples."""
+    return -(-n_samples // _batch_size(model, n_samples))
+
+
+def _options(model: SharedParameters, n_samples: int, alone: bool, **overrides: Any) -> TrainingOptions:
     callbacks = model.callbacks
     values = {
-        "batch_size": min(n_samples, _batch_size(n_samples) if model.batch_size == "auto" else model.batch_size),
+        **{name: value for name, value in BY_ITSELF[alone].items() if getattr(model, name) == "auto"},
+        "batch_size": _batch_size(model, n_samples),
         "verbose": bool(model.verbose),
         "callbacks": () if callbacks is None else (callbacks,) if callable(callbacks) else tuple(callbacks),
         **overrides,
@@ -129,9 +146,11 @@ def _options(model: SharedParameters, n_samples: int, **overrides: Any) -> Train
     return TrainingOptions(**values, **{name: getattr(model, name) for name in parameters - set(values)})
 
 
-def _batch_size(n_samples: int) -> int:
-    """The batch size "auto": a power of two, such that an epoch has about a thousand steps."""
+def _batch_size(model: SharedParameters, n_samples: int) -> int:
+    """The batch size; "auto": a power of two, such that an epoch has about a thousand steps."""
+    if not isinstance(model.batch_size, str):
+        return min(n_samples, model.batch_size)
     size = SMALLEST_BATCH
     while size < LARGEST_BATCH and n_samples > STEPS * size:
         size *= 2
-    return size
+    return min(n_samples, size)

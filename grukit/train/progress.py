@@ -35,6 +35,8 @@ class Progress:
         One sentence; empty while training goes on.
     interrupted : bool
         Whether Ctrl-C ended training.
+    called_off : bool
+        Whether a callback did.
     """
 
     COUNTED = (
@@ -56,7 +58,7 @@ class Progress:
         self.n_waiting = 0
         self.start_loss = np.nan
         self.stop_reason = ""
-        self.interrupted = False
+        self.interrupted = self.called_off = False
         self._to_beat = np.inf
         self._bar = progress_bar(options.max_iter, "epoch") if options.verbose else None
         self._clock = time.perf_counter()
@@ -91,6 +93,7 @@ class Progress:
         if self._bar is not None and self._bar.update():
             self._bar.set_postfix_str(f"loss {monitored:.4g}", refresh=False)
         if any([_is_true(callback(dict(entry))) for callback in self.options.callbacks]):
+            self.called_off = True
             self.stop_reason = f"A callback stopped training after epoch {entry['epoch']}."
 
     def begin(self, parameters: np.ndarray, validation_loss: float) -> None:

@@ -1,0 +1,218 @@
+"""Whether the network does without a linear part: tried where that is open, judged in the same units, told."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from ended import Ended, check_same
+from sklearn.exceptions import ConvergenceWarning
+
+from grukit import GRURegressor, load
+from grukit.estimators._alone import worst_share
+from grukit.train import interrupts, stochastic
+
+SMALL = {"hidden_layer_sizes": 8, "window": 4, "random_state": 0}
+HELD_OUT = {
+    **SMALL,
+    "early_stopping": True,
+    "max_iter": 12,
+}  # the network alone does better; with 40 epochs it does not
+COUNTED = {**SMALL, "max_iter": 40}  # on blocks in time; here, too
+BESIDE = {"alpha": 0.0, "learning_rate_init": 0.002}  # what "auto" is beside a linear part
+ALONE = {"anchor": None, "linear_lags": 0, "difference": False, "alpha": 0.01, "learning_rate_init": 0.005}
+
+
+def logistic_map(n):
+    """A series whose next value is a parabola of the last: lines explain little of it."""
+    x = np.full(n, 0.3)
+    for i in range(1, n):
+        x[i] = 3.8 * x[i - 1] * (1 - x[i - 1])
+    return x
+
+
+SERIES = logistic_map(400)
+X, Y = SERIES[:299, None], SERIES[1:300]
+X_VAL, Y_VAL = SERIES[300:-1, None], SERIES[301:]
+
+
+def at_call(n, what):
+    """Raise ``what`` in the n-th call."""
+    calls = []
+
+    def callback(record):
+        calls.append(record)
+        if len(calls) == n:
+            raise what
+
+    return callback
+
+
+def check_told(model, chosen):
+    """Raise where the model is not what ``chosen`` says, or tells it otherwise."""
+    assert (model.alone_ < 1) == chosen == (len(model.linear_coef_) == 0) == ("Network alone:" in model.summary())
+    assert ("Beside a linear part: the network alone was tried" in model.summary()) == (not chosen)
+    assert f"{model.alone_:.3g} times the validation loss" in model.summary()
+
+
+@pytest.mark.parametrize("changes", [{}, {"loss": "huber", "delta": 0.5}, {"solver": "sgd"}], ids=str)
+def test_the_network_alone_is_what_it_would_be_by_itself(changes):
+    model = GRURegressor(**HELD_OUT, **changes).fit(X, Y)
+    check_told(model, True)
+    plain = GRURegressor(**HELD_OUT, **ALONE, **changes).fit(X, Y)
+    np.testing.assert_array_equal(model.predict(X), plain.predict(X))
+    assert model.validation_curve_ == plain.validation_curve_ and plain.alone_ is None
+
+
+def test_where_the_linear_part_stays_training_is_as_if_nothing_else_was_tried():
+    settings = {**HELD_OUT, "max_iter": 40}
+    model, plain = GRURegressor(**settings).fit(X, Y), GRURegressor(**settings, **BESIDE).fit(X, Y)
+    check_told(model, False)
+    np.testing.assert_array_equal(model.predict(X), plain.predict(X))
+    assert model.validation_curve_ == plain.validation_curve_ and plain.alone_ is None
+
+
+def test_on_blocks_in_time_training_takes_all_samples_for_as_many_epochs():
+    model = GRURegressor(**COUNTED).fit(X, Y)
+    check_told(model, True)
+    n_epochs = model.best_iter_
+    assert f"{n_epochs} epochs do best on 4 blocks" in model.stop_reason_
+    ended = {"early_stopping": False, "n_iter_no_change": 40, "callbacks": lambda record: record["epoch"] >= n_epochs}
+    plain = GRURegressor(**COUNTED, **ALONE, **ended).fit(X, Y)
+    np.testing.assert_array_equal(model.predict(X), plain.predict(X))
+    beside = GRURegressor(**{**COUNTED, "max_iter": 150}).fit(X, Y)
+    check_told(beside, False)
+    np.testing.assert_array_equal(
+        beside.predict(X), GRURegressor(**{**COUNTED, "max_iter": 150}, **BESIDE).fit(X, Y).predict(X)
+    )
+
+
+@pytest.mark.parametrize("max_iter", [12, 40])
+def test_both_are_judged_in_the_same_units_in_every_quarter(max_iter):
+    """Of two outputs of different size, of which the linear part explains different shares."""
+    targets, own = np.c_[Y, 50 * Y + 300 * X[:, 0]], np.c_[Y_VAL, 50 * Y_VAL + 300 * X_VAL[:, 0]]
+    settings = {**SMALL, "max_iter": max_iter}
+    model, beside, alone = (
+        GRURegressor(**settings, **changes).fit(X, targets, X_val=X_VAL, y_val=own) for changes in ({}, BESIDE, ALONE)
+    )
+    errors = [((each.predict(X_VAL) - own) / targets.std(axis=0)) ** 2 for each in (alone, beside)]
+    quarters = np.arange(len(own)) * 4 // len(own)
+    one, other = (np.array([error[quarters == q].mean() for q in range(4)]) for error in errors)
+    assert model.alone_ == pytest.approx((one / other).max(), rel=1e-4)
+    chosen = alone if model.alone_ < 1 else beside
+    np.testing.assert_array_equal(model.predict(X), chosen.predict(X))
+
+
+def test_a_block_that_tells_nothing_is_not_won():
+    assert worst_share(np.array([1.0, 3.0]), np.array([2.0, 4.0])) == 0.75
+    assert worst_share(np.array([1.0, 0.0]), np.array([2.0, 0.0])) == np.inf
+    assert worst_share(np.array([1.0, np.nan]), np.array([2.0, 1.0])) == np.inf
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"anchor": None},
+        {"anchor": 0},
+        {"linear_lags": 4},
+        {"alpha": 0.0},
+        {"learning_rate_init": 0.002},
+        {"early_stopping": False},
+        {"callbacks": lambda record: record["epoch"] == 11},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_who_chooses_has_chosen(changes):
+    model = GRURegressor(**{**HELD_OUT, **changes}).fit(X, Y)
+    assert model.alone_ is None and "alone" not in model.summary()
+    assert len(model.linear_coef_) == 4
+
+
+def test_what_is_not_tried():
+    """Where a column drifts, where lines are all there is, and of a part of the data."""
+    rng = np.random.default_rng(0)
+    walk = rng.normal(size=300).cumsum()
+    x = np.zeros(300)
+    for i in range(1, 300):
+        x[i] = 0.7 * x[i - 1] + rng.normal()
+    for series, drifts in ((walk + SERIES[:300], True), (x, False)):
+        model = GRURegressor(**HELD_OUT).fit(series[:-1, None], series[1:])
+        assert model.alone_ is None and bool(model.difference_) == drifts and len(model.linear_coef_) == 4
+    model = GRURegressor(**HELD_OUT).partial_fit(X, Y)
+    assert model.alone_ is None and model.history_["learning_rate"].tolist() == [0.002]
+
+
+@pytest.mark.parametrize("settings", [HELD_OUT, COUNTED], ids=["held out", "counted"])
+def test_the_same_bits_for_any_number_of_threads(settings):
+    one, other = (GRURegressor(**settings, batch_size=64, n_jobs=n).fit(X, Y) for n in (1, 2))
+    assert one.alone_ == other.alone_ is not None
+    np.testing.assert_array_equal(one.predict(X), other.predict(X))
+
+
+def test_sequences_with_a_target_each_or_at_every_step():
+    pieces = SERIES[:399].reshape(57, 7, 1)
+    for y in (SERIES[7::7], SERIES[1:400].reshape(57, 7, 1)):
+        model = GRURegressor(8, random_state=0, early_stopping=True, max_iter=20).fit(pieces, y)
+        check_told(model, model.alone_ < 1)
+        assert np.isfinite(model.predict(pieces)).all()
+
+
+def test_a_panel_is_judged_at_the_same_times_of_its_series():
+    keys = pd.MultiIndex.from_product([["u", "v"], pd.date_range("2024", periods=150)])
+    frame, target = pd.DataFrame({"x": SERIES[:300]}, keys), pd.Series(SERIES[1:301], keys, name="next")
+    model = GRURegressor(**HELD_OUT).fit(frame, target)
+    swapped = GRURegressor(**HELD_OUT).fit(frame.loc[["v", "u"]], target.loc[["v", "u"]])
+    check_told(model, model.alone_ < 1)
+    assert swapped.alone_ is not None
+
+
+@pytest.mark.parametrize("call", [2, 8, 12, 13, 17, 24])
+@pytest.mark.parametrize("every", [3, 7, 20])
+def test_a_fit_that_was_ended_in_either_training_goes_on_to_the_bit(tmp_path, call, every):
+    whole = GRURegressor(**HELD_OUT).fit(X, Y)
+    model = GRURegressor(**HELD_OUT, checkpoint=tmp_path / "run.ckpt", checkpoint_every=every)
+    with pytest.raises(Ended):
+        model.set_params(callbacks=at_call(call, Ended)).fit(X, Y)
+    seen = []
+    model.set_params(callbacks=seen.append).fit(X, Y, resume=True)
+    check_same(whole, model)
+    assert (whole.alone_, whole.summary()) == (model.alone_, model.summary())
+    lost = (call - 1) % every if call <= 12 else 12 % every + (call - 13) % every
+    if every < 12:
+        assert len(seen) == 24 - call + 1 + lost
+    assert [each.name for each in tmp_path.iterdir()] == (["run.ckpt"] if every < 12 else [])
+
+
+def test_a_warm_start_and_partial_fit_go_on_alone():
+    model = GRURegressor(**HELD_OUT, warm_start=True).fit(X, Y)
+    model.fit(X, Y).partial_fit(X, Y)
+    assert model.history_["learning_rate"].tolist() == [0.005] * 25
+    check_told(model, True)
+
+
+@pytest.mark.parametrize(("settings", "call", "n_epochs"), [(HELD_OUT, 17, 4), (COUNTED, 165, None)])
+def test_ctrl_c_in_the_trial_keeps_what_is_better_so_far(monkeypatch, settings, call, n_epochs):
+    run, calls = stochastic._run_epoch, []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+        run(*arguments)
+
+    monkeypatch.setattr(stochastic, "_run_epoch", interrupted)
+    monkeypatch.setattr(interrupts, "_last", [-np.inf])
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        model = GRURegressor(**settings).fit(X, Y)
+    if n_epochs is None:
+        assert "interrupted while the network alone was tried" in model.stop_reason_ and len(model.linear_coef_) == 4
+    else:
+        check_told(model, False)
+        assert model.n_iter_ == 12
+    assert np.sqrt(np.mean((model.predict(X) - Y) ** 2)) < 0.5 * Y.std()
+
+
+def test_files_tell_it(tmp_path):
+    model = GRURegressor(**HELD_OUT).fit(X, Y)
+    model.save(tmp_path / "model.gru")
+    again = load(tmp_path / "model.gru")
+    assert (again.alone_, again.summary()) == (model.alone_, model.summary())
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
