@@ -104,7 +104,8 @@ class SharedSession(Session):
         """The rows of the table of some samples, those of training and of validation together."""
         key, both = self._key_of(samples), (self._all, self.validation)
         parts = [each for each in both if each is not None and self._key_of(each) is key]
-        return Cut.of(*(np.concatenate([getattr(each, name) for each in parts]) for name in ("starts", "lengths")), n)
+        starts, lengths = (np.concatenate([getattr(each, name) for each in parts]) for name in ("starts", "lengths"))
+        return Cut.of(starts, lengths, n)
 
     def _piece(self, number: int) -> Piece:
         table = [table for table in self._tables if table.first <= number][-1]
@@ -114,7 +115,7 @@ class SharedSession(Session):
         values = self._all.values
         return Job(
             network=self.training,
-            loss=(self.loss.kind, self.loss.parameter, self.loss.rows),
+            loss=(self.loss.kind, self.loss.parameters, self.loss.rows),
             dtype=values.dtype.name,
             n_parameters=self.storage.slots.shape[1],
             longest=self.longest,

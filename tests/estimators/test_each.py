@@ -1,4 +1,4 @@
-"""One small model a series: the bits of a fit of each series alone, whatever stands beside it, and what is told of bad ones."""
+"""One small model a series: the bits of a fit of each series alone, whatever stands beside it; what is told of bad ones."""
 
 import pickle
 import warnings
@@ -233,8 +233,8 @@ def test_errors_come_before_any_work(panel, target, monkeypatch):
         fit_each(panel, target.iloc[::-1])
     with pytest.raises(ValueError, match="X and sample_weight have different indexes"):
         fit_each(panel, target, target.iloc[::-1])
+    nameless = pd.concat([panel.iloc[:-1], panel.iloc[-1:].rename(index={panel.index[-1][0]: np.nan})])
     with pytest.raises(ValueError, match="The series name is missing at row 142"):
-        nameless = pd.concat([panel.iloc[:-1], panel.iloc[-1:].rename(index={panel.index[-1][0]: np.nan})])
         fit_each(nameless, target.to_numpy())
     with pytest.raises(ValueError, match="X is empty"):
         fit_each(panel.iloc[:0], target.iloc[:0])
