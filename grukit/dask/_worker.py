@@ -24,7 +24,7 @@ class Job:
     token: str
     address: str  # of the worker, in Dask
     network: Any
-    loss: tuple[int, float, int]  # kind, parameter, sequences in a chunk
+    loss: tuple[int, np.ndarray, int]  # kind, parameter, sequences in a chunk
     dtype: str
     n_parameters: int
     longest: int
