@@ -4,7 +4,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numba import from_dtype as numba_type
 
 from grukit.kernels.cpu.compiler.target import half_a_tile_is_busy
 from grukit.kernels.cpu.inference.lanes import predict_lanes, predict_lanes_work_size
@@ -113,7 +112,7 @@ def _predict_sorted(network: Any, parameters: np.ndarray, samples: Any, n_thread
         _predict_rows(network, parameters, samples, n_threads, outputs, min(ROWS, len(samples.starts)))
         return
     units = network.layers[:-1, UNITS]
-    by_rows = units.min() >= WIDE and not half_a_tile_is_busy(numba_type(parameters.dtype), LANES)
+    by_rows = units.min() >= WIDE and not half_a_tile_is_busy(8 * parameters.itemsize, LANES)
     in_chunks = partial(_predict_rows, rows=LANES) if by_rows else _predict_in_lanes
     out = taken_out(samples.lengths, int(units.max()))
     if not out.any():
