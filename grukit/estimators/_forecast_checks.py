@@ -17,6 +17,7 @@ from grukit.estimators._checks import (
 from grukit.estimators._conformal import Scores
 from grukit.estimators._forecast import ForecastState
 from grukit.estimators._forecast_fit import KEPT
+from grukit.estimators._quantiles import MEDIAN, pairs_of
 
 NORMALIZE = ("last", "mean", None)
 MOST = 1 << 31  # of rows and steps
@@ -52,7 +53,7 @@ def check_forecast_state(state: ForecastState) -> None:
     _check_recent(state, C)
     _check_series(state)
     if state.scores is not None:
-        _check_scores(state.scores, state.steps)
+        _check_scores(state.scores, state.steps, len(pairs_of(state.quantiles)))
 
 
 def _check_layout(state: ForecastState) -> tuple[int, int, int]:
@@ -65,12 +66,24 @@ def _check_layout(state: ForecastState) -> tuple[int, int, int]:
     demand(set(form.calendar) <= set(CALENDAR), f"columns.calendar is {form.calendar!r:.80}.")
     demand(_are_names([*form.past, *form.known]), "columns have names that are none.")
     demand(not form.calendar or state.grid.seconds is not None, "columns.calendar is there, of an index without one.")
-    K = state.spec.n_outputs
-    demand(layout.horizon * layout.n_joint == K, "layout.horizon is not that of the network.")
+    K, M = state.spec.n_outputs, _check_levels(state)
+    demand(layout.horizon * layout.n_joint * M == K, "layout.horizon is not that of the network.")
     one_by_one = layout.horizon == 1 and layout.n_joint == 1 and not layout.n_past
     demand(state.steps == layout.horizon or (one_by_one and 0 < state.steps < MOST), f"steps is {state.steps!r:.80}.")
     C = sum(counts)
     return C, layout.n_joint + C + len(layout.leads) * layout.n_known, K
+
+
+def _check_levels(state: ForecastState) -> int:
+    """Outputs of a step: the levels of quantiles, or one forecast."""
+    objective, told = state.training.objective, state.asked.get("quantiles", ())
+    levels = state.quantiles
+    demand(told == levels, "asked.quantiles are not those of training.objective.")
+    if isinstance(objective.parameter, tuple):
+        numbers = all(type(level) is float and 0 < level < 1 for level in levels)
+        fine = numbers and sorted(set(levels)) == list(levels) and MEDIAN in levels and objective.loss == "quantile"
+        demand(fine, f"training.objective.parameter is {levels!r:.80}.")
+    return max(len(levels), 1)
 
 
 def _check_linear(linear: LinearHorizon, layout: Layout, name: str) -> None:
@@ -112,7 +125,9 @@ def _check_series(state: ForecastState) -> None:
     plain = all(
         _is_plain(each) for value in state.asked.values() for each in (value if type(value) is tuple else [value])
     )
-    demand(set(state.asked) == set(KEPT) and plain, f"asked does not tell of {', '.join(KEPT)}.")
+    demand(
+        set(state.asked) == {*KEPT, "quantiles"} and plain, f"asked does not tell of {', '.join(KEPT)} and quantiles."
+    )
 
 
 def _is_plain(value: Any) -> bool:
@@ -127,13 +142,8 @@ def _are_names(values: list[Any]) -> bool:
     return True
 
 
-def _check_scores(scores: Scores, steps: int) -> None:
+def _check_scores(scores: Scores, steps: int, n_pairs: int) -> None:
     demand(scores.n > 0, "scores have no errors.")
     for errors in scores.errors.values():
-        check_array(errors, (*errors.shape[:1], steps), np.float64, "scores.errors")
-        later, before = errors[1:], errors[:-1]
-        rises = (later >= before) | np.isnan(later)
-        demand(
-            len(errors) > 0 and not np.isinf(errors).any() and not (errors < 0).any(), "scores.errors are no errors."
-        )
-        demand(rises.all(), "scores.errors are not in order.")
+        check_array(errors, (*errors.shape[:1], steps, n_pairs), np.float64, "scores.errors")
+        demand(len(errors) > 0 and not np.isinf(errors).any(), "scores.errors are no errors.")

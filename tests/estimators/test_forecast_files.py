@@ -56,6 +56,7 @@ def cases():
     yield "covariates", {"missing": "mask"}, driven[:160].drop(hours(160)[[3, 50]]), driven[160:], X, past
     yield "one by one", {"strategy": "recursive", "linear_lags": 2}, driven[:160], driven[160:], X, None
     yield "no intervals", {"calibration_fraction": None, "calendar": ["hour"]}, driven[:160], driven[160:], None, None
+    yield "quantiles", {"quantiles": [0.1, 0.5, 0.9]}, unequal, later, None, None
     floats = walk(pd.Index(0.1 * np.arange(163)), None)
     yield "floats", {}, floats[:160], floats[160:], None, None
     for name, index in {
