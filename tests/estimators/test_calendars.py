@@ -123,10 +123,10 @@ def test_times_of_every_kind_tell_decay_how_long_ago(tiny, walk, kind):
     y = X["b"].fillna(0.0).iloc[kept]
     step = pd.Timedelta("1D") if kind in DAYS else pd.Timedelta("1h")
     plain = X.iloc[kept].set_axis(pd.DatetimeIndex(pd.Timestamp("2024") + step * kept))
-    model = tiny(missing="decay").fit(X.iloc[kept], y)
-    right = tiny(missing="decay").fit(plain, y.set_axis(plain.index))
+    model = tiny(missing="decay", dtype="float64").fit(X.iloc[kept], y)
+    right = tiny(missing="decay", dtype="float64").fit(plain, y.set_axis(plain.index))
     np.testing.assert_array_equal(model.predict(X.iloc[kept], context=None), right.predict(plain, context=None))
-    wrong = tiny(missing="decay").fit(plain.to_numpy(), y.to_numpy())  # every step counts as one
+    wrong = tiny(missing="decay", dtype="float64").fit(plain.to_numpy(), y.to_numpy())  # every step counts as one
     assert not np.array_equal(wrong.loss_curve_, model.loss_curve_)
 
 

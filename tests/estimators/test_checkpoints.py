@@ -36,7 +36,7 @@ KINDS = {
         "anchor": "auto",
         "n_iter_no_change": 12,
     },
-    "dropout": {"dropout": 0.2},
+    "dropout": {"dropout": 0.2, "dtype": "float64"},  # for which others compile it
     "sgd, falling rates": {"solver": "sgd", "learning_rate": "cosine"},
     "adaptive": {"learning_rate": "adaptive", "n_iter_no_change": 1, "tol": 0.1},
 }

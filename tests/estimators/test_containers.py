@@ -102,10 +102,11 @@ def test_a_masked_entry_is_a_missing_value(tiny):
         tiny().fit(masked(X, where), Y)
     gaps = np.where(where, np.nan, X)
     for missing in ("mask", "decay"):
-        expected = tiny(missing=missing).fit(gaps, Y)
-        found = tiny(missing=missing).fit(masked(X, where), Y)
+        settings = {"missing": missing, "dtype": "float64"}
+        expected = tiny(**settings).fit(gaps, Y)
+        found = tiny(**settings).fit(masked(X, where), Y)
         np.testing.assert_array_equal(found.predict(masked(X, where)), expected.predict(gaps))
-        listed = tiny(missing=missing).fit([*masked(X, where)], Y)
+        listed = tiny(**settings).fit([*masked(X, where)], Y)
         np.testing.assert_array_equal(listed.predict(gaps), expected.predict(gaps))
 
 

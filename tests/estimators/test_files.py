@@ -26,6 +26,7 @@ def frame(n, columns=("a", "b"), start="2024-03-29", seed=0, tz=None, freq="h"):
 
 CHOSEN = {"hidden_layer_sizes": 4, "window": 5, "max_iter": 3, "random_state": 0}  # and the rest by default
 ALONE = {**CHOSEN, **PLAIN}
+COMPILED = {**ALONE, "dtype": "float64"}  # for which other tests compile all cells and options, too
 
 
 def regressions():
@@ -49,22 +50,23 @@ def regressions():
     gone = frame(60).mask(np.random.default_rng(2).random((60, 2)) < 0.3)
     goes_on = frame(20, start="2024-03-31 12:00")
     yield "mask", {**ALONE, "missing": "mask"}, gone, frame(60)["a"], goes_on
-    yield "decay", {**ALONE, "missing": "decay"}, gone, frame(60)["a"], goes_on
+    yield "decay", {**COMPILED, "missing": "decay"}, gone, frame(60)["a"], goes_on
     rng = np.random.default_rng(3)
-    stacked = {**ALONE, "hidden_layer_sizes": (4, 3), "bidirectional": True, "initial_state": "learned"}
+    stacked = {**COMPILED, "hidden_layer_sizes": (4, 3), "bidirectional": True, "initial_state": "learned"}
     sequences = rng.normal(size=(12, 6, 2))
     yield "sequences", stacked, sequences, rng.normal(size=(12, 2)), sequences[:5]
-    yield "steps", {**ALONE, "cell": "gru_reset_before"}, sequences, rng.normal(size=(12, 6, 1)), sequences[:5]
+    yield "steps", {**COMPILED, "cell": "gru_reset_before"}, sequences, rng.normal(size=(12, 6, 1)), sequences[:5]
     counts = frame(60)
     yield (
         "counts",
-        {**ALONE, "loss": "poisson", "solver": "sgd", "dropout": 0.2},
+        {**COMPILED, "loss": "poisson", "solver": "sgd", "dropout": 0.2},
         counts,
         counts["a"].abs().round(),
         counts,
     )
     rows = rng.normal(size=(20, 7))
-    yield "rows", {**ALONE, "window": None, "cell": "dual_state", "solver": "lbfgs"}, rows, rows.sum(axis=1), rows[:3]
+    two_states = {**COMPILED, "window": None, "cell": "dual_state", "solver": "lbfgs"}
+    yield "rows", two_states, rows, rows.sum(axis=1), rows[:3]
 
 
 @pytest.mark.parametrize(("settings", "X", "y", "late"), [pytest.param(*row, id=name) for name, *row in regressions()])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from plain import PLAIN
+from untrained import untrained
 
 from grukit import GRURegressor
 from grukit.estimators.fitted import fitted_state
@@ -14,7 +15,8 @@ def fitted():
 
     def make(X, y, scale=0.6, seed=0, **changes):
         settings = {**PLAIN, "hidden_layer_sizes": (3, 2), "window": 4, "max_iter": 1, "random_state": 0, **changes}
-        model = GRURegressor(**settings).fit(X, y)
+        with untrained():
+            model = GRURegressor(**settings).fit(X, y)
         rng = np.random.default_rng(seed)
         model.weights_ = {name: rng.normal(0, scale, weight.shape) for name, weight in model.weights_.items()}
         return model

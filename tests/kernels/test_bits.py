@@ -1,13 +1,12 @@
 """A float32 fit has the same bits on processors with AVX2 and with AVX-512, whatever LLVM makes of the loops for them."""
 
-import os
-
 import llvmlite.binding as llvm
 import pytest
 from child import run_code
+from thorough import FULL
 
 # Processors, and how many of the fits. Compiling takes 8 s each, so all are for .ci/run, which sets the variable.
-PROCESSORS = {"x86-64-v3": 5, "haswell": 2} if os.environ.get("GRUKIT_FULL_TESTS") else {"haswell": 1}
+PROCESSORS = {"x86-64-v3": 5, "haswell": 2} if FULL else {"haswell": 1}
 FITS = """
 import hashlib
 import sys

@@ -8,6 +8,7 @@ import reference
 from compare import relative_error
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thorough import if_full
 
 from grukit.model import CELLS, NetworkSpec, initialize, network_backward, network_forward
 
@@ -52,16 +53,22 @@ def test_gradients_agree_with_central_differences(cell, per_step, lengths):
         assert relative_error(gradient, reference.central_difference(value, state)) < 1e-6
 
 
+OPTIONS = {
+    "bidirectional": {"bidirectional": True},
+    "dropout": {"dropout": 0.4, "recurrent_dropout": 0.3},
+    "all": {"bidirectional": True, "learned_state": True, "dropout": 0.3, "recurrent_dropout": 0.4},
+}
+
+
 @pytest.mark.parametrize("per_step", [False, True], ids=["last", "per-step"])
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("options", [
-    {"bidirectional": True},
-    {"dropout": 0.4, "recurrent_dropout": 0.3},
-    {"bidirectional": True, "learned_state": True, "dropout": 0.3, "recurrent_dropout": 0.4},
-], ids=["bidirectional", "dropout", "all"])  # fmt: skip
-def test_gradients_of_the_options_agree_with_central_differences(options, cell, per_step):
+@pytest.mark.parametrize(("cell", "options"), [
+    *(("gru", options) for options in OPTIONS),
+    *((cell, "all") for cell in list(CELLS)[1:]),
+    *if_full(*((cell, options) for cell in list(CELLS)[1:] for options in ("bidirectional", "dropout"))),
+])  # fmt: skip
+def test_gradients_of_the_options_agree_with_central_differences(cell, options, per_step):
     """Dropout draws the same masks whenever the seed is the same, so its gradients have central differences too."""
-    case = problem(cell, per_step, T=5, B=3, D=3, sizes=(5, 4), lengths=(5, 2, 3), **options)
+    case = problem(cell, per_step, T=5, B=3, D=3, sizes=(5, 4), lengths=(5, 2, 3), **OPTIONS[options])
     spec, parameters, x, lengths, initial, direction = case
     initial = None if spec.learned_state else initial
 
@@ -79,11 +86,13 @@ def test_gradients_of_the_options_agree_with_central_differences(options, cell, 
         assert relative_error(gradient, reference.central_difference(value, state)) < 1e-6
 
 
-@pytest.mark.parametrize("options", [{}, {"dropout": 0.3, "recurrent_dropout": 0.4}], ids=["plain", "dropout"])
 @pytest.mark.parametrize("per_step", [False, True], ids=["last", "per-step"])
-@pytest.mark.parametrize("cell", GRU_CELLS)
-def test_gradients_of_decay_agree_with_central_differences(cell, per_step, options):
-    case = problem(cell, per_step, T=5, B=3, D=4, sizes=(5, 4), lengths=(5, 2, 3), decay=True, **options)
+@pytest.mark.parametrize(("cell", "options"), [
+    ("gru", "plain"), ("gru", "dropout"), ("gru_reset_before", "dropout"), *if_full(("gru_reset_before", "plain")),
+])  # fmt: skip
+def test_gradients_of_decay_agree_with_central_differences(cell, options, per_step):
+    own = OPTIONS.get(options, {})
+    case = problem(cell, per_step, T=5, B=3, D=4, sizes=(5, 4), lengths=(5, 2, 3), decay=True, **own)
     spec, parameters, x, lengths, initial, direction = case
     x[:, :, 4:] = np.abs(x[:, :, 4:])  # times are not negative
 
