@@ -41,7 +41,11 @@ def test_every_solver_and_schedule_learns_a_sine(tiny, solver, schedule):
 
 @pytest.mark.parametrize(
     "options",
-    [{"cell": "gru_reset_before", "dtype": "float64"}, {"weight_init": "uniform"}, {"nesterovs_momentum": False, "solver": "sgd"}],
+    [
+        {"cell": "gru_reset_before", "dtype": "float64"},
+        {"weight_init": "uniform"},
+        {"nesterovs_momentum": False, "solver": "sgd"},
+    ],
 )
 def test_the_other_choices_learn_it_too(tiny, options):
     X, y = sine()
