@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 # A regressor that is compared with the same network elsewhere.
-NETWORK_ALONE = {"anchor": None, "linear_lags": 0, "difference": False, "early_stopping": False}
+NETWORK_ALONE = {"anchor": None, "linear_lags": 0, "difference": False, "early_stopping": False, "averaging": 0.0}
 
 
 def machine() -> str:

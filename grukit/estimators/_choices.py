@@ -15,6 +15,7 @@ MOST_REGRESSORS = 1024
 # times as much. The means tell a drift (0.48 to 0.99 for CO2, random walks, temperatures of oil) from what swings about a
 # level (0.06 to 0.32 for sines, Lorenz's equations, El Nino).
 SMOOTH, DRIFTING = 0.5, 0.4
+MUCH_BETTER = 0.95  # of the validation loss beside a linear part: below it the network alone is chosen
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,7 @@ class Choices:
     asked : mapping of str to object
         The parameters that it was chosen by.
     alone : float or None
-        Validation loss of the network alone as a share of that of the network with a linear part, where both were trained, in
-        the block where it is largest. Below 1 it was chosen.
+        Validation loss of the network alone as a share of that of the network with a linear part, where both were trained.
     """
 
     linear: LinearLags | None
@@ -51,7 +51,7 @@ class Choices:
     @property
     def is_alone(self) -> bool:
         """Whether the network alone was chosen."""
-        return self.alone is not None and self.alone < 1
+        return self.alone is not None and self.alone < MUCH_BETTER
 
     @classmethod
     def of(

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from grukit.data import Samples, left_by
-from grukit.estimators._alone import begin_alone, begin_beside, loss_at_scale, may_be_alone, worst_share
-from grukit.estimators._training import train
+from grukit.estimators._alone import begin_alone, begin_beside, loss_at_scale, may_be_alone, share_of
+from grukit.estimators._choices import MUCH_BETTER
+from grukit.estimators._training import averaging_of, train
 from grukit.estimators.fitted import FittedState
 from grukit.estimators.inputs import InputForm
 from grukit.estimators.targets import Targets
@@ -66,21 +67,20 @@ def fit_counting(
     """
     counted = chosen = count_epochs(model, inputs, targets, folds)
     share, begins = None, begin_beside
-    if not counted.interrupted and may_be_alone(model, counted.state, counted.scores.min(), counted.scores[0]):
+    if not counted.interrupted and may_be_alone(model, counted.state):
         tried = count_epochs(model, inputs, targets, folds, beside=counted)
         if tried.interrupted:
             reason = "Training was interrupted while the network alone was tried; what the last block left is kept."
             return replace(counted.state, training=replace(counted.state.training, stop_reason=reason))
-        share = worst_share(tried.kept, counted.kept[: len(tried.kept)])
-        if share < 1:
+        share = share_of(tried.kept, counted.kept)
+        if share < MUCH_BETTER:
             chosen, begins = tried, begin_alone
     if counted.interrupted:
         return counted.state
     start, left = begins(model, inputs, targets, samples)
     start = replace(start, choices=replace(start.choices, alone=share))
-    state, progress = train(
-        model, start, left, None, n_iter_no_change=model.max_iter, **_until(model, max(1, chosen.n_epochs))
-    )
+    ended = {"n_iter_no_change": model.max_iter, **averaging_of(model), **_until(model, max(1, chosen.n_epochs))}
+    state, progress = train(model, start, left, None, **ended)
     return state if progress.interrupted else _with_record_of(chosen, start, state, len(folds))
 
 
@@ -104,7 +104,7 @@ def count_epochs(
             with np.errstate(divide="ignore", invalid="ignore"):  # of a linear part without an error
                 curve /= loss_at_scale(model, *beside.begun[number], start.y_scaler.scale)
         curves.append(curve)
-        if beside is not None and not np.nanmin(curve) < beside.kept[number]:
+        if beside is not None and share_of(np.array([np.nanmin(each) for each in curves]), beside.kept) >= MUCH_BETTER:
             break
     losses = _side_by_side(curves)
     return Counted(losses, score_epochs(losses), begun, state, progress.interrupted)

@@ -42,9 +42,9 @@ class FittedLinearPart:
 
     @property
     def alone_(self) -> float | None:
-        """float or None: Loss of the network alone, without a linear part, as a share of that with one; None: not tried.
+        """float or None: Validation loss of the network alone as a share of that beside a linear part; None: not tried.
 
-        In that of four blocks of the validation part where it is largest, or of the blocks that epochs are counted on, up to
-        the first that the network alone is worse in. Below 1 it is the one that is kept.
+        On four blocks in time: the mean of the ratio of their means and of the ratio in the worst of them. Below 0.95 the
+        network alone is kept. Where trials end early because it can no longer be reached, the share is what it is at least.
         """
         return fitted_state(self).choices.alone

@@ -98,9 +98,8 @@ def _alone(state: "FittedState") -> str:
     share = state.choices.alone
     if share is None:
         return ""
-    if state.choices.is_alone:
-        return f"Network alone: it has at most {share:.3g} times the validation loss of that beside a linear part"
-    return f"Beside a linear part: the network alone was tried, and has up to {share:.3g} times the validation loss"
+    found = f"{share:.3g} times the validation loss of that beside a linear part"
+    return f"Network alone, with {found}" if state.choices.is_alone else f"Tried: the network alone, with {found}"
 
 
 def _training(state: "FittedState", kept: str) -> str:

@@ -20,6 +20,9 @@ BY_ITSELF = {
     False: {"alpha": 0.0, "learning_rate_init": 0.002},
     True: {"alpha": 0.01, "learning_rate_init": 0.005},
 }
+# With early stopping. On 43 generated series and parts of series, 2 seeds, the average had 3 % less error beside a linear part
+# than the weights of the best epoch.
+AVERAGING = 0.8
 
 
 def train(
@@ -39,8 +42,9 @@ def train(
         Training options that replace the parameters.
     """
     records, lbfgs = state.training.records, model.solver == "lbfgs"
+    chosen = {**BY_ITSELF[state.choices.is_alone], "averaging": 0.0 if validation is None else AVERAGING}
     begun = {"count_start": state.begins_at_linear, "n_before": len(records)}
-    options = _options(model, len(training.sequences), state.choices.is_alone, **begun, **overrides)
+    options = _options(model, len(training.sequences), chosen, **begun, **overrides)
     problem, engine = _problem(model, state, training, validation, options.batch_size)
     parameters, random_state = state.parameters.copy(), deepcopy(state.training.random_state)
     # Another solver's moments mean something else.
@@ -133,10 +137,15 @@ def steps_of_epoch(model: SharedParameters, n_samples: int) -> int:
     return -(-n_samples // _batch_size(model, n_samples))
 
 
-def _options(model: SharedParameters, n_samples: int, alone: bool, **overrides: Any) -> TrainingOptions:
+def averaging_of(model: SharedParameters) -> dict[str, float]:
+    """The training option of early stopping, for training that is as long as others were that were watched."""
+    return {"averaging": AVERAGING} if getattr(model, "averaging", 0.0) == "auto" else {}
+
+
+def _options(model: SharedParameters, n_samples: int, chosen: dict[str, float], **overrides: Any) -> TrainingOptions:
     callbacks = model.callbacks
     values = {
-        **{name: value for name, value in BY_ITSELF[alone].items() if getattr(model, name) == "auto"},
+        **{name: value for name, value in chosen.items() if getattr(model, name, None) == "auto"},
         "batch_size": _batch_size(model, n_samples),
         "verbose": bool(model.verbose),
         "callbacks": () if callbacks is None else (callbacks,) if callable(callbacks) else tuple(callbacks),

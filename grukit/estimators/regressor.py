@@ -14,7 +14,7 @@ from grukit.estimators._base import RecurrentEstimator
 from grukit.estimators._choices import choose_linear
 from grukit.estimators._declare import Choice, Number, Parameter, with_parameters
 from grukit.estimators._linear_attributes import FittedLinearPart
-from grukit.estimators._parameters import AMOUNT, POSITIVE, SHARE
+from grukit.estimators._parameters import AMOUNT, DECAY, POSITIVE, SHARE
 from grukit.estimators._weights import weights_of_targets
 from grukit.estimators.fitted import FittedState
 from grukit.estimators.inputs import InputForm, Work
@@ -72,10 +72,19 @@ class GRURegressor(RegressorMixin, FittedLinearPart, RecurrentEstimator):
             POSITIVE,
             Choice("auto"),
             text="""Initial learning rate, the peak of the schedule. "auto": 0.002. Where ``alpha``, ``anchor`` and
-            ``linear_lags`` are "auto", too, no column drifts, and training took 3 % off the linear part's validation loss, a
-            network alone, without linear part and differences, is trained at 0.005, and kept where it does better there.""",
+            ``linear_lags`` are "auto", too, and something is watched, a network alone, without linear part and differences, is
+            then trained at 0.005, and kept where its loss is much the better one, see ``alone_``.""",
         ),
     ] = "auto"  # type: ignore[assignment]  # numbers in the base
+    averaging: Annotated[
+        float | str,
+        Parameter(
+            DECAY,
+            Choice("auto"),
+            text="""Share that an average of the weights keeps from epoch to epoch; it is what is watched and kept. "auto": 0.8
+            with early stopping, else 0, which is none. Not for "lbfgs".""",
+        ),
+    ] = "auto"
     loss: Annotated[
         str,
         Parameter(

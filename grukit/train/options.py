@@ -28,6 +28,7 @@ class TrainingOptions:
     epsilon: float = 1e-8
     clip_norm: float | None = 1.0
     max_fun: int = 15000
+    averaging: float = 0.0  # share that the average of the weights keeps from epoch to epoch
     verbose: bool = False
     count_start: bool = False  # whether the initial parameters count as epoch 0 in early stopping
     n_before: int = 0

@@ -37,6 +37,8 @@ class Progress:
         Whether Ctrl-C ended training.
     called_off : bool
         Whether a callback did.
+    average : ndarray or None
+        Average of the parameters over epochs, of which each weighs ``averaging`` times as much as the next.
     """
 
     COUNTED = (
@@ -59,6 +61,8 @@ class Progress:
         self.start_loss = np.nan
         self.stop_reason = ""
         self.interrupted = self.called_off = False
+        self.average: np.ndarray | None = None
+        self._average_before: np.ndarray | None = None
         self._to_beat = np.inf
         self._bar = progress_bar(options.max_iter, "epoch") if options.verbose else None
         self._clock = time.perf_counter()
@@ -96,17 +100,31 @@ class Progress:
             self.called_off = True
             self.stop_reason = f"A callback stopped training after epoch {entry['epoch']}."
 
+    def averaged(self, parameters: np.ndarray) -> np.ndarray:
+        """What an epoch leaves: its parameters, or the average with those of the epochs before."""
+        share = self.options.averaging
+        if not share:
+            return parameters
+        self._average_before = before = self.average
+        self.average = parameters.copy() if before is None else share * before + (1 - share) * parameters
+        return self.average
+
     def begin(self, parameters: np.ndarray, validation_loss: float) -> None:
         """Let the initial parameters count, as epoch 0."""
         self.start_loss = self.best_loss = self._to_beat = validation_loss
         self.best_parameters, self.best_iter = parameters.copy(), self.options.n_before
 
     def restore(
-        self, counted: dict[str, float], records: Iterable[dict[str, Any]], best_parameters: np.ndarray | None
+        self,
+        counted: dict[str, float],
+        records: Iterable[dict[str, Any]],
+        best_parameters: np.ndarray | None,
+        average: np.ndarray | None,
     ) -> None:
-        """Go on where another progress was: with its values of ``COUNTED``, its records and best parameters."""
+        """Go on where another progress was: with its values of ``COUNTED``, its records, best and average parameters."""
         self.records.extend(dict(entry) for entry in records)
         self.best_parameters = None if best_parameters is None else best_parameters.copy()
+        self.average = None if average is None else average.copy()
         for name in self.COUNTED:
             setattr(self, name, counted[name])
         if self._bar is not None:
@@ -114,6 +132,9 @@ class Progress:
 
     def take_back(self, parameters: np.ndarray) -> None:
         """Correct the last epoch's parameters, whose last step was undone."""
+        if self.average is not None:
+            self.average = self._average_before
+            parameters = self.averaged(parameters)
         if self.records and self.best_iter == self.records[-1]["epoch"]:
             self.best_parameters = parameters.copy()
 

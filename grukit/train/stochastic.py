@@ -129,7 +129,7 @@ def fit_stochastic(
         Entered.
     parameters : ndarray of shape (n_parameters,)
         Trained in place. With validation samples, or where a step was not finite or training was interrupted, the best of
-        all epochs are left there, otherwise the last.
+        all epochs are left there, otherwise the last; where ``averaging`` is not 0, of their averages.
     options : TrainingOptions
         How.
     random_state : numpy.random.RandomState
@@ -184,6 +184,8 @@ def fit_stochastic(
         progress.record(parameters, problem.probe_loss(parameters, options.batch_size), validation, np.nan, rate)
     if not ended_well or stepper.any_failure or problem.validation is not None:
         progress.keep_best(parameters)
+    elif progress.average is not None:
+        parameters[:] = progress.average
     return progress
 
 
@@ -199,8 +201,10 @@ def _begin(
     begun = options.begun
     if begun is not None:
         take_up(begun, parameters, random_state, state, progress)
-    elif options.count_start and problem.validation is not None:
-        progress.begin(parameters, problem.validation_loss(parameters))
+    elif options.count_start:
+        progress.averaged(parameters)
+        if problem.validation is not None:
+            progress.begin(parameters, problem.validation_loss(parameters))
     stepper = _Stepper(problem, parameters, options, state, progress)
     if begun is not None:
         stepper.optimizer.previous[:] = begun.previous
@@ -223,6 +227,7 @@ def _point(stepper: _Stepper, random_state: np.random.RandomState, state: dict[s
         {name: getattr(progress, name) for name in Progress.COUNTED},
         tuple(progress.records),
         progress.best_parameters,
+        progress.average,
     )
 
 
@@ -236,7 +241,7 @@ def _run_epoch(stepper: _Stepper, progress: Progress, epoch: int, random_state: 
     )
     seed = int(random_state.randint(2**31)) if problem.spec.has_dropout else 0
     loss, norm = stepper.epoch(options.n_before + epoch + 1, seed, order, rates)
-    parameters = stepper.optimizer.parameters
+    parameters = progress.averaged(stepper.optimizer.parameters)
     validation = None if problem.validation is None else problem.validation_loss(parameters)
     progress.record(parameters, loss, validation, norm, float(rates[-1]))
     if progress.stop_reason or not progress.out_of_patience:

@@ -7,16 +7,13 @@ from ended import Ended, check_same
 from sklearn.exceptions import ConvergenceWarning
 
 from grukit import GRURegressor, load
-from grukit.estimators._alone import worst_share
+from grukit.estimators._alone import share_of
 from grukit.train import interrupts, stochastic
 
 SMALL = {"hidden_layer_sizes": 8, "window": 4, "random_state": 0}
-HELD_OUT = {
-    **SMALL,
-    "early_stopping": True,
-    "max_iter": 12,
-}  # the network alone does better; with 40 epochs it does not
-COUNTED = {**SMALL, "max_iter": 40}  # on blocks in time; here, too
+# The network alone does better here, and with 100 epochs no longer.
+HELD_OUT = {**SMALL, "early_stopping": True, "max_iter": 24}
+COUNTED = {**SMALL, "max_iter": 40}  # on blocks in time: here, too, and with 150 no longer
 BESIDE = {"alpha": 0.0, "learning_rate_init": 0.002}  # what "auto" is beside a linear part
 ALONE = {"anchor": None, "linear_lags": 0, "difference": False, "alpha": 0.01, "learning_rate_init": 0.005}
 
@@ -48,9 +45,9 @@ def at_call(n, what):
 
 def check_told(model, chosen):
     """Raise where the model is not what ``chosen`` says, or tells it otherwise."""
-    assert (model.alone_ < 1) == chosen == (len(model.linear_coef_) == 0) == ("Network alone:" in model.summary())
-    assert ("Beside a linear part: the network alone was tried" in model.summary()) == (not chosen)
-    assert f"{model.alone_:.3g} times the validation loss" in model.summary()
+    assert (model.alone_ < 0.95) == chosen == (len(model.linear_coef_) == 0)
+    found = f"{model.alone_:.3g} times the validation loss of that beside a linear part"
+    assert (f"Network alone, with {found}" if chosen else f"Tried: the network alone, with {found}") in model.summary()
 
 
 @pytest.mark.parametrize("changes", [{}, {"loss": "huber", "delta": 0.5}, {"solver": "sgd"}], ids=str)
@@ -63,7 +60,7 @@ def test_the_network_alone_is_what_it_would_be_by_itself(changes):
 
 
 def test_where_the_linear_part_stays_training_is_as_if_nothing_else_was_tried():
-    settings = {**HELD_OUT, "max_iter": 40}
+    settings = {**HELD_OUT, "max_iter": 100}
     model, plain = GRURegressor(**settings).fit(X, Y), GRURegressor(**settings, **BESIDE).fit(X, Y)
     check_told(model, False)
     np.testing.assert_array_equal(model.predict(X), plain.predict(X))
@@ -75,7 +72,12 @@ def test_on_blocks_in_time_training_takes_all_samples_for_as_many_epochs():
     check_told(model, True)
     n_epochs = model.best_iter_
     assert f"{n_epochs} epochs do best on 4 blocks" in model.stop_reason_
-    ended = {"early_stopping": False, "n_iter_no_change": 40, "callbacks": lambda record: record["epoch"] >= n_epochs}
+    ended = {
+        "early_stopping": False,
+        "averaging": 0.8,
+        "n_iter_no_change": 40,
+        "callbacks": lambda record: record["epoch"] >= n_epochs,
+    }
     plain = GRURegressor(**COUNTED, **ALONE, **ended).fit(X, Y)
     np.testing.assert_array_equal(model.predict(X), plain.predict(X))
     beside = GRURegressor(**{**COUNTED, "max_iter": 150}).fit(X, Y)
@@ -85,7 +87,7 @@ def test_on_blocks_in_time_training_takes_all_samples_for_as_many_epochs():
     )
 
 
-@pytest.mark.parametrize("max_iter", [12, 40])
+@pytest.mark.parametrize("max_iter", [24, 100])
 def test_both_are_judged_in_the_same_units_in_every_quarter(max_iter):
     """Of two outputs of different size, of which the linear part explains different shares."""
     targets, own = np.c_[Y, 50 * Y + 300 * X[:, 0]], np.c_[Y_VAL, 50 * Y_VAL + 300 * X_VAL[:, 0]]
@@ -96,15 +98,16 @@ def test_both_are_judged_in_the_same_units_in_every_quarter(max_iter):
     errors = [((each.predict(X_VAL) - own) / targets.std(axis=0)) ** 2 for each in (alone, beside)]
     quarters = np.arange(len(own)) * 4 // len(own)
     one, other = (np.array([error[quarters == q].mean() for q in range(4)]) for error in errors)
-    assert model.alone_ == pytest.approx((one / other).max(), rel=1e-4)
-    chosen = alone if model.alone_ < 1 else beside
+    assert model.alone_ == pytest.approx((one.mean() / other.mean() + (one / other).max()) / 2, rel=1e-4)
+    chosen = alone if model.alone_ < 0.95 else beside
     np.testing.assert_array_equal(model.predict(X), chosen.predict(X))
 
 
-def test_a_block_that_tells_nothing_is_not_won():
-    assert worst_share(np.array([1.0, 3.0]), np.array([2.0, 4.0])) == 0.75
-    assert worst_share(np.array([1.0, 0.0]), np.array([2.0, 0.0])) == np.inf
-    assert worst_share(np.array([1.0, np.nan]), np.array([2.0, 1.0])) == np.inf
+def test_the_share_is_of_the_means_and_of_the_worst_block():
+    assert share_of(np.array([1.0, 3.0]), np.array([2.0, 4.0])) == (4 / 6 + 3 / 4) / 2
+    assert share_of(np.array([1.0]), np.array([2.0, 4.0])) == (1 / 6 + 1 / 2) / 2  # at least
+    assert share_of(np.array([1.0, 0.0]), np.array([2.0, 0.0])) == np.inf
+    assert share_of(np.array([1.0, np.nan]), np.array([2.0, 1.0])) == np.inf
 
 
 @pytest.mark.parametrize(
@@ -116,7 +119,7 @@ def test_a_block_that_tells_nothing_is_not_won():
         {"alpha": 0.0},
         {"learning_rate_init": 0.002},
         {"early_stopping": False},
-        {"callbacks": lambda record: record["epoch"] == 11},
+        {"callbacks": lambda record: record["epoch"] == 20},
     ],
     ids=lambda changes: next(iter(changes)),
 )
@@ -126,18 +129,20 @@ def test_who_chooses_has_chosen(changes):
     assert len(model.linear_coef_) == 4
 
 
-def test_what_is_not_tried():
-    """Where a column drifts, where lines are all there is, and of a part of the data."""
+def test_a_part_of_the_data_chooses_nothing():
+    model = GRURegressor(**HELD_OUT).partial_fit(X, Y)
+    assert model.alone_ is None and model.history_["learning_rate"].tolist() == [0.002]
+
+
+def test_the_linear_part_stays_where_the_series_is_linear_or_drifts():
     rng = np.random.default_rng(0)
     walk = rng.normal(size=300).cumsum()
     x = np.zeros(300)
     for i in range(1, 300):
         x[i] = 0.7 * x[i - 1] + rng.normal()
-    for series, drifts in ((walk + SERIES[:300], True), (x, False)):
-        model = GRURegressor(**HELD_OUT).fit(series[:-1, None], series[1:])
-        assert model.alone_ is None and bool(model.difference_) == drifts and len(model.linear_coef_) == 4
-    model = GRURegressor(**HELD_OUT).partial_fit(X, Y)
-    assert model.alone_ is None and model.history_["learning_rate"].tolist() == [0.002]
+    for series in (x, walk):
+        for settings in (HELD_OUT, COUNTED):
+            check_told(GRURegressor(**settings).fit(series[:-1, None], series[1:]), False)
 
 
 @pytest.mark.parametrize("settings", [HELD_OUT, COUNTED], ids=["held out", "counted"])
@@ -151,7 +156,7 @@ def test_sequences_with_a_target_each_or_at_every_step():
     pieces = SERIES[:399].reshape(57, 7, 1)
     for y in (SERIES[7::7], SERIES[1:400].reshape(57, 7, 1)):
         model = GRURegressor(8, random_state=0, early_stopping=True, max_iter=20).fit(pieces, y)
-        check_told(model, model.alone_ < 1)
+        check_told(model, model.alone_ < 0.95)
         assert np.isfinite(model.predict(pieces)).all()
 
 
@@ -160,12 +165,12 @@ def test_a_panel_is_judged_at_the_same_times_of_its_series():
     frame, target = pd.DataFrame({"x": SERIES[:300]}, keys), pd.Series(SERIES[1:301], keys, name="next")
     model = GRURegressor(**HELD_OUT).fit(frame, target)
     swapped = GRURegressor(**HELD_OUT).fit(frame.loc[["v", "u"]], target.loc[["v", "u"]])
-    check_told(model, model.alone_ < 1)
+    check_told(model, model.alone_ < 0.95)
     assert swapped.alone_ is not None
 
 
-@pytest.mark.parametrize("call", [2, 8, 12, 13, 17, 24])
-@pytest.mark.parametrize("every", [3, 7, 20])
+@pytest.mark.parametrize("call", [2, 8, 24, 25, 29, 48])
+@pytest.mark.parametrize("every", [3, 7, 40])
 def test_a_fit_that_was_ended_in_either_training_goes_on_to_the_bit(tmp_path, call, every):
     whole = GRURegressor(**HELD_OUT).fit(X, Y)
     model = GRURegressor(**HELD_OUT, checkpoint=tmp_path / "run.ckpt", checkpoint_every=every)
@@ -175,20 +180,20 @@ def test_a_fit_that_was_ended_in_either_training_goes_on_to_the_bit(tmp_path, ca
     model.set_params(callbacks=seen.append).fit(X, Y, resume=True)
     check_same(whole, model)
     assert (whole.alone_, whole.summary()) == (model.alone_, model.summary())
-    lost = (call - 1) % every if call <= 12 else 12 % every + (call - 13) % every
-    if every < 12:
-        assert len(seen) == 24 - call + 1 + lost
-    assert [each.name for each in tmp_path.iterdir()] == (["run.ckpt"] if every < 12 else [])
+    lost = (call - 1) % every if call <= 24 else 24 % every + (call - 25) % every
+    if every < 24:
+        assert len(seen) == 48 - call + 1 + lost
+    assert [each.name for each in tmp_path.iterdir()] == (["run.ckpt"] if every < 24 else [])
 
 
 def test_a_warm_start_and_partial_fit_go_on_alone():
     model = GRURegressor(**HELD_OUT, warm_start=True).fit(X, Y)
     model.fit(X, Y).partial_fit(X, Y)
-    assert model.history_["learning_rate"].tolist() == [0.005] * 25
+    assert model.history_["learning_rate"].tolist() == [0.005] * 49
     check_told(model, True)
 
 
-@pytest.mark.parametrize(("settings", "call", "n_epochs"), [(HELD_OUT, 17, 4), (COUNTED, 165, None)])
+@pytest.mark.parametrize(("settings", "call", "n_epochs"), [(HELD_OUT, 28, 4), (COUNTED, 165, None)])
 def test_ctrl_c_in_the_trial_keeps_what_is_better_so_far(monkeypatch, settings, call, n_epochs):
     run, calls = stochastic._run_epoch, []
 
@@ -206,7 +211,7 @@ def test_ctrl_c_in_the_trial_keeps_what_is_better_so_far(monkeypatch, settings, 
         assert "interrupted while the network alone was tried" in model.stop_reason_ and len(model.linear_coef_) == 4
     else:
         check_told(model, False)
-        assert model.n_iter_ == 12
+        assert model.n_iter_ == 24
     assert np.sqrt(np.mean((model.predict(X) - Y) ** 2)) < 0.5 * Y.std()
 
 
