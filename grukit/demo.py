@@ -1,4 +1,4 @@
-"""The demo of the command line: sea-surface temperature, months ahead, beside simpler methods."""
+"""The demo of the command line: sea-surface temperature, months ahead, with intervals, beside simpler methods."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,41 +15,20 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from grukit import GRURegressor
+from grukit import GRUForecaster
 from grukit.datasets import load_elnino
-from grukit.plotting import ForecastDisplay, LossCurveDisplay, require_matplotlib
+from grukit.metrics import score_forecasts
+from grukit.plotting import ForecastDisplay, require_matplotlib
 
-HORIZONS = range(1, 7)  # months ahead
-TEST = slice("2001-01", "2010-12")  # months forecast
-# Its target farthest ahead, 2000-12, is the last before the test months.
-LAST_TRAINING_MONTH = pd.Timestamp("2000-06-01")
-PLOTTED_HORIZON = 3
-# The settings of both models had the lowest errors over 1980-1989 and 1990-2000, each time trained on what came before. The
-# GRU is given the seasons as harmonics, and is a network alone: the linear part that GRURegressor adds by itself is left out,
-# so that the table sets a network beside a linear model.
-N_HARMONICS = 3
-RIDGE_LAGS = 6
-GRU_SETTINGS: dict[str, Any] = {
-    "hidden_layer_sizes": 32,
-    "window": 24,
-    "alpha": 0.3,
-    "batch_size": 32,
-    "max_iter": 300,
-    "early_stopping": True,
-    "n_iter_no_change": 20,
-    "learning_rate_init": 0.003,
-    "anchor": None,
-    "linear_lags": 0,
-    "difference": False,
-}
-
-
-class _Result(NamedTuple):
-    """A method's forecasts, one row a month forecast, one column a horizon; seconds of fit and predict."""
-
-    forecasts: pd.DataFrame
-    fit_seconds: float | None
-    predict_seconds: float
+HORIZON = 6  # months ahead
+COVERAGE = 0.9  # of intervals
+TRAINING, TEST = slice(None, "2000-12"), slice("2001-01", "2010-12")
+PLOTTED_STEP, PLOTTED_HISTORY = 3, 36
+SETTINGS: dict[str, Any] = {}  # of GRUForecaster, beside the horizon and the seed: none, so that the defaults are seen
+# The settings of ridge regression had the lowest errors over 1980-1989 and 1990-2000, each time trained on what came before.
+# It is given the seasons as harmonics.
+RIDGE_LAGS, N_HARMONICS = 6, 3
+RIDGE = f"ridge on {RIDGE_LAGS} lags"
 
 
 def run_demo(arguments: argparse.Namespace, show_compilation: Callable[[], AbstractContextManager[None]]) -> None:
@@ -70,45 +49,72 @@ def run_demo(arguments: argparse.Namespace, show_compilation: Callable[[], Abstr
         Where the picture's folder, or the data, is missing.
     """
     if not arguments.no_plot:
-        # What would go wrong after the training goes wrong before it.
-        try:
-            require_matplotlib()
-        except ImportError as error:
-            raise ImportError(f"{error}. Or use --no-plot.") from error
-        if not arguments.output.absolute().parent.is_dir():
-            raise FileNotFoundError(f"the folder of --output does not exist: {arguments.output.parent}")
+        _check_picture(arguments.output)
     sst = load_elnino()["sst"]
+    n_origins = len(sst[TEST]) - HORIZON + 1
     print(
         f"Data: sea-surface temperature of the eastern equatorial Pacific (Nino 1+2), {len(sst)} monthly means in degC,\n"
-        f"{sst.index[0]:%Y-%m} to {sst.index[-1]:%Y-%m}. Task: forecast the next {len(HORIZONS)} months. Training sees data "
-        f"up to 2000-12; each month\nof {TEST.start} to {TEST.stop} is then forecast 1 to {len(HORIZONS)} months ahead."
+        f"{sst.index[0]:%Y-%m} to {sst.index[-1]:%Y-%m}. Task: forecast the next {HORIZON} months, with an interval that has "
+        f"the truth inside {COVERAGE:.0%} of the time.\nTraining sees data up to {TRAINING.stop}; then {n_origins} forecasts "
+        f"are made, from the end of each month since, and set beside {TEST.start} to {TEST.stop}.\n"
     )
-    model = GRURegressor(**GRU_SETTINGS, random_state=arguments.seed)
-    X = _calendar(pd.DatetimeIndex(sst.index)).assign(sst=sst)
-    print()
-    with show_compilation():  # of a run with one epoch, so that the times below are of training alone
-        _forecast(clone(model).set_params(max_iter=1), X, sst)
+    model = GRUForecaster(**SETTINGS, horizon=HORIZON, random_state=arguments.seed)
+    with show_compilation():  # of a run with one epoch, so that the time below is of training alone
+        _forecasts(clone(model).set_params(max_iter=1), sst, 1)
     model.set_params(verbose=sys.stderr.isatty())
-    ridge = make_pipeline(StandardScaler(), Ridge())
-    results = {
-        "seasonal naive": _seasonal_naive(sst),
-        f"ridge on {RIDGE_LAGS} lags": _forecast(ridge, _with_lags(X, RIDGE_LAGS), sst),
-        "GRURegressor": _forecast(model, X, sst),
-    }
-    print(_table(results, sst))
+    table, seconds = _forecasts(model, sst, n_origins)
+    print(_scores(table, sst, seconds))
+    inside = table["truth"].between(table["lower"], table["upper"])
     print(
-        f"\nErrors in degC over {len(sst[TEST])} months x {len(HORIZONS)} horizons. Seasonal naive: the same month a year "
-        f"before. The GRU ran {model.n_iter_} epochs."
+        f"\nErrors in degC over {n_origins} x {HORIZON} months. Seasonal naive: the same month a year before. The lags of "
+        "ridge regression\nand its harmonics of the year were chosen for this series; GRUForecaster has its default "
+        f"settings, and ran {model.n_iter_} epochs.\nOf its {COVERAGE:.0%} intervals, {inside.mean():.1%} had the truth "
+        "inside; the last column tells it of each step.\n"
     )
+    model.update(sst[TEST])
+    print(
+        f"From the end of the data, by the same model, which is shown the months since {TRAINING.stop} without training:\n"
+    )
+    print(_future(model, inside.groupby(table["step"]).mean()))
     if not arguments.no_plot:
-        _draw(model, sst, results["GRURegressor"].forecasts, arguments.output)
-        print(f"Picture: {arguments.output.absolute()}")
+        _draw(model, sst, table, arguments.output)
+        print(f"\nPicture: {arguments.output.absolute()}")
 
 
-def _timed(run: Callable[[], Any]) -> tuple[Any, float]:
+def _check_picture(path: Path) -> None:
+    """Raise for what would otherwise go wrong after the training."""
+    try:
+        require_matplotlib()
+    except ImportError as error:
+        raise ImportError(f"{error}. Or use --no-plot.") from error
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(f"the folder of --output does not exist: {path.parent}")
+
+
+def _forecasts(model: GRUForecaster, sst: pd.Series, n_origins: int) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Fit on the past and forecast from the last origins: the backtest, with ridge in a column, and seconds of each fit."""
+    seconds = {}
     began = time.perf_counter()
-    outcome = run()
-    return outcome, time.perf_counter() - began
+    model.fit(sst[TRAINING])
+    seconds["GRUForecaster"] = time.perf_counter() - began
+    table = model.backtest(sst, n_splits=n_origins, stride=1, refit=False, coverage=COVERAGE)
+    began = time.perf_counter()
+    ridge, X = _ridge(sst)
+    seconds[RIDGE] = time.perf_counter() - began
+    origins = pd.DatetimeIndex(table["origin"].unique())
+    changes = ridge.predict(X.loc[origins])
+    rows = origins.get_indexer(table["origin"])
+    return table.assign(**{RIDGE: sst[table["origin"]].to_numpy() + changes[rows, table["step"] - 1]}), seconds
+
+
+def _ridge(sst: pd.Series) -> tuple[Any, pd.DataFrame]:
+    """Ridge regression of the changes up to each month ahead, fitted on the past, and its regressors at all months."""
+    X = _calendar(pd.DatetimeIndex(sst.index)).assign(**{f"{k} months ago": sst.shift(k) for k in range(RIDGE_LAGS)})
+    changes = pd.DataFrame({step: sst.shift(-step) - sst for step in range(1, HORIZON + 1)})
+    past = slice(
+        RIDGE_LAGS - 1, len(sst[TRAINING]) - HORIZON
+    )  # whose lags exist, and whose months ahead are of the past
+    return make_pipeline(StandardScaler(), Ridge()).fit(X.iloc[past], changes.iloc[past]), X
 
 
 def _calendar(months: pd.DatetimeIndex) -> pd.DataFrame:
@@ -118,56 +124,49 @@ def _calendar(months: pd.DatetimeIndex) -> pd.DataFrame:
     return pd.DataFrame(waves, index=months)
 
 
-def _with_lags(X: pd.DataFrame, n_lags: int) -> pd.DataFrame:
-    return X.assign(**{f"sst {k} months ago": X["sst"].shift(k) for k in range(1, n_lags)}).dropna()
-
-
-def _horizon_name(horizon: int) -> str:
-    return f"+{horizon} month" if horizon == 1 else f"+{horizon} months"
-
-
-def _forecast(estimator: Any, X: pd.DataFrame, sst: pd.Series) -> _Result:
-    """Train on the past, forecast the test months. The targets are changes from the latest temperature known."""
-    changes = pd.DataFrame({_horizon_name(h): sst.shift(-h) - sst for h in HORIZONS}).loc[X.index]
-    past = slice(None, LAST_TRAINING_MONTH)
-    later = X[LAST_TRAINING_MONTH:].iloc[1:]
-    _, fit_seconds = _timed(lambda: estimator.fit(X[past], changes[past]))
-    predicted, predict_seconds = _timed(lambda: estimator.predict(later))
-    predicted = pd.DataFrame(np.asarray(predicted), index=later.index, columns=changes.columns)
-    # From the month in which a forecast is made to the month that it is about.
-    forecasts = pd.DataFrame({_horizon_name(h): (predicted[_horizon_name(h)] + sst).shift(h) for h in HORIZONS})
-    return _Result(forecasts[TEST], fit_seconds, predict_seconds)
-
-
-def _seasonal_naive(sst: pd.Series) -> _Result:
-    year_before, seconds = _timed(lambda: sst.shift(12)[TEST])
-    return _Result(pd.DataFrame({_horizon_name(h): year_before for h in HORIZONS}), None, seconds)
-
-
-def _table(results: dict[str, _Result], sst: pd.Series) -> str:
-    lines = [f"{'':<16}{'MAE':>8}{'RMSE':>8}{'fit':>10}{'predict':>11}"]
-    for name, result in results.items():
-        errors = result.forecasts.sub(sst[TEST], axis="index").to_numpy()
-        mae, rmse = np.mean(np.abs(errors)), np.sqrt(np.mean(errors**2))
-        fit = "-" if result.fit_seconds is None else f"{result.fit_seconds:.3f} s"
-        lines.append(f"{name:<16}{mae:>8.3f}{rmse:>8.3f}{fit:>10}{result.predict_seconds:>9.4f} s")
+def _scores(table: pd.DataFrame, sst: pd.Series, seconds: dict[str, float]) -> str:
+    """Errors of each method; of those with intervals how often the truth was inside, and how wide they are."""
+    own = score_forecasts(table, sst, coverage=COVERAGE)
+    ridge = score_forecasts(table.assign(prediction=table[RIDGE]), sst).loc["model"]
+    methods = {"seasonal naive": own.loc["seasonal naive"], RIDGE: ridge, "GRUForecaster": own.loc["model"]}
+    lines = [f"{'':<16}{'MAE':>8}{'RMSE':>8}{'inside':>9}{'width':>8}{'fit':>10}"]
+    for name, scores in methods.items():
+        inside, width = (f"{scores['coverage']:.1%}", f"{scores['width']:.2f}") if "coverage" in scores else ("-", "-")
+        fit = f"{seconds[name]:.3f} s" if name in seconds else "-"
+        lines.append(f"{name:<16}{scores['MAE']:>8.3f}{scores['RMSE']:>8.3f}{inside:>9}{width:>8}{fit:>10}")
     return "\n".join(lines)
 
 
-def _draw(model: GRURegressor, sst: pd.Series, forecasts: pd.DataFrame, path: Path) -> None:
+def _future(model: GRUForecaster, inside: pd.Series) -> str:
+    """The forecast from the end of the series, its interval, and how often such a one had the truth inside."""
+    lines = [f"{'month':<8}{'degC':>8}{f'{COVERAGE:.0%} interval':>17}{f'inside, {TEST.start} to {TEST.stop}':>30}"]
+    rows = zip(model.predict().items(), model.predict_interval(COVERAGE).to_numpy(), inside, strict=True)
+    for (month, value), (lower, upper), share in rows:
+        lines.append(f"{month:%Y-%m} {value:>8.1f}{f'{lower:.1f} to {upper:.1f}':>17}{share:>30.1%}")
+    return "\n".join(lines)
+
+
+def _draw(model: GRUForecaster, sst: pd.Series, table: pd.DataFrame, path: Path) -> None:
     # A figure without pyplot needs no display, and leaves the user's backend and open figures alone.
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4), dpi=150, layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[2.2, 1])
-    name = _horizon_name(PLOTTED_HORIZON)
-    truth = sst[TEST].rename("Sea-surface temperature").rename_axis("Month")
-    predictions = forecasts[name].rename(f"GRU forecast, made {PLOTTED_HORIZON} months before")
-    ForecastDisplay(truth, predictions).plot(left, unit="°C")
-    left.set_title(f"Eastern equatorial Pacific (Niño 1+2), {PLOTTED_HORIZON} months ahead")
-    LossCurveDisplay.from_estimator(model, ax=right)
-    right.set_title("Training of the GRU")
-    right.margins(y=0.25)  # room for the legend
+    ahead = table[table["step"] == PLOTTED_STEP].set_index("time").rename_axis("Month")
+    bounds = ahead[["lower", "upper"]].set_axis(
+        pd.MultiIndex.from_product([[COVERAGE], ["lower", "upper"]], names=["coverage", "bound"]), axis=1
+    )
+    truth = ahead["truth"].rename("Sea-surface temperature")
+    predictions = ahead["prediction"].rename(f"GRUForecaster, {PLOTTED_STEP} months before")
+    ForecastDisplay(truth, predictions, intervals=bounds).plot(left, unit="°C")
+    inside = truth.between(ahead["lower"], ahead["upper"]).mean()
+    left.set_title(f"Eastern equatorial Pacific (Niño 1+2), {PLOTTED_STEP} months ahead: {inside:.0%} inside")
+    history = sst.rename("Sea-surface temperature").rename_axis("Month")
+    ForecastDisplay.from_forecaster(model, history, n_history=PLOTTED_HISTORY, unit="°C", ax=right)
+    right.set_title(f"The next {HORIZON} months")
+    right.set_ylabel("")
+    right.margins(y=0.4)  # room for a legend of two lines
+    right.legend(ncols=2, loc="upper center", columnspacing=1.2)
     for ax in (left, right):
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(color="0.9", linewidth=0.8)

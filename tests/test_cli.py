@@ -25,9 +25,10 @@ from child import run_code
 from sklearn.linear_model import Ridge
 
 import grukit
-from grukit import cli
+from grukit import GRUForecaster, cli
 from grukit import demo as demo_module
 from grukit import info as info_module
+from grukit.datasets import load_elnino
 from grukit.engines import select_engine
 
 matplotlib.use("Agg")
@@ -46,11 +47,11 @@ def run(*arguments):
 
 
 def rows_of(output):
-    """{method: (MAE, RMSE, fit seconds or None, predict seconds)} from the printed table."""
-    pattern = r"^(.+?) +(\d+\.\d{3}) +(\d+\.\d{3}) +(-|\d+\.\d+ s) +(\d+\.\d+) s$"
+    """{method: (MAE, RMSE, % inside, width, seconds of the fit)} from the printed table, None where there is none."""
+    pattern = r"^(.+?) +(\d+\.\d{3}) +(\d+\.\d{3}) +(-|\d+\.\d%) +(-|\d+\.\d\d) +(-|\d+\.\d+ s)$"
     return {
-        name: (float(mae), float(rmse), None if fit == "-" else float(fit.removesuffix(" s")), float(predict))
-        for name, mae, rmse, fit, predict in re.findall(pattern, output, flags=re.MULTILINE)
+        name: tuple(None if number == "-" else float(number.rstrip("% s")) for number in numbers)
+        for name, *numbers in re.findall(pattern, output, flags=re.MULTILINE)
     }
 
 
@@ -63,7 +64,8 @@ def sst():
     return np.array([float(row["sst"]) for row in rows])
 
 
-FIRST_TEST, N_TEST, N_HORIZONS = 12 * (2001 - 1950), 120, 6
+FIRST_TEST, N_TEST, HORIZON = 12 * (2001 - 1950), 120, 6
+ORIGINS = range(FIRST_TEST - 1, FIRST_TEST + N_TEST - HORIZON)  # 115 months, the last of which six more are known
 
 
 @pytest.fixture(scope="module")
@@ -97,25 +99,26 @@ def test_demo_picture_is_an_image_of_sensible_size(demo):
     height, width, _ = plt.imread(path).shape
     assert (width, height) == (1650, 600)
     image = plt.imread(path)[..., :3]
-    for half in (image[:, :1070], image[:, 1180:]):  # the forecast, the losses: ink on both, in black and blue
+    for half, least in ((image[:, :1070], 1500), (image[:, 1180:], 300)):  # ten years, and six months of the future
         blue = np.abs(half - np.array([0, 0x72, 0xB2]) / 255).max(axis=-1) < 0.02
-        assert blue.sum() > 500 and (half.max(axis=-1) < 0.1).sum() > 500
+        assert blue.sum() > least and (half.max(axis=-1) < 0.1).sum() > 500
+        pale = (np.abs(half[..., 0] - half[..., 2]) > 0.05) & (half.min(axis=-1) > 0.5)  # the intervals
+        assert pale.sum() > 5 * least
 
 
 def test_demo_says_what_the_data_are(demo):
     text = " ".join(demo.output.split())
     for part in ("sea-surface temperature", "732 monthly", "degC", "1950-01 to 2010-12", "2001-01 to 2010-12"):
         assert part in text
-    assert f"{N_TEST} months x {N_HORIZONS} horizons" in text
+    assert f"{len(ORIGINS)} forecasts" in text and f"{len(ORIGINS)} x {HORIZON} months" in text
 
 
 def test_demo_table_of_seasonal_naive_is_right(demo, sst):
-    errors = sst[FIRST_TEST:] - sst[FIRST_TEST - 12 : -12]
-    assert len(errors) == N_TEST
-    mae, rmse, fit, _ = rows_of(demo.output)["seasonal naive"]
+    errors = np.array([sst[t + step] - sst[t + step - 12] for t in ORIGINS for step in range(1, HORIZON + 1)])
+    mae, rmse, inside, width, fit = rows_of(demo.output)["seasonal naive"]
     assert mae == pytest.approx(np.abs(errors).mean(), abs=5.1e-4)
     assert rmse == pytest.approx(np.sqrt((errors**2).mean()), abs=5.1e-4)
-    assert fit is None
+    assert inside > 90 and width > 2 * mae and fit is None
 
 
 def test_demo_table_of_ridge_is_right(demo, sst):
@@ -125,30 +128,63 @@ def test_demo_table_of_ridge_is_right(demo, sst):
         waves = [wave(2 * np.pi * k * (t % 12) / 12) for k in (1, 2, 3) for wave in (np.sin, np.cos)]
         return [sst[t - lag] for lag in range(6)] + waves
 
-    past = range(5, FIRST_TEST - N_HORIZONS)
+    past = range(5, FIRST_TEST - HORIZON)
     X = np.array([features(t) for t in past])
     Y = np.array([[sst[t + h] - sst[t] for h in range(1, 7)] for t in past])
     mean, scale = X.mean(axis=0), X.std(axis=0)
     model = Ridge(alpha=1.0).fit((X - mean) / scale, Y)
     errors = []
-    for month in range(FIRST_TEST, FIRST_TEST + N_TEST):
-        for h in range(1, 7):
-            made = month - h
-            change = model.predict([(np.array(features(made)) - mean) / scale])[0, h - 1]
-            errors.append(sst[made] + change - sst[month])
-    mae, rmse, _, _ = rows_of(demo.output)["ridge on 6 lags"]
+    for t in ORIGINS:
+        [changes] = model.predict([(np.array(features(t)) - mean) / scale])
+        errors += [sst[t] + changes[h - 1] - sst[t + h] for h in range(1, 7)]
+    mae, rmse, *intervals, _ = rows_of(demo.output)["ridge on 6 lags"]
     assert mae == pytest.approx(np.abs(errors).mean(), abs=6e-4)
     assert rmse == pytest.approx(np.sqrt(np.square(errors).mean()), abs=6e-4)
+    assert intervals == [None, None]
 
 
-def test_demo_gru_is_a_respectable_forecast(demo):
-    """The comparison itself is shown, whatever it is; but a GRU that is far off would be a fault."""
+@pytest.fixture(scope="module")
+def judged():
+    """The forecaster with its default settings, its forecasts, and those from the end of the data."""
+    series = load_elnino()["sst"]
+    model = GRUForecaster(horizon=HORIZON, random_state=0).fit(series[:"2000"])
+    table = model.backtest(series, n_splits=len(ORIGINS), stride=1, refit=False, coverage=0.9)
+    return table, model.update(series["2001":])
+
+
+def test_demo_table_of_the_forecaster_is_right(demo, judged):
+    table, _ = judged
+    errors = table["truth"] - table["prediction"]
+    hit = (table["lower"] <= table["truth"]) & (table["truth"] <= table["upper"])
+    mae, rmse, inside, width, seconds = rows_of(demo.output)["GRUForecaster"]
+    assert mae == pytest.approx(errors.abs().mean(), abs=5.1e-4)
+    assert rmse == pytest.approx(np.sqrt((errors**2).mean()), abs=5.1e-4)
+    assert inside == pytest.approx(100 * hit.mean(), abs=0.051)
+    assert width == pytest.approx((table["upper"] - table["lower"]).mean(), abs=5.1e-3)
+    assert seconds < 60
+    assert f"Of its 90% intervals, {hit.mean():.1%} had the truth inside" in " ".join(demo.output.split())
+
+
+def test_demo_ends_with_the_future_its_interval_and_how_often_such_a_one_held(demo, judged):
+    table, model = judged
+    rows = re.findall(r"^(2011-\d\d) +(\d+\.\d) +(\d+\.\d) to (\d+\.\d) +(\d+\.\d)%$", demo.output, flags=re.MULTILINE)
+    assert [month for month, *_ in rows] == [f"2011-0{month}" for month in range(1, 7)]
+    found = np.array([[float(number) for number in numbers] for _, *numbers in rows])
+    np.testing.assert_allclose(found[:, 0], model.predict(), atol=0.051)
+    np.testing.assert_allclose(found[:, 1:3], model.predict_interval(0.9), atol=0.051)
+    hit = (table["lower"] <= table["truth"]) & (table["truth"] <= table["upper"])
+    np.testing.assert_allclose(found[:, 3], 100 * hit.groupby(table["step"]).mean(), atol=0.051)
+
+
+def test_demo_forecaster_is_a_respectable_one(demo):
+    """The comparison itself is shown, whatever it is; but a forecaster that is far off would be a fault."""
     rows = rows_of(demo.output)
-    assert list(rows) == ["seasonal naive", "ridge on 6 lags", "GRURegressor"]
+    assert list(rows) == ["seasonal naive", "ridge on 6 lags", "GRUForecaster"]
     for measure in (0, 1):
-        assert rows["GRURegressor"][measure] < 1.05 * rows["ridge on 6 lags"][measure]
-        assert rows["GRURegressor"][measure] < 0.8 * rows["seasonal naive"][measure]
-    assert rows["GRURegressor"][2] < 60
+        assert rows["GRUForecaster"][measure] < 1.15 * rows["ridge on 6 lags"][measure]
+        assert rows["GRUForecaster"][measure] < 0.85 * rows["seasonal naive"][measure]
+    assert 85 < rows["GRUForecaster"][2] < 97
+    assert rows["GRUForecaster"][3] < 0.8 * rows["seasonal naive"][3]
 
 
 def test_demo_without_plot_writes_nothing_and_repeats_the_figures(demo, tmp_path, monkeypatch):
@@ -158,15 +194,24 @@ def test_demo_without_plot_writes_nothing_and_repeats_the_figures(demo, tmp_path
     assert outcome.status == 0 and outcome.errors == ""
     assert list(tmp_path.iterdir()) == []
     assert "Picture" not in outcome.output
-    figures = {name: row[:2] for name, row in rows_of(outcome.output).items()}
-    assert figures == {name: row[:2] for name, row in rows_of(demo.output).items()}
+    figures = {name: row[:-1] for name, row in rows_of(outcome.output).items()}
+    assert figures == {name: row[:-1] for name, row in rows_of(demo.output).items()}
+    assert outcome.output.split("month  ")[1] == demo.output.split("month  ")[1].split("\nPicture")[0]
 
 
 @pytest.fixture
 def quick(monkeypatch):
-    """The demo with two epochs of a small network."""
-    settings = {**demo_module.GRU_SETTINGS, "hidden_layer_sizes": 2, "window": 6, "max_iter": 2}
-    monkeypatch.setattr(demo_module, "GRU_SETTINGS", settings)
+    """The demo with two epochs of a small network, and three years to forecast."""
+    settings = {
+        "hidden_layer_sizes": 2,
+        "window": 6,
+        "max_iter": 2,
+        "early_stopping": False,
+        "learning_rate_init": 0.02,
+    }
+    monkeypatch.setattr(demo_module, "SETTINGS", settings)
+    monkeypatch.setattr(demo_module, "TRAINING", slice(None, "2007-12"))
+    monkeypatch.setattr(demo_module, "TEST", slice("2008-01", "2010-12"))
 
 
 @pytest.mark.usefixtures("quick")
@@ -183,7 +228,7 @@ def test_demo_writes_where_it_is_told_to(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("quick")
 def test_demo_seed_changes_the_network_only():
     first, second = (rows_of(run("demo", "--no-plot", "--seed", seed).output) for seed in ("1", "2"))
-    assert first["GRURegressor"][:2] != second["GRURegressor"][:2]
+    assert first["GRUForecaster"][:2] != second["GRUForecaster"][:2]
     for name in ("seasonal naive", "ridge on 6 lags"):
         assert first[name][:2] == second[name][:2]
 
@@ -240,17 +285,17 @@ def test_compilation_is_not_left_listening_after_an_error():
 @pytest.mark.usefixtures("demo", "quick")  # after the first, all kernels are there
 def test_demo_speaks_of_compiling_only_where_it_compiles():
     assert "ompil" not in run("demo", "--no-plot").output
-    forecast = demo_module._forecast
+    forecasts = demo_module._forecasts
 
-    def compiling(estimator, *data):
-        if estimator.get_params().get("max_iter") == 1:
+    def compiling(model, *data):
+        if model.max_iter == 1:
             numba.njit(lambda x: x + 2)(1)
-        return forecast(estimator, *data)
+        return forecasts(model, *data)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo_module, "_forecast", compiling)
+        patch.setattr(demo_module, "_forecasts", compiling)
         output = run("demo", "--no-plot").output
-    assert re.search(r"ahead\.\n\nCompiling the kernels\.\nCompiled in \d+\.\d s\.\n\n +MAE", output)
+    assert re.search(r"2010-12\.\n\nCompiling the kernels\.\nCompiled in \d+\.\d s\.\n\n +MAE", output)
 
 
 @pytest.mark.usefixtures("quick")
@@ -299,53 +344,17 @@ def test_a_missing_data_file_is_an_error_message(monkeypatch):
     assert (outcome.status, outcome.errors) == (1, "grukit demo: data file 'elnino.csv' not found\n")
 
 
-class Recorder:
-    """An estimator that keeps what it is trained on and predicts the changes that it was given."""
-
-    def __init__(self, changes=None):
-        self.changes = changes
-
-    def fit(self, X, y):
-        self.X, self.y = X, y
-        return self
-
-    def predict(self, X):
-        self.later = X
-        return np.zeros((len(X), N_HORIZONS)) if self.changes is None else self.changes.loc[X.index].to_numpy()
-
-
-def series(values):
-    return pd.Series(values, pd.date_range("1950-01", periods=len(values), freq="MS"), name="sst")
-
-
-def test_nothing_of_the_test_months_reaches_the_training(sst):
-    recorders = []
-    for ending in (0.0, 1e6):
-        altered = np.append(sst[:FIRST_TEST], sst[FIRST_TEST:] + ending)
-        recorder = Recorder()
-        months = series(altered)
-        X = demo_module._with_lags(demo_module._calendar(months.index).assign(sst=months), 6)
-        demo_module._forecast(recorder, X, months)
-        recorders.append(recorder)
-    pd.testing.assert_frame_equal(recorders[0].X, recorders[1].X)
-    pd.testing.assert_frame_equal(recorders[0].y, recorders[1].y)
-    assert recorders[0].X.index.equals(recorders[0].y.index)
-    assert recorders[0].X.index[-1] == pd.Timestamp("2000-06-01")
-    assert recorders[0].later.index[0] == pd.Timestamp("2000-07-01")  # the GRU's history goes on without a gap
-    assert list(recorders[0].y) == ["+1 month", *(f"+{h} months" for h in range(2, 7))]
-
-
-def test_forecasts_are_set_beside_the_months_they_are_about(sst):
-    months = series(sst)
-    X = demo_module._calendar(months.index).assign(sst=months)
-    persistence = demo_module._forecast(Recorder(), X, months).forecasts
-    perfect = demo_module._forecast(
-        Recorder(pd.DataFrame({h: months.shift(-h) - months for h in range(1, 7)})), X, months
-    )
-    assert persistence.shape == perfect.forecasts.shape == (N_TEST, N_HORIZONS)
-    for h in range(1, 7):
-        np.testing.assert_array_equal(persistence.iloc[:, h - 1], sst[FIRST_TEST - h : len(sst) - h])
-        np.testing.assert_allclose(perfect.forecasts.iloc[:, h - 1], sst[FIRST_TEST:], rtol=1e-12)
+@pytest.mark.usefixtures("quick")
+def test_nothing_of_the_test_months_reaches_the_training():
+    sst, tables = load_elnino()["sst"], []
+    for ending in (0.0, 1e3):
+        altered = sst.where(sst.index < "2008", sst + ending)
+        model = GRUForecaster(**demo_module.SETTINGS, horizon=HORIZON, random_state=0)
+        tables.append(demo_module._forecasts(model, altered, 31)[0])
+    assert tables[0]["origin"].iloc[0] == pd.Timestamp("2007-12-01")
+    first, other = (table[table["origin"] == "2007-12-01"].drop(columns="truth") for table in tables)
+    pd.testing.assert_frame_equal(first, other)
+    assert len(first) == HORIZON and first["time"].iloc[0] == pd.Timestamp("2008-01-01")
 
 
 def test_calendar_features_follow_the_month():

@@ -32,7 +32,7 @@ ALLOWED = {
     "cli": {"demo", "forecast_cli", "info", "engines", "model", ""},
     "forecast_cli": {"forecast_file", "metrics", "plotting", ""},
     "forecast_file": set(),
-    "demo": {"datasets", "plotting", ""},
+    "demo": {"datasets", "metrics", "plotting", ""},
     "info": {"engines", "cores", ""},
     "__main__": {"cli"},
     "": {"estimators", "version"},

@@ -114,6 +114,7 @@ def _numbers_of(index: pd.Index) -> np.ndarray:
 def _index_of(numbers: np.ndarray, dtype: Any) -> pd.Index:
     """The index of such entries."""
     _demand(numbers.ndim == 1 and numbers.dtype.kind in "iuf", "stamps are no numbers.")
+    _demand(isinstance(dtype, np.dtype | pd.api.extensions.ExtensionDtype), f"dtype is {dtype!r:.80}.")
     timed = isinstance(dtype, pd.DatetimeTZDtype | pd.PeriodDtype) or getattr(dtype, "kind", "O") in "mM"
     if timed:
         _demand(numbers.dtype == np.int64, "stamps of times are no whole numbers.")
