@@ -170,9 +170,9 @@ def main() -> None:
     header = [f"{args.series:,} series", "seconds", "times faster", "processor, ms a series", "times less"]
     note = (
         f"{ROWS} rows a series, window {WINDOW}, {HIDDEN} units, batches of {BATCH}, {args.epochs} epochs; networks alone, "
-        f"but for default settings. PyTorch {torch.__version__} on one thread: mean of {args.sample} fits times the series; "
-        f"default settings: of {5 * args.sample}. The losses of all epochs agree with PyTorch's; the weights are those of "
-        f"`fit` on each series alone, to the bit. {described}."
+        f"but for default settings. PyTorch {torch.__version__} on one thread: the mean of {args.sample} fits, times the "
+        f"series; default settings: of {5 * args.sample}. The losses of all epochs agree; the weights are those "
+        f"of `fit` on each series alone, to the bit. {described}."
     )
     report("each", f"{table([*header, 'of it outside kernels'], rows)}\n\n{note}", args.write)
 

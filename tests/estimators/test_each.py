@@ -56,7 +56,7 @@ def regressors(changes):
 # --- bits -----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2, "auto"])
+@pytest.mark.parametrize("n_jobs", [1, 2])
 @pytest.mark.parametrize(
     "changes", [{}, PLAIN, {**PLAIN, "early_stopping": True}, {"solver": "lbfgs", "early_stopping": False}],
     ids=["defaults", "network", "early stopping", "lbfgs"],
@@ -183,9 +183,8 @@ def test_bad_series_are_reported_and_the_others_fitted(panel, target):
     both = pd.concat([bad, more])
     y = pd.concat([target, pd.Series(0.5, more.index)]).rename("product")
     changes = {**PLAIN, "early_stopping": True}
-    with pytest.warns(
-        FitFailedWarning, match=r"3 of 5 series could not be fitted, see report_; the first, 'south': .* NaN"
-    ) as told:
+    first = r"3 of 5 series could not be fitted, see report_; the first, 'south': Input X contains NaN in column 'b'"
+    with pytest.warns(FitFailedWarning, match=first) as told:
         each = regressors(changes).fit_each(both, y)
     assert len(told) == 1 and told[0].filename == __file__
     report = each.report_
