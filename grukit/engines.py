@@ -2,6 +2,11 @@
 
 import ctypes
 import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from functools import cache
 from importlib.util import find_spec
@@ -69,7 +74,8 @@ def select_engine(device: str, spec: Any = None, n_steps: int = 0, required: boo
         return Engine(_cuda_kernels(), "cuda", f"The GPU, because there are {work:.1g} multiplications at a time.")
     else:
         reason = f"The CPU, because the GPU pays from about {GPU_PAYS:.0g} multiplications at a time."
-    from grukit.kernels import cpu
+    with _interrupted_later():
+        from grukit.kernels import cpu
 
     return Engine(cpu, "cpu", reason)
 
@@ -90,9 +96,32 @@ def with_memory(engine: Engine, device: str, spec: Any, samples: list[Any], n_ro
 
 
 def _cuda_kernels() -> ModuleType:
-    from grukit.kernels import cuda
+    with _interrupted_later():
+        from grukit.kernels import cuda
 
     return cuda
+
+
+@contextmanager
+def _interrupted_later() -> Iterator[None]:
+    """Let Ctrl-C wait until the kernels are imported: Numba that was imported by halves cannot be imported again.
+
+    Every later fit of the process would fail.
+    """
+    if "grukit.kernels.cpu" in sys.modules or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler, came = signal.getsignal(signal.SIGINT), []
+    if not callable(handler):  # it is ignored, or none of Python's
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda *given: came.append(given))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if came:
+        handler(*came[-1])
 
 
 def missing_for_cuda() -> str:

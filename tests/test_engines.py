@@ -113,3 +113,31 @@ def test_the_cpu_needs_no_cuda():
         "assert 'grukit.kernels.cuda' not in sys.modules\n"
     )
     run_code(code)
+
+
+def test_ctrl_c_while_numba_is_imported_comes_afterwards():
+    """Numba that was imported by halves cannot be imported again: every later fit of the process failed."""
+    code = """
+import os, signal, sys, threading
+from grukit.engines import select_engine
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "numba.core":  # in the middle of it
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+before = signal.getsignal(signal.SIGINT)
+try:
+    select_engine("cpu")
+except KeyboardInterrupt:
+    print("interrupted", "grukit.kernels.cpu" in sys.modules, signal.getsignal(signal.SIGINT) is before)
+print(select_engine("cpu").device)
+seen = []
+for name in [name for name in sys.modules if name.startswith("grukit")]:
+    del sys.modules[name]
+from grukit.engines import select_engine
+thread = threading.Thread(target=lambda: seen.append(select_engine("cpu").device))
+thread.start()
+thread.join()
+print(seen)
+"""
+    assert run_code(code)[0].splitlines() == ["interrupted True True", "cpu", "['cpu']"]
