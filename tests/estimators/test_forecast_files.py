@@ -237,11 +237,7 @@ WRONG = {
     "no ends": (put(*STATE, "ends", value={"dict": []}), "ends are not times with a time zone"),
     "asked": (put(*STATE, "asked", value={"dict": [["tide", 1]]}), "asked does not tell of calendar"),
     "scores": (put_array(ERRORS, np.zeros((19, 4))), r"scores\.errors has the shape \(19, 4\)"),
-    "no errors": (scaled(ERRORS, -1), r"scores\.errors are no errors"),
-    "errors in order": (
-        put_array(ERRORS, np.arange(57.0)[::-1].reshape(19, 3)),
-        r"scores\.errors are not in order",
-    ),
+    "no errors": (scaled(ERRORS, np.inf), r"scores\.errors are no errors"),
     "scored": (put(*STATE, "scores", "Scores", "errors", value={"dict": []}), "scores have no errors|nothing tells of"),
     "a tail": (put(*STATE, "labels", value={"TargetForm": {"n_outputs": 1, "per_step": False, "squeeze": True,
                                                           "names": None, "dtype": None}}), "labels, classes or a tail"),
