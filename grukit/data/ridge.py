@@ -8,7 +8,7 @@ import numpy as np
 from grukit.data.lags import LinearLags, Moments
 from grukit.data.samples import Samples
 from grukit.data.scaling import Scaler
-from grukit.data.stacking import Solver, add_up, forms_of, last_value, stack
+from grukit.data.stacking import Solver, add_up, forms_of, last_value, stack, where_sure
 
 NEARLY_ALL = 0.9  # of what is known of an output
 N_BLOCKS = 10  # in time; each of the second half judges what was fitted to all before it
@@ -32,7 +32,8 @@ def fit_linear(
     change from the anchor's last value, on the lags and on the lags less the last row, of all columns and of the anchor
     alone. Each is fitted to the samples before a block in time and judged on the block, for each block of the second half;
     the penalty of each is the one with the least error there, and the forms are added up with the weights, not negative
-    and one in sum, of least error (stacking, Breiman 1996). The sum is one linear map again. In 111 tasks,
+    and one in sum, of least error (stacking, Breiman 1996), unless that gains so little over the anchor, or the mean, alone
+    that it may be chance (:func:`where_sure`). The sum is one linear map again. In 111 tasks,
     parts of series and generated ones, stacking had more than 0.1 % less error than choosing a form in 44, and more in 10.
 
     Parameters
@@ -78,6 +79,7 @@ def _fit_group(
         outputs = np.flatnonzero(anchors == anchor)
         forms = forms_of(int(anchor), scaler, center[outputs], P // D)
         alphas, weights, _ = stack(judges, forms, outputs)
+        alphas, weights = where_sure(judges, forms, outputs, alphas, weights)
         for coef, solver in zip(coefs, solvers, strict=True):
             coef[:, outputs] = add_up(solver, forms, outputs, alphas, weights)
         alpha[outputs] = alphas[np.argmax(weights, axis=0), np.arange(len(outputs))] * whole.n  # of the heaviest
