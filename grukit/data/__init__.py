@@ -46,6 +46,7 @@ from grukit.data.panels import (
     up_to_ends,
     with_rows,
 )
+from grukit.data.packed import PackedSeries, are_of_kind
 from grukit.data.predictions import as_probabilities
 from grukit.data.quiet import quiet
 from grukit.data.ridge import FittedLinear, choose_anchors, fit_linear
@@ -87,6 +88,7 @@ __all__ = [
     "Table",
     "Tail",
     "TargetForm",
+    "are_of_kind",
     "as_labels",
     "as_probabilities",
     "as_samples",

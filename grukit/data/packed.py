@@ -90,7 +90,7 @@ class PackedSeries(NamedTuple):
         return SeriesSet(self.values, self.offsets, self.keys, times, self.grid, self.form)
 
 
-def holds(kind: str, stamps: list[Any]) -> bool:
+def are_of_kind(kind: str, stamps: list[Any]) -> bool:
     """Whether entries of an index are all of a kind, see :func:`grukit.data.times.kind_of`, and there is one."""
     index = pd.Index(stamps, tupleize_cols=False)
     return len(index) > 0 and not index.hasnans and kind_of(index) == kind

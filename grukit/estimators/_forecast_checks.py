@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from grukit.data import CALENDAR, Layout, LinearHorizon, Observed, holds
+from grukit.data import CALENDAR, Layout, LinearHorizon, Observed, are_of_kind
 from grukit.estimators._checks import (
     check_array,
     check_choices,
@@ -121,7 +121,7 @@ def _check_series(state: ForecastState) -> None:
     demand(len(state.figures) > 0, "figures are of no series.")
     numbers = np.array(list(state.figures.values()), dtype=np.float64)
     demand(np.isfinite(numbers).all() and (numbers[:, 1] > 0).all(), "figures hold numbers that scale nothing.")
-    demand(holds(state.grid.kind, list(state.ends.values())), f"ends are not {state.grid.kind}.")
+    demand(are_of_kind(state.grid.kind, list(state.ends.values())), f"ends are not {state.grid.kind}.")
     plain = all(
         _is_plain(each) for value in state.asked.values() for each in (value if type(value) is tuple else [value])
     )

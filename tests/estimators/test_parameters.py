@@ -44,7 +44,7 @@ def test_the_estimators_share_all_but_what_their_targets_ask_for():
     regressor, classifier, forecaster = (inspect.signature(each).parameters for each in ESTIMATORS)
     assert set(regressor) - set(classifier) == {"loss", "quantile", "delta", "anchor", "linear_lags"}
     assert set(classifier) - set(regressor) == {"class_weight"}
-    of_tables = {"difference", "quantile", "anchor", "checkpoint", "checkpoint_every"}
+    of_tables = {"difference", "quantile", "anchor"}
     assert set(regressor) - set(forecaster) == of_tables
     own = {"horizon", "strategy", "channels", "normalize", "calendar", "calibration_fraction", "quantiles"}
     assert set(forecaster) - set(regressor) == own

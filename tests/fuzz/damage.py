@@ -47,6 +47,8 @@ def forecasts(model):
     with np.errstate(all="ignore"):
         model.predict(X)
         model.predict_interval(0.5, X)
+        if not state.columns.columns:
+            model.stream().step(np.zeros(len(state.figures)))
         model.predictor()(np.zeros(state.layout.window))
 
 
