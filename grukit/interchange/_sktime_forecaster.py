@@ -8,6 +8,7 @@ from sktime.utils.warnings import warn
 
 import grukit.estimators as estimators
 from grukit.data import (
+    Observed,
     chosen_steps,
     ends_of,
     for_each_column,
@@ -135,7 +136,8 @@ class GRUForecaster(Adapter, BaseForecaster):
     def _update(self, y: Any, X: Any = None, update_params: bool = True) -> Self:
         """Let rows follow, and train where that is asked for."""
         recent = last_rows(up_to_ends(with_rows(self._recent[0], y), y.index), self.window)
-        known = _both(self._recent[1], X)
+        known = _rows_at(recent, _both(self._recent[1], X))
+        self._check(*self._arguments(recent, known))
         if update_params and self.get_config()["remember_data"]:
             self._learn(in_order(up_to_ends(self._y, y.index)), self._X)
         elif update_params:
@@ -144,8 +146,14 @@ class GRUForecaster(Adapter, BaseForecaster):
                 "from their end.",
                 obj=self,
             )
-        self._recent = recent, _rows_at(recent, known)
+        self._recent = recent, known
         return self
+
+    def _check(self, y: Any, X: Any) -> None:
+        """Raise for rows that do not go on where the known ones end, and for covariates that are not there."""
+        state = forecast_state(self._fitted)
+        allow_nan, known = state.inputs.missing != "error", (state.grid, state.columns)
+        Observed.read(y, X, None, None, allow_nan, known, zone=state.recent.series.zone)
 
     def _vectorize(self, methodname: str, **kwargs: Any) -> Any:
         """One forecaster for each series: intervals are there where all have them."""

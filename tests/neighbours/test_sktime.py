@@ -125,9 +125,6 @@ def test_what_is_known_ahead(sst, covariates):
     model, known = adapter().fit(sst, X=covariates[:120], fh=FH), plain().fit(sst, X=covariates)
     found = model.predict(X=covariates[120:])
     pd.testing.assert_series_equal(found, known.predict(covariates).iloc[np.array(FH) - 1], check_freq=False)
-    model.update(
-        sst[118:].set_axis(sst.index[118:] + pd.DateOffset(months=2)), X=covariates[120:122], update_params=False
-    )
     with pytest.raises(ValueError, match="X has no row at 1991-03-01"):
         model.predict(X=covariates[:122])
     with pytest.raises(ValueError, match=r"X must have the columns \['p', 'q'\]"):
@@ -191,6 +188,23 @@ def test_rows_that_follow_move_the_end(sst):
     )  # the forecast is in the middle
     model.update(sst[90:103], update_params=False)  # back in time: nothing later is looked at
     pd.testing.assert_series_equal(model.predict(), later[1].iloc[rows], check_freq=False)
+
+
+def test_rows_that_do_not_follow_are_refused(sst, covariates):
+    model = adapter().fit(sst[:100], X=covariates[:100], fh=FH)
+    before = model.predict(X=covariates)
+    with pytest.raises(
+        ValueError, match="time index of y has a gap: after 1989-04-01 .* 1989-05-01 00:00:00 is missing"
+    ):
+        model.update(sst[102:104], X=covariates, update_params=False)
+    with pytest.raises(ValueError, match="X has no row at 1989-05-01"):
+        model.update(sst[100:104], update_params=False)
+    with pytest.raises(ValueError, match=r"X must have the columns \['p', 'q'\], as in fit; got \['p'\]"):
+        model.update(sst[100:104], X=covariates[["p"]])
+    pd.testing.assert_series_equal(model.predict(X=covariates), before)
+    model.update(sst[100:104], X=covariates, update_params=False)
+    known = plain().fit(sst[:100], X=covariates).predict(covariates, context=sst[:104]).iloc[np.array(FH) - 1]
+    pd.testing.assert_series_equal(model.predict(X=covariates), known, check_freq=False)
 
 
 def test_rows_of_a_panel_that_follow(hierarchy):
