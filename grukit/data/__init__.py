@@ -4,6 +4,7 @@ from grukit.data.backtests import backtest_origins, beside_truth, joined, up_to
 from grukit.data.containers import as_samples
 from grukit.data.context import Tail, continuation, given_context, tail_of
 from grukit.data.covariates import CALENDAR, calendar_at
+from grukit.data.cutting import up_to_position
 from grukit.data.features import Features
 from grukit.data.folds import folds_in_time
 from grukit.data.frames import Table, check_columns, check_finite, plain_numbers, read_table
@@ -160,6 +161,7 @@ __all__ = [
     "to_output",
     "up_to",
     "up_to_ends",
+    "up_to_position",
     "windows",
     "with_rows",
     "write_forecasts",

@@ -43,6 +43,10 @@ def check_parameters(estimator: SharedParameters) -> None:
         _check_table_parameters(estimator)
     if isinstance(estimator, ForecastParameters):
         check_levels(estimator.quantiles, estimator.loss, estimator.strategy)
+        if estimator.calibration == "folds" and estimator.warm_start:
+            raise ValueError(
+                "calibration='folds' fits copies anew, with warm_start=True training goes on: use 'split' or 'auto'."
+            )
 
 
 def _check_checkpoint(estimator: CheckpointParameters) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from grukit.data import CovariateForm, Grid, Layout, LinearHorizon, Observed, Rows, Scaler
+from grukit.estimators._adaptive import Online
 from grukit.estimators._conformal import Scores
 from grukit.estimators._parameters import SharedParameters
 from grukit.estimators._predicting import network_outputs
@@ -32,7 +33,7 @@ class ForecastState(FittedState):
     grid : Grid
         Of the series' times.
     recent : Observed
-        The last rows of each series, as many as a window holds.
+        The last rows of each series, as many as :attr:`n_recent`.
     figures : mapping of series key to (float, float)
         Mean and standard deviation of each series.
     linear, final : LinearHorizon
@@ -46,6 +47,8 @@ class ForecastState(FittedState):
         The parameters that the covariates and the linear part were chosen by.
     scores : Scores or None
         Errors that intervals are calibrated by.
+    online : Online or None
+        Errors since training, where coverage is held online.
     """
 
     layout: Layout
@@ -59,11 +62,17 @@ class ForecastState(FittedState):
     ends: Mapping[tuple[Any, ...], Any]
     asked: Mapping[str, Any]
     scores: Scores | None = None
+    online: Online | None = None
 
     @property
     def begins_at_linear(self) -> bool:
         """Always: where there are no lags, at what values are relative to."""
         return True
+
+    @property
+    def n_recent(self) -> int:
+        """Rows of each series that are kept: a window's, and those of a horizon where their errors are still to be known."""
+        return self.layout.window + (0 if self.online is None else self.steps)
 
     @property
     def quantiles(self) -> tuple[float, ...]:

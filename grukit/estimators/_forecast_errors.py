@@ -4,13 +4,38 @@ from typing import Any
 
 import numpy as np
 
-from grukit.data import FEWEST_JUDGED, Rows
+from grukit.data import FEWEST_JUDGED, Observed, Rows
+from grukit.estimators._adaptive import Online
 from grukit.estimators._conformal import Scores, thinned
 from grukit.estimators._forecast import ForecastState, fed_back, forecasts
 from grukit.estimators._parameters import SharedParameters
 from grukit.estimators._quantiles import pairs_of
 
 BLOCK = 1024  # origins whose windows are copied at a time
+
+
+def errors_of(
+    model: SharedParameters, state: ForecastState, rows: Rows, ends: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Errors (n, H, P) of the forecasts from origins ``ends``, rows of the (first) series, and the series of each (n,).
+
+    They are how far truths lie outside of each of P pairs of quantiles, see :func:`pairs_of`, negative inside (Romano,
+    Patterson and Candes 2019, Conformalized Quantile Regression); of one forecast, absolute errors. NaN where the truth is not
+    known. In the order of the series, and of ``ends`` within.
+    """
+    layout, steps = state.layout, state.steps
+    each = (ends[:, None] + rows.offsets[: layout.n_joint]).ravel()
+    if steps == layout.horizon:
+        predicted = forecasts(model, state, rows, ends)
+    else:
+        parts = np.split(ends, range(BLOCK, len(ends), BLOCK))
+        predicted = np.concatenate([_recursive(model, state, rows, part) for part in parts])[..., None]
+    predicted, truth = predicted.reshape(len(each), steps, -1), rows.ahead(each, steps)
+    pairs = [(predicted[..., low] - truth, truth - predicted[..., high]) for low, high in pairs_of(state.quantiles)]
+    errors = np.stack([np.maximum(below, above) for below, above in pairs], axis=2)
+    series = np.searchsorted(rows.offsets, each, side="right") - 1
+    order = np.argsort(series, kind="stable")
+    return errors[order], series[order]
 
 
 def calibrate(
@@ -23,34 +48,63 @@ def calibrate(
 ) -> Scores | None:
     """Errors of the forecasts from origins that were no part of training; None where no truth is known.
 
-    They are how far truths lie outside of each of :func:`pairs_of` quantiles, negative inside (Romano, Patterson and Candes
-    2019, Conformalized Quantile Regression); of one forecast, absolute errors. Series that are ``unseen`` (S,) have none:
-    their figures are of what is ahead, too.
+    Series that are ``unseen`` (S,) have none: their figures are of what is ahead, too.
     """
-    layout, steps = state.layout, state.steps
+    layout = state.layout
     of_end = np.searchsorted(rows.offsets, ends, side="right") - 1
     if layout.n_joint == 1:
         ends, of_end = ends[~unseen[of_end]], of_end[~unseen[of_end]]
     if len(ends) == 0:
         return None
-    ends = ends[thinned(of_end, steps * layout.n_joint, FEWEST_JUDGED)]
-    each = (ends[:, None] + rows.offsets[: layout.n_joint]).ravel()
-    if steps == layout.horizon:
-        predicted = forecasts(model, state, rows, ends)
-    else:
-        predicted = np.concatenate([_recursive(model, state, rows, part) for part in _parts(ends)])[..., None]
-    predicted, truth = predicted.reshape(len(each), steps, -1), rows.ahead(each, steps)
-    pairs = [(predicted[..., low] - truth, truth - predicted[..., high]) for low, high in pairs_of(state.quantiles)]
-    errors = np.stack([np.maximum(below, above) for below, above in pairs], axis=2)
-    series = np.searchsorted(rows.offsets, each, side="right") - 1
+    ends = ends[thinned(of_end, state.steps * layout.n_joint, FEWEST_JUDGED)]
+    errors, series = errors_of(model, state, rows, ends)
     errors[unseen[series]] = np.nan
-    order = np.argsort(series, kind="stable")
-    scores = Scores.of(keys, np.split(errors[order], np.searchsorted(series[order], np.arange(1, len(keys)))))
+    scores = Scores.of(keys, by_series(errors, series, len(keys)))
     return scores if scores.n else None
 
 
-def _parts(ends: np.ndarray) -> list[np.ndarray]:
-    return np.split(ends, range(BLOCK, len(ends), BLOCK))
+def by_series(errors: np.ndarray, series: np.ndarray, n: int) -> list[np.ndarray]:
+    """Errors, in the order of their ``series`` (n,), of each of n series."""
+    return np.split(errors, np.searchsorted(series, np.arange(1, n)))
+
+
+def followed(model: SharedParameters, state: ForecastState, later: Observed) -> Online | None:
+    """The errors since training, once later rows of series are known; None where they are not kept.
+
+    Forecasts are made from the latest origins again. Those that need covariates known ahead, which later rows alone do not
+    have, are made once their whole horizon is known.
+    """
+    online, H = state.online, state.steps
+    if online is None:
+        return None
+    trail = state.recent.followed_by(later, int(state.recent.series.lengths.max() + later.series.lengths.max()))
+    ahead = 0 if state.columns.known else H
+    whole = trail.with_future(ahead, None, True) if ahead else trail
+    rows = whole.standardized(state.figures_of(trail), state.levels)
+    new = dict(zip(later.series.keys, later.series.lengths.tolist(), strict=True))
+    keys, ends = trail.series.keys, {}
+    for s, key in enumerate(keys):
+        if key in online.errors and key in new:
+            last = int(rows.offsets[s + 1]) - 1 - ahead
+            ends[s] = np.arange(max(int(rows.offsets[s]), last - new[key] - H + 1), last + 1)
+    made = [own[own <= rows.offsets[s + 1] - 1 - H] for s, own in ends.items()]
+    wanted = np.concatenate(made[:1] if state.layout.n_joint > 1 else [*made, np.empty(0, int)])
+    if len(wanted) == 0:
+        return _grown(online, keys, ends, new, [])
+    errors, series = errors_of(model, state, rows, wanted)
+    return _grown(online, keys, ends, new, by_series(errors, series, len(keys)))
+
+
+def _grown(
+    online: Online, keys: list[Any], ends: dict[int, np.ndarray], new: dict[Any, int], errors: list[np.ndarray]
+) -> Online:
+    """With the rows that are ``new`` of series, and errors of the first of their ``ends``, by their numbers."""
+    for s, own in ends.items():
+        block = np.full((len(own), *online.errors[keys[s]].shape[1:]), np.nan)
+        if errors:
+            block[: len(errors[s])] = errors[s]
+        online = online.followed_by(keys[s], new[keys[s]], block)
+    return online
 
 
 def _recursive(model: SharedParameters, state: ForecastState, rows: Rows, ends: np.ndarray) -> np.ndarray:

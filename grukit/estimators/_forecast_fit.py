@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,11 +24,13 @@ from grukit.data import (
     fit_inputs,
     most_lags,
 )
+from grukit.estimators._adaptive import Online
 from grukit.estimators._checkpoints import checkpoint_options, open_points
 from grukit.estimators._choices import Choices
 from grukit.estimators._forecast import ForecastState, measured, typical_scale, varies
 from grukit.estimators._forecast_errors import calibrate
-from grukit.estimators._forecast_split import Origins, split
+from grukit.estimators._forecast_folds import calibration_of, fold_scores
+from grukit.estimators._forecast_split import Origins, seen_by, split
 from grukit.estimators._quantiles import levels_of
 from grukit.estimators._start import check_same, initial_weights, network_spec
 from grukit.estimators._training import train
@@ -43,13 +46,33 @@ KEPT = ("calendar", "missing", "normalize", "linear_lags")  # parameters that tr
 
 
 def learn(model: "GRUForecaster", observed: Observed, before: ForecastState | None, resume: bool) -> ForecastState:
-    """What is learned of series; where ``before`` is given, training goes on from there, or at a checkpoint to ``resume``."""
+    """What is learned of series, and calibrated.
+
+    Where ``before`` is given, training goes on from there, or at a checkpoint to ``resume``.
+    """
+    calibration = calibration_of(model, observed)
+    state, interrupted = _learn(model, observed, before, calibration == "split", resume)
+    if calibration == "folds" and not interrupted:
+        fit = partial(_learn, before=None, keeps_out=False, resume=False)
+        state = replace(state, scores=fold_scores(model, observed, state, fit))
+    if model.adaptation_rate is None or state.scores is None:
+        return state
+    first = next(iter(state.scores.errors.values()))
+    online = Online.begin(float(model.adaptation_rate), list(state.scores.errors), *first.shape[1:])
+    state = replace(state, online=online)
+    return replace(state, recent=observed.tail(state.n_recent))
+
+
+def _learn(
+    model: "GRUForecaster", observed: Observed, before: ForecastState | None, keeps_out: bool, resume: bool
+) -> tuple[ForecastState, bool]:
+    """What is learned, and whether training was interrupted; ``keeps_out``: with errors from origins that are kept out."""
     series = observed.series
     horizon = 1 if model.strategy == "recursive" else model.horizon
     layout = Layout(model.window, horizon, *observed.form.counts, len(series) if model.channels == "joint" else 1)
     positions = series.positions()
-    origins = split(model, observed, layout, positions)
-    seen = positions <= int(positions[origins.training + layout.horizon].max())
+    origins = split(model, observed, layout, positions, keeps_out)
+    seen = seen_by(origins, positions, layout)
     figures, unseen = _measure(model, series, seen)
     if before is None:
         check_any_seen(observed.covariates[seen], "X", observed.form.columns)
@@ -69,10 +92,10 @@ def learn(model: "GRUForecaster", observed: Observed, before: ForecastState | No
     validation = watched if len(origins.watched) else None
     points = open_points(model, state, training, validation, resume)
     options = checkpoint_options(points, 0)
-    state, _ = train(model, state, training, validation, **options)
+    state, progress = train(model, state, training, validation, **options)
     if len(origins.judged):
         state = replace(state, scores=calibrate(model, state, rows, origins.judged, series.keys, unseen))
-    return state
+    return state, progress.interrupted
 
 
 def _measure(
@@ -190,6 +213,7 @@ def _go_on(
         steps=model.horizon,
         ends=_ends(observed, before.ends),
         scores=None,
+        online=None,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from grukit.data import Observed, interval_columns, quantile_columns, write_forecasts
+from grukit.estimators._adaptive import margins_of
 from grukit.estimators._conformal import check_coverages
 from grukit.estimators._forecast import forecast_state
 from grukit.estimators._quantiles import chosen_levels, median_of, nearest_pair, pairs_of
@@ -43,15 +44,16 @@ class Intervals:
         return write_forecasts(ahead[:, :, chosen], series.keys, series.ends, series.grid, series.form, columns)
 
     def predict_interval(self, coverage: Any = 0.9, X: Any = None, context: Any = None, past_X: Any = None) -> Any:
-        """Intervals around the forecasts, by split conformal calibration of each step ahead.
+        """Intervals around the forecasts, by conformal calibration of each step ahead.
 
-        Half the width of an interval is the ceil((n + 1) coverage)-th smallest absolute error at that step of the forecasts
-        from the n origins that ``calibration_fraction`` kept out of training: of the same series, or, where those are too few
-        or the series is new, of all, in their standard deviations. With ``quantiles``, the interval between the two levels
-        whose shares are nearest to ``coverage`` is widened, or narrowed, by as much as that many of these truths ask for,
-        but always holds the median. It covers the truth of a new origin at least as often as it says, on average over
-        origins, if that and those of calibration could be exchanged; a series that changes keeps no such promise, nor do all
-        steps of one forecast at once.
+        Half the width of an interval is the ceil((n + 1) coverage)-th smallest absolute error at that step of forecasts from
+        n origins that were no part of training, see the parameter ``calibration``: of the same series, or, where those are
+        too few or the series is new, of all, in their standard deviations. With ``quantiles``, the interval between the two
+        levels whose shares are nearest to ``coverage`` is widened, or narrowed, by as much as that many of these truths ask
+        for, but always holds the median. It covers the truth of a new origin at least as often as it says, on average over
+        origins, if that and those of calibration could be exchanged, as good as that with folds, whose errors are those of
+        copies; a series that changes keeps no such promise, nor do all steps of one forecast at once. With
+        ``adaptation_rate``, truths that :meth:`update` brings correct the widths.
 
         Parameters
         ----------
@@ -74,6 +76,7 @@ class Intervals:
         ----------
         Lei et al. (2018), Distribution-Free Predictive Inference for Regression.
         Romano, Patterson and Candes (2019), Conformalized Quantile Regression.
+        Gibbs and Candes (2021), Adaptive Conformal Inference Under Distribution Shift.
         """
         coverages = check_coverages(coverage)
         observed, _, bounds = self._bounds(coverages, X, context, past_X)
@@ -87,8 +90,9 @@ class Intervals:
         state = forecast_state(self)
         if state.scores is None:
             raise ValueError(
-                "No origins were kept to calibrate intervals by: calibration_fraction is None, or less than half of the "
-                "origins would have been left for training. Fit with a longer y, a shorter horizon or a fraction."
+                "No origins were kept to calibrate intervals by: calibration_fraction is None, training was interrupted, or "
+                "they would have been too many for training or too few. Fit with a longer y, a shorter horizon or a "
+                "fraction."
             )
         observed, ahead = self._ahead(X, context, past_X)
         scale, bounds = state.figures_of(observed)[:, 1:], []
@@ -96,7 +100,7 @@ class Intervals:
         for each in coverages:
             pair = nearest_pair(state.quantiles, each)
             low, high = pairs_of(state.quantiles)[pair]
-            margin = state.scores.margins(observed.series.keys, each, pair) * scale
+            margin = margins_of(state.scores, state.online, observed.series.keys, each, pair) * scale
             bounds += [np.minimum(ahead[..., low] - margin, median), np.maximum(ahead[..., high] + margin, median)]
         return observed, ahead, bounds
 

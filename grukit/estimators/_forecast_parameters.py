@@ -88,10 +88,31 @@ class ForecastParameters(CheckpointParameters):
         Parameter(
             SHARE,
             None,
-            text="""Share of the origins, the last in time, that is no part of training and calibrates the intervals; at least
-            19 origins. Where less than half of all would be left for training, and for None, there are no intervals.""",
+            text="""With ``calibration="split"``, share of the origins, the last in time, that is no part of training and
+            calibrates the intervals; at least 19 origins. Where less than half of all would be left for training, there are
+            no intervals. None: none at all.""",
         ),
     ] = 0.1
+    calibration: Annotated[
+        str,
+        Parameter(
+            Choice("auto", "split", "folds"),
+            text="""Where the errors that calibrate intervals come from. "split": from the last ``calibration_fraction`` of the
+            origins, which are no part of training. "folds": from five blocks of the later half of the origins, each forecast
+            by a copy that is fitted to what lies before it, while the model itself learns from all; such a fit takes four
+            to five times as long. "auto": folds of at most 2500 origins, but not with ``warm_start``.""",
+        ),
+    ] = "auto"
+    adaptation_rate: Annotated[
+        float | None,
+        Parameter(
+            SHARE,
+            None,
+            text="""How fast ``update`` corrects how wide intervals are, by how often the new values were outside: the step
+            size of adaptive conformal inference (Gibbs and Candes 2021), such as 0.02. None: they stay as they were
+            calibrated.""",
+        ),
+    ] = None
     # As those of GRURegressor.
     early_stopping: Annotated[
         bool | str,

@@ -20,8 +20,13 @@ class Origins(NamedTuple):
     judged: np.ndarray  # for the calibration of intervals
 
 
-def split(model: "GRUForecaster", observed: Observed, layout: Layout, positions: np.ndarray) -> Origins:
-    """No value ahead of an origin that trains is ahead of one that is watched or judged, nor one of these of another."""
+def split(
+    model: "GRUForecaster", observed: Observed, layout: Layout, positions: np.ndarray, keeps_out: bool
+) -> Origins:
+    """The origins; ``keeps_out``: with some that calibrate.
+
+    No value ahead of an origin that trains is ahead of one that is watched or judged, nor one of these of another.
+    """
     series, H = observed.series, model.horizon
     bare = Rows(series.values, observed.covariates, series.offsets)
     ends, far = origins_of(bare, layout), origins_of(bare, replace(layout, horizon=H))
@@ -32,7 +37,7 @@ def split(model: "GRUForecaster", observed: Observed, layout: Layout, positions:
         )
     ends = ends[np.argsort(positions[ends], kind="stable")]
     judged = watched = ends[:0]
-    if model.calibration_fraction is not None and len(far):
+    if keeps_out and model.calibration_fraction is not None and len(far):
         first = first_held_out(positions[far], model.calibration_fraction, FEWEST_JUDGED)
         left = ends[positions[ends + layout.horizon] <= first]  # series of a panel need not share their stamps
         if 2 * len(left) >= len(ends):
@@ -50,3 +55,8 @@ def split(model: "GRUForecaster", observed: Observed, layout: Layout, positions:
         if not by_itself or 2 * len(left) >= len(ends):
             ends, watched = left, held
     return Origins(ends, watched, judged[np.argsort(positions[judged], kind="stable")])
+
+
+def seen_by(origins: Origins, positions: np.ndarray, layout: Layout) -> np.ndarray:
+    """The rows (N,) that training sees, by their positions in time."""
+    return positions <= int(positions[origins.training + layout.horizon].max())

@@ -16,6 +16,7 @@ from grukit.estimators._each_fit import ForecastsEach
 from grukit.estimators._exclusions import check_parameters
 from grukit.estimators._forecast import check_horizon, forecast_ahead, forecast_state, read_context
 from grukit.estimators._forecast_attributes import FittedForecaster
+from grukit.estimators._forecast_errors import followed
 from grukit.estimators._forecast_fit import learn
 from grukit.estimators._forecast_intervals import Intervals
 from grukit.estimators._forecast_parameters import ForecastParameters
@@ -142,7 +143,7 @@ class GRUForecaster(FittedForecaster, Intervals, Backtests, ForecastsEach, Forec
         if context is None:
             if past_X is not None:
                 raise ValueError("past_X goes with context; that of fit is known. Leave it out.")
-            observed = state.recent
+            observed = state.recent if state.online is None else state.recent.tail(state.layout.window)
         else:
             observed = read_context(state, context, X, past_X)
         return observed, forecast_ahead(self, state, observed, X, horizon)
@@ -161,7 +162,8 @@ class GRUForecaster(FittedForecaster, Intervals, Backtests, ForecastsEach, Forec
         Returns
         -------
         self
-            ``predict`` then forecasts from the new ends. Intervals stay as wide as they were calibrated.
+            ``predict`` then forecasts from the new ends. Intervals stay as wide as they were calibrated, or with
+            ``adaptation_rate`` follow how often the new values were outside.
 
         Raises
         ------
@@ -177,6 +179,7 @@ class GRUForecaster(FittedForecaster, Intervals, Backtests, ForecastsEach, Forec
         later = Observed.read(y, X, past_X, None, allow_nan, known, zone=state.recent.series.zone)
         if state.layout.n_joint > 1 and later.series.keys != state.recent.series.keys:
             raise ValueError("With channels='joint', y has the columns of fit, in that order, in every row.")
-        recent = state.recent.followed_by(later, state.layout.window)
-        self._fitted = replace(state, recent=recent, figures=state.figures_with(later, recent.series.keys))
+        recent, online = state.recent.followed_by(later, state.n_recent), followed(self, state, later)
+        figures = state.figures_with(later, recent.series.keys)
+        self._fitted = replace(state, recent=recent, figures=figures, online=online)
         return self

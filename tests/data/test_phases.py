@@ -52,13 +52,14 @@ def test_steps_that_no_series_has_do_not_count():
 def test_what_calibrates_is_no_part_of_training():
     """Changed values from the first that an origin of calibration is judged by on change no weight."""
     y = phases()
-    model = GRUForecaster(**{**MODEL.get_params(), "early_stopping": False}).fit(y)
+    split = {**MODEL.get_params(), "early_stopping": False, "calibration": "split"}
+    model = GRUForecaster(**split).fit(y)
     n = min(len(errors) for errors in model._fitted.scores.errors.values())
     assert n >= 19
     stamps = y.index.get_level_values("time")
     first = max(y["u"].index[80 - 3 - n], y["v"].index[80 - 3 - n])  # the first origin, at the earliest
     changed = y.where(stamps <= first, 100.0)
-    again = GRUForecaster(**{**MODEL.get_params(), "early_stopping": False}).fit(changed)
+    again = GRUForecaster(**split).fit(changed)
     for name, weights in model.weights_.items():
         np.testing.assert_array_equal(weights, again.weights_[name])
 

@@ -10,7 +10,14 @@ from grukit import GRUForecaster
 
 HOURS = pd.date_range("2024-01-01", periods=120, freq="h", name="time")
 MODEL = GRUForecaster(
-    horizon=4, window=8, hidden_layer_sizes=4, max_iter=2, random_state=0, dtype="float64", calendar=None
+    horizon=4,
+    window=8,
+    hidden_layer_sizes=4,
+    max_iter=2,
+    random_state=0,
+    dtype="float64",
+    calendar=None,
+    calibration="split",
 )
 
 

@@ -8,7 +8,15 @@ from grukit import GRUForecaster
 from grukit.estimators._conformal import Scores, thinned
 
 HOURS = pd.date_range("2024-01-01", periods=400, freq="h", name="time")
-SMALL = {"hidden_layer_sizes": 4, "window": 6, "max_iter": 2, "random_state": 0, "dtype": "float64", "calendar": None}
+SMALL = {
+    "hidden_layer_sizes": 4,
+    "window": 6,
+    "max_iter": 2,
+    "random_state": 0,
+    "dtype": "float64",
+    "calendar": None,
+    "calibration": "split",
+}
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,9 @@ from grukit.data import Observed
 
 HOURS = pd.date_range("2024-01-01", periods=160, freq="h", name="time")
 N = np.arange(160)
-SMALL = {"hidden_layer_sizes": 4, "window": 12, "max_iter": 2, "random_state": 0, "dtype": "float64"}
+SMALL = {
+    "hidden_layer_sizes": 4, "window": 12, "max_iter": 2, "random_state": 0, "dtype": "float64", "calibration": "split",
+}  # fmt: skip
 
 
 def small(horizon=3, **changes):

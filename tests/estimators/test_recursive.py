@@ -7,7 +7,10 @@ import pytest
 from grukit import GRUForecaster
 
 HOURS = pd.date_range("2024-01-01", periods=160, freq="h", name="time")
-SMALL = {"hidden_layer_sizes": 4, "window": 8, "max_iter": 2, "random_state": 0, "dtype": "float64", "calendar": None}
+SMALL = {
+    "hidden_layer_sizes": 4, "window": 8, "max_iter": 2, "random_state": 0, "dtype": "float64", "calendar": None,
+    "calibration": "split",
+}  # fmt: skip
 
 
 def recursive(horizon=5, **changes):

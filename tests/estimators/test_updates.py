@@ -13,7 +13,7 @@ FRAME = pd.DataFrame({"a": NOISE, "b": 50 - NOISE})
 
 def small(**options):
     common = {"horizon": 4, "window": 8, "hidden_layer_sizes": 4, "max_iter": 1, "random_state": 0, "dtype": "float64"}
-    return GRUForecaster(**{**common, "calendar": None, **options})
+    return GRUForecaster(**{**common, "calendar": None, "calibration": "split", **options})
 
 
 def refused(model, y, words):

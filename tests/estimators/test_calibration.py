@@ -1,0 +1,233 @@
+"""Errors that calibrate intervals: of folds in time, and of rows that came later."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from grukit import GRUForecaster
+from grukit.data import Observed
+from grukit.estimators._adaptive import Online, adapted_margins
+from grukit.estimators._forecast_folds import calibration_of
+
+HOURS = pd.date_range("2024-01-01", periods=160, freq="h", name="time")
+NOISE = pd.Series(np.random.default_rng(0).normal(size=160).cumsum(), index=HOURS, name="load")
+SMALL = {"hidden_layer_sizes": 4, "window": 6, "max_iter": 2, "random_state": 0, "dtype": "float64", "calendar": None}
+
+
+def small(horizon=3, **changes):
+    return GRUForecaster(horizon=horizon, **{**SMALL, **changes})
+
+
+# --- Folds -----------------------------------------------------------------------------------------------------------
+
+
+def test_folds_are_copies_fitted_to_what_lies_before_each_block():
+    """As a user could make them: the later half of the origins 0 to 156, in five blocks."""
+    model, errors = small().fit(NOISE), []
+    for block in np.array_split(np.arange(78, 157), 5):
+        copy = small(calibration_fraction=None).fit(NOISE.iloc[: block[0] + 1])
+        for origin in block:
+            ahead = copy.predict(context=NOISE.iloc[: origin + 1]).to_numpy()
+            errors.append(np.abs(ahead - NOISE.iloc[origin + 1 : origin + 4].to_numpy()))
+    half = np.sort(errors, axis=0)[int(np.ceil(80 * 0.9)) - 1]
+    found = model.predict_interval(0.9)
+    np.testing.assert_allclose(found["upper"] - model.predict(), half, rtol=1e-9)
+    np.testing.assert_allclose(model.predict() - found["lower"], half, rtol=1e-9)
+
+
+def test_the_model_learns_from_all_and_copies_leave_it_alone():
+    called = []
+    one, other = np.random.RandomState(3), np.random.RandomState(3)
+    model = small(callbacks=called.append, random_state=one).fit(NOISE)
+    bare = small(calibration_fraction=None, random_state=other).fit(NOISE)
+    assert len(called) == 2 and model._fitted.scores.n == 79
+    for name, weights in bare.weights_.items():
+        np.testing.assert_array_equal(weights, model.weights_[name])
+    assert one.uniform() == other.uniform()
+
+
+def test_of_a_panel_each_block_has_errors_of_what_had_begun_before_it():
+    y = pd.concat({"u": NOISE, "v": 40 - 9 * NOISE.iloc[100:], "w": NOISE.iloc[:70]}, names=["unit", "time"])
+    model = small().fit(y)
+    counts = {key[0]: len(errors) for key, errors in model._fitted.scores.errors.items()}
+    starts = [block[0] for block in np.array_split(np.arange(78, 157), 5)]
+    later = next(start for start in starts if start >= 101)  # two rows, so that they vary
+    assert counts == {"u": 79, "v": 157 - later}
+    widths = model.predict_interval(0.8)
+    width = (widths["upper"] - widths["lower"]).groupby(level="unit").mean()
+    assert 5 < width["v"] / width["u"] < 15
+    assert widths.notna().all(axis=None)  # of w by the errors of the others
+
+
+@pytest.mark.parametrize("changes", [
+    {"channels": "joint"},
+    {"missing": "mask"},
+    {"strategy": "recursive"},
+    {"quantiles": (0.1, 0.5, 0.9), "early_stopping": True},
+], ids=["joint", "mask", "recursive", "quantiles"])  # fmt: skip
+def test_folds_of_every_kind_of_network(changes):
+    frame = pd.DataFrame({"a": NOISE, "b": 5 - NOISE})
+    if changes.get("missing"):
+        frame.iloc[30:40, 0] = np.nan
+    model = small(**changes).fit(frame)
+    assert [len(errors) for errors in model._fitted.scores.errors.values()] == [79, 79]
+    widths = model.predict_interval(0.8)
+    np.testing.assert_allclose(widths[("a", "upper")].iloc[-1] - widths[("a", "lower")].iloc[-1], 4.4, atol=2.2)
+
+
+def test_a_covariate_that_begins_late_leaves_out_the_copies_that_would_know_nothing_of_it():
+    X = pd.DataFrame(
+        {"wind": np.random.default_rng(1).normal(size=170)}, index=pd.date_range(HOURS[0], periods=170, freq="h")
+    )
+    X.iloc[:100] = np.nan
+    model = small(missing="mask").fit(NOISE, X)
+    assert 20 < model._fitted.scores.n < 79
+    assert model.predict_interval(0.8, X).notna().all(axis=None)
+
+
+def test_which_errors_calibrate():
+    observed = Observed.read(NOISE, None, None, None, False)
+    long = Observed.read(pd.Series(np.zeros(2504)), None, None, None, False)
+    for model, data, wanted in (
+        (small(), observed, "folds"),
+        (small(calibration="split"), observed, "split"),
+        (small(calibration_fraction=None), observed, None),
+        (small(warm_start=True), observed, "split"),
+        (small(), long, "split"),
+        (small(horizon=4), long, "folds"),
+        (small(calibration="folds"), long, "folds"),
+    ):
+        assert calibration_of(model, data) == wanted
+    with pytest.raises(ValueError, match="calibration='folds' fits copies anew, with warm_start=True"):
+        small(calibration="folds", warm_start=True).fit(NOISE)
+    few = small().fit(NOISE.iloc[:38])  # 18 origins in the later half
+    with pytest.raises(ValueError, match="No origins were kept to calibrate intervals by"):
+        few.predict_interval()
+
+
+def test_an_interrupted_fit_has_no_intervals():
+    def interrupt(record):
+        raise KeyboardInterrupt
+
+    with pytest.warns(UserWarning, match="interrupted"):
+        model = small(callbacks=interrupt).fit(NOISE)
+    with pytest.raises(ValueError, match="training was interrupted"):
+        model.predict_interval()
+
+
+# --- Coverage held online ---------------------------------------------------------------------------------------------
+
+
+def obvious(calibration, online, coverage, rate):
+    """One step ahead, by the book: an interval at each origin, from what was known there, and its level after each truth."""
+    level, levels, size = 1 - coverage, [], max(len(calibration), 100)
+    for k in range(len(online)):
+        if k:
+            known = np.concatenate([calibration, online[: k - 1]])[-size:]
+            widest = np.ceil((len(known) + 1) * (1 - levels[k - 1]) - 1e-9)
+            half = np.sort(known)[int(np.clip(widest, 1, len(known))) - 1]
+            level = min(max(level + rate * (1 - coverage - (online[k - 1] > half)), 0.0), 1.0)
+        levels.append(level)
+    known = np.concatenate([calibration, online[:-1]])[-size:]
+    return np.sort(known)[int(np.clip(np.ceil((len(known) + 1) * (1 - level) - 1e-9), 1, len(known))) - 1]
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.2])
+def test_the_level_moves_after_each_truth(rate):
+    rng = np.random.default_rng(0)
+    calibration, online = np.abs(rng.normal(size=130)), np.abs(3 * rng.normal(size=60))
+    for n in (1, 2, 17, 60):
+        own = np.append(online[: n - 1], np.nan)[:, None]
+        found = adapted_margins(calibration[:, None], own, 0.9, rate)
+        assert found == pytest.approx(obvious(calibration, own[:, 0], 0.9, rate), rel=1e-12)
+
+
+def test_without_later_truths_the_margin_is_that_of_calibration():
+    errors = np.abs(np.random.default_rng(0).normal(size=(99, 2)))
+    found = adapted_margins(errors, np.full((2, 2), np.nan), 0.9, 0.05)
+    np.testing.assert_array_equal(found, np.sort(errors, axis=0)[89])
+    assert np.isnan(adapted_margins(errors[:8], np.full((2, 2), np.nan), 0.9, 0.05)).all()  # too few
+
+
+def test_truths_that_were_known_in_training_are_none_that_came_later():
+    online = Online.begin(0.05, [("a",)], 3, 1)
+    later = online.followed_by(("a",), 2, np.arange(12.0).reshape(4, 3, 1))
+    nan = np.nan
+    # Three origins up to the end of training: only the last step of the first lies behind it, which was not given.
+    wanted = [[nan, nan, nan], [nan, 1.0, 2.0], [3.0, 4.0, 5.0], [6.0, 7.0, 8.0], [9.0, 10.0, 11.0]]
+    np.testing.assert_array_equal(later.errors[("a",)][..., 0], wanted)
+    np.testing.assert_array_equal(online.errors[("a",)], np.full((3, 3, 1), np.nan))
+
+
+@pytest.fixture(scope="module")
+def louder():
+    """Noise whose deviation doubles at row 300."""
+    rng = np.random.default_rng(2)
+    times = pd.date_range("2024-01-01", periods=900, freq="h", name="time")
+    return pd.Series(rng.normal(size=900) * np.where(np.arange(900) < 300, 1.0, 2.0), index=times, name="load")
+
+
+def test_coverage_comes_back_when_the_noise_doubles(louder):
+    """Split calibration covers 59 % of noise twice as loud where it says 90 %; online it is 90 % again."""
+    options = {
+        "horizon": 2,
+        "linear_lags": 0,
+        "normalize": None,
+        "max_iter": 1,
+        "learning_rate_init": 1e-9,
+        "dtype": "float32",
+    }
+    model = small(adaptation_rate=0.05, calibration="split", calibration_fraction=0.3, **options).fit(louder.iloc[:300])
+    fixed = small(calibration="split", calibration_fraction=0.3, **options).fit(louder.iloc[:300])
+    inside, never = [], []
+    for row in range(300, 720):
+        truth = louder.iloc[row : row + 2].to_numpy()
+        bounds = model.predict_interval(0.9)
+        inside.append((bounds["lower"] <= truth) & (truth <= bounds["upper"]))
+        if row % 6 == 0:
+            bounds = fixed.predict_interval(0.9, context=louder.iloc[row - 6 : row])
+            never.append((bounds["lower"] <= truth) & (truth <= bounds["upper"]))
+        model.update(louder.iloc[row : row + 1])
+    assert np.mean(inside[120:]) == pytest.approx(0.9, abs=0.02)
+    assert np.mean(never) < 0.75
+
+
+def test_how_rows_are_handed_over_does_not_matter(louder):
+    X = pd.DataFrame({"price": np.arange(900) % 7.0}, index=louder.index)
+    for known in (None, X):
+        at_once, in_parts = (small(adaptation_rate=0.1).fit(louder.iloc[:200], known) for _ in range(2))
+        at_once.update(louder.iloc[200:240], known)
+        for first, last in ((200, 201), (201, 203), (203, 239), (239, 240)):
+            in_parts.update(louder.iloc[first:last], known)
+        one, other = (model._fitted.online.errors[("load",)] for model in (at_once, in_parts))
+        assert one.shape == (43, 3, 1)
+        np.testing.assert_allclose(one, other, rtol=1e-9)
+        # The first origins whose truths are new, and the last ones, whose horizon is not over; with covariates known ahead
+        # their errors wait for that.
+        counts = np.isfinite(one[..., 0]).sum(axis=1)
+        assert counts[:4].tolist() == [1, 2, 3, 3] and counts[-4:].tolist() == (
+            [3, 2, 1, 0] if known is None else [3, 0, 0, 0]
+        )
+        pd.testing.assert_frame_equal(*(model.predict_interval(0.8, known) for model in (at_once, in_parts)), rtol=1e-9)
+        origin = 199 + 10
+        ahead = at_once.predict(known, context=louder.iloc[: origin + 1]).to_numpy()
+        error = np.abs(ahead - louder.iloc[origin + 1 : origin + 4].to_numpy()) / at_once._fitted.figures[("load",)][1]
+        np.testing.assert_allclose(one[2 + 10, :, 0], error, rtol=1e-9)
+
+
+def test_of_a_panel_only_series_that_go_on_adapt():
+    y = pd.concat({"u": NOISE, "v": 40 - 9 * NOISE}, names=["unit", "time"])
+    early = y.groupby(level="unit").head(140)
+    model = small(adaptation_rate=0.2).fit(early)
+    before = model.predict_interval(0.8)
+    shaken = 30 * y[["u"]].groupby(level="unit").tail(20)
+    after = model.update(shaken).predict_interval(0.8)
+    width = [(each["upper"] - each["lower"]).groupby(level="unit").mean() for each in (before, after)]
+    assert width[1]["u"] > 3 * width[0]["u"] and width[1]["v"] == width[0]["v"]
+    frame = pd.DataFrame({"u": NOISE, "v": 40 - 9 * NOISE})
+    joint = small(adaptation_rate=0.2, channels="joint").fit(frame.iloc[:140])
+    joint.update(frame.iloc[140:])
+    assert {len(errors) for errors in joint._fitted.online.errors.values()} == {23}
+    own = joint._fitted.online.errors[("v",)][2, :, 0]
+    ahead = joint.predict(context=frame.iloc[:140])["v"].to_numpy()
+    np.testing.assert_allclose(own, np.abs(ahead - y["v"].iloc[140:143]) / joint._fitted.figures[("v",)][1], rtol=1e-9)
