@@ -57,7 +57,7 @@ from grukit.data.sequences import Sequences, independent_rows, is_sequences, rea
 from grukit.data.series import SeriesForm, SeriesSet, read_series
 from grukit.data.targets import TargetForm, check_same_index, read_targets, to_output
 from grukit.data.times import Pace, as_times, time_between, time_kind, time_since
-from grukit.data.written import interval_columns, quantile_columns, write_forecasts
+from grukit.data.written import interval_columns, quantile_columns, sample_columns, write_forecasts
 
 __all__ = [
     "ALL_ALIKE",
@@ -145,6 +145,7 @@ __all__ = [
     "read_targets",
     "rows_apart",
     "rows_at",
+    "sample_columns",
     "sample_index",
     "select_samples",
     "sequences_with_time",

@@ -83,6 +83,11 @@ def quantile_columns(levels: list[float]) -> pd.Index:
     return pd.Index(levels, dtype=float, name="quantile")
 
 
+def sample_columns(n: int) -> pd.Index:
+    """Columns of n paths."""
+    return pd.RangeIndex(n, name="sample")
+
+
 def interval_columns(coverages: list[float] | None) -> pd.Index:
     """Columns lower and upper, of several coverages with a level of them."""
     bounds = ["lower", "upper"]

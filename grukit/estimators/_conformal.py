@@ -19,19 +19,22 @@ class Scores:
     errors : dict of series key -> ndarray of shape (n, H, P)
         In standard deviations of the series, of origins in the order of time; NaN, where the truth was not known. P pairs of
         quantiles, or one forecast.
+    residuals : dict of series key -> ndarray of shape (n, H)
+        Truths less forecasts, or medians, from the same origins.
     """
 
     errors: dict[tuple[Any, ...], np.ndarray]
+    residuals: dict[tuple[Any, ...], np.ndarray]
 
     @classmethod
-    def of(cls, keys: list[tuple[Any, ...]], errors: list[np.ndarray]) -> "Scores":
-        """From errors (n, H, P) of each series; origins of which none is known are left out."""
-        kept = {}
-        for key, each in zip(keys, errors, strict=True):
-            known = each[~np.isnan(each).all(axis=(1, 2))]
-            if len(known):
-                kept[key] = known
-        return cls(kept)
+    def of(cls, keys: list[tuple[Any, ...]], errors: list[np.ndarray], residuals: list[np.ndarray]) -> "Scores":
+        """From errors (n, H, P) and residuals (n, H) of each series; origins of which none is known are left out."""
+        kept, signed = {}, {}
+        for key, each, own in zip(keys, errors, residuals, strict=True):
+            known = ~np.isnan(own).all(axis=1)
+            if known.any():
+                kept[key], signed[key] = each[known], own[known]
+        return cls(kept, signed)
 
     @property
     def n(self) -> int:

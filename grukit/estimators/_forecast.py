@@ -186,16 +186,25 @@ def forecasts(model: SharedParameters, state: ForecastState, rows: Rows, ends: n
     return in_order(total).reshape(len(ends), layout.n_joint, H, M)
 
 
-def fed_back(model: SharedParameters, state: ForecastState, rows: Rows, ends: np.ndarray, steps: int) -> np.ndarray:
+def fed_back(
+    model: SharedParameters,
+    state: ForecastState,
+    rows: Rows,
+    ends: np.ndarray,
+    steps: int,
+    noise: np.ndarray | None = None,
+) -> np.ndarray:
     """Standardised forecasts (n, n_joint, steps), or medians, beyond the steps of the network from its own forecasts.
 
     ``rows`` have as many rows after each of the origins ``ends``, whose values are overwritten; no two origins share them.
+    ``noise`` (n n_joint, steps) is added to each before it is fed back.
     """
     layout, each = state.layout, (ends[:, None] + rows.offsets[: state.layout.n_joint]).ravel()
     H, y = layout.horizon, rows.y.copy()
     for first in sorted({*range(0, steps - H + 1, H), steps - H}):  # the last one ends with the last step
         ahead = forecasts(model, state, Rows(y, rows.covariates, rows.offsets), ends + first)
         ahead = ahead[..., median_of(state.quantiles)].reshape(len(each), H)
+        ahead = ahead if noise is None else ahead + noise[:, first : first + H]
         which = each[:, None] + first + np.arange(1, H + 1)
         new = np.isnan(y[which]) if first else np.full(which.shape, True)
         y[which[new]] = ahead[new]

@@ -1,6 +1,6 @@
 """Errors of forecasts whose truth was no part of training."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -9,15 +9,28 @@ from grukit.estimators._adaptive import Online
 from grukit.estimators._conformal import Scores, thinned
 from grukit.estimators._forecast import ForecastState, fed_back, forecasts
 from grukit.estimators._parameters import SharedParameters
-from grukit.estimators._quantiles import pairs_of
+from grukit.estimators._quantiles import pairs_of, point_of
 
 BLOCK = 1024  # origins whose windows are copied at a time
 
 
-def errors_of(
-    model: SharedParameters, state: ForecastState, rows: Rows, ends: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Errors (n, H, P) of the forecasts from origins ``ends``, rows of the (first) series, and the series of each (n,).
+class Errors(NamedTuple):
+    """Errors of forecasts, in the order of their series."""
+
+    errors: np.ndarray  # (n, H, P)
+    residuals: np.ndarray  # (n, H), truths less forecasts
+    series: np.ndarray  # (n,), their numbers
+
+    def of_each(self, n: int, scales: np.ndarray | None = None) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Errors and residuals of each of n series, times a scale (n,) of each."""
+        at, both = np.searchsorted(self.series, np.arange(1, n)), (self.errors, self.residuals)
+        if scales is not None:
+            both = self.errors * scales[self.series, None, None], self.residuals * scales[self.series, None]
+        return np.split(both[0], at), np.split(both[1], at)
+
+
+def errors_of(model: SharedParameters, state: ForecastState, rows: Rows, ends: np.ndarray) -> Errors:
+    """Errors of the forecasts from origins ``ends``, rows of the (first) series.
 
     They are how far truths lie outside of each of P pairs of quantiles, see :func:`pairs_of`, negative inside (Romano,
     Patterson and Candes 2019, Conformalized Quantile Regression); of one forecast, absolute errors. NaN where the truth is not
@@ -35,7 +48,7 @@ def errors_of(
     errors = np.stack([np.maximum(below, above) for below, above in pairs], axis=2)
     series = np.searchsorted(rows.offsets, each, side="right") - 1
     order = np.argsort(series, kind="stable")
-    return errors[order], series[order]
+    return Errors(errors[order], (truth - point_of(state.quantiles, predicted))[order], series[order])
 
 
 def calibrate(
@@ -57,15 +70,9 @@ def calibrate(
     if len(ends) == 0:
         return None
     ends = ends[thinned(of_end, state.steps * layout.n_joint, FEWEST_JUDGED)]
-    errors, series = errors_of(model, state, rows, ends)
-    errors[unseen[series]] = np.nan
-    scores = Scores.of(keys, by_series(errors, series, len(keys)))
+    found = errors_of(model, state, rows, ends).of_each(len(keys), np.where(unseen, np.nan, 1.0))
+    scores = Scores.of(keys, *found)
     return scores if scores.n else None
-
-
-def by_series(errors: np.ndarray, series: np.ndarray, n: int) -> list[np.ndarray]:
-    """Errors, in the order of their ``series`` (n,), of each of n series."""
-    return np.split(errors, np.searchsorted(series, np.arange(1, n)))
 
 
 def followed(model: SharedParameters, state: ForecastState, later: Observed) -> Online | None:
@@ -91,8 +98,7 @@ def followed(model: SharedParameters, state: ForecastState, later: Observed) -> 
     wanted = np.concatenate(made[:1] if state.layout.n_joint > 1 else [*made, np.empty(0, int)])
     if len(wanted) == 0:
         return _grown(online, keys, ends, new, [])
-    errors, series = errors_of(model, state, rows, wanted)
-    return _grown(online, keys, ends, new, by_series(errors, series, len(keys)))
+    return _grown(online, keys, ends, new, errors_of(model, state, rows, wanted).of_each(len(keys))[0])
 
 
 def _grown(

@@ -18,7 +18,7 @@ import numpy as np
 from grukit.data import FEWEST_JUDGED, Observed, Rows, origins_of, up_to_position
 from grukit.estimators._conformal import Scores, thinned
 from grukit.estimators._forecast import ForecastState, varies
-from grukit.estimators._forecast_errors import by_series, errors_of
+from grukit.estimators._forecast_errors import errors_of
 from grukit.estimators._forecast_split import seen_by, split
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def fold_scores(
     half = 0 if len(at) == 0 else (int(at.min()) + int(at.max()) + 1) // 2
     if len(at) == 0 or at.max() - half + 1 < FEWEST_JUDGED:
         return None
-    found: list[list[np.ndarray]] = [[] for _ in series.keys]
+    found: list[tuple[list[np.ndarray], list[np.ndarray]]] = []  # of each block
     for block in np.array_split(np.arange(half, at.max() + 1), N_FOLDS):
         part, other = up_to_position(observed, positions, int(block[0])), _copy(model)
         ends = far[(at >= block[0]) & (at <= block[-1])]
@@ -71,11 +71,13 @@ def fold_scores(
         learned, interrupted = fit(other, part)
         if interrupted:
             return None
-        for own, errors in zip(found, _errors(model, learned, part, observed, ends, state), strict=True):
-            own.append(errors)
-    if not any(found):
+        found.append(_errors(model, learned, part, observed, ends, state))
+    if not found:
         return None
-    scores = Scores.of(series.keys, [np.concatenate(own) for own in found])
+    errors, residuals = (
+        [np.concatenate(own) for own in zip(*blocks, strict=True)] for blocks in zip(*found, strict=True)
+    )
+    scores = Scores.of(series.keys, errors, residuals)
     return scores if scores.n else None
 
 
@@ -106,17 +108,16 @@ def _errors(
     observed: Observed,
     ends: np.ndarray,
     state: ForecastState,
-) -> list[np.ndarray]:
-    """Errors (n, H, P) of each series by what a copy learned of a part; NaN of series that this tells nothing of."""
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Errors and residuals of each series by what a copy learned of a part; NaN of series that this tells nothing of."""
     keys, layout = observed.series.keys, state.layout
     own = np.array([learned.figures.get(key, (0.0, 1.0)) for key in keys])
     rows = observed.standardized(own, learned.levels)
     of_end = np.searchsorted(rows.offsets, ends, side="right") - 1
     ends = ends[thinned(of_end, state.steps * layout.n_joint, FEWEST_JUDGED)]
-    errors, series = errors_of(model, learned, rows, ends)
     scales = own[:, 1] / np.array([state.figures[key][1] for key in keys])
     scales[~_told(part, observed)] = np.nan
-    return by_series(errors * scales[series, None, None], series, len(keys))
+    return errors_of(model, learned, rows, ends).of_each(len(keys), scales)
 
 
 def _told(part: Observed, observed: Observed) -> np.ndarray:

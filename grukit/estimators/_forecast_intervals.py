@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from grukit.data import Observed, interval_columns, quantile_columns, write_forecasts
+from grukit.data import Observed, interval_columns, quantile_columns, sample_columns, write_forecasts
 from grukit.estimators._adaptive import margins_of
 from grukit.estimators._conformal import check_coverages
 from grukit.estimators._forecast import forecast_state
+from grukit.estimators._forecast_samples import check_samples, sample_paths, scores_of
 from grukit.estimators._quantiles import chosen_levels, median_of, nearest_pair, pairs_of
 
 
@@ -83,24 +84,58 @@ class Intervals:
         series, columns = observed.series, interval_columns(None if np.ndim(coverage) == 0 else coverages)
         return write_forecasts(np.stack(bounds, axis=2), series.keys, series.ends, series.grid, series.form, columns)
 
+    def predict_samples(
+        self, n_samples: int = 100, X: Any = None, context: Any = None, past_X: Any = None, *, random_state: Any = None
+    ) -> Any:
+        """Paths that the steps after the end of each series may take, all steps of one together.
+
+        To forecasts are added errors of forecasts that were no part of training, those that calibrate intervals, drawn with
+        replacement: with ``strategy="direct"`` the errors of all steps from one origin, with "recursive" those of one step,
+        drawn anew at every step and fed back. Of series that have fewer than 19 origins of their own, those of all, in their
+        standard deviations. The same draw is taken for all series, so that series of one frame keep what they share.
+
+        Parameters
+        ----------
+        n_samples : int, default=100
+            Paths.
+        X, context, past_X
+            As in :meth:`predict`.
+        random_state : int, RandomState or None, default=None
+            What is drawn.
+
+        Returns
+        -------
+        DataFrame
+            A column a path; of a DataFrame y behind its columns, (column, sample).
+
+        Raises
+        ------
+        ValueError
+            As :meth:`predict_interval`, and for a model with ``quantiles``.
+
+        References
+        ----------
+        Efron and Tibshirani (1993), An Introduction to the Bootstrap, section 8.5: residuals of a time series.
+        """
+        check_samples(forecast_state(self), n_samples)
+        observed, ahead = self._ahead(X, context, past_X)
+        series, columns = observed.series, sample_columns(n_samples)
+        paths = sample_paths(self, forecast_state(self), observed, X, ahead[..., 0], n_samples, random_state)  # type: ignore[arg-type]
+        return write_forecasts(paths, series.keys, series.ends, series.grid, series.form, columns)
+
     def _bounds(
         self, coverages: list[float], X: Any, context: Any, past_X: Any
     ) -> tuple[Observed, np.ndarray, list[np.ndarray]]:
         """The series that are forecast, forecasts (S, H, M), and a lower and an upper bound (S, H) for each coverage."""
         state = forecast_state(self)
-        if state.scores is None:
-            raise ValueError(
-                "No origins were kept to calibrate intervals by: calibration_fraction is None, training was interrupted, or "
-                "they would have been too many for training or too few. Fit with a longer y, a shorter horizon or a "
-                "fraction."
-            )
+        scores = scores_of(state)
         observed, ahead = self._ahead(X, context, past_X)
         scale, bounds = state.figures_of(observed)[:, 1:], []
         median = ahead[..., median_of(state.quantiles)]
         for each in coverages:
             pair = nearest_pair(state.quantiles, each)
             low, high = pairs_of(state.quantiles)[pair]
-            margin = margins_of(state.scores, state.online, observed.series.keys, each, pair) * scale
+            margin = margins_of(scores, state.online, observed.series.keys, each, pair) * scale
             bounds += [np.minimum(ahead[..., low] - margin, median), np.maximum(ahead[..., high] + margin, median)]
         return observed, ahead, bounds
 

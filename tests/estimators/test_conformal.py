@@ -19,6 +19,10 @@ SMALL = {
 }
 
 
+def scores_of(keys, errors):
+    return Scores.of(keys, errors, [each[..., 0] for each in errors])
+
+
 @pytest.fixture(scope="module")
 def frame():
     """Two series of noise, one of them four times as large around the same mean deviation of a slow wave."""
@@ -28,7 +32,7 @@ def frame():
 
 
 def test_the_rank_of_an_error():
-    scores = Scores.of([("a",)], [np.array([3.0, 1.0, 2.0, 9.0, 5.0, 4.0, 8.0, 6.0, 7.0]).reshape(9, 1, 1)])
+    scores = scores_of([("a",)], [np.array([3.0, 1.0, 2.0, 9.0, 5.0, 4.0, 8.0, 6.0, 7.0]).reshape(9, 1, 1)])
     for coverage, wanted in ((0.9, 9), (0.8, 8), (0.5, 5), (0.1, 1), (0.55, 6)):  # of ten with the new one
         assert scores.margins([("a",)], coverage).tolist() == [[wanted]]
     with pytest.raises(ValueError, match="coverage=0.91 needs the errors of 11 origins; there are 9, 1 steps ahead"):
@@ -37,7 +41,7 @@ def test_the_rank_of_an_error():
 
 def test_all_series_stand_in_for_one_of_few_errors():
     errors = [np.arange(1.0, 11.0)[:, None, None], np.array([[[100.0]], [[np.nan]]])]
-    scores = Scores.of([("a",), ("b",)], errors)
+    scores = scores_of([("a",), ("b",)], errors)
     assert scores.n == 11
     assert scores.margins([("a",), ("b",), ("new",)], 0.9).ravel().tolist() == [10.0, 100.0, 100.0]
     assert scores.margins([("b",)], 0.5).tolist() == [[100.0]]  # its own: (1 + 1) / 2 is 1
@@ -46,7 +50,7 @@ def test_all_series_stand_in_for_one_of_few_errors():
 def test_each_step_is_ranked_by_what_is_known_of_it():
     nan = np.nan
     own = np.array([[3.0, nan], [nan, 20.0], [1.0, nan], [nan, nan], [2.0, 10.0]])[:, :, None]
-    scores = Scores.of([("a",), ("b",)], [own, np.full((2, 2, 1), nan)])
+    scores = scores_of([("a",), ("b",)], [own, np.full((2, 2, 1), nan)])
     assert scores.n == 4 and list(scores.errors) == [("a",)]
     assert scores.margins([("a",), ("b",)], 0.6).tolist() == [[3.0, 20.0]] * 2
     with pytest.raises(ValueError, match="coverage=0.75 needs the errors of 3 origins; there are 2, 2 steps ahead"):
