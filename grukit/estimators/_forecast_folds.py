@@ -64,7 +64,7 @@ def fold_scores(
         return None
     found: list[tuple[list[np.ndarray], list[np.ndarray]]] = []  # of each block
     for block in np.array_split(np.arange(half, at.max() + 1), N_FOLDS):
-        part, other = up_to_position(observed, positions, int(block[0])), _copy(model)
+        part, other = up_to_position(observed, positions, int(block[0])), _copy(model, state)
         ends = far[(at >= block[0]) & (at <= block[-1])]
         if len(ends) == 0 or not _teaches(other, part, state):
             continue
@@ -81,12 +81,13 @@ def fold_scores(
     return scores if scores.n else None
 
 
-def _copy(model: "GRUForecaster") -> "GRUForecaster":
-    """One with the same parameters that is silent, calibrates nothing and leaves the random numbers of the other alone."""
+def _copy(model: "GRUForecaster", state: ForecastState) -> "GRUForecaster":
+    """One with the same parameters that is silent, writes no file, and leaves the random numbers of the other alone."""
     other = copy(model)
+    drawn = state.training.random_state if model.random_state is None else model.random_state
     early_stopping = "auto" if model.early_stopping is True else model.early_stopping  # there may be too few origins
     other.set_params(
-        callbacks=None, verbose=False, random_state=deepcopy(model.random_state), early_stopping=early_stopping
+        callbacks=None, verbose=False, checkpoint=None, random_state=deepcopy(drawn), early_stopping=early_stopping
     )
     return other
 
