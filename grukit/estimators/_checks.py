@@ -55,6 +55,7 @@ def check_state(state: FittedState) -> None:
     _check_outputs(state, K)
     check_choices(state, D, K)
     check_training(state.training, state.parameters)
+    demand(not isinstance(state.training.objective.parameter, tuple), "training.objective.parameter is a forecaster's.")
     if state.tail is not None:
         _check_tail(state.tail, D + decay, inputs.window)
 

@@ -25,6 +25,7 @@ from grukit.data import (
     Tail,
     TargetForm,
 )
+from grukit.estimators._adaptive import Online
 from grukit.estimators._checks import check_spec, check_state
 from grukit.estimators._choices import Choices
 from grukit.estimators._conformal import Scores
@@ -45,6 +46,7 @@ ROUTING = "_metadata_request"  # of set_fit_request and its like: how pipelines 
 RECORDS = Codec(
     FittedState, TrainingState, InputForm, Features, TargetForm, Classes, Scaler, Choices, LinearLags, NetworkSpec, Objective,
     Tail, Pace, ForecastState, Layout, CovariateForm, Grid, Observed, SeriesForm, LinearHorizon, LagMap, Scores,
+    Online,
     packed={SeriesSet: PackedSeries},
 )  # fmt: skip
 CHECKS: dict[type, Callable[[Any], None]] = {FittedState: check_state, ForecastState: check_forecast_state}

@@ -1,5 +1,6 @@
 """What must be true of a forecaster's record that was not made by ``fit``, such as one from a file."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from grukit.estimators._forecast_fit import KEPT
 from grukit.estimators._quantiles import MEDIAN, pairs_of
 
 NORMALIZE = ("last", "mean", None)
+LOSSES = ("squared_error", "absolute_error", "huber")
 MOST = 1 << 31  # of rows and steps
 
 
@@ -33,6 +35,7 @@ def check_forecast_state(state: ForecastState) -> None:
     """
     spec, inputs, layout = state.spec, state.inputs, state.layout
     check_spec(spec)
+    _check_objective(state)
     C, D, K = _check_layout(state)
     demand(inputs.kind == "table" and inputs.features is None, "inputs is of a table of X.")
     demand(inputs.missing in ("error", "mask") and not spec.decay, f"inputs.missing is {inputs.missing!r:.80}.")
@@ -52,8 +55,33 @@ def check_forecast_state(state: ForecastState) -> None:
         _check_linear(getattr(state, name), layout, name)
     _check_recent(state, C)
     _check_series(state)
+    shape = state.steps, len(pairs_of(state.quantiles))
     if state.scores is not None:
-        _check_scores(state.scores, state.steps, len(pairs_of(state.quantiles)))
+        _check_scores(state.scores, shape)
+    if state.online is not None:
+        demand(state.scores is not None and 0 < state.online.rate < 1, "online is there without scores, or of no rate.")
+        for errors in state.online.errors.values():
+            _check_errors(errors, (max(len(errors), state.steps), *shape), "online.errors")
+
+
+def _check_scores(scores: Scores, shape: tuple[int, int]) -> None:
+    demand(scores.n > 0, "scores have no errors.")
+    demand(list(scores.errors) == list(scores.residuals), "scores.residuals are of other series than scores.errors.")
+    for key, errors in scores.errors.items():
+        _check_errors(errors, (len(errors), *shape), "scores.errors")
+        _check_errors(scores.residuals[key], (len(errors), shape[0]), "scores.residuals")
+
+
+def _check_objective(state: ForecastState) -> None:
+    """Raise where the loss is none of a forecaster's, or its levels are none of quantiles."""
+    loss, parameter, link = state.training.objective
+    demand(link == "identity", f"training.objective.link is {link!r:.80}.")
+    if not isinstance(parameter, tuple):
+        demand(loss in LOSSES, f"training.objective.loss is {loss!r:.80}.")
+        return
+    ascending = all(low < high for low, high in pairwise((0.0, *parameter, 1.0)))
+    demand(loss == "quantile" and MEDIAN in parameter and ascending, "training.objective has no levels of quantiles.")
+    demand(state.asked.get("quantiles") == parameter, "asked has other quantiles than training.objective.")
 
 
 def _check_layout(state: ForecastState) -> tuple[int, int, int]:
@@ -66,24 +94,12 @@ def _check_layout(state: ForecastState) -> tuple[int, int, int]:
     demand(set(form.calendar) <= set(CALENDAR), f"columns.calendar is {form.calendar!r:.80}.")
     demand(_are_names([*form.past, *form.known]), "columns have names that are none.")
     demand(not form.calendar or state.grid.seconds is not None, "columns.calendar is there, of an index without one.")
-    K, M = state.spec.n_outputs, _check_levels(state)
-    demand(layout.horizon * layout.n_joint * M == K, "layout.horizon is not that of the network.")
-    one_by_one = layout.horizon == 1 and layout.n_joint == 1 and not layout.n_past
+    K, levels = state.spec.n_outputs, state.quantiles
+    demand(layout.horizon * layout.n_joint * max(len(levels), 1) == K, "layout.horizon is not that of the network.")
+    one_by_one = layout.horizon == 1 and layout.n_joint == 1 and not layout.n_past and not levels
     demand(state.steps == layout.horizon or (one_by_one and 0 < state.steps < MOST), f"steps is {state.steps!r:.80}.")
     C = sum(counts)
     return C, layout.n_joint + C + len(layout.leads) * layout.n_known, K
-
-
-def _check_levels(state: ForecastState) -> int:
-    """Outputs of a step: the levels of quantiles, or one forecast."""
-    objective, told = state.training.objective, state.asked.get("quantiles", ())
-    levels = state.quantiles
-    demand(told == levels, "asked.quantiles are not those of training.objective.")
-    if isinstance(objective.parameter, tuple):
-        numbers = all(type(level) is float and 0 < level < 1 for level in levels)
-        fine = numbers and sorted(set(levels)) == list(levels) and MEDIAN in levels and objective.loss == "quantile"
-        demand(fine, f"training.objective.parameter is {levels!r:.80}.")
-    return max(len(levels), 1)
 
 
 def _check_linear(linear: LinearHorizon, layout: Layout, name: str) -> None:
@@ -108,7 +124,7 @@ def _check_recent(state: ForecastState, n_covariates: int) -> None:
     known = [series.values, recent.covariates] if state.inputs.missing == "error" else []
     demand(all(np.isfinite(each).all() for each in known), "recent holds NaN or infinity.")
     demand(not np.isinf(recent.covariates).any(), "recent.covariates hold infinity.")
-    demand((series.lengths <= state.layout.window).all(), "recent holds more rows than a window has.")
+    demand((series.lengths <= state.n_recent).all(), "recent holds more rows than are looked back at.")
     if n_joint > 1:
         together = series.form.kind == "frame" and len(series) == n_joint and len(set(series.lengths.tolist())) == 1
         demand(together, f"recent is not of {n_joint} series in one frame.")
@@ -125,9 +141,7 @@ def _check_series(state: ForecastState) -> None:
     plain = all(
         _is_plain(each) for value in state.asked.values() for each in (value if type(value) is tuple else [value])
     )
-    demand(
-        set(state.asked) == {*KEPT, "quantiles"} and plain, f"asked does not tell of {', '.join(KEPT)} and quantiles."
-    )
+    demand(set(state.asked) == {*KEPT, "quantiles"} and plain, f"asked does not tell of {', '.join(KEPT)}, quantiles.")
 
 
 def _is_plain(value: Any) -> bool:
@@ -142,8 +156,6 @@ def _are_names(values: list[Any]) -> bool:
     return True
 
 
-def _check_scores(scores: Scores, steps: int, n_pairs: int) -> None:
-    demand(scores.n > 0, "scores have no errors.")
-    for errors in scores.errors.values():
-        check_array(errors, (*errors.shape[:1], steps, n_pairs), np.float64, "scores.errors")
-        demand(len(errors) > 0 and not np.isinf(errors).any(), "scores.errors are no errors.")
+def _check_errors(errors: np.ndarray, shape: tuple[int, ...], what: str) -> None:
+    check_array(errors, shape, np.float64, what)
+    demand(len(errors) > 0 and not np.isinf(errors).any(), f"{what} are no errors.")

@@ -8,6 +8,7 @@ import numpy as np
 from grukit.data import calendar_at
 from grukit.estimators._forecast import ForecastState
 from grukit.estimators._forecast_server import check_series
+from grukit.estimators._quantiles import in_order, point_of
 from grukit.estimators.service import Stream
 
 
@@ -51,7 +52,7 @@ class ForecastStream:
             raise ValueError("With channels='joint', all series advance together; leave series out.")
         self._layout, self._linear, self._levels = state.layout, state.final, state.levels
         self._calendar, self._zone, self._kind = form.calendar, state.recent.series.zone, state.grid.kind
-        self._may_be_missing = state.inputs.missing == "mask"
+        self._quantiles, self._may_be_missing = state.quantiles, state.inputs.missing == "mask"
         self._mean, self._scale = np.array([state.figures[key] for key in keys]).T
         self._rows, self._differenced = (
             1 if state.layout.n_joint > 1 else len(keys),
@@ -75,7 +76,7 @@ class ForecastStream:
         Returns
         -------
         ndarray of shape (horizon,), or (n_series, horizon)
-            The steps ahead: of a number, or of an array.
+            The steps ahead: of a number, or of an array. Medians, where quantiles are forecast.
 
         Raises
         ------
@@ -91,9 +92,10 @@ class ForecastStream:
         with self._lock:
             row = (np.atleast_1d(values) - self._mean) / self._scale
             x = np.hstack([row.reshape(self._rows, -1), np.repeat(waves, self._rows, axis=0)])
-            outputs = np.asarray(self._network.step(x)).reshape(n_series, self._layout.horizon)
+            outputs = np.asarray(self._network.step(x)).reshape(n_series, self._layout.horizon, -1)
             self._recent = np.concatenate([self._recent, np.atleast_1d(values)[None]])[-self._layout.window :]
-            ahead = outputs + self._linear.from_last((self._recent - self._mean) / self._scale, waves)
+            linear = self._linear.from_last((self._recent - self._mean) / self._scale, waves)
+        ahead = point_of(self._quantiles, in_order(outputs + linear[:, :, None]))
         ahead = ahead * self._scale[:, None] + self._mean[:, None]
         return ahead[0] if values.ndim == 0 else ahead
 

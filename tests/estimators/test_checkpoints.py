@@ -212,7 +212,15 @@ def test_a_saved_model_names_no_checkpoint(begun, tmp_path):
     assert b"run.ckpt" not in (tmp_path / "model.gru").read_bytes()
 
 
-FORECASTS = {"hidden_layer_sizes": 4, "window": 12, "horizon": 3, "dtype": "float64", "max_iter": 12, "random_state": 0}
+FORECASTS = {
+    "hidden_layer_sizes": 4,
+    "window": 12,
+    "horizon": 3,
+    "dtype": "float64",
+    "max_iter": 12,
+    "random_state": 0,
+    "calibration": "split",
+}
 WALK = pd.Series(
     np.random.default_rng(0).normal(size=120).cumsum(), pd.date_range("2024-01-01", periods=120, freq="h"), name="load"
 )
@@ -225,6 +233,7 @@ def begun_forecaster(tmp_path):
     model = GRUForecaster(**FORECASTS, checkpoint=path, checkpoint_every=3, callbacks=ends_after(8))
     with pytest.raises(Ended):
         model.fit(WALK, WALK.rename("known"))
+    assert path.exists()
     return model.set_params(callbacks=None)
 
 
@@ -252,4 +261,21 @@ def test_a_backtest_writes_no_checkpoint(begun_forecaster):
     path = begun_forecaster.checkpoint
     content = path.read_bytes()
     begun_forecaster.backtest(WALK, WALK.rename("known"), n_splits=1)
+    assert path.read_bytes() == content
+
+
+def test_copies_that_calibrate_write_no_checkpoint(tmp_path):
+    settings = {**FORECASTS, "calibration": "folds", "max_iter": 4}
+    path = tmp_path / "run.ckpt"
+    model = GRUForecaster(**settings, checkpoint=path, checkpoint_every=2, callbacks=ends_after(3))
+    with pytest.raises(Ended):
+        model.fit(WALK)
+    resumed = model.set_params(callbacks=None).fit(WALK, resume=True)
+    whole = GRUForecaster(**settings).fit(WALK)
+    check_same(whole, resumed)
+    for key, errors in whole._fitted.scores.errors.items():
+        np.testing.assert_array_equal(errors, resumed._fitted.scores.errors[key])
+    content = path.read_bytes()
+    resumed.fit(WALK, resume=True)  # at the end of its own training
+    check_same(whole, resumed)
     assert path.read_bytes() == content

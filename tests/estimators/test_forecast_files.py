@@ -14,7 +14,15 @@ from grukit import GRUForecaster
 from grukit.estimators._documents import FORMAT
 from grukit.files import read_tensors
 
-SMALL = {"hidden_layer_sizes": 4, "window": 12, "max_iter": 2, "random_state": 0, "dtype": "float64", "horizon": 3}
+SMALL = {
+    "hidden_layer_sizes": 4,
+    "window": 12,
+    "max_iter": 2,
+    "random_state": 0,
+    "dtype": "float64",
+    "horizon": 3,
+    "calibration": "split",
+}
 
 
 def walk(index, name="load", seed=0):
@@ -56,7 +64,9 @@ def cases():
     yield "covariates", {"missing": "mask"}, driven[:160].drop(hours(160)[[3, 50]]), driven[160:], X, past
     yield "one by one", {"strategy": "recursive", "linear_lags": 2}, driven[:160], driven[160:], X, None
     yield "no intervals", {"calibration_fraction": None, "calendar": ["hour"]}, driven[:160], driven[160:], None, None
-    yield "quantiles", {"quantiles": [0.1, 0.5, 0.9]}, unequal, later, None, None
+    yield "quantiles", {"quantiles": [0.05, 0.5, 0.95]}, wide[:160], wide[160:], None, None
+    held = {"adaptation_rate": 0.05, "calibration": "auto", "calendar": None}  # by folds
+    yield "coverage held online", held, driven[:160], driven[160:], None, None
     floats = walk(pd.Index(0.1 * np.arange(163)), None)
     yield "floats", {}, floats[:160], floats[160:], None, None
     for name, index in {
@@ -179,6 +189,14 @@ def scaled(name, factor):
     return change
 
 
+def online(document, arrays):
+    put(*STATE, "online", value=ONLINE)(document, arrays)
+    arrays["head.none"] = np.zeros((0, 0, 1))
+
+
+OBJECTIVE = (*STATE, "training", "TrainingState", "objective", "Objective")
+NO_ERRORS = {"dict": [[{"tuple": ["north"]}, {"array": "head.none"}]]}
+ONLINE = {"Online": {"rate": 0.1, "errors": NO_ERRORS}}
 ERRORS = "fitted.scores.errors[('north',)]"
 WRONG = {
     "another record": (put(*STATE[:1], value=["a"]), "fitted is no ForecastState"),
@@ -236,8 +254,14 @@ WRONG = {
     "ends": (put(*STATE, "ends", "dict", 0, 1, value=3), "ends are not times with a time zone"),
     "no ends": (put(*STATE, "ends", value={"dict": []}), "ends are not times with a time zone"),
     "asked": (put(*STATE, "asked", value={"dict": [["tide", 1]]}), "asked does not tell of calendar"),
-    "scores": (put_array(ERRORS, np.zeros((19, 4))), r"scores\.errors has the shape \(19, 4\)"),
-    "no errors": (scaled(ERRORS, np.inf), r"scores\.errors are no errors"),
+    "scores": (put_array(ERRORS, np.zeros((19, 4, 1))), r"scores\.errors has the shape \(19, 4, 1\)"),
+    "pairs": (put_array(ERRORS, np.zeros((19, 3, 2))), r"scores\.errors has the shape \(19, 3, 2\)"),
+    "residuals": (put_array(ERRORS.replace("errors", "residuals"), np.zeros((19, 4))), r"scores\.residuals has the shape"),
+    "no errors": (put_array(ERRORS, np.full((19, 3, 1), np.inf)), r"scores\.errors are no errors"),
+    "quantiles": (put(*OBJECTIVE, "parameter", value={"tuple": [0.1, 0.5]}), "objective has no levels of quantiles"),
+    "loss": (put(*OBJECTIVE, "loss", value="poisson"), r"training\.objective\.loss is 'poisson'"),
+    "link": (put(*OBJECTIVE, "link", value="log"), r"training\.objective\.link is 'log'"),
+    "online": (online, r"online\.errors has the shape \(0, 0, 1\)"),
     "scored": (put(*STATE, "scores", "Scores", "errors", value={"dict": []}), "scores have no errors|nothing tells of"),
     "a tail": (put(*STATE, "labels", value={"TargetForm": {"n_outputs": 1, "per_step": False, "squeeze": True,
                                                           "names": None, "dtype": None}}), "labels, classes or a tail"),

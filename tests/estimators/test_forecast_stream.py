@@ -12,7 +12,15 @@ from sklearn.exceptions import NotFittedError
 from grukit import GRUForecaster
 
 W = 12
-SMALL = {"hidden_layer_sizes": 4, "window": W, "max_iter": 2, "random_state": 0, "dtype": "float64", "horizon": 3}
+SMALL = {
+    "hidden_layer_sizes": 4,
+    "window": W,
+    "max_iter": 2,
+    "random_state": 0,
+    "dtype": "float64",
+    "horizon": 3,
+    "calibration_fraction": None,
+}
 HOURS = pd.date_range("2024-03-25", periods=160, freq="h", tz="Europe/Berlin", name="time")
 
 
@@ -77,6 +85,13 @@ def test_missing_values_are_told():
         model = fitted(y, missing="mask", normalize=normalize)
         recent = y.iloc[41 : 41 + W]
         np.testing.assert_array_equal(by_steps(model, recent), by_predict(model, recent))
+
+
+def test_quantiles_give_their_median():
+    y = walks("a", "b")
+    model = fitted(y, quantiles=(0.1, 0.5, 0.9))
+    recent = y.iloc[40 : 40 + W]
+    np.testing.assert_array_equal(by_steps(model, recent), by_predict(model, recent))
 
 
 @pytest.mark.parametrize("index", [HOURS, pd.period_range("2001-01", periods=160, freq="M")], ids=["hours", "months"])

@@ -47,14 +47,15 @@ def classifier():
 
 def forecaster():
     """Of one series, and what it forecasts."""
-    model = GRUForecaster(**FORECASTS, calendar=None).fit(data(160)["a"])
+    model = GRUForecaster(**FORECASTS, calendar=None, calibration="split").fit(data(160)["a"])
     return model, {"prediction": model.predict(), "interval": model.predict_interval(0.9)}
 
 
 def panel():
-    """A forecaster of a panel with covariates, a calendar and missing values, and what it forecasts."""
+    """A forecaster of a panel: with covariates, a calendar, missing values, quantiles and coverage that is held online."""
     y, X, past = driven()
-    model = GRUForecaster(**FORECASTS, missing="mask").fit(y, X, past)
+    settings = {"missing": "mask", "quantiles": (0.1, 0.5, 0.9), "adaptation_rate": 0.05, "calibration": "split"}
+    model = GRUForecaster(**FORECASTS, **settings).fit(y, X, past)
     return model, {"prediction": model.predict(X), "interval": model.predict_interval(0.9, X)}
 
 
