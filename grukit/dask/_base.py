@@ -10,6 +10,7 @@ from sklearn.base import clone
 from grukit.dask._collections import Keys
 from grukit.dask._crew import check_client
 from grukit.dask._session import kernels_on
+from grukit.dask._wire import Traffic
 from grukit.estimators._declare import Parameter, with_parameters
 from grukit.estimators.fitted import fitted_state
 
@@ -104,12 +105,34 @@ class OnDask:
         plain = self._plain().set_params(device="cpu")
         if self.warm_start and self.__sklearn_is_fitted__():
             plain._fitted = self._fitted
-        plain._elsewhere = partial(kernels_on, client)
+        traffic, n = Traffic(), len(client.nthreads())
+        plain._elsewhere = partial(kernels_on, client, traffic)
         plain.fit(*args, **kwargs)
         state = plain._fitted
-        reason = f"{len(client.nthreads())} workers of a Dask cluster computed the gradients."
+        reason = f"{n} {'worker' if n == 1 else 'workers'} of a Dask cluster computed the gradients."
         self._fitted = replace(state, training=replace(state.training, device_reason=reason))
+        self._traffic = traffic
         return self
+
+    @property
+    def traffic_(self) -> Traffic:
+        """Traffic: Bytes that the last fit sent.
+
+        ``to_workers``, ``from_workers``, ``between_workers``, in so many training ``steps``; the rows that are dealt out
+        before, and Dask's own messages, are not among them.
+        """
+        fitted_state(self)
+        return self._traffic
+
+    def save(self, path: Any) -> None:
+        """Save the plain fitted estimator, see :meth:`to_local`, as one file; :func:`grukit.load` opens it.
+
+        Parameters
+        ----------
+        path : str or path
+            The file, which is replaced as a whole.
+        """
+        self.to_local().save(path)
 
     def __sklearn_clone__(self) -> Self:
         """Copy of all parameters but the client, which stays the same."""

@@ -81,11 +81,13 @@ def gather(client: Any, X: Any, others: dict[str, Any], keys: Keys, what: str = 
         ]
     check_frame(X, keys, what)
     parts = client.gather(client.compute(X.to_delayed()))
+    indexes = [part.index for part in parts]
     frame = keys.indexed(pd.concat(parts))
-    return frame, [_beside(client, other, parts, frame.index, name, what) for name, other in others.items()]
+    del parts  # or there are two copies of all
+    return frame, [_beside(client, other, indexes, frame.index, name, what) for name, other in others.items()]
 
 
-def _beside(client: Any, other: Any, parts: list[pd.DataFrame], index: pd.Index, name: str, what: str) -> Any:
+def _beside(client: Any, other: Any, indexes: list[pd.Index], index: pd.Index, name: str, what: str) -> Any:
     """What goes with the rows of a frame, on its index."""
     if other is None or not is_dask(other):
         return other
@@ -94,18 +96,18 @@ def _beside(client: Any, other: Any, parts: list[pd.DataFrame], index: pd.Index,
         _check_length(len(values), len(index), name, what)
         return values
     own = client.gather(client.compute(other.to_delayed()))
-    if len(own) != len(parts):
+    if len(own) != len(indexes):
         raise ValueError(
-            f"{name} has {len(own)} partitions and {what} has {len(parts)}: their rows go together by place. Take both from "
+            f"{name} has {len(own)} partitions and {what} has {len(indexes)}: their rows go together by place. Take both from "
             "one frame."
         )
-    for number, (rows, part) in enumerate(zip(own, parts, strict=True)):
-        _check_length(len(rows), len(part), f"Partition {number} of {name}", f"that of {what}")
-        if not rows.index.equals(part.index):
-            row = int(np.argmax(np.asarray(rows.index != part.index)))
+    for number, (rows, its) in enumerate(zip(own, indexes, strict=True)):
+        _check_length(len(rows), len(its), f"Partition {number} of {name}", f"that of {what}")
+        if not rows.index.equals(its):
+            row = int(np.argmax(np.asarray(rows.index != its)))
             raise ValueError(
                 f"Partition {number} of {name} and of {what} have different indexes: at row {row}, {name} has "
-                f"{rows.index[row]} and {what} has {part.index[row]}. Take both from one frame."
+                f"{rows.index[row]} and {what} has {its[row]}. Take both from one frame."
             )
     together = pd.concat(own)
     return together.set_axis(index, axis=0)

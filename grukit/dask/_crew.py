@@ -11,7 +11,7 @@ from typing import Any
 from distributed import wait
 
 from grukit.dask._rows import Piece
-from grukit.dask._wire import Connection, Lost, connect
+from grukit.dask._wire import Connection, Lost, Traffic, connect
 from grukit.dask._worker import Job, close_listener, open_listener, serve
 
 PATIENCE = 5.0  # seconds that new workers have to come where all are lost
@@ -32,17 +32,25 @@ class Crew:
         Cuts one, by its number.
     job_of : callable
         Makes a :class:`Job` of what only a crew knows.
+    traffic : Traffic
+        To be added to.
     """
 
-    def __init__(self, client: Any, n_pieces: int, piece: Callable[[int], Piece], job_of: Callable[..., Job]):
-        self.client, self.n_pieces, self.piece, self.job_of = client, n_pieces, piece, job_of
+    def __init__(
+        self,
+        client: Any,
+        n_pieces: int,
+        piece: Callable[[int], Piece],
+        job_of: Callable[..., Job],
+        traffic: Traffic,
+    ):
+        self.client, self.n_pieces, self.piece, self.job_of, self.traffic = client, n_pieces, piece, job_of, traffic
         self.addresses: list[str] = []
         self.connections: list[Connection] = []
         self._kept: dict[int, tuple[str, Any]] = {}  # a piece's worker, and its future there
         self._tasks: list[Any] = []
         self._token = ""
         self._tries = 0
-        self.sent = self.received = 0  # bytes, over connections that were closed
 
     def __enter__(self) -> "Crew":
         check_client(self.client)
@@ -178,7 +186,8 @@ class Crew:
     def _stop(self) -> None:
         """Hang up, upon which the workers' tasks end."""
         for connection in self.connections:
-            self.sent, self.received = self.sent + connection.sent, self.received + connection.received
+            self.traffic.to_workers += connection.sent
+            self.traffic.from_workers += connection.received
             connection.close()
         self.connections = []
         if self._token:
@@ -187,6 +196,7 @@ class Crew:
             ending = [task for address, task in zip(self.addresses, self._tasks, strict=False) if address in left]
             with suppress(TimeoutError):  # of a worker that is lost, and not yet known to be
                 wait(ending, timeout=PATIENCE)
+            self.traffic.between_workers += sum(task.result() for task in ending if task.status == "finished")
         self._tasks, self._token = [], ""
 
 

@@ -81,6 +81,11 @@ class Rows:
         self._peers: dict[int, Connection] = {}
         self._lock = threading.Lock()
 
+    @property
+    def fetched(self) -> int:
+        """Bytes that came from other workers."""
+        return sum(connection.received for connection in self._peers.values())
+
     def close(self) -> None:
         """Hang up."""
         for connection in self._peers.values():

@@ -8,7 +8,7 @@ import numpy as np
 
 from grukit.dask._crew import Crew
 from grukit.dask._rows import Cut, Piece
-from grukit.dask._wire import Lost
+from grukit.dask._wire import Lost, Traffic
 from grukit.dask._worker import Job
 from grukit.kernels.cpu import Batches, plan_batches, take_step
 from grukit.kernels.cpu.session import Session, sort_batches
@@ -40,11 +40,11 @@ class Table(NamedTuple):
     first: int  # number of its first piece
 
 
-def kernels_on(client: Any, kernels: ModuleType) -> ModuleType:
-    """The CPU's kernels, but with sessions whose chunks the workers of a client compute."""
+def kernels_on(client: Any, traffic: Traffic, kernels: ModuleType) -> ModuleType:
+    """The CPU's kernels, but with sessions whose chunks the workers of a client compute; ``traffic`` is added to."""
     shared = ModuleType(f"{kernels.__name__} on Dask")
     vars(shared).update(vars(kernels))
-    vars(shared)["Session"] = lambda *args: SharedSession(client, *args)
+    vars(shared)["Session"] = lambda *args: SharedSession(client, traffic, *args)
     return shared
 
 
@@ -54,6 +54,7 @@ class SharedSession(Session):
     Parameters
     ----------
     client : distributed.Client
+    traffic : Traffic
     *args
         Those of :class:`grukit.kernels.cpu.Session`; here one thread sums up and steps.
     """
@@ -61,6 +62,7 @@ class SharedSession(Session):
     def __init__(
         self,
         client: Any,
+        traffic: Traffic,
         network: Any,
         samples: Any,
         validation: Any,
@@ -77,7 +79,7 @@ class SharedSession(Session):
         self._tables: list[Table] = []
         self._groups: dict[Any, Group] = {}
         self._n_groups = 0
-        self._client = client
+        self._client, self._traffic = client, traffic
 
     def __enter__(self) -> "SharedSession":
         super().__enter__()
@@ -86,7 +88,8 @@ class SharedSession(Session):
             if each is not None and not any(table.key is self._key_of(each) for table in self._tables):
                 first = sum(len(table.cut.begins) for table in self._tables)
                 self._tables.append(Table(self._key_of(each), each, self._cut(each, n), first))
-        self.crew = Crew(self._client, sum(len(table.cut.begins) for table in self._tables), self._piece, self._job)
+        n_pieces = sum(len(table.cut.begins) for table in self._tables)
+        self.crew = Crew(self._client, n_pieces, self._piece, self._job, self._traffic)
         self.crew.__enter__()
         return self
 
@@ -138,6 +141,7 @@ class SharedSession(Session):
             weight = float(group.weights[number - group.first])
             if not take_step(control, number, weight, n_slots, batches, optimizer, storage):
                 return
+            self._traffic.steps += batches.update
 
     def _compute(self, group: Group, at: int, parameters: np.ndarray, batches: Any, storage: Any) -> int:
         """Bring the losses and partial gradients of a batch to where a session of one process has them."""

@@ -4,6 +4,7 @@ import json
 import socket
 import struct
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,26 @@ LONGEST_HEAD = 1 << 24
 SMALL = 1 << 16  # bytes up to which a message is sent in one piece
 # A machine that is gone without a word is noticed after about half a minute.
 KEEP_ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}
+
+
+@dataclass
+class Traffic:
+    """Bytes that trainings sent over their own connections.
+
+    Attributes
+    ----------
+    to_workers, from_workers : int
+        Between the client and the workers.
+    between_workers : int
+        Rows that one worker keeps and another computes with.
+    steps : int
+        Training steps that were taken.
+    """
+
+    to_workers: int = 0
+    from_workers: int = 0
+    between_workers: int = 0
+    steps: int = 0
 
 
 class Lost(ConnectionError):

@@ -54,14 +54,21 @@ def close_listener(token: str, dask_worker: Any = None) -> None:
         listener.close()
 
 
-def serve(job: Job, pieces: list[Piece]) -> None:
-    """Serve one training until its client hangs up; a task of a Dask worker, beside which others may run."""
+def serve(job: Job, pieces: list[Piece]) -> int:
+    """Serve one training until its client hangs up; a task of a Dask worker, beside which others may run.
+
+    Returns
+    -------
+    int
+        Bytes that came from other workers.
+    """
     from distributed import secede
 
     listener = _listeners.pop((job.token, job.address))
     secede()
     with listener, Server(job, pieces) as server:
         server.run(listener)
+    return server.rows.fetched
 
 
 class Server:

@@ -1,0 +1,188 @@
+"""What Dask workers send in a training step, and from when on a network's time would outweigh what they gain.
+
+    python benchmarks/dask_cluster.py [--speed] [--memory] [--write]
+
+Bytes are counted in a fit on two worker processes, whose weights must equal those of one process to the bit. The model of a
+cluster takes seconds of the processor from steps of one thread here, and for the rest a network of 10 Gbit/s: see ``model``.
+``--speed`` prints rows a second in one process and on 1 and 2 workers instead, ``--memory`` the memory of client and workers.
+"""
+
+import argparse
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from _report import NETWORK_ALONE, machine, report, table
+from distributed import Client, LocalCluster
+
+from grukit import GRURegressor
+from grukit.dask import DaskGRURegressor
+
+ROWS, SERIES, FEATURES, WINDOW = 24_000, 24, 8, 32
+HIDDEN, BATCHES, WORKERS = (32, 128, 512), (64, 256, 1024), (2, 4, 8)
+CHUNK, SLOTS = {32: 32, 128: 16, 512: 32}, 16  # samples in a chunk, see kernels/cpu/session.py
+BYTES_A_SECOND, MESSAGE = 10e9 / 8, 100e-6  # of a network, and seconds of a message and its answer beside their bytes
+
+
+def data(rows: int = ROWS) -> tuple[pd.DataFrame, pd.Series]:
+    """A panel."""
+    n = rows // SERIES
+    index = pd.MultiIndex.from_product([range(SERIES), pd.date_range("2020", periods=n, freq="h")], names=["id", "ds"])
+    values = np.random.default_rng(0).normal(size=(len(index), FEATURES))
+    X = pd.DataFrame(values, index, [f"x{i}" for i in range(FEATURES)])
+    return X, X.sum(axis=1).rename("y")
+
+
+def settings(hidden: int, batch: int, epochs: int) -> dict[str, Any]:
+    """A network alone, of so many epochs."""
+    return {
+        **NETWORK_ALONE,
+        "hidden_layer_sizes": hidden,
+        "window": WINDOW,
+        "batch_size": batch,
+        "max_iter": epochs,
+        "random_state": 0,
+    }
+
+
+def cluster_of(workers: int, **options: Any) -> LocalCluster:
+    """Processes of one thread."""
+    return LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0", **options)
+
+
+def count() -> str:
+    """Bytes a step on two workers, against what the sizes say."""
+    X, y = data(8_000)
+    rows = []
+    with cluster_of(2) as cluster, Client(cluster):
+        for hidden, batch in ((32, 64), (32, 256), (128, 256)):
+            alone = GRURegressor(n_jobs=1, **settings(hidden, batch, 1)).fit(X, y)
+            model = DaskGRURegressor(**settings(hidden, batch, 1)).fit(X, y)
+            if any((model.weights_[name] != alone.weights_[name]).any() for name in alone.weights_):
+                raise AssertionError(f"{hidden} units, {batch} samples: two workers give other bits than one process.")
+            traffic, P = model.traffic_, model.n_parameters_
+            numbers = (traffic.to_workers, traffic.from_workers, traffic.between_workers)
+            counted = [f"{n / traffic.steps / 1024:,.0f}" for n in numbers]
+            chunks = batch // CHUNK[hidden]
+            rows.append([f"{hidden}", f"{P:,}", f"{batch}", f"{chunks}", *counted, f"{chunks * 4 * P / 1024:,.0f}"])
+    header = ["units", "parameters", "batch", "chunks", "to workers, KiB a step", "from workers", "between workers",
+              "partial gradients alone"]  # fmt: skip
+    return table(header, rows)
+
+
+def seconds_of_step(hidden: int, batch: int = 64) -> tuple[float, int]:
+    """Processor seconds of a step of one thread, and the parameters."""
+    X, y = data(SERIES * 2 * WINDOW)
+    times = []
+    for epochs in (1, 1, 2):  # the first one compiles
+        began = time.process_time()
+        model = GRURegressor(n_jobs=1, **settings(hidden, batch, epochs)).fit(X, y)
+        times.append(time.process_time() - began)
+    return (times[2] - times[1]) / -(-len(X) // batch), model.n_parameters_
+
+
+def model(seconds: float, P: int, chunk: int, batch: int, workers: int) -> float:
+    """How many times as fast as one process a cluster would be, of workers of one thread.
+
+    A worker computes its chunks, then its bytes pass the client's one wire, one worker after another: the parameters out, the
+    partial gradients back. Windows from other workers come meanwhile, on the worker's own wire; where they take longer than
+    the rest, they count instead.
+    """
+    chunks = -(-batch // chunk)
+    at_work = min(workers, chunks, SLOTS)
+    compute = seconds * (batch / 64) * -(-chunks // at_work) / chunks
+    wire = 4 * P * (at_work + min(chunks, SLOTS)) / BYTES_A_SECOND
+    windows = batch / at_work * (workers - 1) / workers * WINDOW * FEATURES * 4 / BYTES_A_SECOND
+    return seconds * (batch / 64) / max(compute + MESSAGE + wire, windows)
+
+
+def cluster_on_paper() -> str:
+    """Speed-ups by rows a batch, parameters and workers."""
+    rows = []
+    for hidden in HIDDEN:
+        seconds, P = seconds_of_step(hidden)
+        for batch in BATCHES:
+            gains = [f"{model(seconds, P, CHUNK[hidden], batch, workers):.2f}" for workers in WORKERS]
+            rows.append([f"{hidden}", f"{P:,}", f"{batch}", f"{1e3 * seconds * batch / 64:.2f}", *gains])
+    header = ["units", "parameters", "batch", "one thread, ms a step", *(f"{n} workers" for n in WORKERS)]
+    return table(header, rows)
+
+
+def speed() -> str:
+    """Rows a second of an epoch: in one process on one thread, and on workers."""
+    X, y = data()
+    rows = []
+    for hidden, batch in ((32, 256), (128, 256)):
+        own = settings(hidden, batch, 3)
+        found = [_rows_a_second(GRURegressor(n_jobs=1, **own), X, y)]
+        for workers in (1, 2):
+            with cluster_of(workers) as cluster, Client(cluster):
+                DaskGRURegressor(**own).fit(X[:500], y[:500])  # loads the kernels
+                found.append(_rows_a_second(DaskGRURegressor(**own), X, y))
+        rows.append([f"{hidden}", f"{batch}", *(f"{each:,.0f}" for each in found), f"{found[2] / found[1]:.2f}"])
+    return table(["units", "batch", "one process, rows/s", "1 worker", "2 workers", "2 against 1"], rows)
+
+
+def _rows_a_second(model: Any, X: pd.DataFrame, y: pd.Series) -> float:
+    """Of the faster of the epochs after the first."""
+    return len(X) / model.fit(X, y).history_["seconds"][1:].min()
+
+
+def memory() -> str:
+    """Peak resident memory during a fit, above what each process had before, beside the frame's."""
+    import dask.dataframe as dd
+
+    X, y = data(480_000)
+    long = X.assign(y=y).reset_index()
+    size = long.memory_usage(deep=True).sum() / 2**20
+    rows = []
+    with cluster_of(2, memory_limit="1GiB") as cluster, Client(cluster) as client:
+        DaskGRURegressor(**settings(4, 256, 1)).fit(X[:500], y[:500])
+        frame = dd.from_pandas(long, npartitions=16)
+        del X, y, long
+        before = {"client": _reset(), **client.run(_reset)}
+        DaskGRURegressor(**settings(4, 256, 1)).fit(frame.drop(columns="y"), frame["y"])
+        after = {"client": _peak(), **client.run(_peak)}
+    for number, name in enumerate(after):
+        label = name if name == "client" else f"worker {number}"
+        rows.append([label, f"{size:.0f}", f"{before[name]:.0f}", f"{after[name] - before[name]:.0f}"])
+    return table(["process", "the frame, MiB", "before, MiB", "peak above that, MiB"], rows)
+
+
+def _status(key: str) -> float:
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(key)) / 1024
+
+
+def _reset() -> float:
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+    return _status("VmRSS")
+
+
+def _peak() -> float:
+    return _status("VmHWM")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--speed", action="store_true", help="time fits on 1 and 2 workers, on a quiet machine")
+    parser.add_argument("--memory", action="store_true", help="measure the memory of a fit on 480,000 rows")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/dask.md")
+    args = parser.parse_args()
+    if args.speed:
+        report("dask_speed", f"{speed()}\n\nEpochs of {ROWS:,} rows. {machine()}.", args.write)
+    elif args.memory:
+        report("dask_memory", f"{memory()}\n\n{machine()}.", args.write)
+    else:
+        note = (
+            f"Windows of {WINDOW} rows of {FEATURES} features, two workers, the same bits as one process. Below, how many "
+            "times as fast as one thread workers of one thread would be: seconds of the processor measured here, chunks dealt "
+            "out, the client's wire of 10 Gbit/s with parameters and partial gradients, 0.1 ms a message."
+        )
+        report("dask_cluster", f"{count()}\n\n{note}\n\n{cluster_on_paper()}\n\n{machine()}.", args.write)
+
+
+if __name__ == "__main__":
+    main()
