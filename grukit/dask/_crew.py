@@ -8,6 +8,7 @@ from contextlib import suppress
 from secrets import token_hex
 from typing import Any
 
+import numpy as np
 from distributed import wait
 
 from grukit.dask._rows import Piece
@@ -71,9 +72,10 @@ class Crew:
     def __len__(self) -> int:
         return len(self.addresses)
 
-    def owner(self, slots: Any) -> Any:
-        """The number of the worker that computes each of these slots."""
-        return slots % self.total % len(self)
+    def bounds(self, n_slots: int) -> np.ndarray:
+        """The first slot of each worker that computes some of as many slots, and ``n_slots``: they come one after another."""
+        n = min(len(self), n_slots)
+        return np.arange(n + 1) * n_slots // n
 
     def ask(self, worker: int, kind: str, arrays: Any = (), **told: Any) -> None:
         """Send a worker a message."""
@@ -137,11 +139,8 @@ class Crew:
 
     def _start(self) -> None:
         """Open listeners, see that each piece is with its worker, start the tasks, connect."""
-        client, n = self.client, len(self.addresses)
-        threads = client.nthreads()
-        # Threads are numbered in turns, so that a batch of few chunks occupies as many workers as it can.
-        most = min(threads.get(address, 1) for address in self.addresses)
-        self.total = most * n
+        client, threads = self.client, self.client.nthreads()
+        fewest = min(threads.get(address, 1) for address in self.addresses)  # slots are dealt out evenly
         self._token = token_hex(16)
         opened = client.run(open_listener, self._token, workers=self.addresses, on_error="return")
         for address in self.addresses:
@@ -154,10 +153,8 @@ class Crew:
         owners = {number: self.addresses.index(address) for number, (address, _) in self._kept.items()}
         for worker, address in enumerate(self.addresses):
             own = [future for kept, future in self._kept.values() if kept == address]
-            numbers = tuple(worker + n * thread for thread in range(most))
-            job = self.job_of(
-                token=self._token, address=address, numbers=numbers, total=self.total, peers=peers, owners=owners
-            )
+            told = {"token": self._token, "address": address, "n_threads": fewest, "worker": worker}
+            job = self.job_of(**told, peers=peers, owners=owners)
             self._tasks.append(
                 client.submit(
                     serve,

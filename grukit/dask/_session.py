@@ -1,6 +1,7 @@
 """Training whose chunks the workers of a cluster compute: the same batches, slots and steps as in one process."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from types import ModuleType, TracebackType
 from typing import Any, NamedTuple
 
@@ -29,6 +30,7 @@ class Group:
     order: np.ndarray
     slots: np.ndarray  # of each sample
     weights: np.ndarray  # of each batch
+    workers: list[int]  # that compute some of it
 
 
 class Table(NamedTuple):
@@ -144,27 +146,25 @@ class SharedSession(Session):
             self._traffic.steps += batches.update
 
     def _compute(self, group: Group, at: int, parameters: np.ndarray, batches: Any, storage: Any) -> int:
-        """Bring the losses and partial gradients of a batch to where a session of one process has them."""
+        """Bring the losses and the gradient of a batch to where a session of one process has them."""
         first, last = at * group.size, min((at + 1) * group.size, len(group.order))
-        n_slots = int(group.slots[first:last].max()) + 1
-        owner, wanted = self.crew.owner(np.arange(n_slots)), len(storage.slots) > 0
+        n_slots, wanted = int(group.slots[first:last].max()) + 1, len(storage.slots) > 0
+        bounds = self.crew.bounds(n_slots).tolist()
         asked = {
             "group": group.number,
             "first": first,
             "last": last,
-            "n_slots": n_slots,
             "scale": float(1.0 / group.weights[at]),
             "seed": batches.seed if batches.update else None,
             "wanted": wanted,
         }
-        workers = np.unique(owner).tolist()
-        for worker in workers:
-            self.crew.ask(worker, "compute", [parameters], **asked)
-        for worker in workers:
-            losses, *slots = self.crew.answer(worker)
-            storage.losses[:n_slots][owner == worker] = losses
-            if wanted:
-                storage.slots[:n_slots][owner == worker] = slots[0]
+        each = list(enumerate(pairwise(bounds)))
+        for worker, (begin, end) in each:
+            self.crew.ask(worker, "compute", [parameters], slots=[begin, end], goes_on=end < n_slots, **asked)
+        for worker, (begin, end) in each:
+            storage.losses[begin:end], *total = self.crew.answer(worker)
+            if total:
+                storage.slots[0] = total[0]
         return n_slots
 
     def _group(self, samples: Any, batches: Any, number: int) -> Group:
@@ -197,11 +197,17 @@ class SharedSession(Session):
     def _forget(self, which: Any) -> None:
         for key in [key for key in self._groups if which(key)]:
             group = self._groups.pop(key)
-            for worker in self._workers_of(group):
+            for worker in group.workers:
                 self.crew.ask(worker, "forget", group=group.number)
 
-    def _workers_of(self, group: Group) -> list[int]:
-        return np.unique(self.crew.owner(group.slots)).tolist()
+    def _owners(self, slots: np.ndarray, size: int) -> np.ndarray:
+        """The worker that computes each sample of batches of ``size``, which are in these slots."""
+        counts = np.maximum.reduceat(slots, np.arange(0, len(slots), size)) + 1
+        n_slots, owners = np.repeat(counts, size)[: len(slots)], np.empty_like(slots)
+        for n in np.unique(counts):
+            chosen = n_slots == n
+            owners[chosen] = np.searchsorted(self.crew.bounds(int(n)), slots[chosen], side="right") - 1
+        return owners
 
     def _send(self, samples: Any, source: Any, order: np.ndarray, size: int, first: int) -> Group:
         """Let the workers bring together what they need of a group of batches."""
@@ -213,16 +219,16 @@ class SharedSession(Session):
         slots, weights = np.empty(len(order), np.int64), np.empty(n_batches)
         plan_batches(self.network, samples, order, size, self.loss.rows, self.storage.slots.shape[1], slots, weights)
         self._n_groups += 1
-        group = Group(self._n_groups, source, first, size, order, slots, weights)
+        owners = self._owners(slots, size)
+        group = Group(self._n_groups, source, first, size, order, slots, weights, np.unique(owners).tolist())
         dropped = drops(self.training.options) is not None
         # Numbers of samples matter to dropout alone: without it they are the places in the order.
         n, numbers = (len(samples.starts), order) if dropped else (len(order), np.arange(len(order)))
         lengths = np.empty(0, np.int64) if self._alike else samples.lengths[order]
-        owner = self.crew.owner(slots)
         (table,) = (table for table in self._tables if table.key is self._key_of(samples))
         per_step = bool(self.training.per_step)
-        for worker in self._workers_of(group):
-            positions = np.flatnonzero(owner == worker)
+        for worker in group.workers:
+            positions = np.flatnonzero(owners == worker)
             own = order[positions]
             targets = samples.targets[:0] if per_step else samples.targets[own]
             starts, pieces = table.cut.starts_of(samples, own)

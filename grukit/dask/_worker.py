@@ -5,12 +5,13 @@ import socket
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 
 from grukit.dask._rows import Piece, Rows
-from grukit.dask._wire import Connection, Lost, listen
+from grukit.dask._wire import Connection, Lost, connect, listen
 from grukit.engines import select_engine
 
 _listeners: dict[tuple[str, str], socket.socket] = {}
@@ -29,10 +30,10 @@ class Job:
     n_parameters: int
     longest: int
     alike: bool
-    numbers: tuple[int, ...]  # of its threads, among
-    total: int  # threads of all
+    n_threads: int
     per_step: bool
-    peers: list[tuple[str, int]]  # where each worker listens
+    worker: int  # its number, among those
+    peers: list[tuple[str, int]]  # that listen here
     owners: dict[int, int]  # the number of a piece of rows: that of the worker which keeps it
 
 
@@ -86,14 +87,18 @@ class Server:
             job.n_parameters,
             job.longest,
             job.alike,
-            job.numbers,
-            job.total,
+            job.n_threads,
         )
         self._groups: dict[int, Future[Any]] = {}
+        self._before: SimpleQueue[np.ndarray | None] = SimpleQueue()  # sums of the slots of workers before this one
+        self._next: Connection | None = None
         self._over = threading.Event()
 
     def __enter__(self) -> "Server":
         self.share.__enter__()
+        # Before anybody needs it: a worker that waits for the sum of another must see that one go.
+        if self.job.worker + 1 < len(self.job.peers):
+            self._next = connect(self.job.peers[self.job.worker + 1], self.job.token, "peer")
         self._fetching = ThreadPoolExecutor(1, "grukit-fetch")
         return self
 
@@ -101,6 +106,8 @@ class Server:
         self._over.set()
         self._fetching.shutdown(cancel_futures=True)
         self.rows.close()
+        if self._next is not None:
+            self._next.close()
         self.share.__exit__(*error)
 
     def run(self, listener: socket.socket) -> None:
@@ -133,10 +140,13 @@ class Server:
             connection.close()
             if role == "client":
                 self._over.set()
+            self._before.put(None)
 
     def _answer(self, connection: Connection, told: dict[str, Any], arrays: list[np.ndarray]) -> None:
         if told["kind"] == "fetch":
             connection.send("rows", self.rows.own(told["piece"], *arrays))
+        elif told["kind"] == "sum":
+            self._before.put(arrays[0])
         elif told["kind"] == "group":
             self._groups[told["group"]] = self._fetching.submit(self.rows.group, told, arrays)
         elif told["kind"] == "forget":
@@ -148,10 +158,23 @@ class Server:
                 connection.send("lost", message=str(error))
 
     def _compute(self, connection: Connection, told: dict[str, Any], parameters: np.ndarray) -> None:
-        """Answer with the losses of the own slots, and their partial gradients where they are wanted."""
+        """Answer with the losses of some slots; add their partial gradients to the sum that the worker before sends.
+
+        The next worker goes on with it; the last one answers with it, too.
+        """
         samples, order = self._groups[told["group"]].result()
-        batch, wanted = order[told["first"] : told["last"]], told["wanted"]
-        slots, losses = self.share.gradients(parameters, samples, batch, told["scale"], told["seed"], wanted)
-        own = self.share.own(np.arange(told["n_slots"]))
-        found = [losses[: len(own)][own]]
-        connection.send("share", [*found, slots[: len(own)][own]] if wanted else found)
+        batch, slots, wanted = order[told["first"] : told["last"]], range(*told["slots"]), told["wanted"]
+        found = [self.share.compute(parameters, samples, batch, told["scale"], told["seed"], slots, wanted)]
+        if wanted:
+            partial = self.share.storage.slots
+            total = self._before.get() if slots.start else partial[0].copy()
+            if total is None:
+                raise Lost("a worker that others wait for is gone")
+            for slot in slots[0 if slots.start else 1 :]:
+                total += partial[slot]
+            if told["goes_on"]:
+                assert self._next is not None
+                self._next.send("sum", [total])
+            else:
+                found.append(total)
+        connection.send("share", found)

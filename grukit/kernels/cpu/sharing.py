@@ -30,10 +30,8 @@ class Share:
         Steps of the longest sequence of all, and
     alike : bool
         whether all have as many.
-    numbers : tuple of int
-        Of the threads here, among ``total``: slot s is of the thread ``s % total``.
-    total : int
-        Threads of all processes.
+    n_threads : int
+        Threads to take.
     """
 
     def __init__(
@@ -44,17 +42,15 @@ class Share:
         n_parameters: int,
         longest: int,
         alike: bool,
-        numbers: tuple[int, ...],
-        total: int,
+        n_threads: int,
     ):
-        self.network, self.loss, self.numbers, self.total = network, loss, numbers, total
-        self.team = Team(len(numbers))
+        self.network, self.loss = network, loss
+        self.team = Team(n_threads)
         self.storage = Storage(
             slots=aligned_empty((N_SLOTS, n_parameters), dtype),
             losses=np.empty(N_SLOTS),
             squares=np.empty(PIECES),
-            # A row for every thread of all: those of others are never touched, so they take no memory.
-            work=workspaces(max(numbers) + 1, chunk_work_size(network, longest, loss.rows, alike), dtype),
+            work=workspaces(n_threads, chunk_work_size(network, longest, loss.rows, alike), dtype),
         )
 
     def __enter__(self) -> "Share":
@@ -64,16 +60,19 @@ class Share:
     def __exit__(self, *error: Any) -> None:
         self.team.__exit__(*error)
 
-    def own(self, slots: np.ndarray) -> np.ndarray:
-        """Which of the slots are computed here."""
-        return np.isin(slots % self.total, self.numbers)
+    def compute(
+        self,
+        parameters: np.ndarray,
+        samples: Any,
+        batch: np.ndarray,
+        scale: float,
+        seed: int | None,
+        slots: range,
+        wanted: bool,
+    ) -> np.ndarray:
+        """Losses of some slots, a view that the next call reuses; their partial gradients are then in ``storage.slots``.
 
-    def gradients(
-        self, parameters: np.ndarray, samples: Any, batch: np.ndarray, scale: float, seed: int | None, wanted: bool
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Partial gradients (N_SLOTS, P), where they are ``wanted``, and losses (N_SLOTS,): views that the next call reuses.
-
-        Of :meth:`own` slots; the others hold anything. Of the samples in others' chunks only the lengths are looked at.
+        Of the samples in other slots only the lengths are looked at.
 
         Parameters
         ----------
@@ -85,17 +84,21 @@ class Share:
             One over the batch's total weight.
         seed : int or None
             Of dropout; None: none.
+        slots : range
+            Which.
         wanted : bool
             Whether gradients are, or losses alone.
         """
+        storage = self.storage if wanted else self.storage._replace(slots=self.storage.slots[:0])
         network, dropout = self.network, drops(self.network.options)
         if dropout is not None:
-            network = with_dropout(network, Dropout(0.0, 0.0, 0) if seed is None else dropout._replace(seed=seed))
-        storage = self.storage if wanted else self.storage._replace(slots=self.storage.slots[:0])
+            other = Dropout(0.0, 0.0, 0) if seed is None else dropout._replace(seed=seed)
+            network = with_dropout(network, other)
 
         def part(thread: int, team: int, control: Any) -> None:
-            number = self.numbers[thread]
-            share_of_batch(number, self.total, network, parameters, samples, batch, scale, self.loss, storage)
+            for slot in slots[thread::team]:
+                work = self.storage.work[thread]
+                share_of_batch(slot, N_SLOTS, work, network, parameters, samples, batch, scale, self.loss, storage)
 
         self.team.run(part)
-        return storage.slots, storage.losses
+        return storage.losses[slots.start : slots.stop]

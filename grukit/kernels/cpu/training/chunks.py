@@ -194,6 +194,7 @@ def count_slots(samples: Any, batch: Any, rows: int, n_parameters: int) -> int:
 def gradients_of_batch(
     thread: int,
     team: int,
+    work: Any,
     network: Any,
     parameters: Any,
     samples: Any,
@@ -205,9 +206,8 @@ def gradients_of_batch(
     """One thread's part of the losses of a batch (b,) of sample numbers and their gradients, times ``scale``.
 
     The samples are sorted by length, the longest first. The partial gradients go to ``storage.slots``, the partial sums of
-    the losses to ``storage.losses``; where there are no slots the backward pass is left out.
+    the losses to ``storage.losses``; where there are no slots the backward pass is left out. ``work`` is the thread's own.
     """
-    work = storage.work[thread]
     nowhere = view(work, 0, (0, 1))
     wanted, steps = storage.slots.shape[0] > 0, steps_of(samples, batch)
     rows = rows_together(loss.rows, batch.size, 3.0 * parameters.size * steps)

@@ -49,11 +49,12 @@ def train_batches(
         batch = batches.order[number * batches.size : (number + 1) * batches.size]
         weight = total_weight(network, samples, batch)
         n_slots = count_slots(samples, batch, loss.rows, optimizer.parameters.size)
-        gradients_of_batch(thread, team, network, optimizer.parameters, samples, batch, 1.0 / weight, loss, storage)
+        work, scale = storage.work[thread], 1.0 / weight
+        gradients_of_batch(thread, team, work, network, optimizer.parameters, samples, batch, scale, loss, storage)
         barrier(control, team)
         if stopped(control):
             return
-        if not finish_batch(thread, team, control, number, weight, n_slots, batches, optimizer, storage):
+        if not finish_batch(thread, team, control, number, weight, n_slots, n_slots, batches, optimizer, storage):
             return  # every thread does
 
 
@@ -65,13 +66,17 @@ def finish_batch(
     number: int,
     weight: float,
     n_slots: int,
+    n_sums: int,
     batches: Any,
     optimizer: Any,
     storage: Any,
 ) -> bool:
-    """One thread's part of what follows once all slots of a batch are there; false before a step that is not finite."""
+    """One thread's part of what follows the slots of a batch; false before a step that is not finite.
+
+    There are losses of ``n_slots``, and their partial gradients in as many, or added up already in fewer, ``n_sums``.
+    """
     first, last = share(thread, team, optimizer.parameters.size)
-    sum_slots(storage.slots, n_slots, first, last)
+    sum_slots(storage.slots, n_sums, first, last)
     if batches.update:
         if optimizer.solver != ADAMW:
             add_penalty(optimizer, optimizer.alpha / weight, first, last, storage.slots[0])

@@ -46,5 +46,5 @@ def plan_batches(
 def take_step(
     control: Any, number: int, weight: float, n_slots: int, batches: Any, optimizer: Any, storage: Any
 ) -> bool:
-    """What follows once all slots of a batch are there, see :func:`grukit.kernels.cpu.training.epoch.finish_batch`."""
-    return finish_batch(0, 1, control, number, weight, n_slots, batches, optimizer, storage)
+    """What follows the slots of a batch, whose partial gradients are added up in the first already; see ``finish_batch``."""
+    return finish_batch(0, 1, control, number, weight, n_slots, 1, batches, optimizer, storage)
