@@ -33,7 +33,7 @@ from grukit.data.missing import (
     sequences_with_time,
 )
 from grukit.data.observed import CovariateForm, Observed
-from grukit.data.packed import PackedSeries, holds
+from grukit.data.packed import PackedSeries, are_of_kind
 from grukit.data.panels import (
     chosen_steps,
     ends_of,
@@ -47,7 +47,6 @@ from grukit.data.panels import (
     up_to_ends,
     with_rows,
 )
-from grukit.data.packed import PackedSeries, are_of_kind
 from grukit.data.predictions import as_probabilities
 from grukit.data.quiet import quiet
 from grukit.data.ridge import FittedLinear, choose_anchors, fit_linear
@@ -118,7 +117,6 @@ __all__ = [
     "for_each_column",
     "given_context",
     "history_frame",
-    "holds",
     "in_blocks",
     "in_order",
     "independent_rows",
