@@ -121,7 +121,7 @@ def test_an_edited_kernel_is_compiled_anew(tmp_path):
     copy = shutil.copytree(
         Path(grukit.__file__).parent, site / "grukit", ignore=shutil.ignore_patterns("__pycache__", "*.csv")
     )
-    environment = {"PYTHONPATH": str(site), "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {"PYTHONPATH": str(site), "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     code = STATES + "print(sum(kernels.begin_states.stats.cache_misses.values()))\n"
 
     def misses():
