@@ -12,7 +12,7 @@ from sklearn.linear_model import Ridge
 from grukit.data import ALL_ALIKE, Samples, Scaler, read_sequences, read_table, windows
 from grukit.data.lags import LinearLags, Moments, ends_of, left_by
 from grukit.data.ridge import N_BLOCKS, choose_anchors, fit_linear
-from grukit.data.stacking import ALPHAS, Solver, forms_of, simplex, stack
+from grukit.data.stacking import ALPHAS, Solver, forms_of, simplex, stack, where_sure
 
 RNG = np.random.default_rng(0)
 
@@ -127,6 +127,38 @@ def test_the_stack_forecasts_the_blocks_no_worse_than_any_of_its_forms():
         stacked += block.weight * block.loss(together)[0]
     assert stacked <= single.min() * (1 + 1e-9)
     assert errors[0] == pytest.approx(stacked / sum(block.weight for block in blocks[N_BLOCKS // 2 :]))
+
+
+@pytest.mark.parametrize("chance", [False, True])
+def test_regressions_that_may_have_gained_by_chance_leave_the_last_value(chance):
+    """Of noise they gain in some blocks and lose in others; of what follows from the lags, in all."""
+    samples = samples_of(200, D=1, window=6, seed=4)
+    rows = samples.sequences.values[:, 0]
+    signal = np.random.default_rng(2).normal(size=200) if chance else 3 * np.r_[0, np.diff(rows)]
+    samples = replace(samples, targets=(rows + signal)[:, None], weights=np.ones(200))
+    scaler, center = Scaler.fit(samples.sequences.values), samples.targets.mean(axis=0)
+    blocks = Moments.of_blocks(samples, scaler, center, 6, N_BLOCKS)
+    forms, outputs = forms_of(0, scaler, center, 6), np.array([0])
+    judges = [(Solver(Moments.sum(blocks[:j]), 1), blocks[j]) for j in range(N_BLOCKS // 2, N_BLOCKS)]
+    alphas, weights, _ = stack(judges, forms, outputs)
+    gains = []
+    for (solver, block), j in zip(judges, range(N_BLOCKS // 2, N_BLOCKS), strict=True):
+        together = sum(
+            w * solver.path(form, outputs).coefficients(alpha)
+            for w, form, alpha in zip(weights[:, 0], forms, alphas, strict=True)
+        )
+        number = np.arange(200) // 20
+        before, own = number < j, number == j
+        change = samples.targets[:, 0] - rows
+        gains.append(20 * (np.mean((change[own] - change[before].mean()) ** 2) - block.loss(together)[0]))
+    t = np.mean(gains) / (np.std(gains, ddof=1) / np.sqrt(5))
+    sure = where_sure(judges, forms, outputs, alphas, weights)
+    assert (t < 1.5) == chance
+    if not chance:
+        np.testing.assert_array_equal(sure, (alphas, weights))
+    else:
+        plain = [form.anchored for form in forms].index(True)
+        assert sure[1][:, 0].tolist() == [float(f == plain) for f in range(len(forms))] and np.isinf(sure[0][plain, 0])
 
 
 @settings(max_examples=40, deadline=None)

@@ -42,9 +42,9 @@ def test_every_parameter_is_constrained_and_documented_with_its_default(estimato
 
 def test_the_estimators_share_all_but_what_their_targets_ask_for():
     regressor, classifier, forecaster = (inspect.signature(each).parameters for each in ESTIMATORS)
-    assert set(regressor) - set(classifier) == {"loss", "quantile", "delta", "anchor", "linear_lags"}
+    assert set(regressor) - set(classifier) == {"averaging", "loss", "quantile", "delta", "anchor", "linear_lags"}
     assert set(classifier) - set(regressor) == {"class_weight"}
-    of_tables = {"difference", "quantile", "anchor"}
+    of_tables = {"averaging", "difference", "quantile", "anchor"}
     assert set(regressor) - set(forecaster) == of_tables
     own = {"horizon", "strategy", "channels", "normalize", "calendar", "quantiles"}
     own |= {"calibration", "calibration_fraction", "adaptation_rate"}

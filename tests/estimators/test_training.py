@@ -574,17 +574,52 @@ def test_training_gives_up_after_three_steps_in_a_row_that_were_not_finite(tiny,
 
 
 @pytest.mark.parametrize("rate", [1e30, 1e38])
-def test_the_last_step_is_checked_as_well(tiny, hourly, rate):
-    model, X, _ = diverging(tiny, hourly, rate, max_iter=1, batch_size=100)
+@pytest.mark.parametrize("averaging", [0.0, 0.5])
+def test_the_last_step_is_checked_as_well(tiny, hourly, rate, averaging):
+    model, X, _ = diverging(tiny, hourly, rate, max_iter=1, batch_size=100, averaging=averaging)
     prediction = model.predict(X).to_numpy()
     assert np.isfinite(prediction).all()
     assert np.mean((prediction - 1e3 * X["a"]) ** 2) < 10 * model.loss_curve_[0]
 
 
-def test_a_diverged_fit_is_no_worse_than_its_best_epoch(tiny, hourly):
-    model, X, _ = diverging(tiny, hourly, 1e30, max_iter=20)
+@pytest.mark.parametrize("averaging", [0.0, 0.5])
+def test_a_diverged_fit_is_no_worse_than_its_best_epoch(tiny, hourly, averaging):
+    model, X, _ = diverging(tiny, hourly, 1e30, max_iter=20, averaging=averaging)
     loss = np.mean((model.predict(X) - 1e3 * X["a"]) ** 2)
     assert loss < 10 * min(model.loss_curve_)
+
+
+# --- The average of the weights -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("linear_lags", [0, 2])
+def test_the_average_is_of_the_weights_after_every_epoch(tiny, linear_lags):
+    """From the first epoch's on; beside a linear part from that of the start, a head of zeros."""
+    X, y = wave()
+    settings = {"linear_lags": linear_lags, "dtype": "float64"}
+    weights = [tiny(**settings, max_iter=n).fit(X, y)._fitted.parameters for n in range(1, 6)]
+    if linear_lags:
+        weights.insert(0, tiny(**settings, max_iter=1, learning_rate_init=1e-300).fit(X, y)._fitted.parameters)
+    average = weights[0]
+    for each in weights[1:]:
+        average = 0.7 * average + 0.3 * each
+    model = tiny(**settings, max_iter=5, averaging=0.7).fit(X, y)
+    np.testing.assert_allclose(model._fitted.parameters, average, rtol=1e-12, atol=1e-14)
+    assert model.loss_curve_ == tiny(**settings, max_iter=5).fit(X, y).loss_curve_  # training itself is the same
+
+
+def test_the_average_is_what_is_watched_and_kept(tiny):
+    X, y = wave()
+    settings = {"early_stopping": True, "n_iter_no_change": 30, "dtype": "float64"}
+    given = {"X_val": X.to_numpy()[:40] + 0.1, "y_val": y.to_numpy()[:40]}
+    for averaging in (0.0, 0.7, "auto"):
+        model = tiny(**settings, max_iter=12, averaging=averaging).fit(X.to_numpy(), y.to_numpy(), **given)
+        error = np.mean((model.predict(given["X_val"]) - given["y_val"]) ** 2) / y.var(ddof=0)
+        assert min(model.validation_curve_) == pytest.approx(error, rel=1e-9)
+    same = tiny(**settings, max_iter=12, averaging=0.8).fit(X.to_numpy(), y.to_numpy(), **given)
+    assert same.validation_curve_ == model.validation_curve_
+    plain = tiny(max_iter=3).fit(X, y)
+    np.testing.assert_array_equal(plain.predict(X), tiny(max_iter=3, averaging="auto").fit(X, y).predict(X))
 
 
 # --- Records and output ----------------------------------------------------------------------------------
