@@ -124,8 +124,8 @@ def or_alone(
 def share_of(alone: np.ndarray, beside: np.ndarray) -> float:
     """Loss of the network alone as a share of the other's: of both means, and of the worst block, half each.
 
-    Of 43 generated series and parts of series, chosen so below 0.95, the better one was missed in some, and the worse one,
-    by up to 1 %, chosen in none but those where both were alike; by the mean alone, errors were up to 4 times larger.
+    Of 43 generated series and parts of series, 2 seeds each, errors were 0.88 times those beside the linear part where the
+    network alone was taken below 0.95, at most 1.39 times; where it was taken by the means alone, as much, at most 2.09 times.
 
     Parameters
     ----------

@@ -71,6 +71,7 @@ def test_on_blocks_in_time_training_takes_all_samples_for_as_many_epochs():
     model = GRURegressor(**COUNTED).fit(X, Y)
     check_told(model, True)
     n_epochs = model.best_iter_
+    assert 0 < min(model.validation_curve_) < 0.1  # in units of y, not of the linear part's loss
     assert f"{n_epochs} epochs do best on 4 blocks" in model.stop_reason_
     ended = {
         "early_stopping": False,
