@@ -50,7 +50,7 @@ def learn(model: "GRUForecaster", observed: Observed, before: ForecastState | No
 
     Where ``before`` is given, training goes on from there, or at a checkpoint to ``resume``.
     """
-    calibration = calibration_of(model, observed)
+    calibration = calibration_of(model, observed.series)
     state, interrupted = _learn(model, observed, before, calibration == "split", resume)
     if calibration == "folds" and not interrupted:
         fit = partial(_learn, before=None, keeps_out=False, resume=False)

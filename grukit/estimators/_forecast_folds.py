@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from grukit.data import FEWEST_JUDGED, Observed, Rows, origins_of, up_to_position
+from grukit.data import FEWEST_JUDGED, Observed, Rows, SeriesSet, origins_of, up_to_position
 from grukit.estimators._conformal import Scores, thinned
 from grukit.estimators._forecast import ForecastState, varies
 from grukit.estimators._forecast_errors import errors_of
@@ -28,13 +28,13 @@ N_FOLDS = 5
 MOST_ORIGINS = 2500  # of which folds are taken by themselves: a fit takes four to five times as long
 
 
-def calibration_of(model: "GRUForecaster", observed: Observed) -> str | None:
+def calibration_of(model: "GRUForecaster", series: SeriesSet) -> str | None:
     """Where the errors that calibrate come from: "split", "folds", or None."""
     if model.calibration_fraction is None:
         return None
     if model.calibration != "auto":
         return model.calibration
-    lengths = observed.series.lengths[:1] if model.channels == "joint" else observed.series.lengths
+    lengths = series.lengths[:1] if model.channels == "joint" else series.lengths
     few = (lengths - model.horizon).clip(0).sum() <= MOST_ORIGINS
     return "folds" if few and not model.warm_start else "split"
 

@@ -6,6 +6,7 @@ import pytest
 
 from grukit import GRUForecaster
 from grukit.data import Observed
+from grukit.estimators import _forecast_fit
 from grukit.estimators._adaptive import Online, adapted_margins
 from grukit.estimators._forecast_folds import calibration_of
 
@@ -97,12 +98,23 @@ def test_which_errors_calibrate():
         (small(horizon=4), long, "folds"),
         (small(calibration="folds"), long, "folds"),
     ):
-        assert calibration_of(model, data) == wanted
+        assert calibration_of(model, data.series) == wanted
     with pytest.raises(ValueError, match="calibration='folds' fits copies anew, with warm_start=True"):
         small(calibration="folds", warm_start=True).fit(NOISE)
     few = small().fit(NOISE.iloc[:38])  # 18 origins in the later half
     with pytest.raises(ValueError, match="No origins were kept to calibrate intervals by"):
         few.predict_interval()
+
+
+def test_a_backtest_without_intervals_fits_no_copies_and_forecasts_the_same(monkeypatch):
+    fitted, learn = [], _forecast_fit._learn
+    monkeypatch.setattr(_forecast_fit, "_learn", lambda *args, **options: fitted.append(1) or learn(*args, **options))
+    model = small()
+    with_intervals = model.backtest(NOISE, n_splits=2, coverage=0.8)
+    assert len(fitted) == 2 * 6
+    bare = model.backtest(NOISE, n_splits=2)
+    assert len(fitted) == 2 * 7 and model.calibration_fraction == 0.1
+    np.testing.assert_array_equal(bare["prediction"], with_intervals["prediction"])
 
 
 def test_an_interrupted_fit_has_no_intervals():
