@@ -26,7 +26,7 @@ class Traffic:
     to_workers, from_workers : int
         Between the client and the workers.
     between_workers : int
-        Rows that one worker keeps and another computes with.
+        Sums of gradients, and rows that one worker keeps and another computes with.
     steps : int
         Training steps that were taken.
     """

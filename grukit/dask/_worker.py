@@ -61,7 +61,7 @@ def serve(job: Job, pieces: list[Piece]) -> int:
     Returns
     -------
     int
-        Bytes that came from other workers.
+        Bytes that went between workers on behalf of this one.
     """
     from distributed import secede
 
@@ -69,7 +69,7 @@ def serve(job: Job, pieces: list[Piece]) -> int:
     secede()
     with listener, Server(job, pieces) as server:
         server.run(listener)
-    return server.rows.fetched
+    return server.between
 
 
 class Server:
@@ -109,6 +109,11 @@ class Server:
         if self._next is not None:
             self._next.close()
         self.share.__exit__(*error)
+
+    @property
+    def between(self) -> int:
+        """Bytes of rows that came from other workers, and of sums that went to the next."""
+        return self.rows.fetched + (0 if self._next is None else self._next.sent)
 
     def run(self, listener: socket.socket) -> None:
         """Take connections until the client's is closed."""
