@@ -47,10 +47,33 @@ def with_rows(known: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
 
 def up_to_ends(rows: pd.DataFrame, index: pd.Index) -> pd.DataFrame:
     """The rows of each series up to the last of its times in ``index``; of a series that is not there, all."""
+    ranks, last = _beside_ends(rows, index)
+    return rows[(ranks <= last) | (last < 0)]
+
+
+def after_ends(rows: pd.DataFrame, index: pd.Index) -> pd.DataFrame:
+    """The rows of each series after the last of its times in ``index``; of a series that is not there, all."""
+    ranks, last = _beside_ends(rows, index)
+    return rows[ranks > last]
+
+
+def _beside_ends(rows: pd.DataFrame, index: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+    """The rank of each row's time, and of the last one of its series that is in ``index``; -1 where none is."""
     series, ranks = _places(rows.index)
     given, last = rows.index.isin(index), np.full(series.max() + 1, -1)
     np.maximum.at(last, series[given], ranks[given])
-    return rows[ranks <= np.where(last < 0, ranks.max(), last)[series]]
+    return ranks, last[series]
+
+
+def has_all(rows: pd.DataFrame, known: pd.DataFrame) -> bool:
+    """Whether all rows of ``known`` are there, with the same values, each frame in order."""
+    same = rows[rows.index.isin(known.index)]
+    return len(same) == len(known) and np.array_equal(same, known, equal_nan=True)
+
+
+def is_wide_panel(y: pd.DataFrame) -> bool:
+    """Whether series are a panel of several columns."""
+    return y.index.nlevels > 1 and y.shape[1] > 1
 
 
 def one_column(panel: pd.DataFrame) -> pd.Series:
@@ -87,19 +110,31 @@ def chosen_steps(forecast: pd.DataFrame, steps: list[np.ndarray]) -> pd.DataFram
     return forecast.iloc[np.concatenate([horizon * s + each - 1 for s, each in enumerate(steps)])]
 
 
-def quantiles_of(point: pd.DataFrame, intervals: Any, levels: list[float], wide: pd.Index) -> pd.DataFrame:
-    """Quantiles from forecasts and intervals: of level q a bound of the interval of coverage |2q - 1|, of 0.5 the forecast.
+def quantiles_of(
+    point: pd.DataFrame, trained: Any, intervals: Any, levels: list[float], wide: pd.Index
+) -> pd.DataFrame:
+    """Quantiles that were trained; of any other level q a bound of the interval of coverage |2q - 1|, of 0.5 the forecast.
 
     Parameters
     ----------
     point : DataFrame of shape (n, C)
+        Forecasts.
+    trained : DataFrame or None
+        Columns (name, level) for each column of ``point``.
     intervals : DataFrame or None
-        Columns (name, coverage, "lower" or "upper") for each column of ``point``; not needed for level 0.5.
+        Columns (name, coverage, "lower" or "upper") alike.
     levels : list of float
         Between 0 and 1.
     wide : Index
         Labels of the result's columns, a quantile of each level for each column.
     """
-    bound = {level: (abs(2 * level - 1), "lower" if level < 0.5 else "upper") for level in levels}
-    taken = [point[name] if q == 0.5 else intervals[(name, *bound[q])] for name in point.columns for q in levels]
+
+    def one(name: Any, level: float) -> pd.Series:
+        if trained is not None and (name, level) in trained.columns:
+            return trained[name, level]
+        if level == 0.5:
+            return point[name]
+        return intervals[name, abs(2 * level - 1), "lower" if level < 0.5 else "upper"]
+
+    taken = [one(name, level) for name in point.columns for level in levels]
     return pd.DataFrame(np.column_stack(taken), index=point.index, columns=wide)

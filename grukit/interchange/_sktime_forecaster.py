@@ -9,10 +9,13 @@ from sktime.utils.warnings import warn
 import grukit.estimators as estimators
 from grukit.data import (
     Observed,
+    after_ends,
     chosen_steps,
     ends_of,
     for_each_column,
+    has_all,
     in_order,
+    is_wide_panel,
     last_rows,
     one_column,
     quantiles_of,
@@ -29,7 +32,8 @@ from grukit.interchange._sktime import Adapter
 SERIES, PANELS = "pd.DataFrame", ["pd-multiindex", "pd_multiindex_hier"]
 
 
-@with_parameters_of(estimators.GRUForecaster)
+# sktime's ``fit`` has no ``resume``.
+@with_parameters_of(estimators.GRUForecaster, without=("checkpoint", "checkpoint_every"))
 class GRUForecaster(Adapter, BaseForecaster):
     """:class:`grukit.GRUForecaster` as an estimator of sktime.
 
@@ -39,9 +43,9 @@ class GRUForecaster(Adapter, BaseForecaster):
     which reads all columns of one frame, each series of a panel has a network of its own. X is known ahead: ``predict`` needs
     it at every step from the first one to the last of ``fh``.
 
-    Intervals are those of split conformal calibration. A quantile of level q is a bound of the interval of coverage
-    abs(2 q - 1), that of level 0.5 the forecast. Where a fit keeps no origins to calibrate by, its tag "capability:pred_int"
-    is False.
+    Intervals are those of split conformal calibration. A quantile of level q that is not among ``quantiles`` is a bound of the
+    interval of coverage abs(2 q - 1), that of level 0.5 the forecast. Where a fit keeps no origins to calibrate by, and has no
+    ``quantiles``, its tag "capability:pred_int" is False.
 
     ``update`` goes on with new rows. With ``update_params=True`` and sktime's ``remember_data``, the network is trained anew
     on all rows up to their end, or further with ``warm_start=True``; otherwise forecasts are made from the new end.
@@ -101,56 +105,67 @@ class GRUForecaster(Adapter, BaseForecaster):
         """Learn from series."""
         y = in_order(y)
         self._recent, self._apart = (last_rows(y, self.window), None), rows_apart(y.index)
-        horizon = self.horizon if self.horizon is not None else max(int(each.max()) for each in self._steps(fh))
+        horizon = self.horizon if self.horizon is not None else _furthest(self._steps(fh))
         self._fitted = estimators.GRUForecaster(**{**self.get_params(deep=False), "horizon": horizon})
-        self._learn(y, X)
-        self._recent = self._recent[0], _rows_at(self._recent[0], X)
-        return self
+        return self._learn(y, X)
 
-    def _learn(self, y: Any, X: Any) -> None:
+    def _learn(self, y: Any, X: Any) -> Self:
         self._fitted.fit(*self._arguments(y, X))
-        self.set_tags(**{"capability:pred_int": forecast_state(self._fitted).scores is not None})
+        state, recent = forecast_state(self._fitted), last_rows(y, self.window)
+        self.set_tags(**{"capability:pred_int": state.scores is not None or bool(state.quantiles)})
+        # The last rows, whether the estimator ends with them, so that it needs no context.
+        self._recent, self._ends_there = (recent, _rows_at(recent, X)), True
+        return self
 
     def _predict(self, fh: Any, X: Any) -> Any:
         """Forecasts at ``fh``."""
-        steps, (context, known) = self._steps(fh), self._known(X)
-        horizon = max(int(each.max()) for each in steps)
-        ahead = self._fitted.predict(known, context, horizon=horizon)
+        steps = self._steps(fh)
+        ahead = self._fitted.predict(**self._known(X), horizon=_furthest(steps))
         return chosen_steps(self._labelled(ahead, self._recent[0].columns), steps)
 
     def _predict_interval(self, fh: Any, X: Any, coverage: list[float]) -> Any:
         """Intervals at ``fh``."""
-        steps, (context, known) = self._steps(fh), self._known(X)
-        furthest, horizon = max(int(each.max()) for each in steps), forecast_state(self._fitted).steps
-        if furthest > horizon:
-            raise ValueError(f"Intervals reach as far as fit did, {horizon} steps; fh is {furthest} steps ahead.")
-        bounds = self._fitted.predict_interval(coverage, known, context)
+        steps = self._steps_of_fit(fh)
+        bounds = self._fitted.predict_interval(coverage, **self._known(X))
         return chosen_steps(self._labelled(bounds, self._get_columns("predict_interval", coverage=coverage)), steps)
 
     def _predict_quantiles(self, fh: Any, X: Any, alpha: list[float]) -> Any:
-        """Quantiles at ``fh``."""
-        coverages = sorted({abs(2 * level - 1) for level in alpha if level != 0.5})
-        intervals = self._predict_interval(fh, X, coverages) if coverages else None
-        return quantiles_of(self._predict(fh, X), intervals, alpha, self._get_columns("predict_quantiles", alpha=alpha))
+        """Quantiles at ``fh``: those that were trained, otherwise bounds of intervals."""
+        own = [level for level in alpha if round(level, 12) in forecast_state(self._fitted).quantiles]
+        coverages = sorted({abs(2 * level - 1) for level in alpha if level not in own and level != 0.5})
+        trained, intervals = None, self._predict_interval(fh, X, coverages) if coverages else None
+        if own:
+            steps, columns = self._steps_of_fit(fh), self._get_columns("predict_quantiles", alpha=own)
+            trained = self._fitted.predict_quantiles(own, **self._known(X))
+            trained = chosen_steps(self._labelled(trained, columns), steps)
+        columns = self._get_columns("predict_quantiles", alpha=alpha)
+        return quantiles_of(self._predict(fh, X), trained, intervals, alpha, columns)
 
     def _update(self, y: Any, X: Any = None, update_params: bool = True) -> Self:
         """Let rows follow, and train where that is asked for."""
-        recent = last_rows(up_to_ends(with_rows(self._recent[0], y), y.index), self.window)
-        known = _rows_at(recent, _both(self._recent[1], X))
-        self._check(*self._arguments(recent, known))
+        known, known_X = self._recent
+        X = _both(known_X, X)
         if update_params and self.get_config()["remember_data"]:
-            self._learn(in_order(up_to_ends(self._y, y.index)), self._X)
-        elif update_params:
+            return self._learn(in_order(up_to_ends(self._y, y.index)), self._X)
+        if update_params:
             warn(
                 "Nothing was trained: with the config remember_data=False, update has no rows but its own. Forecasts are made "
                 "from their end.",
                 obj=self,
             )
-        self._recent = recent, known
+        rows = up_to_ends(with_rows(known, y), y.index)
+        recent = last_rows(rows, self.window)
+        as_known = has_all(rows, known) and (known_X is None or has_all(X, known_X))
+        follows = self._ends_there and as_known and self.missing == "error"
+        if follows and len(new := after_ends(rows, known.index)):
+            self._fitted.update(*self._arguments(new, X))
+        elif not follows:  # other values, an earlier end, or rows that may be missing
+            self._check(*self._arguments(recent, _rows_at(recent, X)))
+        self._recent, self._ends_there = (recent, _rows_at(recent, X)), follows
         return self
 
     def _check(self, y: Any, X: Any) -> None:
-        """Raise for rows that do not go on where the known ones end, and for covariates that are not there."""
+        """Raise for rows that have gaps, and for covariates that are not there."""
         state = forecast_state(self._fitted)
         allow_nan, known = state.inputs.missing != "error", (state.grid, state.columns)
         Observed.read(y, X, None, None, allow_nan, known, zone=state.recent.series.zone)
@@ -180,21 +195,33 @@ class GRUForecaster(Adapter, BaseForecaster):
             raise ValueError(f"fh={units.tolist()} lies between the rows of y, which are {self._apart} apart.")
         return steps
 
-    def _known(self, X: Any) -> tuple[Any, Any]:
-        """The last rows, and the covariates at these and ahead."""
+    def _steps_of_fit(self, fh: Any) -> list[np.ndarray]:
+        """As :meth:`_steps`, where none is beyond those of ``fit``."""
+        steps, horizon = self._steps(fh), forecast_state(self._fitted).steps
+        if _furthest(steps) > horizon:
+            raise ValueError(
+                f"Intervals reach as far as fit did, {horizon} steps; fh is {_furthest(steps)} steps ahead."
+            )
+        return steps
+
+    def _known(self, X: Any) -> dict[str, Any]:
+        """What the estimator forecasts from: its own end, or that of the last rows."""
         recent, known = self._recent
-        return self._arguments(recent, _both(known, X))
+        if self._ends_there:
+            return {"X": self._arguments(recent, X)[1]}
+        context, X = self._arguments(recent, _both(known, X))
+        return {"X": X, "context": context}
 
     def _arguments(self, y: Any, X: Any) -> tuple[Any, Any]:
         """Series and covariates as the estimator takes them, a panel as one of a single column."""
-        if not _is_stacked(y):
+        if not is_wide_panel(y):
             return y, X
         return one_column(y), None if X is None else for_each_column(X, y.columns)
 
     def _labelled(self, forecast: Any, columns: Any) -> Any:
         """What the estimator forecast, with the columns that sktime wants."""
         recent = self._recent[0]
-        if _is_stacked(recent):
+        if is_wide_panel(recent):
             return side_by_side(forecast, recent.shape[1], columns)
         return forecast.set_axis(columns, axis=1)
 
@@ -205,8 +232,8 @@ class GRUForecaster(Adapter, BaseForecaster):
         return [small, {**small, "strategy": "recursive", "normalize": "last"}, {**small, "channels": "joint"}]
 
 
-def _is_stacked(y: Any) -> bool:
-    return y.index.nlevels > 1 and y.shape[1] > 1
+def _furthest(steps: list[np.ndarray]) -> int:
+    return max(int(each.max()) for each in steps)
 
 
 def _both(known: Any, new: Any) -> Any:

@@ -5,10 +5,13 @@ import pandas as pd
 import pytest
 
 from grukit.data import (
+    after_ends,
     chosen_steps,
     ends_of,
     for_each_column,
+    has_all,
     in_order,
+    is_wide_panel,
     last_rows,
     one_column,
     quantiles_of,
@@ -83,9 +86,21 @@ def test_rows_after_the_last_one_given_are_left_out(known):
     assert [len(found[key]) for key in (("y", "x"), ("a", "b"), ("y", "c"))] == [5, 3, 2]
     assert found["a", "b"].index[-1] == TIMES[4]
     assert up_to_ends(frame(range(6)), TIMES[1:3]).index.equals(TIMES[:3])
+    later = parts(after_ends(known, given))
+    assert [len(later[key]) for key in (("y", "x"), ("a", "b"), ("y", "c"))] == [5, 3, 2]
+    assert later["a", "b"].index[0] == TIMES[5] and ("y", "c") in later
+    assert after_ends(frame(range(6)), TIMES[1:3]).index.equals(TIMES[3:6])
+
+
+def test_whether_rows_are_as_they_were_known(known):
+    more = with_rows(known, panel(yx=range(5, 7), zz=range(2)))
+    assert has_all(more, known) and not has_all(known, more)
+    assert has_all(known.where(known > 3), known.where(known > 3)) and not has_all(known.where(known > 3), known)
+    assert not has_all(with_rows(known, known.iloc[[3]] + 1e-9), known)
 
 
 def test_columns_become_series_and_columns_again(known):
+    assert is_wide_panel(known) and not is_wide_panel(known[["a"]]) and not is_wide_panel(frame(range(3)))
     stacked = one_column(known)
     assert stacked.index.names == ["column", "first", "second", "time"] and stacked.name is None
     for name in known:
@@ -114,9 +129,13 @@ def test_quantiles_are_bounds_of_intervals():
     columns = pd.MultiIndex.from_product([["a", "b"], [0.5, 0.8], ["lower", "upper"]])
     intervals = pd.DataFrame(np.arange(24.0).reshape(3, 8), point.index, columns)
     levels = [0.9, 0.25, 0.5]
-    found = quantiles_of(point, intervals, levels, pd.MultiIndex.from_product([["a", "b"], levels]))
+    found = quantiles_of(point, None, intervals, levels, pd.MultiIndex.from_product([["a", "b"], levels]))
     expected = [intervals["a", 0.8, "upper"], intervals["a", 0.5, "lower"], point["a"]]
     expected += [intervals["b", 0.8, "upper"], intervals["b", 0.5, "lower"], point["b"]]
     np.testing.assert_array_equal(found, np.column_stack(expected))
-    middle = quantiles_of(point, None, [0.5], pd.MultiIndex.from_product([["a", "b"], [0.5]]))
+    trained = pd.DataFrame({("a", 0.25): point["a"] - 50, ("b", 0.25): point["b"] - 70})
+    found = quantiles_of(point, trained, intervals, levels, pd.MultiIndex.from_product([["a", "b"], levels]))
+    expected[1], expected[4] = point["a"] - 50, point["b"] - 70
+    np.testing.assert_array_equal(found, np.column_stack(expected))
+    middle = quantiles_of(point, None, None, [0.5], pd.MultiIndex.from_product([["a", "b"], [0.5]]))
     np.testing.assert_array_equal(middle, point)
