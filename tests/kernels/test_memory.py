@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 from child import run_code
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from thorough import FULL, if_full
 
@@ -26,6 +26,7 @@ GUARD, SENTINEL = 4096, 12345.0
 
 
 @pytest.mark.parametrize("cell", CELLS)
+@settings(deadline=None)  # which a busy machine does not keep
 @given(
     inputs=st.integers(1, 1000),
     units=st.integers(1, 600),
