@@ -86,7 +86,7 @@ def run_forecasts(
             own, seconds, epochs = zip(*runs, strict=True)
             record["models"][name] = {
                 "scores": own, "mean": statistics.mean(own), "ratio": statistics.mean(own) / scores[best],
-                "seconds": statistics.median(seconds), "epochs": epochs,
+                "seconds": None if args.untimed else statistics.median(seconds), "epochs": epochs,
             }  # fmt: skip
         records.append(record)
         print("   " + " | ".join(forecast_cells(record, rungs)), flush=True)
@@ -113,7 +113,8 @@ def forecast_cells(record: dict[str, Any], ladder: list[str]) -> list[str]:
     """A row of the long table."""
     cells = [record["task"], *(f"{record['ladder'][name]:.3f}" if name in record["ladder"] else "" for name in ladder)]
     for own in record["models"].values():
-        cells += [f"{own['mean']:.3f}", f"{own['ratio']:.2f} of {record['best']}", f"{own['seconds']:.1f}"]
+        seconds = "" if own["seconds"] is None else f"{own['seconds']:.1f}"
+        cells += [f"{own['mean']:.3f}", f"{own['ratio']:.2f} of {record['best']}", seconds]
     return cells
 
 
@@ -150,10 +151,12 @@ def summary(records: list[dict[str, Any]], name: str) -> str:
         rows.append([rung, f"{statistics.median(ratios):.2f}", f"{max(ratios):.2f}", f"{ahead} of {len(ratios)}"])
     named = "; ".join(f"{task} {ratio:.2f} ({rung})" for ratio, task, rung in behind if ratio > 1.0)
     seconds = [record["models"][name]["seconds"] for record in records]
+    timed = None not in seconds
+    took = f" Seconds of a fit: median {statistics.median(seconds):.1f}, at most {max(seconds):.1f}." if timed else ""
     return (
         table([f"error of {name} as a share of that of", "median", "worst", "ahead"], rows)
-        + f"\n\nWorst: {rung_of_worst[1]}. Above 1.00, in brackets the best of the ladder: {named or 'none'}. "
-        + f"Seconds of a fit: median {statistics.median(seconds):.1f}, at most {max(seconds):.1f}."
+        + f"\n\nWorst: {rung_of_worst[1]}. Above 1.00, in brackets the best of the ladder: {named or 'none'}."
+        + took
     )
 
 
@@ -168,6 +171,7 @@ def main() -> None:
     parser.add_argument("--without", nargs="*", default=[], choices=[*LADDER], help="rungs of the ladder to leave out")
     parser.add_argument("--costs", action="store_true", help="only what a default fit and a predictor's call cost")
     parser.add_argument("--ladder-seeds", type=int, help="of the perceptron and PyTorch's GRU; as many as --seeds")
+    parser.add_argument("--untimed", action="store_true", help="leave out seconds, of a machine that others kept busy")
     parser.add_argument("--keep", help="folder in which the result of every run is kept and looked up")
     args = parser.parse_args()
     if args.write and (args.quick or args.only or args.what != "both" or args.costs):
