@@ -201,7 +201,7 @@ def test_the_progress_bar_goes_on_where_training_does(begun, monkeypatch):
         close = set_postfix_str
 
     bar = Bar()
-    monkeypatch.setattr(progress, "_progress_bar", lambda n_epochs: bar)
+    monkeypatch.setattr(progress, "progress_bar", lambda n_epochs, unit: bar)
     begun.set_params(verbose=True).fit(X, X.sum(axis=1), resume=True)
     assert bar.n == begun.n_iter_ == 12
 
