@@ -34,22 +34,26 @@ class Online:
         """Of the end of training."""
         return cls(rate, {key: np.full((H, H, P), np.nan) for key in keys})
 
-    def followed_by(self, key: tuple[Any, ...], n_rows: int, errors: np.ndarray) -> "Online":
-        """The same, once ``n_rows`` more rows of a series are known.
+    def followed_by(self, later: Mapping[tuple[Any, ...], tuple[int, np.ndarray]]) -> "Online":
+        """The same, once more rows of series are known.
 
         Parameters
         ----------
-        errors : ndarray of shape (b, H, P)
-            Of the last b origins with any new truth, up to the latest row; NaN where it is not known.
+        later : mapping of series key to (int, ndarray of shape (b, H, P))
+            Number of these rows, and errors of the last b origins with any new truth, up to the latest row; NaN where it is
+            not known.
         """
-        own = self.errors[key]
-        grown = np.concatenate([own, np.full((n_rows, *own.shape[1:]), np.nan)])
-        H = own.shape[1]
-        first = len(grown) - len(errors)
-        # The first H origins lie before the end of training: of them, truths up to there are not new.
-        seen = np.arange(first, len(grown))[:, None] + np.arange(1, H + 1) < H
-        grown[first:] = np.where(np.isnan(errors) | seen[:, :, None], grown[first:], errors)
-        return replace(self, errors={**self.errors, key: grown[-max(MOST_ROWS, 3 * H) :]})
+        return replace(self, errors={**self.errors, **{key: _grown(self.errors[key], *later[key]) for key in later}})
+
+
+def _grown(own: np.ndarray, n_rows: int, errors: np.ndarray) -> np.ndarray:
+    """Errors of a series that were known, and those of its last origins, once ``n_rows`` more rows are."""
+    grown = np.concatenate([own, np.full((n_rows, *own.shape[1:]), np.nan)])
+    first, H = len(grown) - len(errors), own.shape[1]
+    # The first H origins lie before the end of training: of them, truths up to there are not new.
+    seen = np.arange(first, len(grown))[:, None] + np.arange(1, H + 1) < H
+    grown[first:] = np.where(np.isnan(errors) | seen[:, :, None], grown[first:], errors)
+    return grown[-max(MOST_ROWS, 3 * H) :]
 
 
 def margins_of(

@@ -95,22 +95,17 @@ def followed(model: SharedParameters, state: ForecastState, later: Observed) -> 
             last = int(rows.offsets[s + 1]) - 1 - ahead
             ends[s] = np.arange(max(int(rows.offsets[s]), last - new[key] - H + 1), last + 1)
     made = [own[own <= rows.offsets[s + 1] - 1 - H] for s, own in ends.items()]
-    wanted = np.concatenate(made[:1] if state.layout.n_joint > 1 else [*made, np.empty(0, int)])
-    if len(wanted) == 0:
-        return _grown(online, keys, ends, new, [])
-    return _grown(online, keys, ends, new, errors_of(model, state, rows, wanted).of_each(len(keys))[0])
-
-
-def _grown(
-    online: Online, keys: list[Any], ends: dict[int, np.ndarray], new: dict[Any, int], errors: list[np.ndarray]
-) -> Online:
-    """With the rows that are ``new`` of series, and errors of the first of their ``ends``, by their numbers."""
+    if state.layout.n_joint > 1:  # one window holds all series, by the rows of the first
+        made = [own - rows.offsets[s] for s, own in zip(ends, made, strict=True)][:1]
+    wanted = np.concatenate([*made, np.empty(0, int)])
+    errors = errors_of(model, state, rows, wanted).of_each(len(keys))[0] if len(wanted) else None
+    blocks = {}
     for s, own in ends.items():
         block = np.full((len(own), *online.errors[keys[s]].shape[1:]), np.nan)
-        if errors:
+        if errors is not None:  # of the first of the origins
             block[: len(errors[s])] = errors[s]
-        online = online.followed_by(keys[s], new[keys[s]], block)
-    return online
+        blocks[keys[s]] = new[keys[s]], block
+    return online.followed_by(blocks)
 
 
 def _recursive(model: SharedParameters, state: ForecastState, rows: Rows, ends: np.ndarray) -> np.ndarray:

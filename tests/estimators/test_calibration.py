@@ -163,7 +163,7 @@ def test_without_later_truths_the_margin_is_that_of_calibration():
 
 def test_truths_that_were_known_in_training_are_none_that_came_later():
     online = Online.begin(0.05, [("a",)], 3, 1)
-    later = online.followed_by(("a",), 2, np.arange(12.0).reshape(4, 3, 1))
+    later = online.followed_by({("a",): (2, np.arange(12.0).reshape(4, 3, 1))})
     nan = np.nan
     # Three origins up to the end of training: only the last step of the first lies behind it, which was not given.
     wanted = [[nan, nan, nan], [nan, 1.0, 2.0], [3.0, 4.0, 5.0], [6.0, 7.0, 8.0], [9.0, 10.0, 11.0]]
@@ -240,6 +240,10 @@ def test_of_a_panel_only_series_that_go_on_adapt():
     joint = small(adaptation_rate=0.2, channels="joint").fit(frame.iloc[:140])
     joint.update(frame.iloc[140:])
     assert {len(errors) for errors in joint._fitted.online.errors.values()} == {23}
+    late = frame[["u", "v"]].assign(u=frame["u"].where(np.arange(160) > 135))  # u calibrates nothing
+    beside = small(adaptation_rate=0.2, channels="joint", missing="mask", calibration="split").fit(late.iloc[:140])
+    assert list(beside.update(late.iloc[140:])._fitted.online.errors) == [("v",)]
+    assert np.isfinite(beside._fitted.online.errors[("v",)]).sum() == 20 * 3
     own = joint._fitted.online.errors[("v",)][2, :, 0]
     ahead = joint.predict(context=frame.iloc[:140])["v"].to_numpy()
     np.testing.assert_allclose(own, np.abs(ahead - y["v"].iloc[140:143]) / joint._fitted.figures[("v",)][1], rtol=1e-9)
