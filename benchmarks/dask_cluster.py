@@ -4,11 +4,16 @@
 
 Bytes are counted in a fit on two worker processes, whose weights must equal those of one process to the bit. The model of a
 cluster takes seconds of the processor from steps of one thread here, and for the rest a network of 10 Gbit/s: see ``model``.
-``--speed`` prints rows a second in one process and on 1 and 2 workers instead, ``--memory`` the memory of client and workers.
+Instead, ``--speed`` prints rows a second in one process and on 1 and 2 workers, ``--memory`` the memory of client and workers,
+and ``--kill`` how many of ten fits, in each of which a worker is killed in mid-epoch, end with the bits of one process.
 """
 
 import argparse
+import os
+import signal
+import threading
 import time
+import warnings
 from typing import Any
 
 import numpy as np
@@ -150,6 +155,30 @@ def memory() -> str:
     return table(["process", "the frame, MiB", "before, MiB", "peak above that, MiB"], rows)
 
 
+def kill() -> str:
+    """Fits on 11 workers, then 10, ... 2, of which SIGKILL ends one in the third epoch, at a later moment each time."""
+    X, y = data(4_800)
+    own, same = settings(8, 96, 6), 0
+    alone = GRURegressor(n_jobs=1, **own).fit(X, y)
+    options = {"silence_logs": "CRITICAL"}
+    with cluster_of(11, **options) as cluster, Client(cluster) as client:
+        for turn in range(10):
+            victim = sorted(client.run(os.getpid).values())[0]
+
+            def end(record: dict[str, Any], victim: int = victim, turn: int = turn) -> None:
+                if record["epoch"] == 2:
+                    threading.Timer(0.002 * (turn + 1), os.kill, (victim, signal.SIGKILL)).start()
+
+            model = DaskGRURegressor(callbacks=end, **own)
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                model.fit(X, y)
+            if not any("was lost" in str(each.message) for each in told):
+                raise AssertionError("The worker was killed after the fit; take more rows.")
+            same += all((model.weights_[name] == alone.weights_[name]).all() for name in alone.weights_)
+    return f"{same} of 10 fits during which a worker was killed have the bits of one process."
+
+
 def _status(key: str) -> float:
     with open("/proc/self/status") as file:
         return next(int(line.split()[1]) for line in file if line.startswith(key)) / 1024
@@ -169,9 +198,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--speed", action="store_true", help="time fits on 1 and 2 workers, on a quiet machine")
     parser.add_argument("--memory", action="store_true", help="measure the memory of a fit on 480,000 rows")
+    parser.add_argument("--kill", action="store_true", help="kill a worker in each of ten fits")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/dask.md")
     args = parser.parse_args()
-    if args.speed:
+    if args.kill:
+        print(kill())
+    elif args.speed:
         report("dask_speed", f"{speed()}\n\nEpochs of {ROWS:,} rows. {machine()}.", args.write)
     elif args.memory:
         report("dask_memory", f"{memory()}\n\n{machine()}.", args.write)

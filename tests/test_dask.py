@@ -5,7 +5,7 @@ import pickle
 import signal
 import socket
 import threading
-import warnings
+import time
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,10 @@ dd = pytest.importorskip("dask.dataframe", reason=reason)
 da = pytest.importorskip("dask.array", reason=reason)
 
 from grukit.dask import DaskGRUClassifier, DaskGRUForecaster, DaskGRURegressor  # noqa: E402
-from grukit.dask._wire import Connection, Lost  # noqa: E402
+from grukit.dask._wire import Connection, Lost, connect, listen  # noqa: E402
+from grukit.dask._worker import Job, Server  # noqa: E402
+from grukit.engines import select_engine  # noqa: E402
+from grukit.model import NetworkSpec  # noqa: E402
 
 SETTINGS = {"hidden_layer_sizes": 4, "window": 8, "max_iter": 3, "batch_size": 128, "random_state": 0}
 
@@ -75,6 +78,11 @@ def same(model, local):
     ours, theirs = model.weights_, local.weights_
     assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
     return True
+
+
+def test_without_a_client_fit_says_so(panel, target):  # before there is any
+    with pytest.raises(ValueError, match=r"There is no Dask client. Create one"):
+        DaskGRURegressor(**SETTINGS).fit(panel, target)
 
 
 def test_a_fit_has_the_bits_of_one_process(client, panel, target):
@@ -162,7 +170,12 @@ def test_a_series_goes_on_from_partition_to_partition_and_from_training(client, 
 
 def test_workers_forget(client, panel, target):
     DaskGRURegressor(**SETTINGS).fit(long(panel), beside(target))
-    assert not [key for key in client.who_has() if "Piece" in str(key) or "grukit" in str(key)]
+    for _ in range(100):  # the scheduler hears of it soon
+        kept = [key for key in client.who_has() if "Piece" in str(key) or "grukit" in str(key)]
+        if not kept:
+            break
+        time.sleep(0.1)
+    assert not kept
     known = client.run(lambda: len(__import__("grukit.dask._worker", fromlist=["_"])._listeners))
     assert set(known.values()) == {0}
 
@@ -213,15 +226,6 @@ def test_what_does_not_go_together_is_refused(client, panel, target):
         model.predict(long(panel), context=panel)
 
 
-def test_without_a_client_fit_says_so(panel, target):
-    code = DaskGRURegressor(**SETTINGS)
-    before = distributed.client._get_global_client()
-    with warnings.catch_warnings():
-        if before is None:
-            with pytest.raises(ValueError, match=r"There is no Dask client. Create one"):
-                code.fit(panel, target)
-
-
 def test_copies_share_the_client_and_pickles_have_none(client, panel, target):
     model = DaskGRURegressor(client=client, **SETTINGS).fit(panel, target)
     assert clone(model).client is client
@@ -257,6 +261,30 @@ def test_messages_arrive_whole_and_cut_off_ones_are_told():
     with pytest.raises(Lost):
         theirs.send("more")
     theirs.close()
+
+
+def test_who_has_no_token_is_not_heard():
+    kernels = select_engine("cpu").kernels
+    network = NetworkSpec("gru", 1, (2,), 1).for_kernels(kernels)
+    token = "0123456789abcdef"
+    job = Job(token, "here", network, (0, 0.0, 32), "float32", 27, 4, True, 1, False, 0, [("127.0.0.1", 0)], {})
+    listener = listen("127.0.0.1")
+    address = listener.getsockname()
+    with listener, Server(job, []) as server:
+        serving = threading.Thread(target=server.run, args=(listener,))
+        serving.start()
+        stranger = connect(address, token.replace("a", "b"), "client")
+        with pytest.raises(Lost):
+            stranger.receive()
+        stranger.close()
+        assert serving.is_alive()
+        friend = connect(address, token, "client")
+        assert friend.receive()[0]["kind"] == "ready"
+        friend.send("compute", [np.zeros(27, np.float32)], group=7)
+        assert friend.receive()[0] == {"kind": "error", "message": "KeyError: 7"}
+        friend.close()
+        serving.join(10)
+        assert not serving.is_alive()
 
 
 def tcp_pair():

@@ -30,7 +30,7 @@ ALLOWED = {
     "interchange": {"interchange", "estimators", "files", "data", "model", "version"},
     "plotting": {"plotting", "inspection", "estimators", "data", "metrics"},
     # Its sessions are the CPU's, but others compute their chunks.
-    "dask": {"dask", "estimators", "engines", "kernels.cpu"},
+    "dask": {"dask", "estimators", "engines", "kernels.cpu", "version"},
     "cli": {"demo", "forecast_cli", "info", "engines", "model", ""},
     "forecast_cli": {"forecast_file", "metrics", "plotting", ""},
     "forecast_file": set(),

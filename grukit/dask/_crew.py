@@ -14,6 +14,7 @@ from distributed import wait
 from grukit.dask._rows import Piece
 from grukit.dask._wire import Connection, Lost, Traffic, connect
 from grukit.dask._worker import Job, close_listener, open_listener, serve
+from grukit.version import __version__
 
 PATIENCE = 5.0  # seconds that new workers have to come where all are lost
 TRIES = 5  # in a row that a batch is begun anew before training gives up
@@ -60,8 +61,10 @@ class Crew:
             raise RuntimeError("The Dask cluster has no workers. Start some, or wait with client.wait_for_workers(1).")
         try:
             self._start()
-        except BaseException:
+        except BaseException as error:
             self._stop()
+            if isinstance(error, Lost):
+                raise RuntimeError(f"Training cannot begin on the Dask workers: {error}") from error
             raise
         return self
 
@@ -122,8 +125,8 @@ class Crew:
         )
         try:
             self._start()
-        except Lost as again:
-            self.regroup(again)
+        except OSError as again:  # Lost is one, and what Dask raises where another worker is lost meanwhile
+            self.regroup(Lost(str(again)))
 
     def _left(self) -> list[str]:
         """Workers of the crew that the cluster still has, or else any."""
@@ -148,7 +151,12 @@ class Crew:
                 raise Lost(f"{address}: {opened[address]}")
             if address not in opened:
                 raise Lost(address)
-        peers = [opened[address] for address in self.addresses]
+            if opened[address][2] != __version__:
+                raise RuntimeError(
+                    f"The Dask worker {address} has grukit {opened[address][2]} and the client {__version__}; all need the "
+                    "same."
+                )
+        peers = [tuple(opened[address][:2]) for address in self.addresses]
         self._place()
         owners = {number: self.addresses.index(address) for number, (address, _) in self._kept.items()}
         for worker, address in enumerate(self.addresses):
@@ -211,6 +219,8 @@ def _wait_until_ready(connection: Connection, task: Any) -> None:
         except TimeoutError:
             if task.status == "error":
                 raise task.exception() from None
+            if task.status in ("lost", "cancelled"):
+                raise Lost(f"its task was {task.status}") from None
             continue
         except OSError as error:
             raise Lost(str(error)) from error

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from secrets import compare_digest
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,15 @@ class Connection:
             if hasattr(socket, name):
                 connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
+    def welcome(self, token: str) -> str | None:
+        """The role of whoever connected; None of one who does not show the token, of whom nothing else is read."""
+        shown = np.empty(len(token), np.uint8)
+        try:
+            self._run(lambda: self._read(shown))
+            return str(self.receive()[0]["role"]) if compare_digest(shown.tobytes(), token.encode()) else None
+        except Lost:
+            return None
+
     def send(self, kind: str, arrays: Sequence[np.ndarray] = (), **told: Any) -> None:
         """Send a message of a kind.
 
@@ -73,6 +83,10 @@ class Connection:
         total = sum(len(piece) for piece in pieces)
         self._run(partial(self._send, [b"".join(pieces)] if total <= SMALL else pieces))
         self.sent += total
+
+    def show(self, token: str) -> None:
+        """Send the token, and nothing around it."""
+        self._run(lambda: self.socket.sendall(token.encode()))
 
     def receive(self) -> tuple[dict[str, Any], list[np.ndarray]]:
         """The next message: what it tells, its kind among it, and its arrays.
@@ -145,7 +159,8 @@ def connect(address: tuple[str, int], token: str, role: str) -> Connection:
     except OSError as error:
         raise Lost(f"{address[0]}:{address[1]} cannot be reached: {error}") from error
     connection.socket.settimeout(None)
-    connection.send("hello", token=token, role=role)
+    connection.show(token)
+    connection.send("hello", role=role)
     return connection
 
 

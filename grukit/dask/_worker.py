@@ -1,6 +1,5 @@
 """A worker's part of training: it keeps rows, hands them to others, and computes the gradients of its chunks."""
 
-import secrets
 import socket
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ import numpy as np
 from grukit.dask._rows import Piece, Rows
 from grukit.dask._wire import Connection, Lost, connect, listen
 from grukit.engines import select_engine
+from grukit.version import __version__
 
 _listeners: dict[tuple[str, str], socket.socket] = {}
 LOOK = 0.05  # seconds after which a listener looks whether it is still wanted
@@ -37,15 +37,20 @@ class Job:
     owners: dict[int, int]  # the number of a piece of rows: that of the worker which keeps it
 
 
-def open_listener(token: str, dask_worker: Any = None) -> tuple[str, int]:
-    """Listen on behalf of a training that is about to begin on a worker, which Dask fills in; returns host and port."""
+def open_listener(token: str, dask_worker: Any = None) -> tuple[str, int, str]:
+    """Listen on behalf of a training that is about to begin on a worker, which Dask fills in.
+
+    Returns
+    -------
+    host, port, version of grukit
+    """
     from distributed.comm import get_address_host
 
     address = dask_worker.address
     host = "127.0.0.1" if address.startswith("inproc") else get_address_host(address)
     listener = listen(host)
     _listeners[token, address] = listener
-    return host, listener.getsockname()[1]
+    return host, listener.getsockname()[1], __version__
 
 
 def close_listener(token: str, dask_worker: Any = None) -> None:
@@ -127,15 +132,11 @@ class Server:
             threading.Thread(target=self._talk, args=(Connection(connected),), daemon=True).start()
 
     def _talk(self, connection: Connection) -> None:
-        role = None
+        role = connection.welcome(self.job.token)
         try:
-            told, _ = connection.receive()
-            if not secrets.compare_digest(str(told.get("token")), self.job.token):
-                return
-            role = told["role"]
             if role == "client":
                 connection.send("ready")
-            while True:
+            while role is not None:
                 self._answer(connection, *connection.receive())
         except Lost:
             return
@@ -145,7 +146,8 @@ class Server:
             connection.close()
             if role == "client":
                 self._over.set()
-            self._before.put(None)
+            elif role == "peer":
+                self._before.put(None)
 
     def _answer(self, connection: Connection, told: dict[str, Any], arrays: list[np.ndarray]) -> None:
         if told["kind"] == "fetch":
