@@ -32,6 +32,28 @@ class EachForecaster(Each):
         """
         return self._of_each(X, context, past_X, lambda model, **given: model.predict(**given, horizon=horizon))
 
+    def predict_quantiles(self, quantiles: Any = None, X: Any = None, context: Any = None, past_X: Any = None) -> Any:
+        """Quantiles of the forecasts, see :meth:`GRUForecaster.predict_quantiles`.
+
+        Parameters
+        ----------
+        quantiles : float or list of float, default=None
+            As there.
+        X, context, past_X
+            As in :meth:`predict`.
+
+        Returns
+        -------
+        DataFrame
+            A column for each level; of a frame with a column a series behind its columns.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`predict`, and for levels that were not trained.
+        """
+        return self._of_each(X, context, past_X, lambda model, **given: model.predict_quantiles(quantiles, **given))
+
     def predict_interval(self, coverage: Any = 0.9, X: Any = None, context: Any = None, past_X: Any = None) -> Any:
         """Intervals around the forecasts, each calibrated on the series itself, see :meth:`GRUForecaster.predict_interval`.
 

@@ -372,6 +372,20 @@ def test_the_columns_of_a_frame(panel):
         pd.testing.assert_frame_equal(bounds[name], alone.predict_interval([0.5, 0.6]), check_exact=True)
 
 
+def test_quantiles_of_each_series(panel):
+    levels = (0.1, 0.5, 0.9)
+    series = only(panel["a"], "north", "east")
+    each, wide = forecaster(quantiles=levels).fit_each(series), panel.loc["north"]
+    quantiles = each.predict_quantiles()
+    for name, own in each.items():
+        alone = forecaster(quantiles=levels).fit(series.loc[name])
+        assert_same(own, alone)
+        np.testing.assert_array_equal(quantiles.xs(name), alone.predict_quantiles())
+        np.testing.assert_array_equal(each.predict().xs(name), alone.predict())
+    of_columns = forecaster(quantiles=levels).fit_each(wide)
+    np.testing.assert_array_equal(of_columns.predict_quantiles([0.1])["b"], of_columns["b"].predict_quantiles([0.1]))
+
+
 def test_covariates_are_those_of_a_series_or_of_all(panel):
     times = pd.date_range("2024-01-01", periods=70, freq="h", name="time")
     shared = pd.DataFrame({"price": np.random.default_rng(4).normal(size=70)}, times)
