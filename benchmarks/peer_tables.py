@@ -122,16 +122,16 @@ def save(results: list[dict[str, Any]], peak: float, versions: dict[str, str], a
 
 
 def side_by_side() -> str:
-    """The newest saved results of each instruction set: grukit's time, and the fastest peer's divided by it.
+    """The newest saved results of each processor and instruction set: grukit's time, and the fastest peer's divided by it.
 
-    Of one kind of machine and number of threads, those of the newest results.
+    Of as many threads as the newest results.
     """
-    saved = [json.loads(path.read_text()) for path in (ROOT / "benchmarks" / "results").glob("peers-*.json")]
+    saved = [json.loads(path.read_text()) for path in sorted((ROOT / "benchmarks" / "results").glob("peers-*.json"))]
     saved.sort(key=lambda content: content["machine"].split(", ")[-1])  # the date
-    alike = [each for each in saved if _setting(each) == _setting(saved[-1])]
-    newest = {isa: each for isa in ("native", "avx2") for each in alike if each["isa"] == isa}
+    newest = {_setting(each): each for each in saved if each["threads"] == saved[-1]["threads"]}
     if len(newest) < 2:
         return ""
+    newest = dict(sorted(newest.items(), reverse=True))
     rows = []
     for name in dict.fromkeys(name for each in newest.values() for name in each["cases"]):
         row = [name]
@@ -142,11 +142,11 @@ def side_by_side() -> str:
             ratio = f"{decimals(times[best].median / own(times))} ({best})" if best else ""
             row += [f"{own(times) * 1e6:,.0f}" if "grukit" in times else "", ratio]
         rows.append(row)
-    text = table(["", *(cell for isa in newest for cell in (f"{isa}, us", "fastest peer / grukit"))], rows)
-    machines = "; ".join(dict.fromkeys(f"{isa}: {each['machine']}" for isa, each in newest.items()))
-    return f"{text}\n\nMedians, {saved[-1]['threads']} thread(s) each. {machines}."
+    header = [cell for setting in newest for cell in (f"{' '.join(setting)}, us", "fastest peer / grukit")]
+    machines = "; ".join(dict.fromkeys(f"{' '.join(setting)}: {each['machine']}" for setting, each in newest.items()))
+    return f"{table(['', *header], rows)}\n\nMedians, {saved[-1]['threads']} thread(s) each. {machines}."
 
 
-def _setting(content: dict[str, Any]) -> tuple[str, int]:
-    """The machine's name, and threads."""
-    return content["machine"].split(", ")[0], content["threads"]
+def _setting(content: dict[str, Any]) -> tuple[str, str]:
+    """The kind of processor, as LLVM names it, and the instruction set."""
+    return content["machine"].split("(")[-1].split(")")[0], content["isa"]
