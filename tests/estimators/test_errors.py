@@ -412,6 +412,7 @@ BAD_VALUES = {
     "delta": [0, -1, "a"],
     "solver": ["adagrad", None],
     "alpha": [-1e-9, None, "a", np.nan],
+    "averaging": [-0.1, 1, None, "all"],
     "batch_size": [0, -1, 2.5, "all", None],
     "learning_rate": ["linear", 0.1, None],
     "learning_rate_init": [0, -1, None, np.inf],
