@@ -6,7 +6,7 @@ import pytest
 from matplotlib import pyplot as plt
 from sklearn.exceptions import NotFittedError
 
-from grukit import GRURegressor
+from grukit import GRUForecaster, GRURegressor
 from grukit.plotting import LossCurveDisplay
 
 HISTORY = pd.DataFrame(
@@ -93,6 +93,12 @@ def test_the_label_names_the_loss_and_its_scale(changes, label):
     x = np.arange(8.0)[:, None]
     model = GRURegressor(1, window=2, max_iter=1, **changes).fit(x, x[:, 0])
     assert LossCurveDisplay.from_estimator(model).ax_.get_ylabel() == label
+
+
+def test_quantiles_are_trained_by_the_pinball_loss():
+    settings = {"hidden_layer_sizes": 4, "window": 6, "max_iter": 1, "calibration_fraction": None, "dtype": "float64"}
+    model = GRUForecaster(horizon=2, quantiles=(0.5,), **settings).fit(np.arange(40.0) % 7)
+    assert LossCurveDisplay.from_estimator(model).ax_.get_ylabel() == "Mean pinball loss (y standardised)"
 
 
 @pytest.mark.parametrize(
