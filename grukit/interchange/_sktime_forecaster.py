@@ -44,7 +44,7 @@ class GRUForecaster(Adapter, BaseForecaster):
     it at every step from the first one to the last of ``fh``.
 
     Intervals are those of split conformal calibration. A quantile of level q that is not among ``quantiles`` is a bound of the
-    interval of coverage abs(2 q - 1), that of level 0.5 the forecast. Where a fit keeps no origins to calibrate by, and has no
+    interval of coverage abs(2 q - 1), that of level 0.5 the forecast. Where a fit has too few origins to calibrate by, and no
     ``quantiles``, its tag "capability:pred_int" is False.
 
     ``update`` goes on with new rows. With ``update_params=True`` and sktime's ``remember_data``, the network is trained anew
@@ -229,7 +229,8 @@ class GRUForecaster(Adapter, BaseForecaster):
     def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
         """Parameters for sktime's checks: of networks that are trained in milliseconds."""
         small = {"hidden_layer_sizes": 2, "window": 4, "max_iter": 2, "n_jobs": None, "random_state": 0}
-        return [small, {**small, "strategy": "recursive", "normalize": "last"}, {**small, "channels": "joint"}]
+        split = {**small, "calibration": "split"}
+        return [small, {**split, "strategy": "recursive", "normalize": "last"}, {**split, "channels": "joint"}]
 
 
 def _furthest(steps: list[np.ndarray]) -> int:

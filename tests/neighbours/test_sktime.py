@@ -224,6 +224,18 @@ def test_updates_one_after_another(sst, first):
         pd.testing.assert_series_equal(found.iloc[:, number].dropna(), ahead, check_names=False, check_freq=False)
 
 
+def test_coverage_is_held_online(sst):
+    settings = {"adaptation_rate": 0.1, "calibration": "split"}
+    model, known = adapter(**settings).fit(sst[:100], fh=FH), plain(**settings).fit(sst[:100])
+    still = plain(calibration="split").fit(sst[:100]).update(sst[100:112]).predict_interval(0.8).iloc[np.array(FH) - 1]
+    for end in range(101, 113):
+        model.update(sst[end - 1 : end], update_params=False)
+        known.update(sst[end - 1 : end])
+    found, bounds = model.predict_interval(coverage=0.8), known.predict_interval(0.8).iloc[np.array(FH) - 1]
+    np.testing.assert_array_equal(found, bounds)
+    assert np.abs(bounds - still).to_numpy().max() > 0.01
+
+
 def test_rows_may_be_missing_before_those_that_follow(sst):
     model = adapter(missing="mask").fit(sst[:100], fh=FH).update(sst[102:105], update_params=False)
     context = sst[:105].drop(sst.index[100:102])
