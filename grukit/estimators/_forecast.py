@@ -156,8 +156,10 @@ def measured(values: np.ndarray, standardize: bool, pooled: float) -> tuple[floa
         return 0.0, 1.0
     if np.isnan(values).all():
         return 0.0, pooled
+    if not varies(values):  # one of them: a mean is off by rounding, which is far from 0 where values are large
+        return float(values[~np.isnan(values)][0]), pooled
     own = Scaler.fit(values[:, None])
-    return float(own.mean[0]), float(own.scale[0]) if varies(values) else pooled
+    return float(own.mean[0]), float(own.scale[0])
 
 
 def varies(values: np.ndarray) -> bool:

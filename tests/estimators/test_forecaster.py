@@ -311,6 +311,8 @@ def test_a_constant_series_goes_on():
     y = pd.DataFrame({"a": 3.0, "b": np.sin(N)}, index=HOURS)
     np.testing.assert_allclose(small().fit(y).predict()["a"], 3.0, atol=0.2)
     np.testing.assert_allclose(small().fit(y["a"]).predict(), 3.0, atol=1e-12)
+    large = small(normalize=None).fit(3e100 * np.ones(19))
+    np.testing.assert_array_equal(large.predict(), 3e100)
 
 
 # --- as an estimator ------------------------------------------------------------------------------------------------------
