@@ -242,7 +242,7 @@ def test_a_row_that_is_not_there_is_a_value_that_is_not_known(gone, zone):
 def test_any_length_and_setting_gives_a_forecast_or_a_documented_error(data):
     draw = data.draw
     n, columns, horizon = draw(st.integers(1, 24)), draw(st.integers(0, 3)), draw(st.integers(1, 6))
-    power = draw(st.sampled_from([-300, -30, 0, 0, 0, 30, 150, 300]))
+    power = draw(st.sampled_from([-300, -30, 0, 0, 0, 30, 100]))
     values = np.random.default_rng(n).normal(size=(n, max(columns, 1))).cumsum(axis=0) * 10.0**power
     if draw(st.booleans()):
         values[:, 0] = draw(st.sampled_from([0.0, 3.0])) * 10.0**power
