@@ -301,6 +301,19 @@ def test_a_short_series_is_data():
         small(horizon=2).fit(y.iloc[:2])
 
 
+def test_origins_calibrate_where_half_of_them_are_left_for_training():
+    """19 calibrate, and those of training have no step ahead among theirs: of n rows and one step ahead, n - 20 are left."""
+    y = pd.Series(np.random.default_rng(0).normal(size=60))
+    calibrated = [n for n in range(30, 50) if small(horizon=1, max_iter=1).fit(y.iloc[:n])._fitted.scores is not None]
+    assert calibrated == list(range(39, 50))
+
+
+def test_a_device_that_is_not_there_is_told_before_any_work(noise, monkeypatch):
+    monkeypatch.setattr("grukit.engines._count_gpus", lambda: 0)
+    with pytest.raises(RuntimeError, match="device='cuda': no NVIDIA GPU"):
+        small(device="cuda").fit(noise * np.nan)
+
+
 def test_no_line_is_drawn_through_two_points():
     y = pd.Series([0.0, 5.0, 4.0, 4.5])
     model = small(horizon=2, normalize="last", max_iter=1).fit(y)
@@ -529,6 +542,8 @@ def test_what_has_no_predictor(noise, driven):
         small(strategy="recursive", **bare).fit(noise).predictor()
     with pytest.raises(ValueError, match=r"one of those of fit, such as \[\('a',\), \('b',\)\]; got \(None,\)"):
         small(**bare).fit(pd.DataFrame({"a": noise, "b": noise})).predictor()
+    with pytest.raises(ValueError, match="channels='joint'"):
+        small(**bare, channels="joint").fit(pd.DataFrame({"a": noise, "b": -noise})).predictor("a")
     y, X, _ = driven
     with pytest.raises(ValueError, match="covariates"):
         small(**bare).fit(y, X).predictor()

@@ -66,6 +66,12 @@ WRONG = {
     "range": {"range_index": [0, 5, 0, None]},
     "levels": {"multi_index": [1]},
     "unequal levels": {"multi_index": [{"range_index": [0, 1, 1, None]}, {"range_index": [0, 2, 1, None]}]},
+    "levels of levels": {
+        "multi_index": [
+            {"range_index": [0, 2, 1, None]},
+            {"multi_index": [{"range_index": [0, 2, 1, None]}, {"range_index": [0, 2, 1, None]}]},
+        ]
+    },
     "long levels": {"multi_index": [{"range_index": [0, 2**34, 1, None]}]},
     "long categories": {"categories": [{"range_index": [0, 2**34, 1, None]}, False]},
     "index of a range": {"index": [{"range_index": [0, 2**34, 1, None]}, {"type": "int64"}, None]},

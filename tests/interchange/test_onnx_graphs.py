@@ -8,6 +8,7 @@ pytest.importorskip("onnxruntime")
 
 from graphs import HEAD, X, check_read, graph, head, read, run  # noqa: E402
 
+import grukit  # noqa: E402
 from grukit.interchange import from_onnx  # noqa: E402
 
 READABLE = {
@@ -47,6 +48,34 @@ def test_ways_to_write_a_network_are_read(tmp_path, name):
     expected = run(path, x)
     found = from_onnx(path).predict(np.swapaxes(x, 0, 1))
     np.testing.assert_allclose(found.reshape(expected.shape), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_constants_may_be_nodes(tmp_path):
+    """As PyTorch writes what does not belong to the module."""
+    proto = graph(*READABLE["last step of all"], constants=MORE)
+    made = [onnx.helper.make_node("Constant", [], [each.name], value=each) for each in proto.graph.initializer]
+    nodes = [*made, *proto.graph.node]
+    del proto.graph.initializer[:], proto.graph.node[:]
+    proto.graph.node.extend(nodes)
+    check_read(tmp_path / "a.onnx", proto)
+
+
+@pytest.mark.parametrize("scales", [(2.0, 0.5), (2.0, -0.5), (-2.0, -0.5)])
+def test_scaling_before_may_turn_columns_round(tmp_path, scales):
+    """A model's own scales are above 0: what is not is folded into the weights, and the model can be saved."""
+    proto = graph(*HEAD, inputs=["x", "W", "R", "B"], constants={"k": np.array(scales, np.float32)})
+    proto.graph.node.insert(0, onnx.helper.make_node("Mul", ["X", "k"], ["x"]))
+    model = check_read(tmp_path / "a.onnx", proto)
+    model.save(tmp_path / "a.gru")
+    sequences = np.swapaxes(X, 0, 1)
+    np.testing.assert_array_equal(grukit.load(tmp_path / "a.gru").predict(sequences), model.predict(sequences))
+    assert (model._fitted.x_scaler.scale > 0).all()
+
+
+def test_a_gru_may_have_one_output(tmp_path):
+    proto = graph(*READABLE["last step of all"], constants=MORE)
+    del proto.graph.node[0].output[1:]
+    check_read(tmp_path / "a.onnx", proto)
 
 
 def sliced(name, start, stop):

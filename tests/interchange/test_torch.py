@@ -197,6 +197,11 @@ def test_classes_that_have_no_order_are_refused(classes):
         from_torch(weights(), classes=classes)
 
 
+def test_a_window_is_that_of_the_estimators_where_none_is_given():
+    given = {"weight_ih_l0": np.ones((6, 1)), "weight_hh_l0": np.ones((6, 2)), "head.weight": np.ones((1, 2))}
+    assert from_torch(given).window == GRURegressor().window == 32
+
+
 @pytest.mark.parametrize("window", [0, -5, "a", 2.5, 2**40])
 def test_a_window_that_is_none_is_refused(window):
     with pytest.raises(ValueError, match="window"):
