@@ -47,6 +47,18 @@ def test_a_panel_of_unequal_series_in_any_order_of_its_series():
     assert dict(zip(mixed.keys, mixed.lengths, strict=True)) == {("u",): 6, ("v",): 3}
 
 
+def test_series_of_one_span_with_other_rows_missing():
+    """As many rows from the same first to the same last: each has its own gaps."""
+    y = pd.concat({"u": FRAME["a"].drop(HOURS[2]), "v": FRAME["b"].drop(HOURS[3])}, names=["unit", "time"])
+    series = read_series(y, allow_nan=True)
+    np.testing.assert_array_equal(series.values, [0, 1, np.nan, 3, 4, 5, 10, 11, 12, np.nan, 14, 15])
+    with pytest.raises(ValueError, match="of series u has a gap: after 2024-01-01 01:00:00"):
+        read_series(y)
+    whole = pd.concat({"u": FRAME["a"], "v": FRAME["b"].drop(HOURS[3]).rename({HOURS[4]: HOURS[3] + HOURS.freq / 2})})
+    with pytest.raises(ValueError, match="of series v"):
+        read_series(whole)
+
+
 def test_positions_are_those_in_time():
     y = pd.concat({"v": FRAME["b"].iloc[1:4], "u": FRAME["a"]})
     assert read_series(y).positions().tolist() == [1, 2, 3, 0, 1, 2, 3, 4, 5]

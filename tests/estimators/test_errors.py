@@ -292,6 +292,9 @@ def test_poisson_needs_counts(tiny, hourly):
     X = hourly(20)
     with pytest.raises(ValueError, match=r"loss='poisson' needs y >= 0; the smallest value is -2"):
         tiny(loss="poisson").fit(X, X["a"].clip(lower=-2) * 0 - 2)
+    one = np.arange(len(X)) - 2.0
+    with pytest.raises(ValueError, match=r"loss='poisson' needs y >= 0; the smallest value is -2"):
+        tiny(loss="poisson").fit(X, one)
 
 
 def test_later_targets_must_be_like_the_first(tiny, hourly):

@@ -320,6 +320,15 @@ def test_no_line_is_drawn_through_two_points():
     assert model.linear_lags_ == 0 and np.abs(model.predict() - 4.5).max() < 0.5
 
 
+def test_one_lag_is_fitted_to_few_origins_and_more_to_more():
+    y = pd.Series(np.random.default_rng(0).normal(size=60).cumsum())
+    settings = {"horizon": 1, "window": 2, "max_iter": 1, "normalize": None}
+    found = [
+        [small(**settings, linear_lags=lags).fit(y.iloc[:n]).linear_lags_ for n in (4, 5, 15, 60)] for lags in (1, 2)
+    ]
+    assert found == [[0, 1, 1, 1], [0, 1, 1, 2]]  # the shortest histories have a map of their own, of one lag
+
+
 def test_a_constant_series_goes_on():
     y = pd.DataFrame({"a": 3.0, "b": np.sin(N)}, index=HOURS)
     np.testing.assert_allclose(small().fit(y).predict()["a"], 3.0, atol=0.2)

@@ -309,3 +309,21 @@ def test_kinds_do_not_mix(tiny, hourly):
         on_sequences.partial_fit(table, table[:, 0])
     # A new fit may be of any kind.
     assert np.isfinite(on_sequences.fit(table, table[:, 0]).predict(table)).all()
+
+
+def test_fifty_samples_with_a_weight_are_held_out_of_by_themselves(tiny):
+    X = np.random.default_rng(0).normal(size=(51, 4, 2))
+    weights = np.r_[np.ones(50), 0.0]
+    auto = tiny(early_stopping="auto")
+    assert auto.fit(X, X[:, -1, 0], sample_weight=weights).validation_curve_ is not None
+    assert auto.fit(X, X[:, -1, 0], sample_weight=np.r_[0.0, weights[1:]]).validation_curve_ is None
+
+
+def test_the_summary_tells_the_penalty_of_one_output_and_the_range_of_several(tiny, hourly):
+    X = hourly(60)
+    one, several = (
+        tiny(linear_lags=3).fit(X, y) for y in (X["a"].shift(1, fill_value=0.0), X.shift(1, fill_value=0.0))
+    )
+    assert f"penalty {one.linear_alpha_:.3g}\n" in one.summary()
+    low, high = several.linear_alpha_.min(), several.linear_alpha_.max()
+    assert low < high and f"penalty {low:.3g} to {high:.3g}\n" in several.summary()

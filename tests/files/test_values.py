@@ -48,6 +48,7 @@ SAYABLE = [
     -0.0,
     float("nan"),
     float("inf"),
+    float("-inf"),
     "",
     "é\ud800\0",
     [1, [2.5, None]],

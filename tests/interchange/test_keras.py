@@ -112,6 +112,12 @@ def test_arrays_that_are_no_layers_and_head_are_refused(name):
         from_keras(given)
 
 
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 6])
+def test_arrays_of_no_layers_and_no_head_are_counted(n):
+    with pytest.raises(ValueError, match=f"There are {n} arrays; each GRU has three"):
+        from_keras([np.ones((3, 3))] * n)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [({"linear_lags": 2}, "Keras has no place for the linear part"), ({"cell": "dual_state_basic"}, "the cell")],

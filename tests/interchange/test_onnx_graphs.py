@@ -78,6 +78,14 @@ def test_a_gru_may_have_one_output(tmp_path):
     check_read(tmp_path / "a.onnx", proto)
 
 
+def test_the_oldest_operators_that_are_read(tmp_path):
+    """Version 7, with axes as attributes; the one before it is refused."""
+    nodes = [("Squeeze", ["final"], "s", {"axes": [0]}), *HEAD[1:]]
+    check_read(tmp_path / "a.onnx", graph(*nodes, opset=7))
+    with pytest.raises(ValueError, match="its operators are of the version 6; those from 7 on are read"):
+        read(tmp_path / "a.onnx", graph(*nodes, opset=6))
+
+
 def sliced(name, start, stop):
     """Outputs from start to stop; the nodes and constants."""
     ends = {"from": np.array([start]), "to": np.array([stop]), "along": np.array([1])}
