@@ -26,6 +26,14 @@ def test_joint_origins_are_of_all_series_at_once():
     rows = rows_of([7, 7])
     layout = Layout(window=4, horizon=3, n_joint=2)
     assert origins_of(rows, layout).tolist() == [0, 1, 2, 3]
+    for unknown, left in (
+        ([1, 2, 3], [0, 1, 2, 3]),
+        ([1, 2, 3, 8, 9, 10], [1, 2, 3]),
+        ([4, 5, 6, 11, 12, 13], [0, 1, 2]),
+    ):
+        gappy = rows_of([7, 7])
+        gappy.y[unknown] = np.nan  # an origin stays where one of its values ahead is known of any series
+        assert origins_of(gappy, layout).tolist() == left
     linear = LinearHorizon(None, layout)
     taken = Horizons(rows, np.arange(4), layout, linear, 2.0, "float64").take(np.array([2, 0]))
     a, b = rows.y[:7], rows.y[7:]

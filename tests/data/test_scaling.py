@@ -100,3 +100,19 @@ def test_numbers_at_the_ends_of_the_range():
     np.testing.assert_allclose(scaler.mean[1:], [1e308 / 3, 2e-300])
     np.testing.assert_allclose(scaler.scale[1:], [np.sqrt(8 / 9) * 1e308, np.sqrt(2 / 3) * 1e-300])
     assert np.isfinite(scaler.transform(values, "float64")).all()
+
+
+@pytest.mark.parametrize(
+    ("targets", "mean", "scale"),
+    [
+        ([3.0, 3.0], 3.0, 0.0),
+        ([3.0, np.nan], 3.0, 0.0),
+        ([np.nan, np.nan], 3.0, 0.0),
+        ([3.0, 4.0], 3.0, 1.0),
+        ([np.nan, 4.0], 3.0, 1.0),
+    ],
+)
+def test_a_target_that_never_varied_is_one_again_where_it_does(targets, mean, scale):
+    constant = Scaler(np.array([3.0, 5.0]), np.array([0.0, 2.0]))
+    found = constant.without_constants(np.column_stack([targets, [7.0, 8.0]]))
+    assert (found.mean.tolist(), found.scale.tolist()) == ([mean, 5.0], [scale, 2.0])

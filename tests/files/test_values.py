@@ -114,6 +114,7 @@ SAYABLE = [
     np.dtype("S3"),
     np.dtype("m8[D]"),
     pd.MultiIndex.from_tuples([("a", 1), ("b", 2), ("a", 2)], names=["x", None]),
+    pd.MultiIndex.from_arrays([["a", "b"]], names=["x"]),
     np.arange(6, dtype="int16").reshape(2, 3),
     np.array([True]),
     np.array(["2024-01-01", "NaT"], "M8[s]"),
