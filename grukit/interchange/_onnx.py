@@ -25,8 +25,8 @@ from grukit.version import __version__
 CLOSE = 1e-5  # of the spread of predictions
 
 
-def _package(name: str) -> Any:
-    """A package of the extra.
+def package(name: str) -> Any:
+    """A package of the extra, or a module of it.
 
     Raises
     ------
@@ -38,7 +38,8 @@ def _package(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError as error:
-        raise ImportError(f"This needs the package {name}: pip install 'grukit[onnx]' ({error}).") from error
+        wanted = name.partition(".")[0]
+        raise ImportError(f"This needs the package {wanted}: pip install 'grukit[onnx]' ({error}).") from error
 
 
 def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
@@ -68,7 +69,20 @@ def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
     OSError
         Where the file cannot be written.
     """
-    onnx, runtime = _package("onnx"), _package("onnxruntime")
+    content = checked_proto(model).SerializeToString()
+    with replaced(path) as file:
+        file.write(content)
+
+
+def checked_proto(model: Any) -> Any:
+    """The file's content, which ONNX Runtime was seen to predict with as the model does.
+
+    Raises
+    ------
+    ImportError, ValueError
+        As :func:`to_onnx`.
+    """
+    onnx, runtime = package("onnx"), package("onnxruntime")
     state = fitted_state(model)
     for reason in _without_operators(state):
         raise ValueError(f"ONNX has no operator for {reason}.")
@@ -81,10 +95,8 @@ def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
     )
     onnx.helper.set_model_props(proto, _properties(state))
     onnx.checker.check_model(proto, full_check=True)
-    content = proto.SerializeToString()
-    _check_agrees(model, state, content, runtime)
-    with replaced(path) as file:
-        file.write(content)
+    _check_agrees(model, state, proto.SerializeToString(), runtime)
+    return proto
 
 
 def _without_operators(state: FittedState) -> Iterator[str]:
@@ -177,7 +189,7 @@ def from_onnx(
     ValueError
         Where it is no ONNX file or damaged, and for whatever else the graph does, naming the node.
     """
-    onnx = _package("onnx")
+    onnx = package("onnx")
     if not (window is None or window == "auto" or (isinstance(window, Integral) and window > 0)):
         raise ValueError(f"window must be a positive integer, None or 'auto'; got {window!r}.")
     content = Path(path).read_bytes()

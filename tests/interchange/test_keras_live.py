@@ -1,0 +1,58 @@
+"""Weights to and from layers of Keras that run here, of random shapes; test_keras.py compares with its golden files."""
+
+import numpy as np
+import pytest
+
+from grukit.interchange import from_keras, to_keras
+
+SHAPES = range(4)  # seeds
+TOLERANCE = {"float32": 1e-6, "float64": 1e-12}  # of outputs, whose largest are about one, or of the largest
+KINDS = pytest.mark.parametrize(("both", "reset_after"), [(False, True), (False, False), (True, True), (True, False)])
+
+
+def layers(D, sizes, K, both, reset_after, per_step, dtype):
+    """A model of GRU layers and a head, with weights as they are drawn."""
+    keras = pytest.importorskip("keras")
+    stack = [keras.layers.Input((None, D), dtype=dtype)]
+    for k, H in enumerate(sizes):
+        every = per_step or k < len(sizes) - 1
+        gru = keras.layers.GRU(H, return_sequences=every, reset_after=reset_after, dtype=dtype)
+        stack.append(keras.layers.Bidirectional(gru, dtype=dtype) if both else gru)
+    return keras.Sequential([*stack, keras.layers.Dense(K, dtype=dtype)])
+
+
+def check_near(found, expected, dtype):
+    """Raise where outputs differ by more."""
+    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE[dtype] * max(1.0, np.abs(expected).max()))
+
+
+@pytest.mark.parametrize("seed", SHAPES)
+@KINDS
+def test_layers_of_random_shapes_come_and_go(seed, both, reset_after):
+    rng = np.random.default_rng(seed)
+    sizes = tuple(int(H) for H in rng.integers(1, 9, rng.integers(1, 4)))
+    D, K, n, T = (int(rng.integers(low, high)) for low, high in ((1, 6), (1, 4), (2, 7), (1, 12)))
+    per_step = bool(rng.random() < 0.5)
+    dtype = ("float32", "float64")[seed % 2]
+    shape = D, sizes, K, both, reset_after, per_step, dtype
+    theirs = layers(*shape)
+    theirs.set_weights([rng.normal(scale=0.7, size=array.shape) for array in theirs.get_weights()])
+    x = rng.normal(size=(n, T, D)).astype(dtype)
+    expected = np.asarray(theirs(x), np.float64)
+    ours = from_keras(theirs.get_weights(), per_step=per_step)
+    assert (ours.dtype, ours.hidden_layer_sizes, ours.bidirectional) == (dtype, sizes, both)
+    assert ours.cell == ("gru" if reset_after else "gru_reset_before")
+    check_near(ours.predict(x).reshape(expected.shape), expected, dtype)
+
+    again = layers(*shape)
+    again.set_weights(list(to_keras(ours).values()))
+    np.testing.assert_array_equal(np.asarray(again(x), np.float64), expected)
+
+
+@KINDS
+def test_layers_give_what_a_model_fitted_here_predicts(fitted, both, reset_after):
+    cell = "gru" if reset_after else "gru_reset_before"
+    ours, X = fitted(cell=cell, bidirectional=both, hidden_layer_sizes=(5, 3), outputs=2, dtype="float64")
+    theirs = layers(3, (5, 3), 2, both, reset_after, False, "float64")
+    theirs.set_weights(list(to_keras(ours).values()))
+    check_near(np.asarray(theirs(X)), ours.predict(X), "float64")
