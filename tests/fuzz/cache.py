@@ -51,7 +51,9 @@ DAMAGE = {
     "a bit flipped": flip,
     "zeros": lambda path, rng: path.write_bytes(bytes(path.stat().st_size)),
     "garbage": lambda path, rng: path.write_bytes(rng.randbytes(rng.randrange(5000))),
-    "of another kernel": lambda path, rng: shutil.copy(rng.choice(sorted(path.parents[1].rglob("*.nbc"))), path),
+    "of another kernel": lambda path, rng: shutil.copy(
+        rng.choice([other for other in sorted(path.parents[1].rglob("*.nbc")) if other != path]), path
+    ),
     "gone": lambda path, rng: path.unlink(),
     "a folder in the way": in_the_way,
     "a link to nothing": lambda path, rng: (path.unlink(), path.symlink_to("nothing")),
@@ -75,7 +77,7 @@ def run(rounds, seed=0):
         warm = Path(root) / "warm"
         bits, _ = start(warm).communicate()[0].split()
         for i in range(rounds):
-            folder, kind = Path(root) / str(i), [*DAMAGE, "a full disk"][i % (len(DAMAGE) + 1)]
+            folder, kind = Path(root) / str(i), [*DAMAGE, "a full disk"][(i + seed) % (len(DAMAGE) + 1)]
             shutil.copytree(warm, folder)
             files, full = sorted(folder.rglob("*.nbc")), kind == "a full disk"
             for path in rng.sample(files, len(files) if rng.random() < 0.5 else (len(files) + 1) // 2):
