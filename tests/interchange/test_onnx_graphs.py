@@ -86,6 +86,22 @@ def test_the_oldest_operators_that_are_read(tmp_path):
         read(tmp_path / "a.onnx", graph(*nodes, opset=6))
 
 
+@pytest.mark.parametrize("shape", [(1, 1, 3), (3,)])
+def test_constants_may_come_before_the_axis_of_directions_goes(tmp_path, shape):
+    more = np.arange(3, dtype=np.float32).reshape(shape)
+    nodes = [("Add", ["final", "more"], "moved", {}), ("Squeeze", ["moved", "i"], "s", {}), *HEAD[1:]]
+    check_read(tmp_path / "a.onnx", graph(*nodes, constants={"more": more}))
+
+
+@pytest.mark.parametrize("second", [-1.0, 2.0])
+def test_two_outputs_of_a_sigmoid_are_one_label_where_they_are_opposite(tmp_path, second):
+    nodes, constants = head(("Sigmoid", ["m"], "Y", {}), n=2)
+    constants["M"][:, 1] = second * constants["M"][:, 0]
+    model = check_read(tmp_path / "a.onnx", graph(*nodes, constants=constants))
+    labels = model.predict(np.swapaxes(X, 0, 1))
+    assert labels.shape == ((4,) if second < 0 else (4, 2))
+
+
 def sliced(name, start, stop):
     """Outputs from start to stop; the nodes and constants."""
     ends = {"from": np.array([start]), "to": np.array([stop]), "along": np.array([1])}
