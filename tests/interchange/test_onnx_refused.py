@@ -76,6 +76,22 @@ def test_small_graphs_of_many_numbers_are_refused(tmp_path, name):
     assert peak < 500e6, peak
 
 
+def test_what_is_too_large_is_refused_before_it_is_made(tmp_path):
+    """Many inputs by one column, and that by many: half a gigabyte of two small constants."""
+    constants = {"W": np.ones((1, 9, 500), "f4"), "a": np.ones((1 << 17, 1), "f4"), "b": np.ones((1, 500), "f4")}
+    proto = graph(*HEAD, inputs=["x", "W", "R", "B"], constants=constants, n=1 << 17)
+    for at, (one, other, out) in enumerate([("X", "a", "column"), ("column", "b", "x")]):
+        proto.graph.node.insert(at, helper.make_node("MatMul", [one, other], [out]))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="numbers, too many for its file"):
+            read(tmp_path / "a.onnx", proto)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 50e6, peak
+
+
 def test_there_is_room_for_small_matrices_with_a_large_product(tmp_path, monkeypatch):
     tall, wide = np.ones((3, 1), "f4"), np.ones((1, 30_000), "f4")
     thin = [*HEAD[:1], ("MatMul", ["s", "tall"], "a", {}), ("MatMul", ["a", "wide"], "b", {})]
