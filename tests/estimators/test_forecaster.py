@@ -373,6 +373,12 @@ def test_the_summary(driven):
     )
 
 
+def test_the_summary_of_few_lags(noise):
+    one, two = (small(linear_lags=lags, normalize=None).fit(noise).summary() for lags in (1, 2))
+    assert "Linear part: ridge regressions on 1 rows\n" in one
+    assert "Linear part: ridge regressions on 2 rows, of fewer where there is less history (1)\n" in two
+
+
 def test_a_failed_fit_leaves_the_model(noise):
     model = small().fit(noise)
     before = model.predict()
