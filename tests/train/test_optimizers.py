@@ -4,9 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from plain import PLAIN
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
+from grukit import GRURegressor
 from grukit.engines import select_engine
-from grukit.train import SOLVERS
+from grukit.train import SOLVERS, lbfgs
 
 KERNELS = select_engine("cpu").kernels
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("optim_*.npz"))
@@ -66,3 +70,21 @@ def test_weight_decay_spares_what_is_not_penalized():
     ours = optimizer("adamw", np.ones(2), alpha=0.5, penalized=np.array([1.0, 0.0]))
     KERNELS.update(ours, 0.1, 0.0, np.zeros(2))
     np.testing.assert_allclose(ours.parameters, [0.95, 1.0])
+
+
+def test_weights_of_which_one_is_not_finite_are_not_kept(monkeypatch):
+    """L-BFGS may end so where a line search overflows: the best of its iterations are kept, and a warning says so."""
+    real = lbfgs.minimize
+
+    def ends_badly(*arguments, **options):
+        result = real(*arguments, **options)
+        result.x[0] = np.nan
+        return result
+
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    model = GRURegressor(**PLAIN, hidden_layer_sizes=4, window=4, solver="lbfgs", max_iter=5, random_state=0)
+    whole = clone(model).fit(X, X[:, 0])
+    monkeypatch.setattr(lbfgs, "minimize", ends_badly)
+    with pytest.warns(ConvergenceWarning, match="L-BFGS reached weights that are not finite; the best are kept"):
+        model.fit(X, X[:, 0])
+    np.testing.assert_allclose(model.predict(X), whole.predict(X), rtol=1e-4)
