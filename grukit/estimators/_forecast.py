@@ -43,6 +43,8 @@ class ForecastState(FittedState):
         Steps that are forecast; those of the network are the layout's.
     ends : mapping of series key to object
         The last stamp of each series that training or calibration saw.
+    learned : mapping of series key to object
+        That which anything but calibration saw: training, early stopping or the linear part.
     asked : mapping of str to object
         The parameters that the covariates and the linear part were chosen by.
     scores : Scores or None
@@ -60,6 +62,7 @@ class ForecastState(FittedState):
     final: LinearHorizon
     steps: int
     ends: Mapping[tuple[Any, ...], Any]
+    learned: Mapping[tuple[Any, ...], Any]
     asked: Mapping[str, Any]
     scores: Scores | None = None
     online: Online | None = None

@@ -137,7 +137,9 @@ def _check_series(state: ForecastState) -> None:
     demand(len(state.figures) > 0, "figures are of no series.")
     numbers = np.array(list(state.figures.values()), dtype=np.float64)
     demand(np.isfinite(numbers).all() and (numbers[:, 1] > 0).all(), "figures hold numbers that scale nothing.")
-    demand(are_of_kind(state.grid.kind, list(state.ends.values())), f"ends are not {state.grid.kind}.")
+    for what in ("ends", "learned"):
+        stamps = list(getattr(state, what).values())
+        demand(are_of_kind(state.grid.kind, stamps), f"{what} are not {state.grid.kind}.")
     plain = all(
         _is_plain(each) for value in state.asked.values() for each in (value if type(value) is tuple else [value])
     )

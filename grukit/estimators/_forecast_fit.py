@@ -30,7 +30,7 @@ from grukit.estimators._choices import Choices
 from grukit.estimators._forecast import ForecastState, measured, typical_scale, varies
 from grukit.estimators._forecast_errors import calibrate
 from grukit.estimators._forecast_folds import calibration_of, fold_scores
-from grukit.estimators._forecast_split import Origins, seen_by, split
+from grukit.estimators._forecast_split import Origins, learned_from, not_learned, seen_by, split
 from grukit.estimators._quantiles import levels_of
 from grukit.estimators._start import check_same, initial_weights, network_spec
 from grukit.estimators._training import train
@@ -93,8 +93,11 @@ def _learn(
     points = open_points(model, state, training, validation, resume)
     options = checkpoint_options(points, 0)
     state, progress = train(model, state, training, validation, **options)
-    if len(origins.judged):
-        state = replace(state, scores=calibrate(model, state, rows, origins.judged, series.keys, unseen))
+    judged = origins.judged if before is None else not_learned(origins.judged, series, positions, before.learned)
+    if len(judged):
+        state = replace(state, scores=calibrate(model, state, rows, judged, series.keys, unseen))
+    learned = learned_from(origins, series, positions, layout, unseen)
+    state = replace(state, learned=_latest(learned, {} if before is None else before.learned))
     return state, progress.interrupted
 
 
@@ -162,7 +165,8 @@ def _begin(
         linear=chosen.linear,
         final=chosen.final,
         steps=model.horizon,
-        ends=_ends(observed, {}),
+        ends=_latest(dict(zip(observed.series.keys, observed.series.ends, strict=True)), {}),
+        learned={},
         asked=_asked(model),
     )
 
@@ -174,12 +178,9 @@ def _inputs_of(model: "GRUForecaster", sequences: Sequences, values: np.ndarray,
     return fit_inputs(Scaler.fit(known), np.empty((0, 0)), model.standardize, model.missing)
 
 
-def _ends(observed: Observed, before: Mapping[Any, Any]) -> dict[Any, Any]:
-    """The last stamps that were seen of all series, where training goes on of those before, too."""
-    ends = dict(before)
-    for key, end in zip(observed.series.keys, observed.series.ends, strict=True):
-        ends[key] = max(end, ends.get(key, end))
-    return ends
+def _latest(stamps: Mapping[Any, Any], before: Mapping[Any, Any]) -> dict[Any, Any]:
+    """The last stamps of all series, where training goes on of those before, too."""
+    return {**before, **{key: max(stamp, before.get(key, stamp)) for key, stamp in stamps.items()}}
 
 
 def _asked(model: "GRUForecaster") -> dict[str, Any]:
@@ -211,7 +212,7 @@ def _go_on(
         recent=observed.tail(layout.window),
         figures=figures,
         steps=model.horizon,
-        ends=_ends(observed, before.ends),
+        ends=_latest(dict(zip(observed.series.keys, observed.series.ends, strict=True)), before.ends),
         scores=None,
         online=None,
     )

@@ -100,7 +100,8 @@ class ForecastParameters(CheckpointParameters):
             text="""Where the errors that calibrate intervals come from. "split": from the last ``calibration_fraction`` of the
             origins, which are no part of training. "folds": from five blocks of the later half of the origins, each forecast
             by a copy that is fitted to what lies before it, while the model itself learns from all; such a fit takes four
-            to six times as long. "auto": folds of at most 2500 origins, but not with ``warm_start``.""",
+            to six times as long. "auto": folds of at most 2500 origins, but not with ``warm_start``, where those origins of
+            the split calibrate whose truths no fit before has learned from.""",
         ),
     ] = "auto"
     adaptation_rate: Annotated[

@@ -23,7 +23,9 @@ def scores_of(state: ForecastState) -> Scores:
     if state.scores is None:
         raise ValueError(
             "No origins were kept to calibrate intervals by: calibration_fraction is None, training was interrupted, or "
-            "they would have been too many for training or too few. Fit with a longer y, a shorter horizon or a fraction."
+            "they would have been too many for training or too few; or training went on (warm_start=True), and fits before "
+            f"had learned from all but fewer than {FEWEST_JUDGED} of them. Fit with a longer y, a shorter horizon or a "
+            "fraction; begin with warm_start=True or calibration='split' where training is to go on."
         )
     return state.scores
 

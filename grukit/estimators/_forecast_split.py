@@ -1,11 +1,12 @@
 """Which origins of a forecaster train, are watched for early stopping, and calibrate intervals."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from grukit.data import FEWEST_JUDGED, Layout, Observed, Rows, first_held_out, origins_of
+from grukit.data import FEWEST_JUDGED, Layout, Observed, Rows, SeriesSet, first_held_out, origins_of
 from grukit.estimators._validation import EARLY_STOPPING_FROM
 
 if TYPE_CHECKING:
@@ -60,3 +61,36 @@ def split(
 def seen_by(origins: Origins, positions: np.ndarray, layout: Layout) -> np.ndarray:
     """The rows (N,) that training sees, by their positions in time."""
     return positions <= int(positions[origins.training + layout.horizon].max())
+
+
+def learned_from(
+    origins: Origins, series: SeriesSet, positions: np.ndarray, layout: Layout, unseen: np.ndarray
+) -> dict[tuple[Any, ...], Any]:
+    """The last stamp of each series that anything but calibration sees: training, what is watched, and the linear part.
+
+    Series that are ``unseen`` (S,) by training are measured by all of their rows.
+    """
+    ends = np.concatenate([origins.training, origins.watched])
+    last, learned = int(positions[ends + layout.horizon].max()), {}
+    for s, (key, piece) in enumerate(zip(series.keys, series.pieces(), strict=True)):
+        n = int(series.lengths[s]) if unseen[s] else int((positions[piece] <= last).sum())
+        if n:
+            learned[key] = series.times[s][n - 1 : n].tolist()[0]
+    return learned
+
+
+def not_learned(
+    judged: np.ndarray, series: SeriesSet, positions: np.ndarray, learned: Mapping[tuple[Any, ...], Any]
+) -> np.ndarray:
+    """The origins that calibrate where training goes on: those from whose truths no fit before has ``learned``.
+
+    None where they are too few.
+    """
+    if len(series) == len(learned) == 1:  # by another name it is the same series still
+        learned = {series.keys[0]: next(iter(learned.values()))}
+    new = np.ones(len(series.values), dtype=bool)
+    for key, times, piece in zip(series.keys, series.times, series.pieces(), strict=True):
+        if key in learned:
+            new[piece] = times >= learned[key]
+    left = judged[new[judged]]
+    return left if len(np.unique(positions[left])) >= FEWEST_JUDGED else judged[:0]

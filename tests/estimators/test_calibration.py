@@ -106,6 +106,26 @@ def test_which_errors_calibrate():
         few.predict_interval()
 
 
+def test_training_that_goes_on_is_not_judged_by_what_taught_it_before():
+    """Of rows of noise a network that learned them by heart would have narrow intervals."""
+    noise = pd.Series(np.random.default_rng(0).normal(size=400))
+    options = {"horizon": 1, "linear_lags": 0, "early_stopping": False, "max_iter": 5, "learning_rate_init": 0.05}
+    model = small(**options).fit(noise.iloc[:300])
+    assert list(model._fitted.learned.values()) == [299]
+    model.set_params(warm_start=True, max_iter=1).fit(noise.iloc[:300].rename("other name"))
+    with pytest.raises(ValueError, match=r"training went on \(warm_start=True\), and fits before had learned"):
+        model.predict_interval(0.8)
+    model.fit(noise.iloc[:317])  # 17 origins from 299 on
+    assert model._fitted.scores is None
+    model.fit(noise)  # the last tenth of 399 origins lies behind what was learned: 359 and later
+    assert model._fitted.scores.n == 40
+    errors = [abs(model.predict(context=noise[:n]).iloc[0] - noise[n]) for n in range(360, 400)]
+    half = np.sort(errors)[int(np.ceil(41 * 0.8)) - 1]
+    assert model.predict_interval(0.8).diff(axis=1)["upper"].iloc[0] == pytest.approx(2 * half, rel=1e-9)
+    split = small(**options, warm_start=True).fit(noise)  # which has kept them out from the beginning
+    assert next(iter(split._fitted.learned.values())) == 359 and split.fit(noise)._fitted.scores.n == 40
+
+
 def test_a_backtest_without_intervals_fits_no_copies_and_forecasts_the_same(monkeypatch):
     fitted, learn = [], _forecast_fit._learn
     monkeypatch.setattr(_forecast_fit, "_learn", lambda *args, **options: fitted.append(1) or learn(*args, **options))
