@@ -101,17 +101,28 @@ class Observed:
         series, rows = self.series.tail(n)
         return replace(self, series=series, covariates=self.covariates[rows])
 
-    def followed_by(self, later: "Observed", n: int) -> "Observed":
-        """The last n rows of each series, with the later rows of those that have any; series that are new come last.
+    def named_alike(self, later: "Observed") -> "Observed":
+        """The later rows, under the names of the series that they are to follow.
 
         Raises
         ------
         ValueError
-            Where the later rows of a series do not begin one step after its end, naming both stamps; where they are of
-            other series than a single one was, or of some columns of a frame.
+            Where a single series would be followed by another, or names have another number of levels.
         """
-        series, new = self.series, _named_alike(self.series, later.series)
-        later = replace(later, series=new)
+        return replace(later, series=_named_alike(self.series, later.series))
+
+    def followed_by(self, later: "Observed", n: int) -> "Observed":
+        """The last n rows of each series, with the later rows of those that have any; series that are new come last.
+
+        ``later`` is :meth:`named_alike`.
+
+        Raises
+        ------
+        ValueError
+            Where the later rows of a series do not begin one step after its end, naming both stamps; or are of some columns
+            of a frame.
+        """
+        series, new = self.series, later.series
         own, more = dict(zip(series.keys, series.pieces(), strict=True)), dict(zip(new.keys, new.pieces(), strict=True))
         values, covariates, times = [], [], []
         keys = [*own, *(key for key in more if key not in own)]
@@ -173,13 +184,6 @@ class Observed:
 
 
 def _named_alike(series: SeriesSet, later: SeriesSet) -> SeriesSet:
-    """The later rows, under the names of the series that they are to follow.
-
-    Raises
-    ------
-    ValueError
-        Where a single series would be followed by another, or names have another number of levels.
-    """
     own, given = series.keys, later.keys
     if series.form.kind == "series":
         unnamed = later.form.kind == "series" and () in (own[0], given[0])

@@ -179,6 +179,7 @@ class GRUForecaster(FittedForecaster, Intervals, Backtests, ForecastsEach, Forec
         later = Observed.read(y, X, past_X, None, allow_nan, known, zone=state.recent.series.zone)
         if state.layout.n_joint > 1 and later.series.keys != state.recent.series.keys:
             raise ValueError("With channels='joint', y has the columns of fit, in that order, in every row.")
+        later = state.recent.named_alike(later)
         recent, online = state.recent.followed_by(later, state.n_recent), followed(self, state, later)
         figures = state.figures_with(later, recent.series.keys)
         self._fitted = replace(state, recent=recent, figures=figures, online=online)
