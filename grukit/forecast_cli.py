@@ -15,6 +15,7 @@ from grukit.plotting import ForecastDisplay, require_matplotlib
 
 SHOWN = 48  # rows of a forecast that are printed where no file is written
 MOST_PICTURED = 1  # series of which a picture is drawn
+FEWEST_JUDGED = 19  # origins that calibrate intervals, the later half of all
 
 
 def add_forecast(commands: Any, png: Any, seed: Any) -> None:
@@ -83,6 +84,11 @@ def _run(arguments: argparse.Namespace) -> None:
     n_series = y.index.droplevel(-1).nunique() if arguments.series else 1
     if arguments.plot and n_series > MOST_PICTURED:
         raise Wrong(f"--plot draws one series; --series {arguments.series} names {n_series}.")
+    kept = (
+        {} if arguments.coverage is not None or arguments.save else {"calibration_fraction": None}
+    )  # nobody reads them
+    if arguments.coverage is not None and arguments.missing == "error":  # with holes there may be more steps than rows
+        _check_calibrates(y, n_series, arguments)
     model = GRUForecaster(
         arguments.units,
         horizon=arguments.horizon,
@@ -91,6 +97,7 @@ def _run(arguments: argparse.Namespace) -> None:
         missing=arguments.missing,
         random_state=arguments.seed,
         verbose=sys.stderr.isatty(),
+        **kept,
     )
     print(f"{n_series} series, {len(y)} rows up to {y.index.get_level_values(-1).max()}")
     if arguments.splits:
@@ -110,6 +117,23 @@ def _run(arguments: argparse.Namespace) -> None:
         ForecastDisplay.from_forecaster(model, y, X=X, past_X=past_X, coverage=arguments.coverage, ax=figure.subplots())
         figure.savefig(arguments.plot, dpi=150)
         print(f"Picture: {arguments.plot}")
+
+
+def _check_calibrates(y: pd.Series, n_series: int, arguments: argparse.Namespace) -> None:
+    """Raise where the series cannot have the errors that intervals need, at the earliest origin of the backtest, too."""
+    rows, share = y.index.get_level_values(-1).nunique(), arguments.coverage
+    of_all = int(np.ceil(share / (1 - share) - 1e-9))  # the ceil((n + 1) share)-th of n errors must be there
+    n = max(FEWEST_JUDGED, -(-of_all // n_series))
+    needed = 2 * n - 1 + arguments.horizon  # rows, of whose origins the later half are as many
+    before = arguments.splits * arguments.horizon
+    if rows - before < needed:
+        splits = f", and {before} more for a backtest with --splits {arguments.splits}" if before else ""
+        raise Wrong(
+            f"--coverage {share:g} with --horizon {arguments.horizon} needs {needed} rows of a series{splits}; there are "
+            f"{rows}. Leave --coverage out, or give more rows, a shorter --horizon"
+            + (", fewer --splits" if before else "")
+            + (" or a smaller --coverage." if n > FEWEST_JUDGED else ".")
+        )
 
 
 def _judge(model: GRUForecaster, y: Any, X: Any, past_X: Any, arguments: argparse.Namespace) -> None:

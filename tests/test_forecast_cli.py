@@ -56,6 +56,25 @@ def test_a_forecast_with_its_interval_and_a_backtest(run, table):
     assert "seasonal naive" in output and "coverage" in output and "Forecast: forecast.csv" in output
 
 
+@pytest.mark.parametrize(("share", "fewest"), [("0.9", 41), ("0.96", 51)])
+def test_with_as_many_rows_as_it_asks_for_there_are_intervals(run, table, monkeypatch, share, fewest):
+    status, _, errors = run(table.iloc[:fewest], "--coverage", share, "--splits", "0")
+    assert (status, errors) == (0, "")
+    monkeypatch.setattr(GRUForecaster, "fit", lambda *args: pytest.fail("it was fitted"))
+    status, _, errors = run(table.iloc[: fewest - 1], "--coverage", share, "--splits", "0")
+    assert status == 2 and f"needs {fewest} rows of a series; there are {fewest - 1}" in errors
+
+
+def test_errors_that_nobody_reads_are_not_made(run, table, monkeypatch):
+    fitted, fit = [], GRUForecaster.fit
+    monkeypatch.setattr(
+        GRUForecaster, "fit", lambda self, *args: fitted.append(self.calibration_fraction) or fit(self, *args)
+    )
+    for more in ([], ["--coverage", "0.8"], ["--save", "load.gru"]):
+        assert run(table, "--splits", "0", *more)[0] == 0
+    assert fitted == [None, 0.1, 0.1]
+
+
 def test_the_model_is_saved_where_it_is_asked_for(run, table):
     status, output, errors = run(table, "--splits", "0", "--save", "load.gru", "--out", "forecast.csv")
     assert (status, errors) == (0, "") and output.endswith("Model: load.gru\n")
@@ -156,7 +175,17 @@ def changed(table, row, column, value):
         (
             lambda t: t.iloc[:20],
             ["--coverage", "0.9", "--splits", "0"],
-            "No origins were kept to calibrate intervals by",
+            "--coverage 0.9 with --horizon 4 needs 41 rows of a series; there are 20. Leave --coverage out, or give more",
+        ),
+        (
+            lambda t: t.iloc[:52],
+            ["--coverage", "0.9"],
+            "needs 41 rows of a series, and 12 more for a backtest with --splits 3; there are 52.",
+        ),
+        (
+            lambda t: t,
+            ["--coverage", "0.98", "--splits", "0"],
+            "--coverage 0.98 with --horizon 4 needs 101 rows of a series; there are 70.",
         ),
         (
             lambda t: pd.concat([t.assign(unit="a"), t.assign(unit="b")]),
