@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from grukit.data import SeriesSet
 from grukit.estimators._conformal import Scores
 
 MOST_ROWS = 2000  # origins since training whose errors are kept
@@ -33,6 +34,12 @@ class Online:
     def begin(cls, rate: float, keys: list[tuple[Any, ...]], H: int, P: int) -> "Online":
         """Of the end of training."""
         return cls(rate, {key: np.full((H, H, P), np.nan) for key in keys})
+
+    def at(self, recent: SeriesSet, series: SeriesSet) -> "Online":
+        """Those of ``series`` that end where the latest rows do: to other origins the levels would tell of what is ahead."""
+        now = dict(zip(recent.keys, recent.ends, strict=True))
+        there = {key for key, end in zip(series.keys, series.ends, strict=True) if key in now and end == now[key]}
+        return replace(self, errors={key: own for key, own in self.errors.items() if key in there})
 
     def followed_by(self, later: Mapping[tuple[Any, ...], tuple[int, np.ndarray]]) -> "Online":
         """The same, once more rows of series are known.

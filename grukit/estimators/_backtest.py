@@ -51,7 +51,7 @@ def backtest(model: "GRUForecaster", y: Any, X: Any, past_X: Any, settings: Back
     series = read_series(y, model.missing != "error", grid)
     origins = backtest_origins(series, horizon, settings.n_splits, settings.stride)
     if not settings.refit:
-        _check_unseen(model, series, origins[0])
+        _check_unseen(model, series, origins[0], settings.coverage is not None)
         return joined([_from_origin(model, y, X, past_X, series, origin, settings) for origin in origins])
     run = joblib.Parallel(n_jobs=settings.n_jobs)
     copies = [clone(model).set_params(checkpoint=None) for _ in origins]  # the file is of the model's own fit
@@ -63,8 +63,12 @@ def backtest(model: "GRUForecaster", y: Any, X: Any, past_X: Any, settings: Back
     )
 
 
-def _check_unseen(model: "GRUForecaster", series: SeriesSet, origin: Any) -> None:
-    ends = forecast_state(model).ends
+def _check_unseen(model: "GRUForecaster", series: SeriesSet, origin: Any, intervals: bool) -> None:
+    """Raise where the model was fitted to truths after an origin, or holds the coverage of ``intervals`` by them."""
+    state = forecast_state(model)
+    ends, held = state.ends, {}
+    if intervals and state.online is not None:
+        held = dict(zip(state.recent.series.keys, state.recent.series.ends, strict=True))
     for s, (key, last) in enumerate(zip(series.keys, series.ends, strict=True)):
         if last <= origin:  # no truth is asked for
             continue
@@ -73,6 +77,11 @@ def _check_unseen(model: "GRUForecaster", series: SeriesSet, origin: Any) -> Non
             raise ValueError(
                 f"The model was fitted to rows up to {end}, which is after the origin {origin}: it has seen the truth. Fit it "
                 "to earlier rows, make fewer splits, or use refit=True."
+            )
+        if key in held and held[key] > origin:
+            raise ValueError(
+                f"With adaptation_rate, intervals go by rows up to {held[key]}, which update brought, and that is after the "
+                f"origin {origin}. Leave coverage out, make fewer splits, or use refit=True."
             )
         if end is None and max(ends.values()) > origin:
             warnings.warn(
@@ -157,7 +166,7 @@ class Backtests:
         ------
         ValueError
             As :meth:`fit`; where y is too short for as many origins; and, without ``refit``, for an origin before the end of
-            what the model was fitted to.
+            what the model was fitted to, or, with ``coverage`` and ``adaptation_rate``, of what :meth:`update` brought.
 
         Warns
         -----

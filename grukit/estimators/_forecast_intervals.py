@@ -54,7 +54,8 @@ class Intervals:
         for, but always holds the median. It covers the truth of a new origin at least as often as it says, on average over
         origins, if that and those of calibration could be exchanged, as good as that with folds, whose errors are those of
         copies; a series that changes keeps no such promise, nor do all steps of one forecast at once. With
-        ``adaptation_rate``, truths that :meth:`update` brings correct the widths.
+        ``adaptation_rate``, truths that :meth:`update` brings correct the widths, those of a context where it ends where
+        the latest of these rows do.
 
         Parameters
         ----------
@@ -128,14 +129,16 @@ class Intervals:
     ) -> tuple[Observed, np.ndarray, list[np.ndarray]]:
         """The series that are forecast, forecasts (S, H, M), and a lower and an upper bound (S, H) for each coverage."""
         state = forecast_state(self)
-        scores = scores_of(state)
+        scores, online = scores_of(state), state.online
         observed, ahead = self._ahead(X, context, past_X)
+        if online is not None and context is not None:
+            online = online.at(state.recent.series, observed.series)
         scale, bounds = state.figures_of(observed)[:, 1:], []
         median = ahead[..., median_of(state.quantiles)]
         for each in coverages:
             pair = nearest_pair(state.quantiles, each)
             low, high = pairs_of(state.quantiles)[pair]
-            margin = margins_of(scores, state.online, observed.series.keys, each, pair) * scale
+            margin = margins_of(scores, online, observed.series.keys, each, pair) * scale
             bounds += [np.minimum(ahead[..., low] - margin, median), np.maximum(ahead[..., high] + margin, median)]
         return observed, ahead, bounds
 

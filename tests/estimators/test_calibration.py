@@ -249,6 +249,26 @@ def test_how_rows_are_handed_over_does_not_matter(louder):
         np.testing.assert_allclose(one[2 + 10, :, 0], error, rtol=1e-9)
 
 
+def test_what_came_later_says_nothing_at_earlier_origins():
+    y = pd.concat([NOISE.iloc[:120], NOISE.iloc[119] + 30 * (NOISE.iloc[120:] - NOISE.iloc[119])])
+    model = small(adaptation_rate=0.2).fit(y.iloc[:120])
+    before = model.predict_interval(0.8, context=y.iloc[:115])
+    at_end = model.predict_interval(0.8)
+    pd.testing.assert_frame_equal(model.predict_interval(0.8, context=y.iloc[:120]), at_end)
+    model.update(y.iloc[120:150])
+    pd.testing.assert_frame_equal(model.predict_interval(0.8, context=y.iloc[:115]), before)
+    known = model.predict_interval(0.8, context=y.iloc[:150])
+    pd.testing.assert_frame_equal(known, model.predict_interval(0.8))
+    wide, narrow = (each.diff(axis=1)["upper"].mean() for each in (known, at_end))
+    assert wide > 3 * narrow
+    with pytest.raises(
+        ValueError, match=r"rows up to 2024-01-07 05:00:00, which update brought, .* origin 2024-01-07 00"
+    ):
+        model.backtest(y, n_splits=5, refit=False, coverage=0.8)
+    assert len(model.backtest(y, n_splits=5, refit=False)) == 15
+    assert len(model.backtest(y, n_splits=3, refit=False, coverage=0.8)) == 9
+
+
 def test_of_a_panel_only_series_that_go_on_adapt():
     y = pd.concat({"u": NOISE, "v": 40 - 9 * NOISE}, names=["unit", "time"])
     early = y.groupby(level="unit").head(140)
