@@ -55,7 +55,7 @@ class Intervals:
         origins, if that and those of calibration could be exchanged, as good as that with folds, whose errors are those of
         copies; a series that changes keeps no such promise, nor do all steps of one forecast at once. With
         ``adaptation_rate``, truths that :meth:`update` brings correct the widths, those of a context where it ends where
-        the latest of these rows do.
+        the latest of these rows do. Of the coverages of one call, the interval of a larger one holds those of the smaller.
 
         Parameters
         ----------
@@ -139,8 +139,12 @@ class Intervals:
             pair = nearest_pair(state.quantiles, each)
             low, high = pairs_of(state.quantiles)[pair]
             margin = margins_of(scores, online, observed.series.keys, each, pair) * scale
-            bounds += [np.minimum(ahead[..., low] - margin, median), np.maximum(ahead[..., high] + margin, median)]
-        return observed, ahead, bounds
+            bounds.append([np.minimum(ahead[..., low] - margin, median), np.maximum(ahead[..., high] + margin, median)])
+        order = np.argsort(coverages, kind="stable")
+        lower = np.minimum.accumulate([bounds[at][0] for at in order])
+        upper = np.maximum.accumulate([bounds[at][1] for at in order])
+        places = np.argsort(order)
+        return observed, ahead, [each[at] for at in places for each in (lower, upper)]
 
     @abstractmethod
     def _ahead(self, X: Any, context: Any, past_X: Any, horizon: int | None = None) -> tuple[Observed, np.ndarray]:

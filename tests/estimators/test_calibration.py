@@ -269,6 +269,22 @@ def test_what_came_later_says_nothing_at_earlier_origins():
     assert len(model.backtest(y, n_splits=3, refit=False, coverage=0.8)) == 9
 
 
+def test_intervals_of_one_call_lie_within_each_other():
+    """Each coverage has a level of its own, that may have moved further than another's."""
+    model = small(adaptation_rate=0.4).fit(NOISE.iloc[:120])
+    crossed = 0
+    for row in range(120, 160):
+        model.update(NOISE.iloc[row : row + 1])
+        alone = {each: model.predict_interval(each) for each in (0.8, 0.9)}
+        crossed += int((alone[0.9]["upper"] < alone[0.8]["upper"]).any())
+        both = model.predict_interval([0.9, 0.8])
+        pd.testing.assert_frame_equal(both[0.8], alone[0.8])
+        for bound, outer in (("lower", np.minimum), ("upper", np.maximum)):
+            wanted = outer(alone[0.8][bound], alone[0.9][bound])
+            pd.testing.assert_series_equal(both[(0.9, bound)], wanted, check_names=False)
+    assert crossed > 5
+
+
 def test_of_a_panel_only_series_that_go_on_adapt():
     y = pd.concat({"u": NOISE, "v": 40 - 9 * NOISE}, names=["unit", "time"])
     early = y.groupby(level="unit").head(140)
