@@ -84,9 +84,6 @@ def _run(arguments: argparse.Namespace) -> None:
     n_series = y.index.droplevel(-1).nunique() if arguments.series else 1
     if arguments.plot and n_series > MOST_PICTURED:
         raise Wrong(f"--plot draws one series; --series {arguments.series} names {n_series}.")
-    kept = (
-        {} if arguments.coverage is not None or arguments.save else {"calibration_fraction": None}
-    )  # nobody reads them
     if arguments.coverage is not None and arguments.missing == "error":  # with holes there may be more steps than rows
         _check_calibrates(y, n_series, arguments)
     model = GRUForecaster(
@@ -97,8 +94,9 @@ def _run(arguments: argparse.Namespace) -> None:
         missing=arguments.missing,
         random_state=arguments.seed,
         verbose=sys.stderr.isatty(),
-        **kept,
     )
+    if arguments.coverage is None and not arguments.save:  # nobody reads what calibrates
+        model.set_params(calibration_fraction=None)
     print(f"{n_series} series, {len(y)} rows up to {y.index.get_level_values(-1).max()}")
     if arguments.splits:
         _judge(model, y, X, past_X, arguments)
