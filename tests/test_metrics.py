@@ -196,6 +196,19 @@ def test_the_naive_forecast_takes_the_latest_known_value_of_its_season():
     np.testing.assert_array_equal(naive["MAE"], [8 - 4, 9 - 1, 10 - 6, 11 - 7])
 
 
+def test_pinball_losses_are_of_the_same_rows():
+    y = pd.Series(np.arange(12.0), index=QUARTERS, name="y")
+    y.iloc[5] = np.nan  # the second quarters before the origin, row 7
+    y.iloc[1] = np.nan
+    truth = y.iloc[8:12].to_numpy()
+    frame = pd.DataFrame(
+        {"series": "y", "origin": QUARTERS[7], "step": [1, 2, 3, 4], "truth": truth, "prediction": 0.0}
+    )
+    table = score_forecasts(frame.assign(**{"q0.00005": [0.0, 1e9, 0.0, 0.0]}), y)
+    assert table.loc["model", "pinball"] == pytest.approx(5e-5 * np.mean(truth[[0, 2, 3]]))
+    assert table.loc["seasonal naive", "pinball"] == pytest.approx(0.0, abs=1e-12)  # it changes by 4 in each season
+
+
 def test_both_forecasts_are_judged_on_the_same_rows():
     y = pd.Series(np.arange(12.0), index=QUARTERS, name="y")
     y.iloc[[1, 5]] = np.nan  # all second quarters before the origin

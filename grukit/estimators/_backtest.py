@@ -5,6 +5,7 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import joblib
+import numpy as np
 from sklearn.base import clone
 
 from grukit.data import SeriesSet, backtest_origins, beside_truth, joined, read_series, up_to
@@ -114,7 +115,8 @@ def _from_origin(
         observed, ahead, (lower, upper) = model._bounds([settings.coverage], X, **context)
         bounds = {"lower": lower, "upper": upper}
     levels = forecast_state(model).quantiles
-    quantiles = {f"q{level:g}": ahead[..., m] for m, level in enumerate(levels)}
+    names = [f"q{np.format_float_positional(level, trim='-')}" for level in levels]  # never as a power of ten
+    quantiles = {name: ahead[..., m] for m, name in enumerate(names)}
     forecasts = {"prediction": point_of(levels, ahead), **bounds, **quantiles}
     return beside_truth(forecasts, observed.series.keys, observed.series.ends, origin, series)
 

@@ -48,9 +48,10 @@ def score_forecasts(
         of their pinball losses. Errors are scaled by those of the seasonal naive forecast in what lies before
         the origin, each by its own, before they are averaged over the rows; a series that never changed has none, and is
         left out of the averages. The naive forecast is the latest known value a whole number of seasons before, or, where
-        less than a season lies before an origin, the last value. Errors are of the rows for which both forecasts are known.
-        The interval of the naive forecast is as wide as its own errors before the origin ask for; it is judged, unlike that
-        of the model, on the rows alone for which these are enough. Its quantiles are those of its own errors.
+        less than a season lies before an origin, the last value. Errors and pinball losses are of the rows for which those of
+        both are known. The interval of the naive forecast is as wide as its own errors before the origin ask for; it is
+        judged, unlike that of the model, on the rows alone for which these are enough. Its quantiles are those of its own
+        errors.
 
     Raises
     ------
@@ -75,9 +76,10 @@ def score_forecasts(
         own, theirs = rows[list(quantiles)].to_numpy(), naive["prediction"][:, None] + naive["quantiles"]
         found["model"]["pinball"] = pinball_losses(truth, own, levels_asked)
         found["seasonal naive"]["pinball"] = pinball_losses(truth, theirs, levels_asked)
-    both = found["model"][ERRORS].notna() & found["seasonal naive"][ERRORS].notna()
+    judged = [*ERRORS, "pinball"] if quantiles else ERRORS
+    both = found["model"][judged].notna() & found["seasonal naive"][judged].notna()
     for scores in found.values():
-        scores[ERRORS] = scores[ERRORS].where(both)
+        scores[judged] = scores[judged].where(both)
     keys = [rows[level] for level in levels] or [pd.Series(0, index=rows.index)]
     pieces = []
     for name, scores in found.items():

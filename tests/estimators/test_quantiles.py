@@ -160,6 +160,12 @@ def test_a_backtest_has_the_quantiles():
     ]
     assert scores.loc["model", "pinball"] == pytest.approx(np.mean(pinball))
     assert scores.loc["seasonal naive", "pinball"] > scores.loc["model", "pinball"]
+    rare = {**SMALL, "quantiles": (0.00005, 0.5, 0.975)}
+    table = GRUForecaster(horizon=3, max_iter=1, **rare).backtest(NOISE, n_splits=1)
+    assert table.columns.tolist()[-3:] == ["q0.00005", "q0.5", "q0.975"]
+    pinball = [np.mean(np.maximum(q * (table["truth"] - table[name]), (q - 1) * (table["truth"] - table[name])))
+               for q, name in zip(rare["quantiles"], table.columns[-3:], strict=True)]  # fmt: skip
+    assert score_forecasts(table, NOISE).loc["model", "pinball"] == pytest.approx(np.mean(pinball))
 
 
 def test_training_goes_on_with_the_same_levels_alone():
