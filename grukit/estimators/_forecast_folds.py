@@ -1,7 +1,8 @@
 """Errors that calibrate intervals from blocks in time, each forecast by a copy that was fitted to what lies before it.
 
 Neighbouring origins share most of their errors, so that the last tenth of a short series tells little, and nothing of other
-times; and the model must do without it. benchmarks/accuracy/intervals.py, 12 origins of series that end before the blocks of
+times; and the model must do without it, where here it does without nothing but what early stopping watches.
+benchmarks/accuracy/intervals.py, 12 origins of series that end before the blocks of
 the other benchmarks, default settings: intervals of 90 % calibrated by the last tenth held 84 % (El Nino), 85 % (sunspots),
 83 % (macrodata) and 84 % (an autoregression), by folds 88, 88, 87 and 94 %, at 0.83, 0.86, 1.21 and 0.90 times the interval
 score and 1.06, 0.76, 1.01 and 0.99 times the error of the forecasts, for 4 to 6 times the seconds.

@@ -99,9 +99,10 @@ class ForecastParameters(CheckpointParameters):
             Choice("auto", "split", "folds"),
             text="""Where the errors that calibrate intervals come from. "split": from the last ``calibration_fraction`` of the
             origins, which are no part of training. "folds": from five blocks of the later half of the origins, each forecast
-            by a copy that is fitted to what lies before it, while the model itself learns from all; such a fit takes four
-            to six times as long. "auto": folds of at most 2500 origins, but not with ``warm_start``, where those origins of
-            the split calibrate whose truths no fit before has learned from.""",
+            by a copy that is fitted to what lies before it, while the model itself learns from all but what early stopping
+            watches; such a fit takes four to six times as long. "auto": folds of at most 2500 origins, but not with
+            ``warm_start``, where those origins of the split calibrate whose truths no fit before has learned
+            from.""",
         ),
     ] = "auto"
     adaptation_rate: Annotated[
