@@ -8,9 +8,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from grukit.data import SeriesSet
-from grukit.estimators._conformal import Scores
+from grukit.estimators._conformal import MOST_NUMBERS, Scores
 
-MOST_ROWS = 2000  # origins since training whose errors are kept
+MOST_ROWS = 2000  # origins since training whose errors are kept, of many series fewer: see MOST_NUMBERS
 POOL = 100  # errors that widths are taken from, the latest; as many as those of calibration, if these are more
 
 
@@ -50,7 +50,10 @@ class Online:
             Number of these rows, and errors of the last b origins with any new truth, up to the latest row; NaN where it is
             not known.
         """
-        return replace(self, errors={**self.errors, **{key: _grown(self.errors[key], *later[key]) for key in later}})
+        H, P = next(iter(self.errors.values())).shape[1:]
+        most = max(min(MOST_ROWS, MOST_NUMBERS // (H * P * len(self.errors))), POOL, 3 * H)
+        grown = {key: _grown(self.errors[key], *later[key])[-most:] for key in later}
+        return replace(self, errors={**self.errors, **grown})
 
 
 def _grown(own: np.ndarray, n_rows: int, errors: np.ndarray) -> np.ndarray:
@@ -60,7 +63,7 @@ def _grown(own: np.ndarray, n_rows: int, errors: np.ndarray) -> np.ndarray:
     # The first H origins lie before the end of training: of them, truths up to there are not new.
     seen = np.arange(first, len(grown))[:, None] + np.arange(1, H + 1) < H
     grown[first:] = np.where(np.isnan(errors) | seen[:, :, None], grown[first:], errors)
-    return grown[-max(MOST_ROWS, 3 * H) :]
+    return grown
 
 
 def margins_of(

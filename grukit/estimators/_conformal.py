@@ -79,7 +79,7 @@ class Scores:
         return margins
 
 
-def thinned(series: np.ndarray, horizon: int, fewest: int) -> np.ndarray:
+def thinned(series: np.ndarray, horizon: int, fewest: int, parts: int = 1) -> np.ndarray:
     """Numbers of the origins (n,) whose errors are kept, evenly of each series.
 
     Parameters
@@ -90,9 +90,11 @@ def thinned(series: np.ndarray, horizon: int, fewest: int) -> np.ndarray:
         Steps ahead.
     fewest : int
         Origins of a series that are kept, if it has them.
+    parts : int, default=1
+        Of how many these are one, that share the numbers which are kept, and the fewest.
     """
     counts = np.bincount(series)
-    most = min(MOST_SCORES, max(fewest, MOST_NUMBERS // (horizon * int((counts > 0).sum()))))
+    most = min(MOST_SCORES, max(-(-fewest // parts), MOST_NUMBERS // (parts * horizon * int((counts > 0).sum()))))
     order = np.argsort(series, kind="stable")
     within = np.arange(len(series)) - np.repeat(np.cumsum(counts) - counts, counts)
     return np.sort(order[within % np.repeat(-(-counts // most), counts).clip(1) == 0])

@@ -115,7 +115,7 @@ def _errors(
     own = np.array([learned.figures.get(key, (0.0, 1.0)) for key in keys])
     rows = observed.standardized(own, learned.levels)
     of_end = np.searchsorted(rows.offsets, ends, side="right") - 1
-    ends = ends[thinned(of_end, state.steps * layout.n_joint, FEWEST_JUDGED)]
+    ends = ends[thinned(of_end, state.steps * layout.n_joint, FEWEST_JUDGED, N_FOLDS)]
     scales = own[:, 1] / np.array([state.figures[key][1] for key in keys])
     scales[~_told(part, observed)] = np.nan
     return errors_of(model, learned, rows, ends).of_each(len(keys), scales)

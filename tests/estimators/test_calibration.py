@@ -191,6 +191,17 @@ def test_truths_that_were_known_in_training_are_none_that_came_later():
     np.testing.assert_array_equal(online.errors[("a",)], np.full((3, 3, 1), np.nan))
 
 
+def test_of_many_series_fewer_errors_are_kept(monkeypatch):
+    for numbers, wanted in ((4_000_000, 2000), (2 * 2 * 150, 150), (1, 100)):  # never fewer than widths are taken from
+        monkeypatch.setattr("grukit.estimators._adaptive.MOST_NUMBERS", numbers)
+        online = Online.begin(0.05, [("a",), ("b",)], 2, 1)
+        errors = np.arange(2.0 * 2002).reshape(2002, 2, 1)
+        for _ in range(2):
+            online = online.followed_by({("a",): (2000, errors)})
+        assert len(online.errors[("b",)]) == 2
+        np.testing.assert_array_equal(online.errors[("a",)], errors[-wanted:])
+
+
 @pytest.fixture(scope="module")
 def louder():
     """Noise whose deviation doubles at row 300."""

@@ -77,6 +77,9 @@ def test_of_many_origins_some_are_kept_of_each_series():
     assert np.bincount(series[kept]).tolist() == [500, 499, 30] and kept[:3].tolist() == [0, 6, 12]
     many = np.repeat(np.arange(10_000), 60)
     assert np.bincount(many[thinned(many, 24, 19)]).tolist() == [15] * 10_000  # every fourth: 19 are too many
+    blocks = np.repeat(np.arange(2000), 60)  # a fifth of the 83 that 2000 series may have of 24 steps: every fourth
+    assert np.bincount(blocks[thinned(blocks, 24, 19, 5)]).tolist() == [15] * 2000
+    assert np.bincount(many[thinned(many, 24, 19, 5)]).tolist() == [4] * 10_000  # of five parts 20
 
 
 def test_intervals_are_what_the_errors_of_calibration_say(frame):
