@@ -93,7 +93,8 @@ class Intervals:
         To forecasts are added errors of forecasts that were no part of training, those that calibrate intervals, drawn with
         replacement: with ``strategy="direct"`` the errors of all steps from one origin, with "recursive" those of one step,
         drawn anew at every step and fed back. Of series that have fewer than 19 origins of their own, those of all, in their
-        standard deviations. The same draw is taken for all series, so that series of one frame keep what they share.
+        standard deviations. The same draw is taken for all series, so that series of one frame without missing values keep
+        what they share; of columns with holes, a draw is of other times.
 
         Parameters
         ----------
