@@ -50,6 +50,8 @@ class Online:
             Number of these rows, and errors of the last b origins with any new truth, up to the latest row; NaN where it is
             not known.
         """
+        if not later:
+            return self
         H, P = next(iter(self.errors.values())).shape[1:]
         most = max(min(MOST_ROWS, MOST_NUMBERS // (H * P * len(self.errors))), POOL, 3 * H)
         grown = {key: _grown(self.errors[key], *later[key])[-most:] for key in later}

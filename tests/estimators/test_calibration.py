@@ -200,6 +200,7 @@ def test_of_many_series_fewer_errors_are_kept(monkeypatch):
             online = online.followed_by({("a",): (2000, errors)})
         assert len(online.errors[("b",)]) == 2
         np.testing.assert_array_equal(online.errors[("a",)], errors[-wanted:])
+    assert Online(0.05, {}).followed_by({}).errors == {}  # as a file may have it
 
 
 @pytest.fixture(scope="module")
