@@ -8,7 +8,7 @@ import numpy as np
 from grukit.data import Samples, left_by
 from grukit.estimators._alone import begin_alone, begin_beside, loss_at_scale, may_be_alone, share_of
 from grukit.estimators._choices import MUCH_BETTER
-from grukit.estimators._training import averaging_of, train
+from grukit.estimators._training import averaging_of, loss_of, train
 from grukit.estimators.fitted import FittedState
 from grukit.estimators.inputs import InputForm
 from grukit.estimators.targets import Targets
@@ -23,8 +23,9 @@ class Counted(NamedTuple):
     losses: np.ndarray  # (n_folds, n_epochs + 1), the first of each fold is of the initial weights
     scale: np.ndarray  # (n_folds,), the losses of the linear parts
     begun: list[tuple[FittedState, Samples]]  # of each fold, what training began with and the samples that judge it
-    state: FittedState  # of the last fold
+    states: list[FittedState]  # of each fold, what training left: the weights of its best epoch
     interrupted: bool
+    share: float | None = None  # of the network alone, see :func:`share_of`, at least
 
     @property
     def n_epochs(self) -> int:
@@ -32,9 +33,9 @@ class Counted(NamedTuple):
         return int(np.argmin(score_epochs(self.losses, self.scale)))
 
     @property
-    def kept(self) -> np.ndarray:
-        """The loss of each fold after the best number of epochs (n_folds,), as a share of its linear part's."""
-        return self.losses[:, self.n_epochs] / self.scale
+    def state(self) -> FittedState:
+        """Of the last fold."""
+        return self.states[-1]
 
 
 def fit_counting(
@@ -72,8 +73,8 @@ def fit_counting(
         if tried.interrupted:
             reason = "Training was interrupted while the network alone was tried; what the last block left is kept."
             return replace(counted.state, training=replace(counted.state.training, stop_reason=reason))
-        share = share_of(tried.kept, counted.kept)
-        if share < MUCH_BETTER:
+        share = tried.share
+        if share is not None and share < MUCH_BETTER:
             chosen, begins = tried, begin_alone
     if counted.interrupted:
         return counted.state
@@ -92,24 +93,39 @@ def count_epochs(
     beside: Counted | None = None,
 ) -> Counted:
     """Train on every fold from the linear part, or alone ``beside`` that, as long as it may still do better."""
-    curves, scale, begun = [], [], []
-    for number, (training, judged) in enumerate(folds):
-        start, left = (begin_beside if beside is None else begin_alone)(model, inputs, targets, training)
-        begun.append((start, left_by(start.choices.linear, judged)))
-        state, progress = train(model, start, left, begun[-1][1], callbacks=(), verbose=False)
+    begins = begin_beside if beside is None else begin_alone
+    started = [begins(model, inputs, targets, training) for training, _ in folds]
+    begun = [
+        (start, left_by(start.choices.linear, judged)) for (start, _), (_, judged) in zip(started, folds, strict=True)
+    ]
+    linear, other = (None, None) if beside is None else _at_scales(model, beside, [start for start, _ in begun])
+    curves, scale, kept, states, share = [], [], [], [], None
+    for number, (start, left) in enumerate(started):
+        state, progress = train(model, start, left, begun[number][1], callbacks=(), verbose=False)
+        states.append(state)
         if progress.interrupted:
             break
-        curve = np.array([progress.start_loss, *(record["validation_loss"] for record in state.training.records)])
-        curves.append(curve)
-        if beside is None:
+        curves.append(np.array([progress.start_loss, *(each["validation_loss"] for each in state.training.records)]))
+        if linear is None or other is None:
             scale.append(progress.start_loss if np.isfinite(progress.start_loss) and progress.start_loss > 0 else 1.0)
             continue
-        scale.append(loss_at_scale(model, *beside.begun[number], start.y_scaler.scale))
+        scale.append(linear[number])
+        kept.append(loss_of(model, state, begun[number][1]))
         with np.errstate(divide="ignore", invalid="ignore"):  # of a linear part without an error
-            least = np.array([np.fmin.reduce(each) for each in curves]) / scale
-        if share_of(least, beside.kept) >= MUCH_BETTER:
+            share = share_of(np.array(kept) / scale, other / linear)
+        if share >= MUCH_BETTER:
             break
-    return Counted(_side_by_side(curves), np.array(scale), begun, state, progress.interrupted)
+    return Counted(_side_by_side(curves), np.array(scale), begun, states, progress.interrupted, share)
+
+
+def _at_scales(
+    model: "RecurrentEstimator", beside: Counted, starts: list[FittedState]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Losses (n_folds,) of the linear parts, and of the best networks beside them, on the scales of the networks alone."""
+    scales = [start.y_scaler.scale for start in starts]
+    linear = [loss_at_scale(model, *begun, scale) for begun, scale in zip(beside.begun, scales, strict=True)]
+    trained = zip(beside.states, (judged for _, judged in beside.begun), scales, strict=True)
+    return np.array(linear), np.array([loss_at_scale(model, *each) for each in trained])
 
 
 def _side_by_side(curves: list[np.ndarray]) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Whether the network does without a linear part: tried where that is open, judged in the same units, told."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -102,6 +104,49 @@ def test_both_are_judged_in_the_same_units_in_every_quarter(max_iter):
     assert model.alone_ == pytest.approx((one.mean() / other.mean() + (one / other).max()) / 2, rel=1e-4)
     chosen = alone if model.alone_ < 0.95 else beside
     np.testing.assert_array_equal(model.predict(X), chosen.predict(X))
+
+
+def of_two_kinds():
+    """Two columns, the logistic map and one that lines know all of, and the next values of both."""
+    rng = np.random.default_rng(0)
+    walk = np.zeros(300)
+    for i in range(1, 300):
+        walk[i] = 0.99 * walk[i - 1] + 0.05 * rng.normal()
+    times = pd.date_range("2024", periods=299)
+    targets = np.c_[SERIES[1:300], walk[:-1] + 0.001 * rng.normal(size=299)]
+    return pd.DataFrame(np.c_[SERIES[:299], walk[1:]], times, ["map", "walk"]), pd.DataFrame(targets, times)
+
+
+def huber(errors):
+    return np.where(np.abs(errors) < 0.2, errors**2 / 2, 0.2 * (np.abs(errors) - 0.1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "outputs", "loss"),
+    [({}, [0], np.square), ({}, [0, 1], np.square), ({"loss": "huber", "delta": 0.2}, [0, 1], huber)],
+    ids=["one output", "two outputs", "huber"],
+)
+def test_both_are_judged_in_the_same_units_on_every_block(changes, outputs, loss):
+    rows, targets = of_two_kinds()
+    rows, targets = rows.iloc[:, outputs], targets[outputs]
+    settings = {**COUNTED, **changes}
+    model = GRURegressor(**settings).fit(rows, targets)
+    losses = []
+    for begin, end in pairwise(np.round(299 * np.linspace(0.5, 1, 5)).astype(int)):
+        part, own = slice(0, begin), slice(begin, end)
+        given = {"X_val": rows[own], "y_val": targets[own]}
+        fits = [
+            GRURegressor(**settings, **by).fit(rows[part], targets[part], **given)
+            for by in (ALONE, BESIDE, {**BESIDE, "learning_rate_init": 1e-300})  # the last is the linear part
+        ]
+        errors = [(each.predict(rows)[own] - targets[own]) / targets[part].std(ddof=0) for each in fits]
+        losses.append([loss(error.to_numpy()).mean() for error in errors])
+    alone, beside, linear = np.transpose(losses)
+    one, other = alone / linear, beside / linear
+    least = [(one[:n].sum() / other.sum() + (one / other)[:n].max()) / 2 for n in range(1, 5)]
+    reached = next((share for share in least if share >= 0.95), least[-1])  # trials end where it can no longer be less
+    assert model.alone_ == pytest.approx(reached, rel=1e-3)
+    check_told(model, len(outputs) == 1)
 
 
 def test_the_share_is_of_the_means_and_of_the_worst_block():
