@@ -102,7 +102,7 @@ class Progress:
 
     def averaged(self, parameters: np.ndarray) -> np.ndarray:
         """What an epoch leaves: its parameters, or the average with those of the epochs before."""
-        share = self.options.averaging
+        share = float(self.options.averaging)  # a NumPy float64 would make float64 of float32
         if not share:
             return parameters
         self._average_before = before = self.average

@@ -622,6 +622,14 @@ def test_the_average_is_what_is_watched_and_kept(tiny):
     np.testing.assert_array_equal(plain.predict(X), tiny(max_iter=3, averaging="auto").fit(X, y).predict(X))
 
 
+def test_a_share_of_numpys_is_the_same_as_pythons(tiny):
+    X, y = wave()
+    settings = {"max_iter": 3, "early_stopping": True}
+    one, other = (tiny(**settings, averaging=share).fit(X, y) for share in (0.5, np.float64(0.5)))
+    assert one._fitted.parameters.dtype == other._fitted.parameters.dtype == np.float32
+    np.testing.assert_array_equal(one._fitted.parameters, other._fitted.parameters)
+
+
 # --- Records and output ----------------------------------------------------------------------------------
 
 
