@@ -28,7 +28,7 @@ class Point:
         What :class:`grukit.train.Progress` counts.
     records : tuple of dict
         One an epoch.
-    best_parameters, average : ndarray of shape (n_parameters,) or None
+    best_parameters, average, average_before : ndarray of shape (n_parameters,) or None
         See :class:`grukit.train.Progress`.
     """
 
@@ -41,12 +41,13 @@ class Point:
     records: tuple[dict[str, Any], ...]
     best_parameters: np.ndarray | None
     average: np.ndarray | None
+    average_before: np.ndarray | None
 
 
 def check_point(point: Point, parameters: np.ndarray) -> None:
     """Raise where a point, which may come from a file, is not of such parameters: kernels trust it."""
     arrays = {"parameters": point.parameters, "previous": point.previous, **point.moments}
-    kept = {"best_parameters": point.best_parameters, "average": point.average}
+    kept = {name: getattr(point, name) for name in ("best_parameters", "average", "average_before")}
     arrays |= {name: array for name, array in kept.items() if array is not None}
     step = arrays.pop("step", None)
     if step is None or step.shape != (1,) or step.dtype != np.int64 or len(point.moments) != 3:
@@ -78,4 +79,5 @@ def take_up(
     parameters[:] = point.parameters
     random_state.set_state(point.random_state.get_state())
     moments.update({name: moment.copy() for name, moment in point.moments.items()})
-    progress.restore(point.progress, point.records, point.best_parameters, point.average)
+    averages = point.average, point.average_before
+    progress.restore(point.progress, point.records, point.best_parameters, *averages)

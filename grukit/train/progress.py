@@ -37,8 +37,9 @@ class Progress:
         Whether Ctrl-C ended training.
     called_off : bool
         Whether a callback did.
-    average : ndarray or None
-        Average of the parameters over epochs, of which each weighs ``averaging`` times as much as the next.
+    average, average_before : ndarray or None
+        Average of the parameters over epochs, of which each weighs ``averaging`` times as much as the next; and what it was
+        before the last epoch, whose last step may yet be undone.
     """
 
     COUNTED = (
@@ -62,7 +63,7 @@ class Progress:
         self.stop_reason = ""
         self.interrupted = self.called_off = False
         self.average: np.ndarray | None = None
-        self._average_before: np.ndarray | None = None
+        self.average_before: np.ndarray | None = None
         self._to_beat = np.inf
         self._bar = progress_bar(options.max_iter, "epoch") if options.verbose else None
         self._clock = time.perf_counter()
@@ -105,7 +106,7 @@ class Progress:
         share = float(self.options.averaging)  # a NumPy float64 would make float64 of float32
         if not share:
             return parameters
-        self._average_before = before = self.average
+        self.average_before = before = self.average
         self.average = parameters.copy() if before is None else share * before + (1 - share) * parameters
         return self.average
 
@@ -120,11 +121,13 @@ class Progress:
         records: Iterable[dict[str, Any]],
         best_parameters: np.ndarray | None,
         average: np.ndarray | None,
+        average_before: np.ndarray | None,
     ) -> None:
         """Go on where another progress was: with its values of ``COUNTED``, its records, best and average parameters."""
         self.records.extend(dict(entry) for entry in records)
         self.best_parameters = None if best_parameters is None else best_parameters.copy()
         self.average = None if average is None else average.copy()
+        self.average_before = None if average_before is None else average_before.copy()
         for name in self.COUNTED:
             setattr(self, name, counted[name])
         if self._bar is not None:
@@ -133,7 +136,7 @@ class Progress:
     def take_back(self, parameters: np.ndarray) -> None:
         """Correct the last epoch's parameters, whose last step was undone."""
         if self.average is not None:
-            self.average = self._average_before
+            self.average = self.average_before
             parameters = self.averaged(parameters)
         if self.records and self.best_iter == self.records[-1]["epoch"]:
             self.best_parameters = parameters.copy()

@@ -228,6 +228,7 @@ def _point(stepper: _Stepper, random_state: np.random.RandomState, state: dict[s
         tuple(progress.records),
         progress.best_parameters,
         progress.average,
+        progress.average_before,
     )
 
 

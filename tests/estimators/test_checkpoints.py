@@ -15,6 +15,7 @@ from plain import PLAIN
 import grukit
 from grukit import GRUClassifier, GRUForecaster, GRURegressor
 from grukit.estimators._checkpoints import Checkpoint
+from grukit.files import read_tensors
 from grukit.train import progress
 
 
@@ -55,6 +56,24 @@ def test_a_fit_that_was_ended_goes_on_to_the_bit(tmp_path, kind, epoch):
     assert path.exists() == (epoch > 3)
     check_same(whole, model.set_params(callbacks=None).fit(X, target, resume=True))
     assert [each.name for each in tmp_path.iterdir()] == ["run.ckpt"]
+
+
+@pytest.mark.filterwarnings("ignore:.*not finite:sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("epoch", [3, 4, 5])
+def test_the_average_goes_on_where_the_next_step_is_undone(tmp_path, epoch):
+    """A step to weights without a finite loss, which the first batch of the next epoch shows: from the fourth on."""
+    options = {"solver": "sgd", "learning_rate_init": 30.0, "clip_norm": None, "standardize": False, "batch_size": 80}
+    settings = {**SETTINGS, **options, "momentum": 0.0, "averaging": 0.7, "max_iter": 6, "checkpoint_every": 1}
+    target = np.abs(X[:, 0]) * 100
+    whole = GRURegressor(**settings, checkpoint=tmp_path / "whole.ckpt").fit(X, target)
+    model = GRURegressor(**settings, checkpoint=tmp_path / "run.ckpt", callbacks=ends_after(epoch))
+    with pytest.raises(Ended):
+        model.fit(X, target)
+    check_same(whole, model.set_params(callbacks=None).fit(X, target, resume=True))
+    one, other = (read_tensors(tmp_path / name)[1] for name in ("whole.ckpt", "run.ckpt"))
+    assert one.keys() == other.keys() and any(name.endswith("average") for name in one)
+    for name, array in one.items():
+        np.testing.assert_array_equal(array, other[name], err_msg=name)
 
 
 def test_without_a_seed_the_weights_are_those_of_the_file(tmp_path):
