@@ -127,7 +127,8 @@ class RecurrentEstimator(FitsEach, FittedEstimator, TableParameters, BaseEstimat
                 "partial_fit needs a solver that trains in batches; solver='lbfgs' uses all samples at once."
             )
         first = not self.__sklearn_is_fitted__()
-        return self._fit(X, y, sample_weight, first, classes, max_iter=1, learning_rate="constant")
+        # An average that begins anew with every epoch would be a brake.
+        return self._fit(X, y, sample_weight, first, classes, max_iter=1, learning_rate="constant", averaging=0.0)
 
     def _fit(
         self,

@@ -82,7 +82,8 @@ class GRURegressor(RegressorMixin, FittedLinearPart, RecurrentEstimator):
             DECAY,
             Choice("auto"),
             text="""Share that an average of the weights keeps from epoch to epoch; it is what is watched and kept. "auto": 0.8
-            with early stopping, else 0, which is none. Not for "lbfgs".""",
+            with early stopping, else 0, which is none. It begins anew with each ``fit``, of a warm start too; ``partial_fit``
+            takes none. Not for "lbfgs".""",
         ),
     ] = "auto"
     loss: Annotated[
@@ -127,7 +128,7 @@ class GRURegressor(RegressorMixin, FittedLinearPart, RecurrentEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train for one epoch on X and y, at the initial rate, without early stopping.
+        """Train for one epoch on X and y, at the initial rate, without early stopping or an average of the weights.
 
         The first call sets the scaling and the initial weights. A frame that starts one step after the last one ended sees
         its end as history.

@@ -630,6 +630,16 @@ def test_a_share_of_numpys_is_the_same_as_pythons(tiny):
     np.testing.assert_array_equal(one._fitted.parameters, other._fitted.parameters)
 
 
+def test_partial_fit_takes_no_average(tiny):
+    """Each call is one epoch: an average that began anew in each would take a tenth of every step."""
+    X, y = wave()
+    one, other = tiny(averaging=0.9), tiny(averaging=0.0)
+    for _ in range(3):
+        one.partial_fit(X, y)
+        other.partial_fit(X, y)
+    np.testing.assert_array_equal(one.predict(X), other.predict(X))
+
+
 # --- Records and output ----------------------------------------------------------------------------------
 
 
