@@ -25,6 +25,11 @@ def check_parameters(estimator: SharedParameters) -> None:
         raise ValueError(f"callbacks must be callables; got {callbacks!r}.")
     if estimator.solver == "lbfgs" and (estimator.dropout > 0 or estimator.recurrent_dropout > 0):
         raise ValueError("dropout and recurrent_dropout need a solver that trains in batches, not solver='lbfgs'.")
+    averaging = getattr(estimator, "averaging", "auto")  # a regressor's
+    if estimator.solver == "lbfgs" and not isinstance(averaging, str) and averaging > 0:
+        raise ValueError(
+            f"averaging={averaging!r} is of the weights after each epoch, which solver='lbfgs' does not have; use 'auto' or 0."
+        )
     if estimator.precision == "tf32" and estimator.dtype != "float32":
         raise ValueError(f"precision='tf32' is of products in dtype='float32'; got dtype={estimator.dtype!r}.")
     if estimator.weight_init == "chrono" and estimator.cell not in ("gru", "gru_reset_before"):

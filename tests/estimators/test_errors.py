@@ -384,6 +384,14 @@ def test_cuda_is_refused_where_there_is_none(tiny, hourly, method, monkeypatch):
         getattr(tiny(device="cuda"), method)(X, X["a"])
 
 
+def test_lbfgs_has_no_average(tiny, hourly):
+    X = hourly(60)
+    with pytest.raises(ValueError, match=r"averaging=0\.8 is of the weights after each epoch, which solver='lbfgs'"):
+        tiny(solver="lbfgs", averaging=0.8).fit(X, X["a"])
+    for averaging in ("auto", 0.0):
+        assert tiny(solver="lbfgs", averaging=averaging, max_iter=2).fit(X, X["a"]).n_iter_ == 2
+
+
 def test_lbfgs_has_no_partial_fit(tiny, hourly):
     X = hourly(10)
     with pytest.raises(ValueError, match=r"partial_fit needs a solver that trains in batches; solver='lbfgs'"):
