@@ -1,9 +1,11 @@
 """The network alone: no linear part, no differences. Tried beside the network that begins at a linear part, judged alike."""
 
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from grukit.data import Samples, in_blocks, left_by
 from grukit.estimators._choices import MUCH_BETTER
@@ -13,7 +15,7 @@ from grukit.estimators._training import loss_of, steps_of_epoch, train
 from grukit.estimators.fitted import FittedState
 from grukit.estimators.inputs import InputForm
 from grukit.estimators.targets import Targets
-from grukit.train import Progress
+from grukit.train import Progress, interrupted_again
 
 if TYPE_CHECKING:
     from grukit.estimators._base import RecurrentEstimator
@@ -23,6 +25,7 @@ OPEN = ("anchor", "linear_lags", "alpha", "learning_rate_init")  # parameters th
 # linear part knows at once.
 FEW_STEPS = 40_000
 N_BLOCKS = 4  # in time
+KEPT = "the network beside a linear part"
 
 
 def may_be_alone(model: SharedParameters, state: FittedState) -> bool:
@@ -109,16 +112,35 @@ def or_alone(
     n_epochs = epochs_left(model, len(training.sequences), len(state.training.records))
     if progress.interrupted or progress.called_off or n_epochs < 1 or not may_be_alone(model, state):
         return state
-    start, samples = begin_alone(model, state.inputs, targets, training)
-    tried, _ = train(model, start, samples, validation, max_iter=n_epochs, **options)
-    watched, scale = left_by(state.choices.linear, validation), start.y_scaler.scale
+    try:
+        start, samples = begin_alone(model, state.inputs, targets, training)
+        tried, trial = train(model, start, samples, validation, max_iter=n_epochs, **options)
+        share = _share_on(model, tried, state, start.y_scaler.scale, validation)
+    except KeyboardInterrupt:  # before or after its epochs
+        if interrupted_again():
+            raise
+        return without_trial(state, KEPT)
+    chosen = tried if share < MUCH_BETTER else without_trial(state, KEPT) if trial.interrupted else state
+    return replace(chosen, choices=replace(chosen.choices, alone=share))
+
+
+def without_trial(state: FittedState, kept: str) -> FittedState:
+    """The state of the first training, where Ctrl-C ended the trial of the network alone; says so, and what is ``kept``."""
+    reason = f"Training was interrupted while the network alone was tried; {kept} is kept."
+    warnings.warn(reason, ConvergenceWarning, stacklevel=2)
+    return replace(state, training=replace(state.training, stop_reason=reason))
+
+
+def _share_on(
+    model: SharedParameters, tried: FittedState, beside: FittedState, scale: np.ndarray, validation: Samples
+) -> float:
+    """The share of :func:`share_of` on blocks of validation samples with the targets as they are."""
+    watched = left_by(beside.choices.linear, validation)
     losses = [
-        (loss_of(model, tried, plain), loss_at_scale(model, state, left, scale))
+        (loss_of(model, tried, plain), loss_at_scale(model, beside, left, scale))
         for plain, left in zip(in_blocks(validation, N_BLOCKS), in_blocks(watched, N_BLOCKS), strict=True)
     ]
-    share = share_of(*np.transpose(losses))
-    chosen = tried if share < MUCH_BETTER else state
-    return replace(chosen, choices=replace(chosen.choices, alone=share))
+    return share_of(*np.transpose(losses))
 
 
 def share_of(alone: np.ndarray, beside: np.ndarray) -> float:

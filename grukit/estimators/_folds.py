@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from grukit.data import Samples, left_by
-from grukit.estimators._alone import begin_alone, begin_beside, loss_at_scale, may_be_alone, share_of
+from grukit.estimators._alone import begin_alone, begin_beside, loss_at_scale, may_be_alone, share_of, without_trial
 from grukit.estimators._choices import MUCH_BETTER
 from grukit.estimators._training import averaging_of, loss_of, train
 from grukit.estimators.fitted import FittedState
 from grukit.estimators.inputs import InputForm
 from grukit.estimators.targets import Targets
+from grukit.train import interrupted_again
 
 if TYPE_CHECKING:
     from grukit.estimators._base import RecurrentEstimator
+
+KEPT = "what the last block left"
 
 
 class Counted(NamedTuple):
@@ -69,10 +72,14 @@ def fit_counting(
     counted = chosen = count_epochs(model, inputs, targets, folds)
     share, begins = None, begin_beside
     if not counted.interrupted and may_be_alone(model, counted.state):
-        tried = count_epochs(model, inputs, targets, folds, beside=counted)
+        try:
+            tried = count_epochs(model, inputs, targets, folds, beside=counted)
+        except KeyboardInterrupt:  # before or after its epochs
+            if interrupted_again():
+                raise
+            return without_trial(counted.state, KEPT)
         if tried.interrupted:
-            reason = "Training was interrupted while the network alone was tried; what the last block left is kept."
-            return replace(counted.state, training=replace(counted.state.training, stop_reason=reason))
+            return without_trial(counted.state, KEPT)
         share = tried.share
         if share is not None and share < MUCH_BETTER:
             chosen, begins = tried, begin_alone

@@ -1,5 +1,6 @@
 """Training: epochs, batches, schedules, stopping, history."""
 
+from grukit.train.interrupts import interrupted_again
 from grukit.train.lbfgs import fit_lbfgs
 from grukit.train.options import TrainingOptions
 from grukit.train.points import Point
@@ -19,6 +20,7 @@ __all__ = [
     "TrainingOptions",
     "fit_lbfgs",
     "fit_stochastic",
+    "interrupted_again",
     "predict",
     "progress_bar",
 ]

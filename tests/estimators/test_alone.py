@@ -9,6 +9,7 @@ from ended import Ended, check_same
 from sklearn.exceptions import ConvergenceWarning
 
 from grukit import GRURegressor, load
+from grukit.estimators import _alone, _folds
 from grukit.estimators._alone import share_of
 from grukit.train import interrupts, stochastic
 
@@ -266,8 +267,41 @@ def test_ctrl_c_in_the_trial_keeps_what_is_better_so_far(monkeypatch, settings, 
         assert "interrupted while the network alone was tried" in model.stop_reason_ and len(model.linear_coef_) == 4
     else:
         check_told(model, False)
-        assert model.n_iter_ == 24
+        assert model.n_iter_ == 24 and model.stop_reason_ in model.summary()
+        assert "alone was tried; the network beside a linear part is kept" in model.stop_reason_
     assert np.sqrt(np.mean((model.predict(X) - Y) ** 2)) < 0.5 * Y.std()
+
+
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize(
+    ("module", "where", "settings"),
+    [
+        (_alone, "begin_alone", HELD_OUT),
+        (_alone, "loss_of", HELD_OUT),
+        (_alone, "loss_at_scale", HELD_OUT),
+        (_folds, "begin_alone", COUNTED),
+        (_folds, "loss_of", COUNTED),
+    ],
+    ids=lambda each: getattr(each, "__name__", each if isinstance(each, str) else ""),
+)
+def test_ctrl_c_before_or_after_the_trial_keeps_the_first_training(monkeypatch, module, where, settings, again):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, where, interrupted)
+    monkeypatch.setattr(interrupts, "_last", [np.inf if again else -np.inf])
+    model = GRURegressor(**settings)
+    if again:
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, Y)
+        return
+    with pytest.warns(ConvergenceWarning, match="interrupted while the network alone was tried"):
+        model.fit(X, Y)
+    assert model.alone_ is None and "interrupted while the network alone was tried" in model.stop_reason_
+    if settings is HELD_OUT:
+        np.testing.assert_array_equal(model.predict(X), GRURegressor(**settings, **BESIDE).fit(X, Y).predict(X))
+    else:
+        assert len(model.linear_coef_) == 4 and np.sqrt(np.mean((model.predict(X) - Y) ** 2)) < 0.5 * Y.std()
 
 
 def test_files_tell_it(tmp_path):
