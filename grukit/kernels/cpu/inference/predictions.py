@@ -149,7 +149,8 @@ def _predict_rows(
     network: Any, parameters: np.ndarray, samples: Any, n_threads: int, outputs: np.ndarray, rows: int
 ) -> None:
     """Chunks of ``rows`` sequences."""
-    n_threads = max(1, min(n_threads, len(samples.starts) // max(rows, SEQUENCES_OF_A_THREAD)))
+    n = len(samples.starts)
+    n_threads = max(1, min(n_threads, n // SEQUENCES_OF_A_THREAD, -(-n // rows)))  # the last chunk may have fewer
     packed = _packed(network, parameters, rows)
     work = workspaces(n_threads, predict_work_size(network, int(samples.lengths[0]), rows), parameters.dtype)
     with Team(n_threads) as team:
