@@ -98,7 +98,7 @@ def _alone(state: "FittedState") -> str:
     share = state.choices.alone
     if share is None:
         return ""
-    found = f"{share:.3g} times the validation loss of that beside a linear part"
+    found = f"a share of {share:.3g} of the validation loss beside a linear part, see alone_"
     return f"Network alone, with {found}" if state.choices.is_alone else f"Tried: the network alone, with {found}"
 
 

@@ -31,7 +31,11 @@ class FittedNetwork:
 
     @property
     def n_iter_(self) -> int:
-        """int: Epochs run, over all calls of ``partial_fit`` and warm starts."""
+        """int: Epochs run, over all calls of ``partial_fit`` and warm starts.
+
+        Of a regressor that trained two networks, beside a linear part and alone, those of the one that is kept; of epochs
+        counted on blocks in time, those of the training on all samples.
+        """
         return len(fitted_state(self).training.records)
 
     @property

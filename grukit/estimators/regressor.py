@@ -63,7 +63,8 @@ class GRURegressor(RegressorMixin, FittedLinearPart, RecurrentEstimator):
             AMOUNT,
             Choice("auto"),
             text="""L2 penalty on the weights, not the biases: alpha / 2 * sum of squares, divided by the batch's total
-            weight. For "adamw", the decoupled weight decay. "auto": 0, of the network alone 0.01.""",
+            weight. For "adamw", the decoupled weight decay. "auto": 0; 0.01 of a network that was chosen to be alone, see
+            ``learning_rate_init``, but not of one for which ``anchor=None, linear_lags=0`` was asked.""",
         ),
     ] = "auto"  # type: ignore[assignment]  # numbers in the base
     learning_rate_init: Annotated[
@@ -71,9 +72,10 @@ class GRURegressor(RegressorMixin, FittedLinearPart, RecurrentEstimator):
         Parameter(
             POSITIVE,
             Choice("auto"),
-            text="""Initial learning rate, the peak of the schedule. "auto": 0.002. Where ``alpha``, ``anchor`` and
-            ``linear_lags`` are "auto", too, and something is watched, a network alone, without linear part and differences, is
-            then trained at 0.005, and kept where its loss is much the better one, see ``alone_``.""",
+            text="""Initial learning rate, the peak of the schedule. "auto": 0.002; 0.005 of a network that was chosen to be
+            alone. Where ``alpha``, ``anchor`` and ``linear_lags`` are "auto", too, there is a linear part, and something is
+            watched, a network alone, without it and without differences that were not asked for, is then trained and kept
+            where its loss is much the better one (``alone_`` < 0.95). With ``anchor=None, linear_lags=0``: 0.002.""",
         ),
     ] = "auto"  # type: ignore[assignment]  # numbers in the base
     averaging: Annotated[

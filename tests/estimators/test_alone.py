@@ -49,7 +49,7 @@ def at_call(n, what):
 def check_told(model, chosen):
     """Raise where the model is not what ``chosen`` says, or tells it otherwise."""
     assert (model.alone_ < 0.95) == chosen == (len(model.linear_coef_) == 0)
-    found = f"{model.alone_:.3g} times the validation loss of that beside a linear part"
+    found = f"a share of {model.alone_:.3g} of the validation loss beside a linear part, see alone_"
     assert (f"Network alone, with {found}" if chosen else f"Tried: the network alone, with {found}") in model.summary()
 
 
