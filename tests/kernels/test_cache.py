@@ -4,7 +4,6 @@ import hashlib
 import os
 import pickle
 import random
-import resource
 import signal
 import sys
 import warnings
@@ -171,6 +170,8 @@ def test_kernels_of_a_read_only_folder_are_found_and_others_go_to_the_next(monke
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs limits of a process")
 def test_on_a_full_disk_a_kernel_is_compiled_and_not_kept(folder):
+    import resource  # which Windows lacks
+
     call()
     content = files_of(folder)[0].read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -195,6 +196,47 @@ def test_without_a_home_nothing_is_written_to_the_working_folder(monkeypatch):
     assert [path.name for path in cache._folders(doubled, __file__)] == ["__pycache__"]
     monkeypatch.setenv("HOME", "/somewhere")
     assert [path.is_relative_to("/somewhere") for path in cache._folders(doubled, __file__)] == [False, True]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs modes of folders")
+def test_a_home_that_may_not_be_looked_into_counts_as_none():
+    """As in a container that runs as another user than the one whose home its environment names."""
+    code = """
+import os, sys, warnings
+from pathlib import Path
+from numba import njit
+from grukit.kernels.cpu.compiler import cache
+from grukit.kernels.cpu.compiler.internals import KERNEL, kept
+import closed_home
+assert kept(njit(**KERNEL)(closed_home.doubled), "0123456789ab")(1.5) == 3.0  # imports what may be closed to the other user
+os.chmod(closed_home.__file__.rpartition("/")[0] + "/__pycache__", 0o555)
+if os.geteuid() == 0:
+    os.setresuid(65534, 65534, 65534)
+compiled = kept(njit(**KERNEL)(closed_home.trebled), "0123456789ab")
+with warnings.catch_warnings(record=True) as seen:
+    warnings.simplefilter("always", RuntimeWarning)
+    print(compiled(1.5), compiled.stats.cache_path, [each.category.__name__ for each in seen])
+print(cache._takes_files(Path(os.environ["HOME"], "a", "b")))
+os.path.exists = lambda path: False  # as of a drive that is missing
+print(cache._takes_files(Path.cwd() / "a"))
+"""
+    with open_folder() as place:
+        (place / "closed_home.py").write_text(
+            "def doubled(x):\n    return x + x\n\n\ndef trebled(x):\n    return 3 * x\n"
+        )
+        home = place / "home"
+        home.mkdir()
+        home.chmod(0)
+        environment = {"HOME": str(home), "XDG_CACHE_HOME": "", "NUMBA_CACHE_DIR": "", choice.VARIABLE: ""}
+        environment["PYTHONPATH"] = os.pathsep.join([str(place), os.environ.get("PYTHONPATH", "")])
+        (place / "__pycache__").mkdir()
+        place.chmod(0o555)
+        try:
+            output, _ = run_code(code, **environment)
+        finally:
+            home.chmod(0o700)
+            place.chmod(0o777)
+    assert output.splitlines() == ["4.5 None ['RuntimeWarning']", "False", "False"]
 
 
 def test_folders_are_looked_through_up_to_the_first_that_can_be_written(monkeypatch, tmp_path):

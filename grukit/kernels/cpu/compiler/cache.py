@@ -52,7 +52,8 @@ class KernelCache(_Cache):
     @property
     def cache_path(self) -> str | None:
         """The folder that has files of the kernel, or would take them; None where none does."""
-        held = [folder for folder in self._folders if next(folder.glob(f"{self._name}.*.nbc"), None)]
+        there = [folder for folder in self._folders if os.path.isdir(folder)]  # glob raises in a home that is closed
+        held = [folder for folder in there if next(folder.glob(f"{self._name}.*.nbc"), None)]
         found = held or [folder for folder in self._folders if _takes_files(folder)]
         return str(found[0]) if found else None
 
@@ -128,9 +129,9 @@ def _folders(function: Any, path: str) -> list[Path]:
 
 
 def _takes_files(folder: Path) -> bool:
-    while not folder.exists():
-        folder = folder.parent
-    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+    # os.path takes what may not be looked into for what is not there, where Path.exists raises.
+    there = next((each for each in (folder, *folder.parents) if os.path.exists(each)), None)
+    return there is not None and os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)
 
 
 def _read(path: Path, key: tuple[Any, ...]) -> Any:
