@@ -20,7 +20,7 @@ distributed = pytest.importorskip("distributed", reason=reason)
 dd = pytest.importorskip("dask.dataframe", reason=reason)
 da = pytest.importorskip("dask.array", reason=reason)
 
-from grukit.dask import DaskGRUClassifier, DaskGRUForecaster, DaskGRURegressor  # noqa: E402
+from grukit.dask import DaskGRUClassifier, DaskGRUForecaster, DaskGRURegressor, _crew, _worker  # noqa: E402
 from grukit.dask._wire import Connection, Lost, connect, listen  # noqa: E402
 from grukit.dask._worker import Job, Server  # noqa: E402
 from grukit.engines import select_engine  # noqa: E402
@@ -78,6 +78,13 @@ def same(model, local):
     ours, theirs = model.weights_, local.weights_
     assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
     return True
+
+
+def under_way():
+    """How many trainings a worker waits for, and how many it serves."""
+    from grukit.dask import _worker
+
+    return len(_worker._listeners), len(_worker._serving)
 
 
 def test_without_a_client_fit_says_so(panel, target):  # before there is any
@@ -176,8 +183,7 @@ def test_workers_forget(client, panel, target):
             break
         time.sleep(0.1)
     assert not kept
-    known = client.run(lambda: len(__import__("grukit.dask._worker", fromlist=["_"])._listeners))
-    assert set(known.values()) == {0}
+    assert set(client.run(under_way).values()) == {(0, 0)}
 
 
 @pytest.mark.parametrize(
@@ -263,14 +269,45 @@ def test_messages_arrive_whole_and_cut_off_ones_are_told():
     theirs.close()
 
 
-def test_who_has_no_token_is_not_heard():
-    kernels = select_engine("cpu").kernels
-    network = NetworkSpec("gru", 1, (2,), 1).for_kernels(kernels)
+def job_of(token, n_peers=1):
+    network = NetworkSpec("gru", 1, (2,), 1).for_kernels(select_engine("cpu").kernels)
+    peers = [("127.0.0.1", 0)] * n_peers
+    return Job(token, "here", network, (0, np.zeros(1), 32), "float32", 27, 4, True, 1, False, 0, peers, {})
+
+
+def test_a_worker_does_not_wait_for_ever_for_a_client(monkeypatch):
+    monkeypatch.setattr(_worker, "PATIENCE", 0.2)
     token = "0123456789abcdef"
-    job = Job(token, "here", network, (0, 0.0, 32), "float32", 27, 4, True, 1, False, 0, [("127.0.0.1", 0)], {})
+    listener = listen("127.0.0.1")
+    peer = connect(listener.getsockname(), token, "peer")  # which is no client
+    message = r"No client came to 127\.0\.0\.1:\d+ within 0\.2 s: it cannot reach"
+    with listener, Server(job_of(token), [], threading.Event()) as server, pytest.raises(RuntimeError, match=message):
+        server.run(listener)
+    peer.close()
+
+
+def test_a_fit_that_cannot_begin_leaves_nothing_behind(client, panel, target, monkeypatch):
+    def refuse(address, token, role):
+        for _ in range(1000):  # until the workers' tasks have begun, and wait
+            if set(client.run(under_way).values()) == {(0, 1)}:
+                raise Lost("the network is down")
+            time.sleep(0.01)
+
+    model = DaskGRURegressor(**SETTINGS)
+    with monkeypatch.context() as patch:
+        patch.setattr(_crew, "connect", refuse)
+        with pytest.raises(RuntimeError, match=r"Training cannot begin on the Dask workers: the network is down"):
+            model.fit(long(panel), beside(target))
+    assert set(client.run(under_way).values()) == {(0, 0)}
+    model.fit(long(panel), beside(target))
+    assert model.traffic_.steps > 5
+
+
+def test_who_has_no_token_is_not_heard():
+    token = "0123456789abcdef"
     listener = listen("127.0.0.1")
     address = listener.getsockname()
-    with listener, Server(job, []) as server:
+    with listener, Server(job_of(token), [], threading.Event()) as server:
         serving = threading.Thread(target=server.run, args=(listener,))
         serving.start()
         stranger = connect(address, token.replace("a", "b"), "client")

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -14,8 +15,10 @@ from grukit.dask._wire import Connection, Lost, connect, listen
 from grukit.engines import select_engine
 from grukit.version import __version__
 
-_listeners: dict[tuple[str, str], socket.socket] = {}
+_listeners: dict[tuple[str, str], socket.socket] = {}  # of trainings whose tasks have not begun
+_serving: dict[tuple[str, str], threading.Event] = {}  # of those whose have; set where one is over
 LOOK = 0.05  # seconds after which a listener looks whether it is still wanted
+PATIENCE = 60.0  # seconds that a client has to come
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,13 @@ def open_listener(token: str, dask_worker: Any = None) -> tuple[str, int, str]:
 
 
 def close_listener(token: str, dask_worker: Any = None) -> None:
-    """Close what :func:`open_listener` opened, if nothing serves there."""
-    listener = _listeners.pop((token, dask_worker.address), None)
+    """Close what :func:`open_listener` opened; what serves there ends, though its client never came."""
+    key = token, dask_worker.address
+    listener = _listeners.pop(key, None)
     if listener is not None:
         listener.close()
+    if key in _serving:
+        _serving[key].set()
 
 
 def serve(job: Job, pieces: list[Piece]) -> int:
@@ -67,20 +73,32 @@ def serve(job: Job, pieces: list[Piece]) -> int:
     -------
     int
         Bytes that went between workers on behalf of this one.
+
+    Raises
+    ------
+    RuntimeError
+        Where no client comes.
     """
     from distributed import secede
 
-    listener = _listeners.pop((job.token, job.address))
-    secede()
-    with listener, Server(job, pieces) as server:
-        server.run(listener)
+    key = job.token, job.address
+    over = _serving[key] = threading.Event()
+    try:
+        listener = _listeners.pop(key, None)
+        if listener is None:  # closed before a thread was free
+            return 0
+        secede()
+        with listener, Server(job, pieces, over) as server:
+            server.run(listener)
+    finally:
+        del _serving[key]
     return server.between
 
 
 class Server:
     """Answers the client's questions and those of other workers; a context manager."""
 
-    def __init__(self, job: Job, pieces: list[Piece]):
+    def __init__(self, job: Job, pieces: list[Piece], over: threading.Event):
         kernels = select_engine("cpu").kernels
         # Numba would compile everything anew for a table that is read-only, as one out of a message may be.
         network = job.network._replace(layers=np.require(job.network.layers, requirements=["C", "W"]))
@@ -97,7 +115,7 @@ class Server:
         self._groups: dict[int, Future[Any]] = {}
         self._before: SimpleQueue[np.ndarray | None] = SimpleQueue()  # sums of the slots of workers before this one
         self._next: Connection | None = None
-        self._over = threading.Event()
+        self._over, self._has_client = over, False
 
     def __enter__(self) -> "Server":
         self.share.__enter__()
@@ -121,9 +139,21 @@ class Server:
         return self.rows.fetched + (0 if self._next is None else self._next.sent)
 
     def run(self, listener: socket.socket) -> None:
-        """Take connections until the client's is closed."""
+        """Take connections until the client's is closed.
+
+        Raises
+        ------
+        RuntimeError
+            Where no client comes in time.
+        """
         listener.settimeout(LOOK)
+        end = time.monotonic() + PATIENCE
         while not self._over.is_set():
+            if not self._has_client and time.monotonic() > end:
+                host, port = listener.getsockname()[:2]
+                raise RuntimeError(
+                    f"No client came to {host}:{port} within {PATIENCE:g} s: it cannot reach this worker there, or is gone."
+                )
             try:
                 connected, _ = listener.accept()
             except TimeoutError:
@@ -135,6 +165,7 @@ class Server:
         role = connection.welcome(self.job.token)
         try:
             if role == "client":
+                self._has_client = True
                 connection.send("ready")
             while role is not None:
                 self._answer(connection, *connection.receive())
