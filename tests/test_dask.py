@@ -105,7 +105,7 @@ def test_a_fit_has_the_bits_of_one_process(client, panel, target):
     assert np.array_equal(model.to_local().predict(panel), local.predict(panel))
     assert type(model.to_local()) is GRURegressor and model.to_local().get_params() == local.get_params()
     assert "2 workers" in model.device_reason_ and model.traffic_.steps > 5
-    assert model.score(long(panel), beside(target)) == pytest.approx(local.score(panel, target), rel=1e-12)
+    assert model.score(long(panel), beside(target)) == local.score(panel, target)
 
 
 def test_solvers_and_weights(client, panel, target):
@@ -140,13 +140,21 @@ def test_sequences_in_row_blocks(client):
     rng = np.random.default_rng(2)
     X = rng.normal(size=(150, 8, 2))
     blocks = da.from_array(X, chunks=(40, 8, 1))
-    for y in (X[:, -1, 0], X[:, :, :1].cumsum(axis=1)):  # one a sequence, and one a step
+    each_step = X[:, :, :1].cumsum(axis=1)
+    for y in (X[:, -1, 0], each_step):  # one a sequence, and one a step
         local = GRURegressor(**SETTINGS).fit(X, y)
         model = DaskGRURegressor(**SETTINGS).fit(blocks, da.from_array(y, chunks=60))
         assert same(model, local)
         predicted = model.predict(blocks)
         assert predicted.numblocks[0] == 4 and predicted.shape == y.shape
         assert np.array_equal(predicted.compute(), local.predict(X))
+        assert model.score(blocks, da.from_array(y, chunks=60)) == local.score(X, y)
+    assert model.score(blocks, y) == local.score(X, y)  # of an array as it is
+    labels = (each_step[:, :, 0] > 0).astype(int)
+    judge = GRUClassifier(**SETTINGS).fit(X, labels)
+    spread = DaskGRUClassifier(**SETTINGS).fit(blocks, da.from_array(labels, chunks=60))
+    assert same(spread, judge)
+    assert spread.score(blocks, da.from_array(labels, chunks=60)) == judge.score(X, labels)
 
 
 def test_a_forecaster(client, panel):

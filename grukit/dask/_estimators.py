@@ -1,10 +1,6 @@
 """The regressor and the classifier on a Dask cluster."""
 
-from abc import abstractmethod
 from typing import Any, Self
-
-import numpy as np
-from sklearn.metrics import accuracy_score, r2_score
 
 from grukit.dask._base import OnDask
 from grukit.dask._collections import gather, is_dask
@@ -92,7 +88,9 @@ class WindowsOnDask(OnDask):
         return self._lazily("predict", X, context)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """R^2 of a regressor, the share of labels that a classifier gets right; the workers predict.
+        """Score of the plain estimator: R^2 of a regressor, the share of labels that a classifier gets right.
+
+        X and y are brought together in this process, as in :meth:`fit`.
 
         Parameters
         ----------
@@ -102,23 +100,18 @@ class WindowsOnDask(OnDask):
         Returns
         -------
         float
+
+        Raises
+        ------
+        ValueError
+            For bad input, as :meth:`fit`.
+        sklearn.exceptions.NotFittedError
+            Before ``fit``.
         """
         local = self.to_local()
-        if not is_dask(X):
-            return local.score(X, y, sample_weight)
-        client = self._get_client()
-        predicted, truth, weights = (
-            None if each is None else np.asarray(client.gather(client.compute(each)) if is_dask(each) else each)
-            for each in (self.predict(X), y, sample_weight)
-        )
-        assert predicted is not None
-        assert truth is not None
-        return self._score_of(truth, predicted, weights)
-
-    @staticmethod
-    @abstractmethod
-    def _score_of(truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None) -> float:
-        """The score of predictions."""
+        if any(map(is_dask, (X, y, sample_weight))):
+            X, (y, sample_weight) = gather(self._get_client(), X, {"y": y, "sample_weight": sample_weight}, self._keys)
+        return local.score(X, y, sample_weight)
 
     def _lazily(self, method: str, X: Any, context: Any) -> Any:
         local = self.to_local()
@@ -136,12 +129,6 @@ class DaskGRURegressor(WindowsOnDask, GRURegressor):
     """
 
     _local = GRURegressor
-
-    @staticmethod
-    def _score_of(truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None) -> float:
-        truth, predicted = truth.reshape(len(truth), -1), predicted.reshape(len(truth), -1)
-        seen = ~np.isnan(truth).any(axis=1)
-        return float(r2_score(truth[seen], predicted[seen], sample_weight=None if weights is None else weights[seen]))
 
 
 @with_parameters
@@ -161,7 +148,3 @@ class DaskGRUClassifier(WindowsOnDask, GRUClassifier):
     def predict_log_proba(self, X: Any, context: Any = "auto") -> Any:
         """Logarithms of the probabilities, as :meth:`predict_proba`."""
         return self._lazily("predict_log_proba", X, context)
-
-    @staticmethod
-    def _score_of(truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None) -> float:
-        return float(accuracy_score(truth, predicted, sample_weight=weights))
