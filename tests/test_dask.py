@@ -277,6 +277,17 @@ def test_messages_arrive_whole_and_cut_off_ones_are_told():
     theirs.close()
 
 
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="as on Linux")
+def test_a_machine_that_vanishes_is_noticed_after_half_a_minute():
+    for each in map(Connection, tcp_pair()):
+        idle, interval, count, unacknowledged = (
+            each.socket.getsockopt(socket.IPPROTO_TCP, getattr(socket, f"TCP_{name}"))
+            for name in ("KEEPIDLE", "KEEPINTVL", "KEEPCNT", "USER_TIMEOUT")
+        )
+        assert idle + interval * count == 30 and unacknowledged == 30_000  # seconds, milliseconds
+        each.close()
+
+
 def job_of(token, n_peers=1):
     network = NetworkSpec("gru", 1, (2,), 1).for_kernels(select_engine("cpu").kernels)
     peers = [("127.0.0.1", 0)] * n_peers

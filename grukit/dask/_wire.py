@@ -14,8 +14,9 @@ import numpy as np
 LENGTH = struct.Struct("!Q")
 LONGEST_HEAD = 1 << 24
 SMALL = 1 << 16  # bytes up to which a message is sent in one piece
-# A machine that is gone without a word is noticed after about half a minute.
-KEEP_ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}
+# A machine that is gone without a word is noticed after half a minute: by who waits for it, and by who sent it what it
+# never acknowledged, which the first three do not look at.
+KEEP_ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 30_000}
 
 
 @dataclass
