@@ -1,16 +1,17 @@
 """Fits of many small models, one a series, in threads that each take the next series."""
 
 import copy
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 from sklearn import config_context, get_config
 from sklearn.base import _fit_context
-from sklearn.exceptions import FitFailedWarning
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 
 from grukit.cores import count_threads, single_threaded_blas
 from grukit.data import Members, covariate_parts, series_parts, table_parts
@@ -55,6 +56,8 @@ class FitsEach:
         -----
         FitFailedWarning
             Where series could not be fitted: how many, and why the first one. ``report_`` says it of each.
+        ConvergenceWarning
+            Where losses or weights were not finite: of how many series, and what of the first.
         """
         if y is None:
             raise ValueError(f"fit_each of {type(self).__name__} needs y; it is None.")
@@ -98,6 +101,8 @@ class ForecastsEach:
         -----
         FitFailedWarning
             Where series could not be fitted: how many, and why the first one. ``report_`` says it of each.
+        ConvergenceWarning
+            Where losses or weights were not finite: of how many series, and what of the first.
         """
         _check(self)
         members, part = series_parts(y)
@@ -120,9 +125,11 @@ def _check(model: Any) -> None:
 def _fits(model: Any, members: Members, part: Callable[[int], tuple[Any, ...]]) -> list[Any]:
     """Of each series a fitted copy of the model, or why there is none; ``part`` gives the arguments of its ``fit``."""
     keys, config = members.keys, {**get_config(), "skip_parameter_validation": True}  # threads have one of their own
+    notes: dict[int, str] = {}
+    own_series = threading.local()
 
     def fit(s: int) -> Any:
-        own = _copy_of(model)
+        own, own_series.number = _copy_of(model), s
         own.n_jobs, own.device, own.verbose = 1, "cpu", False
         try:
             with config_context(**config):
@@ -135,14 +142,31 @@ def _fits(model: Any, members: Members, part: Callable[[int], tuple[Any, ...]]) 
     n_threads = min(count_threads(model.n_jobs, np.inf), len(keys))
     with ExitStack() as stack:
         stack.enter_context(single_threaded_blas())
-        # Other libraries change the process's filters of warnings for a moment; in threads that may leave them changed.
-        stack.enter_context(warnings.catch_warnings())
+        stack.enter_context(_noted(notes, own_series))
         pool = stack.enter_context(ThreadPoolExecutor(n_threads, "grukit-each"))
         stack.callback(pool.shutdown, wait=False, cancel_futures=True)  # after Ctrl-C or any other error
         results = pool.map(fit, range(len(keys)))
         fits = list(stack.enter_context(progress_bar(len(keys), "series", results)) if model.verbose else results)
-    _tell(keys, fits)
+    _tell(keys, fits, notes)
     return fits
+
+
+@contextmanager
+def _noted(notes: dict[int, str], own_series: threading.local) -> Iterator[None]:
+    """Keep the last ConvergenceWarning of each series, which does not say whose it is, instead of showing them all."""
+    # Other libraries change the process's filters of warnings for a moment; in threads that may leave them changed.
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def note(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, ConvergenceWarning) and hasattr(own_series, "number"):  # of a thread of this call
+                notes[own_series.number] = str(message)
+            else:
+                show(message, category, *where, **more)
+
+        warnings.simplefilter("always", ConvergenceWarning)
+        warnings.showwarning = note
+        yield
 
 
 def _copy_of(model: Any) -> Any:
@@ -153,16 +177,18 @@ def _copy_of(model: Any) -> Any:
     return own
 
 
-def _tell(keys: list[Any], fits: list[Any]) -> None:
-    """Warn of series that could not be fitted; raise where none could."""
+def _tell(keys: list[Any], fits: list[Any], notes: dict[int, str]) -> None:
+    """Warn of series that could not be fitted, and of those whose fits warned; raise where none could be fitted."""
     failed = [(key, fit) for key, fit in zip(keys, fits, strict=True) if isinstance(fit, str)]
-    if not failed:
-        return
-    key, why = failed[0]
+    warned = [(keys[s], why) for s, why in sorted(notes.items()) if not isinstance(fits[s], str)]
     if len(failed) == len(fits):
+        key, why = failed[0]
         raise ValueError(f"None of the {len(fits)} series could be fitted; the first, {key!r}: {why}")
-    warnings.warn(
-        f"{len(failed)} of {len(fits)} series could not be fitted, see report_; the first, {key!r}: {why}",
-        FitFailedWarning,
-        stacklevel=5,
-    )
+    for category, what, told in (
+        (FitFailedWarning, "could not be fitted, see report_", failed),
+        (ConvergenceWarning, "did not converge, see stop_reason and loss in report_", warned),
+    ):
+        if told:
+            key, why = told[0]
+            message = f"{len(told)} of {len(fits)} series {what}; the first, {key!r}: {why}"
+            warnings.warn(message, category, stacklevel=5)

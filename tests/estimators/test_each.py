@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from plain import PLAIN, for_labels
-from sklearn.exceptions import FitFailedWarning, NotFittedError
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning, NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
 
 from grukit import GRUClassifier, GRUForecaster, GRURegressor
@@ -204,6 +204,28 @@ def test_bad_series_are_reported_and_the_others_fitted(panel, target):
         each["south"]
     with pytest.raises(ValueError, match="Series 'mixed' could not be fitted: The time index is not sorted"):
         each.predict(pd.concat({"mixed": swapped.sort_index()}, names=["place", "time"]))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_series_that_diverge_are_told_at_once(panel, target, n_jobs):
+    changes = {**PLAIN, "early_stopping": True, "n_jobs": n_jobs, "learning_rate_init": 1e30}
+    first = r"^3 of 3 series did not converge, see stop_reason and loss in report_; the first, 'north': Training diverged in"
+    before = warnings.showwarning
+    with pytest.warns(ConvergenceWarning, match=first) as told:
+        each = regressors(changes).fit_each(panel, target)
+    assert len(told) == 1 and told[0].filename == __file__
+    assert each.report_["stop_reason"].str.startswith("Training diverged in epoch").all()
+    assert warnings.showwarning is before
+    with pytest.warns(ConvergenceWarning) as told:
+        alone = regressors(changes).fit(panel.loc["north"], target.loc["north"])
+    assert len(told) > 1
+    assert_same(each["north"], alone)
+    bad = panel.assign(b=panel["b"].where(panel.index.get_level_values("place") != "north"))
+    with (
+        pytest.warns(FitFailedWarning, match=r"1 of 3 series could not be fitted"),
+        pytest.warns(ConvergenceWarning, match=r"^2 of 3 series did not .* the first, 'south'"),
+    ):
+        regressors(changes).fit_each(bad, target)
 
 
 def test_where_no_series_can_be_fitted_is_an_error(panel, target):
