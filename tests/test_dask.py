@@ -21,7 +21,7 @@ dd = pytest.importorskip("dask.dataframe", reason=reason)
 da = pytest.importorskip("dask.array", reason=reason)
 
 from grukit.dask import DaskGRUClassifier, DaskGRUForecaster, DaskGRURegressor, _crew, _worker  # noqa: E402
-from grukit.dask._wire import Connection, Lost, connect, listen  # noqa: E402
+from grukit.dask._wire import Connection, Lost, Traffic, connect, listen  # noqa: E402
 from grukit.dask._worker import Job, Server  # noqa: E402
 from grukit.engines import select_engine  # noqa: E402
 from grukit.model import NetworkSpec  # noqa: E402
@@ -238,6 +238,18 @@ def test_what_does_not_go_together_is_refused(client, panel, target):
         model.predict(long(panel).drop(columns="id"))
     with pytest.raises(ValueError, match=r"context is 'auto' or None; give earlier rows as rows of X"):
         model.predict(long(panel), context=panel)
+
+
+def test_what_is_done_in_this_process(client, panel, target):
+    X, y = panel.sort_index(), target.sort_index()
+    each = DaskGRURegressor(**SETTINGS).fit_each(X, y)
+    alone = GRURegressor(**SETTINGS).fit_each(X, y)
+    assert list(each) == list(alone) and all(
+        type(own) is GRURegressor and same(own, alone[u]) for u, own in each.items()
+    )
+    part = DaskGRURegressor(**SETTINGS).partial_fit(X, y)
+    assert part.traffic_ == Traffic(0, 0, 0, 0)
+    assert np.array_equal(part.predict(X), GRURegressor(**SETTINGS).partial_fit(X, y).predict(X))
 
 
 def test_copies_share_the_client_and_pickles_have_none(client, panel, target):
