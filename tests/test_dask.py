@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -334,8 +335,16 @@ def test_a_fit_that_cannot_begin_leaves_nothing_behind(client, panel, target, mo
     assert model.traffic_.steps > 5
 
 
-def test_who_has_no_token_is_not_heard():
+@pytest.mark.parametrize("scheme", ["tls", "wss"])
+def test_a_cluster_that_encrypts_is_refused(scheme):
+    scheduler = SimpleNamespace(address=f"{scheme}://10.0.0.1:8786")
+    with pytest.raises(ValueError, match=rf"encrypts its connections \({scheme}://\). Those that training opens"):
+        _crew.check_client(SimpleNamespace(asynchronous=False, scheduler=scheduler))
+
+
+def test_who_has_no_token_is_not_heard(monkeypatch):
     token = "0123456789abcdef"
+    monkeypatch.setattr(_worker, "TOKEN_PATIENCE", 0.3)
     listener = listen("127.0.0.1")
     address = listener.getsockname()
     with listener, Server(job_of(token), [], threading.Event()) as server:
@@ -345,9 +354,13 @@ def test_who_has_no_token_is_not_heard():
         with pytest.raises(Lost):
             stranger.receive()
         stranger.close()
+        with socket.create_connection(address) as silent:
+            silent.settimeout(10)
+            assert silent.recv(1) == b""  # hung up
         assert serving.is_alive()
         friend = connect(address, token, "client")
         assert friend.receive()[0]["kind"] == "ready"
+        time.sleep(0.4)  # who was welcomed may be silent for longer
         friend.send("compute", [np.zeros(27, np.float32)], group=7)
         assert friend.receive()[0] == {"kind": "error", "message": "KeyError: 7"}
         friend.close()

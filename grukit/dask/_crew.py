@@ -239,8 +239,9 @@ def check_client(client: Any) -> None:
     """
     if client.asynchronous:
         raise ValueError("An asynchronous client has nobody who waits for a fit. Give one with asynchronous=False.")
-    if client.scheduler.address.startswith("tls"):
+    scheme = client.scheduler.address.partition("://")[0]
+    if scheme in ("tls", "wss"):
         raise ValueError(
-            "This cluster encrypts its connections (tls://). Those that training opens between workers are not encrypted, "
-            "so they are not opened here; train in one process, or on a cluster in a network that is trusted."
+            f"This cluster encrypts its connections ({scheme}://). Those that training opens between workers are not "
+            "encrypted, so they are not opened here; train in one process, or on a cluster in a network that is trusted."
         )

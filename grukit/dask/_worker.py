@@ -19,6 +19,7 @@ _listeners: dict[tuple[str, str], socket.socket] = {}  # of trainings whose task
 _serving: dict[tuple[str, str], threading.Event] = {}  # of those whose have; set where one is over
 LOOK = 0.05  # seconds after which a listener looks whether it is still wanted
 PATIENCE = 60.0  # seconds that a client has to come
+TOKEN_PATIENCE = 30.0  # seconds that who connects may be silent before the token is shown
 
 
 @dataclass(frozen=True)
@@ -158,12 +159,13 @@ class Server:
                 connected, _ = listener.accept()
             except TimeoutError:
                 continue
-            connected.settimeout(None)
+            connected.settimeout(TOKEN_PATIENCE)  # or a stranger who is silent would keep a thread
             threading.Thread(target=self._talk, args=(Connection(connected),), daemon=True).start()
 
     def _talk(self, connection: Connection) -> None:
         role = connection.welcome(self.job.token)
         try:
+            connection.socket.settimeout(None)
             if role == "client":
                 self._has_client = True
                 connection.send("ready")
