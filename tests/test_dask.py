@@ -301,6 +301,26 @@ def test_a_machine_that_vanishes_is_noticed_after_half_a_minute():
         each.close()
 
 
+def test_rows_that_cannot_be_sent_are_told(client, panel, target, monkeypatch):
+    def scatter(*args, **kwargs):
+        raise TimeoutError
+
+    monkeypatch.setattr(client, "scatter", scatter)
+    with pytest.raises(RuntimeError, match=r"Training cannot begin on the Dask workers: TimeoutError"):
+        DaskGRURegressor(client=client, **SETTINGS).fit(long(panel), beside(target))
+    assert set(client.run(under_way).values()) == {(0, 0)}
+
+
+def test_a_worker_without_the_next_ends_its_threads(monkeypatch):
+    left = []
+    server = Server(job_of("0123456789abcdef", 2), [], threading.Event())  # the next has port 0, where nobody listens
+    leave = type(server.share).__exit__
+    monkeypatch.setattr(type(server.share), "__exit__", lambda *args: left.append(leave(*args)))
+    with pytest.raises(Lost, match=r"127\.0\.0\.1:0 cannot be reached"):
+        server.__enter__()
+    assert len(left) == 1
+
+
 def job_of(token, n_peers=1):
     network = NetworkSpec("gru", 1, (2,), 1).for_kernels(select_engine("cpu").kernels)
     peers = [("127.0.0.1", 0)] * n_peers

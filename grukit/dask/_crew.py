@@ -63,8 +63,9 @@ class Crew:
             self._start()
         except BaseException as error:
             self._stop()
-            if isinstance(error, Lost):
-                raise RuntimeError(f"Training cannot begin on the Dask workers: {error}") from error
+            if isinstance(error, OSError):  # Lost is one, and what Dask raises where rows cannot be sent
+                why = str(error) or type(error).__name__
+                raise RuntimeError(f"Training cannot begin on the Dask workers: {why}") from error
             raise
         return self
 
@@ -201,7 +202,8 @@ class Crew:
             ending = [task for address, task in zip(self.addresses, self._tasks, strict=False) if address in left]
             with suppress(TimeoutError):  # of a worker that is lost, and not yet known to be
                 wait(ending, timeout=PATIENCE)
-            self.traffic.between_workers += sum(task.result() for task in ending if task.status == "finished")
+                done = [task.result(timeout=PATIENCE) for task in ending if task.status == "finished"]
+                self.traffic.between_workers += sum(done)
         self._tasks, self._token = [], ""
 
 

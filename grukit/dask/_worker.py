@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
@@ -119,10 +120,12 @@ class Server:
         self._over, self._has_client = over, False
 
     def __enter__(self) -> "Server":
-        self.share.__enter__()
-        # Before anybody needs it: a worker that waits for the sum of another must see that one go.
-        if self.job.worker + 1 < len(self.job.peers):
-            self._next = connect(self.job.peers[self.job.worker + 1], self.job.token, "peer")
+        with ExitStack() as entered:
+            entered.enter_context(self.share)
+            # Before anybody needs it: a worker that waits for the sum of another must see that one go.
+            if self.job.worker + 1 < len(self.job.peers):
+                self._next = connect(self.job.peers[self.job.worker + 1], self.job.token, "peer")
+            entered.pop_all()
         self._fetching = ThreadPoolExecutor(1, "grukit-fetch")
         return self
 
