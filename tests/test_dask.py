@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,6 +24,7 @@ dd = pytest.importorskip("dask.dataframe", reason=reason)
 da = pytest.importorskip("dask.array", reason=reason)
 
 from grukit.dask import DaskGRUClassifier, DaskGRUForecaster, DaskGRURegressor, _crew, _worker  # noqa: E402
+from grukit.dask._rows import Rows  # noqa: E402
 from grukit.dask._wire import Connection, Lost, Traffic, connect, listen  # noqa: E402
 from grukit.dask._worker import Job, Server  # noqa: E402
 from grukit.engines import select_engine  # noqa: E402
@@ -387,6 +389,23 @@ def test_who_has_no_token_is_not_heard(monkeypatch):
         friend.close()
         serving.join(10)
         assert not serving.is_alive()
+
+
+def test_the_error_of_who_keeps_rows_is_told():
+    """Of two workers, the one that should keep piece 3 does not, and says so to the one that asks for it."""
+    token = "0123456789abcdef"
+    listener, over = listen("127.0.0.1"), threading.Event()
+    job = replace(job_of(token), owners={3: 0}, peers=[listener.getsockname()])
+    with listener, Server(job, [], over) as server:
+        serving = threading.Thread(target=server.run, args=(listener,))
+        serving.start()
+        rows = Rows(job, [])
+        with pytest.raises(RuntimeError, match=r"The worker at 127\.0\.0\.1:\d+ failed: KeyError: 3"):
+            rows._fetch(3, np.array([0]), np.array([2]))
+        rows.close()
+        over.set()
+        serving.join(10)
+    assert not serving.is_alive()
 
 
 def tcp_pair():

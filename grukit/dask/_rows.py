@@ -99,7 +99,7 @@ class Rows:
         return [column[rows] for column in piece[2:] if column is not None]
 
     def _fetch(self, number: int, firsts: np.ndarray, lasts: np.ndarray) -> list[np.ndarray]:
-        """The same of any piece."""
+        """The same of any piece; where who keeps it fails, its error."""
         if number in self.pieces:
             return self.own(number, firsts, lasts)
         owner = self.job.owners[number]
@@ -108,7 +108,10 @@ class Rows:
                 self._peers[owner] = connect(self.job.peers[owner], self.job.token, "peer")
             connection = self._peers[owner]
             connection.send("fetch", [firsts, lasts], piece=number)
-            return connection.receive()[1]
+            told, rows = connection.receive()
+        if told["kind"] != "rows":
+            raise RuntimeError(f"The worker at {':'.join(map(str, self.job.peers[owner]))} failed: {told['message']}")
+        return rows
 
     def group(self, told: dict[str, Any], arrays: list[np.ndarray]) -> tuple[Any, np.ndarray]:
         """The samples of some batches, with the rows of those that are computed here alone, and their order.
