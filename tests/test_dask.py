@@ -120,6 +120,7 @@ def test_solvers_and_weights(client, panel, target):
     assert same(DaskGRURegressor(**settings).fit(panel, target, weights), local)  # pandas as it is
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not FULL, reason="compiles kernels of its own; GRUKIT_FULL_TESTS=1")
 def test_dropout_is_drawn_for_the_same_samples(client, panel, target):
     settings = {**SETTINGS, "early_stopping": True, "dropout": 0.2, "recurrent_dropout": 0.1}

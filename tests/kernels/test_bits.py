@@ -36,6 +36,7 @@ def fits(n, **environment):
     return run_code(FITS, n, **environment)[0].splitlines()
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(
     not llvm.get_host_cpu_features().get("fma") or llvm.get_process_triple().split("-")[0] != "x86_64",
     reason="no processor with fused multiply-adds",

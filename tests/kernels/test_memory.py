@@ -159,6 +159,7 @@ print("read nothing else")
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="Pages are protected by a call of the C library.")
 def test_products_read_no_more_than_they_have_room_for():
     assert run_code(BEYOND, FULL) == ("read nothing else\n", "")
