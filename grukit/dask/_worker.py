@@ -64,8 +64,9 @@ def close_listener(token: str, dask_worker: Any = None) -> None:
     listener = _listeners.pop(key, None)
     if listener is not None:
         listener.close()
-    if key in _serving:
-        _serving[key].set()
+    over = _serving.get(key)
+    if over is not None:
+        over.set()
 
 
 def serve(job: Job, pieces: list[Piece]) -> int:
