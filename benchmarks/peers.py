@@ -8,9 +8,9 @@ clipping, Adam. All contenders have the same weights, windows and batches, float
 case of kernels is timed, grukit's loss and gradients are compared with the tests' NumPy reference in float64 and with
 PyTorch, and each peer's losses of three steps, or outputs, with grukit's; what disagrees is reported and not timed; so are
 the outputs of an estimator's ``predict``. An epoch of its ``fit`` is of the same weights and batches, and is not compared.
-The runs take turns. ``--isa avx2`` keeps every contender but onnxruntime and the products in JAX, which cannot be told, from
-AVX-512; the newest results saved with and without it are shown side by side. Peers that are not installed are left out; ``pip install
-".[bench]"`` installs them.
+The runs take turns. ``--isa avx2`` keeps every contender from AVX-512 but onnxruntime and the products in JAX, which cannot
+be told; the newest results saved with and without it are shown side by side. Peers that are not installed are left out;
+``pip install ".[bench]"`` installs them.
 """
 
 import argparse

@@ -103,7 +103,8 @@ def main():
     """Print counts."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
     n_threads, counts, wrong = run(seconds)
-    print(f"{n_threads} threads for {seconds:g} s beside fits, each with the bits that it has alone: {dict(sorted(counts.items()))}")
+    done = dict(sorted(counts.items()))
+    print(f"{n_threads} threads for {seconds:g} s beside fits, each with the bits that it has alone: {done}")
     for each in wrong:
         print(each)
     return bool(wrong)
