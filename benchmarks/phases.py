@@ -25,9 +25,11 @@ from peer_grukit import KERNELS, Grukit, inference
 from grukit.kernels.cpu.cells import gru, recurrent
 from grukit.kernels.cpu.compiler.jit import OPTIONS
 from grukit.kernels.cpu.compiler.parts import KernelCompiler
+from grukit.kernels.cpu.inference.predictions import go_in_rows
 from grukit.kernels.cpu.products import vectors
 from grukit.kernels.cpu.session import chunk_rows
 from grukit.kernels.cpu.storage.layout import Weights
+from grukit.kernels.cpu.storage.workspace import steps_together
 
 compiled = njit(pipeline_class=KernelCompiler, **OPTIONS)
 
@@ -120,21 +122,22 @@ def array(*shape):
 
 
 def phases_of_inference(case):
-    """As :func:`phases`, of a prediction of one row or of many, which go in lanes."""
+    """As :func:`phases`, of a prediction of one row or of many, which go in lanes or in as many rows."""
     T, D, H = case.steps, case.inputs, case.hidden[0]
     one = case.batch == 1
     rows, chunks = (1, 1) if one else (vectors.LANES, case.batch // vectors.LANES)
     bias, bias_n, w_ih, w_rz, w_n = array(3 * H), array(H), array(D * 3 * H), array(H * 2 * H), array(H * H)
-    if one:
-        x, h, gates, candidates = array(T, D), array(1, H), array(1, 3 * H), array(1, H)
-        inputs, states, projected = row_of_inputs, row_of_states, array(T, 3 * H)
+    together = steps_together(T, rows * 3 * H)
+    if one or go_in_rows(np.array(case.hidden), 32):
+        x, h, gates, candidates = array(together * rows, D), array(rows, H), array(rows, 3 * H), array(rows, H)
+        inputs, states, projected, turns = row_of_inputs, row_of_states, array(together * rows, 3 * H), T / together
     else:
         x, h, gates, candidates = array(T, D, rows), array(H, rows), array(3 * H, rows), array(H, rows)
-        inputs, states, projected = lanes_of_inputs, lanes_of_states, gates
+        inputs, states, projected, turns = lanes_of_inputs, lanes_of_states, gates, 1
     step = 2 * T * case.batch * 3 * H
     flat = gates.ravel(), candidates.ravel(), h.ravel()
     return {
-        "input products": (lambda n: inputs(n * chunks, x, w_ih, bias, projected), step * D),
+        "input products": (lambda n: inputs(round(n * chunks * turns), x, w_ih, bias, projected), step * D),
         "recurrent products": (lambda n: states(n * chunks, T, w_rz, w_n, bias_n, h, gates, candidates), step * H),
         "gates": (lambda n: gates_of_inference(n * chunks, T, *flat), 0),
     }

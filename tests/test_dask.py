@@ -4,6 +4,7 @@ import os
 import pickle
 import signal
 import socket
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -22,6 +23,10 @@ reason = "Dask is not installed; the extra test has it"
 distributed = pytest.importorskip("distributed", reason=reason)
 dd = pytest.importorskip("dask.dataframe", reason=reason)
 da = pytest.importorskip("dask.array", reason=reason)
+cloudpickle = pytest.importorskip("cloudpickle", reason=reason)
+cloudpickle.register_pickle_by_value(
+    sys.modules[__name__]
+)  # workers cannot import it, unless pytest is run by python -m
 
 from grukit.dask import DaskGRUClassifier, DaskGRUForecaster, DaskGRURegressor, _crew, _worker  # noqa: E402
 from grukit.dask._rows import Rows  # noqa: E402

@@ -146,9 +146,10 @@ def main():
         f"killed {times} times while saving: {sum(found.values())} files opened, of {dict(sorted(found.items()))} units"
     )
     epochs = while_fitting(times, seed)
+    known = [epoch for epoch in epochs if epoch] or [0]
     print(
         f"killed {times} times while fitting: {len(epochs)} went on to the same bits, {epochs.count(0)} without a file, the "
-        f"others from {len(set(epochs) - {0})} epochs, {min(filter(None, epochs))} to {max(epochs)}"
+        f"others from {len(set(epochs) - {0})} epochs, {min(known)} to {max(known)}"
     )
 
 

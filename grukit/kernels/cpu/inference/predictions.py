@@ -42,6 +42,11 @@ FEWEST, MOST, MOST_NARROW = 3, 12, 4
 WIDE = 32
 
 
+def go_in_rows(units: np.ndarray, bits: int) -> bool:
+    """Whether chunks of a network with these units a layer, in numbers of so many bits, are rows, not lanes."""
+    return bool(units.min() >= WIDE and not half_a_tile_is_busy(bits, LANES))
+
+
 def few_alike(lengths: np.ndarray, units: int) -> bool:
     """Whether sorted sequences (n,) of a network whose widest layer has so many units are best taken as a chunk of n."""
     n = len(lengths)
@@ -112,8 +117,8 @@ def _predict_sorted(network: Any, parameters: np.ndarray, samples: Any, n_thread
         _predict_rows(network, parameters, samples, n_threads, outputs, min(ROWS, len(samples.starts)))
         return
     units = network.layers[:-1, UNITS]
-    by_rows = units.min() >= WIDE and not half_a_tile_is_busy(8 * parameters.itemsize, LANES)
-    in_chunks = partial(_predict_rows, rows=LANES) if by_rows else _predict_in_lanes
+    in_rows = go_in_rows(units, 8 * parameters.itemsize)
+    in_chunks = partial(_predict_rows, rows=LANES) if in_rows else _predict_in_lanes
     out = taken_out(samples.lengths, int(units.max()))
     if not out.any():
         in_chunks(network, parameters, samples, n_threads, outputs)
