@@ -108,6 +108,6 @@ def half_a_tile_is_busy(bits: int, columns: int) -> bool:
 
     They do where its tile has no more of them. Products of one vector of AVX-512 load a number for each multiplication, those
     of two for two. Zen 4, whose units work on half a vector at a time, does not wait for that: 115 GFLOP/s of 118. Zen 5 does:
-    154 of 272, and 240 with two vectors.
+    154 of 272, and 240 with two vectors. Those of Intel, which have two whole units mostly, were not measured.
     """
     return target().tile(bits).columns <= columns or processor()[1] == "znver4"
