@@ -7,7 +7,8 @@ from grukit.train.points import Point
 from grukit.train.problem import LOSSES, REGRESSION_LOSSES, Problem, predict
 from grukit.train.progress import Progress, progress_bar
 from grukit.train.schedules import SCHEDULES
-from grukit.train.stochastic import SOLVERS, fit_stochastic
+from grukit.train.stepper import SOLVERS
+from grukit.train.stochastic import fit_stochastic
 
 __all__ = [
     "LOSSES",

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from grukit.train.progress import Progress
-
-STEPS = ("rate_scale", "failures", "any_failure", "finished_since")  # of the loop over batches
+from grukit.train.stepper import Stepper
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class Point:
     random_state : numpy.random.RandomState
         What the next epoch draws from.
     steps : dict of float or bool
-        What the loop over batches knows: learning rates that were lowered, steps that were not finite.
+        What :class:`grukit.train.stepper.Stepper` counts: learning rates that were lowered, steps that were not finite.
     progress : dict of float or int
         What :class:`grukit.train.Progress` counts.
     records : tuple of dict
@@ -57,7 +56,7 @@ def check_point(point: Point, parameters: np.ndarray) -> None:
             raise ValueError(
                 f"{name} has the shape {array.shape} of {array.dtype}; the network's is {parameters.shape}."
             )
-    if set(point.progress) != set(Progress.COUNTED) or set(point.steps) != set(STEPS):
+    if set(point.progress) != set(Progress.COUNTED) or set(point.steps) != set(Stepper.COUNTED):
         raise ValueError("it counts other things.")
 
 

@@ -1,6 +1,5 @@
 """Training by mini-batches."""
 
-import time
 import warnings
 
 import numpy as np
@@ -8,110 +7,13 @@ from sklearn.exceptions import ConvergenceWarning
 
 from grukit.train.interrupts import interrupted_again
 from grukit.train.options import TrainingOptions
-from grukit.train.points import STEPS, Point, take_up
+from grukit.train.points import Point, take_up
 from grukit.train.problem import Problem
 from grukit.train.progress import Progress
 from grukit.train.schedules import rates_of_epoch
+from grukit.train.stepper import Diverged, Stepper
 
-SOLVERS = {"adam": 1, "adamw": 2, "sgd": 0, "rmsprop": 3}
-SPAN_SECONDS = 0.25  # a compiled call lasts about this long at most, so that Ctrl-C is noticed
-MAX_FAILURES = 3  # steps in a row that were not finite before training gives up
 ADAPTIVE_FACTOR, ADAPTIVE_END = 0.2, 1e-6  # scikit-learn's "adaptive": divide by 5, stop below 1e-6
-
-
-class _Diverged(Exception):
-    """Too many steps in a row were not finite."""
-
-
-class _Stepper:
-    """An optimiser's state and the loop over the batches of an epoch."""
-
-    def __init__(
-        self,
-        problem: Problem,
-        parameters: np.ndarray,
-        options: TrainingOptions,
-        state: dict[str, np.ndarray],
-        progress: Progress,
-    ):
-        self.problem, self.options, self.progress = problem, options, progress
-        kernels = problem.kernels
-        for name in ("first_moment", "second_moment"):
-            state.setdefault(name, np.zeros_like(parameters))
-        state.setdefault("step", np.zeros(1, dtype=np.int64))
-        self.optimizer = kernels.Optimizer(
-            solver=SOLVERS[options.solver],
-            momentum=options.momentum,
-            nesterov=options.nesterovs_momentum,
-            beta_1=options.beta_1,
-            beta_2=options.beta_2,
-            epsilon=options.epsilon,
-            alpha=options.alpha,
-            clip_norm=np.inf if options.clip_norm is None else float(options.clip_norm),
-            parameters=parameters,
-            previous=parameters.copy(),
-            penalized=problem.spec.penalized(parameters.dtype),
-            **state,
-        )
-        problem.session.begin(self.optimizer)
-        self.rate_scale = 1.0  # reduced by a plateau or by a step that was not finite
-        self.failures = 0  # in a row
-        self.any_failure = False
-        self.finished_since = 0  # batches since the last failure
-        self._span = 1
-
-    def epoch(self, number: int, seed: int, order: np.ndarray, rates: np.ndarray) -> tuple[float, float]:
-        """Train on every batch once; returns the mean loss and the mean gradient norm of the batches."""
-        n_batches = len(rates)
-        batches = self.problem.kernels.Batches(
-            order=order,
-            size=self.options.batch_size,
-            rates=rates,
-            records=np.zeros((n_batches, 3)),
-            done=np.zeros(1, dtype=np.int64),
-            update=True,
-            seed=seed,
-        )
-        while batches.done[0] < n_batches:
-            first = batches.done[0]
-            stop_at = min(n_batches, first + self._span)
-            began = time.perf_counter()
-            self.problem.train(batches, stop_at)
-            # The batch that is taken again after an undone step says nothing: only the one after it sees a new step.
-            self.finished_since += int(batches.done[0] - first)
-            if self.finished_since > 1:
-                self.failures = 0
-            if batches.done[0] < stop_at:
-                if batches.done[0] == 0:
-                    self.progress.take_back(self.optimizer.previous)
-                self._undo(f"in epoch {number}, batch {batches.done[0] + 1}", batches.rates[batches.done[0] :])
-            elif 2 * (time.perf_counter() - began) < SPAN_SECONDS:
-                self._span = min(2 * self._span, n_batches)
-        loss, weight, norm = batches.records.sum(axis=0)
-        return float(loss / weight), float(norm / n_batches)
-
-    def check_last_step(self, number: int) -> None:
-        """Undo the last step of a fit where it led to a loss that is not finite; no later batch would show it."""
-        if not np.isfinite(self.problem.probe_loss(self.optimizer.parameters, self.options.batch_size)):
-            self.progress.take_back(self.optimizer.previous)
-            self._undo(f"after epoch {number}", np.full(1, self.options.learning_rate_init * self.rate_scale))
-
-    def _undo(self, where: str, rates: np.ndarray) -> None:
-        """Take back the step that led to a loss or gradient that is not finite, and halve the learning rate."""
-        self.problem.session.undo()
-        self.any_failure = True
-        self.failures += 1
-        self.finished_since = 0
-        self.rate_scale /= 2
-        rates /= 2
-        warnings.warn(
-            f"The loss or its gradient was not finite {where}. The step before it was undone and the learning rate "
-            f"halved to {rates[0]:.3g}.",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
-        if self.failures >= MAX_FAILURES:
-            raise _Diverged
 
 
 def fit_stochastic(
@@ -165,7 +67,7 @@ def fit_stochastic(
             progress.stop_reason = f"All {options.max_iter} epochs were run."
         stepper.check_last_step(options.n_before + len(progress.records))
         ended_well = True
-    except (KeyboardInterrupt, _Diverged) as end:
+    except (KeyboardInterrupt, Diverged) as end:
         if isinstance(end, KeyboardInterrupt) and interrupted_again():
             raise
         progress.interrupted = isinstance(end, KeyboardInterrupt)
@@ -196,7 +98,7 @@ def _begin(
     random_state: np.random.RandomState,
     state: dict[str, np.ndarray],
     progress: Progress,
-) -> _Stepper:
+) -> Stepper:
     """A stepper at the initial parameters, or where an earlier process was."""
     begun = options.begun
     if begun is not None:
@@ -205,15 +107,15 @@ def _begin(
         progress.averaged(parameters)
         if problem.validation is not None:
             progress.begin(parameters, problem.validation_loss(parameters))
-    stepper = _Stepper(problem, parameters, options, state, progress)
+    stepper = Stepper(problem, parameters, options, state, progress)
     if begun is not None:
         stepper.optimizer.previous[:] = begun.previous
-        for name in STEPS:
+        for name in Stepper.COUNTED:
             setattr(stepper, name, begun.steps[name])
     return stepper
 
 
-def _point(stepper: _Stepper, random_state: np.random.RandomState, state: dict[str, np.ndarray]) -> Point:
+def _point(stepper: Stepper, random_state: np.random.RandomState, state: dict[str, np.ndarray]) -> Point:
     """Where training is."""
     stepper.problem.session.end()  # from here on the moments are current
     stepper.problem.session.begin(stepper.optimizer)
@@ -223,7 +125,7 @@ def _point(stepper: _Stepper, random_state: np.random.RandomState, state: dict[s
         stepper.optimizer.previous,
         state,
         random_state,
-        {name: getattr(stepper, name) for name in STEPS},
+        {name: getattr(stepper, name) for name in Stepper.COUNTED},
         {name: getattr(progress, name) for name in Progress.COUNTED},
         tuple(progress.records),
         progress.best_parameters,
@@ -232,7 +134,7 @@ def _point(stepper: _Stepper, random_state: np.random.RandomState, state: dict[s
     )
 
 
-def _run_epoch(stepper: _Stepper, progress: Progress, epoch: int, random_state: np.random.RandomState) -> None:
+def _run_epoch(stepper: Stepper, progress: Progress, epoch: int, random_state: np.random.RandomState) -> None:
     options, problem = stepper.options, stepper.problem
     n_samples = len(problem.samples.starts)
     n_batches = -(-n_samples // options.batch_size)
