@@ -37,6 +37,19 @@ def check_representable(weights: np.ndarray, dtype: str) -> None:
         raise ValueError(f"sample_weight[{i}] is {weights[i]:g}, which {dtype} cannot hold; scale the weights.")
 
 
+def weigh_known(targets: Targets, weights: np.ndarray, sequences: Sequences) -> tuple[np.ndarray, np.ndarray]:
+    """Weights of the samples (n,), and with a target at every step those of the steps (N,), of which some may be missing.
+
+    A sample, or a step, whose targets are all missing has no weight; it remains in the history of others.
+    """
+    seen = ~np.isnan(targets.values).all(axis=1)
+    if seen.all():
+        return weights, ALL_ALIKE
+    if not targets.outputs.per_step:
+        return weights * seen, ALL_ALIKE
+    return weights * np.logical_or.reduceat(seen, sequences.starts), seen.astype(np.float64)
+
+
 def weigh_labels(
     class_weight: Any, targets: Targets, weights: np.ndarray, sequences: Sequences
 ) -> tuple[np.ndarray, np.ndarray]:

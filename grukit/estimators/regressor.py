@@ -9,13 +9,13 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 
-from grukit.data import ALL_ALIKE, Classes, FittedLinear, Samples, Scaler, to_output
+from grukit.data import Classes, FittedLinear, Samples, Scaler, to_output
 from grukit.estimators._base import RecurrentEstimator
 from grukit.estimators._choices import choose_linear
 from grukit.estimators._declare import Choice, Number, Parameter, with_parameters
 from grukit.estimators._linear_attributes import FittedLinearPart
 from grukit.estimators._parameters import AMOUNT, DECAY, POSITIVE, SHARE
-from grukit.estimators._weights import weights_of_targets
+from grukit.estimators._weights import weigh_known, weights_of_targets
 from grukit.estimators.fitted import FittedState
 from grukit.estimators.inputs import InputForm, Work
 from grukit.estimators.targets import Objective, Targets, check_same_kind, read_numbers
@@ -228,13 +228,7 @@ class GRURegressor(RegressorMixin, FittedLinearPart, RecurrentEstimator):
         return choose_linear(anchor, n_lags, inputs, training, everything, levels)
 
     def _weigh(self, targets: Targets, weights: np.ndarray, work: Work) -> tuple[np.ndarray, np.ndarray]:
-        """A sample, or a step, whose targets are all missing has no weight; it remains in the history of others."""
-        seen = ~np.isnan(targets.values).all(axis=1)
-        if seen.all():
-            return weights, ALL_ALIKE
-        if not targets.outputs.per_step:
-            return weights * seen, ALL_ALIKE
-        return weights * np.logical_or.reduceat(seen, work.sequences.starts), seen.astype(np.float64)
+        return weigh_known(targets, weights, work.sequences)
 
     def _objective(self, classes: Classes | None) -> Objective:
         """The network predicts the target itself, standardised if asked for, or the logarithm of its mean."""
