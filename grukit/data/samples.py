@@ -136,10 +136,9 @@ def select_samples(
 def _split(
     samples: Samples, held_out: HeldOut, window: int | None, table: Table | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    n = len(samples.sequences)
     if table is None or window is None:
-        return split_at_random(n, held_out.fraction, held_out.random_state, held_out.groups)
-    return split_in_time(n, held_out.fraction, window, table)
+        return split_at_random(len(samples.sequences), held_out.fraction, held_out.random_state, held_out.groups)
+    return split_in_time(held_out.fraction, window, table)
 
 
 def _check_split(left: np.ndarray, chosen: np.ndarray, held_out: HeldOut, n: int, window: int | None) -> None:

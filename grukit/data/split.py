@@ -7,7 +7,7 @@ import numpy as np
 from grukit.data.frames import Table
 
 
-def split_in_time(n_samples: int, fraction: float, window: int, table: Table) -> tuple[np.ndarray, np.ndarray]:
+def split_in_time(fraction: float, window: int, table: Table) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of the training and of the validation samples of a table.
 
     The last ``fraction`` of the time is for validation, and of each series the ``window`` rows before its first validation
@@ -15,14 +15,12 @@ def split_in_time(n_samples: int, fraction: float, window: int, table: Table) ->
 
     Parameters
     ----------
-    n_samples : int
-        Samples: the table's rows.
     fraction : float
         Between 0 and 1.
     window : int
         Rows a sample sees.
     table : Table
-        The table.
+        The table, whose rows are the last of a sample each.
     """
     position = table.positions()
     n_steps = int(position.max()) + 1

@@ -26,7 +26,7 @@ def test_one_series(n, fraction, window):
     assume(n - n_last - window > 0)
     values = np.zeros((n, 1))
     table = read_table(values, values)
-    training, validation = split_in_time(n, fraction, window, table)
+    training, validation = split_in_time(fraction, window, table)
     np.testing.assert_array_equal(validation, np.arange(n - n_last, n))
     np.testing.assert_array_equal(training, np.arange(n - n_last - window))
     sequences = windows(table, window)
@@ -86,7 +86,7 @@ def test_a_panel_is_cut_at_one_time(by_time):
     panel = pd.concat({"u": hours(40), "v": late, "w": hours(10)}, names=["series", "time"])
     panel = panel.sort_index(level="time") if by_time else panel
     table = table_of(panel)
-    training, validation = split_in_time(len(panel), 0.25, 4, table)
+    training, validation = split_in_time(0.25, 4, table)
     cut = pd.Timestamp("2024-01-02 06:00")  # 40 hours, of which the last 10
     assert (table.times[validation] >= cut).all() and (table.times[training] < cut - pd.Timedelta("4h")).all()
     assert len(validation) == 20 and len(training) == 26 + 6 + 10
@@ -101,7 +101,7 @@ def test_a_panel_is_cut_at_one_time(by_time):
 )
 def test_no_row_of_a_panel_is_seen_by_both_parts(other):
     table = table_of(pd.concat({"u": hours(60), "v": other}))
-    training, validation = split_in_time(len(table.values), 0.2, 8, table)
+    training, validation = split_in_time(0.2, 8, table)
     sequences = windows(table, 8)
     assert len(training) and len(validation)
     assert not rows_seen(sequences, training) & rows_seen(sequences, validation)
