@@ -5,13 +5,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from grukit.data.frames import series_of_rows
 from grukit.data.steps import number_step
 
 
 def _places(index: Any) -> tuple[np.ndarray, np.ndarray]:
     """Number of the series of each row, in the order in which they appear, and the rank of its time among all."""
     ranks = index.get_level_values(-1).factorize(sort=True)[0]
-    return np.zeros(len(index), int) if index.nlevels == 1 else index.droplevel(-1).factorize()[0], ranks
+    return np.zeros(len(index), int) if index.nlevels == 1 else series_of_rows(index)[0], ranks
 
 
 def in_order(rows: pd.DataFrame) -> pd.DataFrame:
