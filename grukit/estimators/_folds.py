@@ -8,7 +8,7 @@ import numpy as np
 from grukit.data import Samples, left_by
 from grukit.estimators._alone import begin_alone, begin_beside, loss_at_scale, may_be_alone, share_of, without_trial
 from grukit.estimators._choices import MUCH_BETTER
-from grukit.estimators._training import averaging_of, loss_of, train
+from grukit.estimators._training import averaging_of, callbacks_of, loss_of, train
 from grukit.estimators.fitted import FittedState
 from grukit.estimators.inputs import InputForm
 from grukit.estimators.targets import Targets
@@ -70,8 +70,10 @@ def fit_counting(
         a fold was interrupted, what it learned.
     """
     counted = chosen = count_epochs(model, inputs, targets, folds)
+    if counted.interrupted:
+        return counted.state
     share, begins = None, begin_beside
-    if not counted.interrupted and may_be_alone(model, counted.state):
+    if may_be_alone(model, counted.state):
         try:
             tried = count_epochs(model, inputs, targets, folds, beside=counted)
         except KeyboardInterrupt:  # before or after its epochs
@@ -83,8 +85,6 @@ def fit_counting(
         share = tried.share
         if share is not None and share < MUCH_BETTER:
             chosen, begins = tried, begin_alone
-    if counted.interrupted:
-        return counted.state
     start, left = begins(model, inputs, targets, samples)
     start = replace(start, choices=replace(start.choices, alone=share))
     ended = {"n_iter_no_change": model.max_iter, **averaging_of(model), **_until(model, max(1, chosen.n_epochs))}
@@ -177,6 +177,4 @@ def _with_record_of(counted: Counted, start: FittedState, state: FittedState, n_
 
 def _until(model: "RecurrentEstimator", n_epochs: int) -> dict[str, Any]:
     """Training options that end after so many epochs of the same schedule."""
-    own = model.callbacks
-    given = () if own is None else (own,) if callable(own) else tuple(own)
-    return {"callbacks": (*given, lambda record: record["epoch"] >= n_epochs)}
+    return {"callbacks": (*callbacks_of(model), lambda record: record["epoch"] >= n_epochs)}

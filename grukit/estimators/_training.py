@@ -1,5 +1,6 @@
 """Training from one state to the next: the engine, its samples, the options, the record."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import fields, replace
 from typing import Any
@@ -142,13 +143,18 @@ def averaging_of(model: SharedParameters) -> dict[str, float]:
     return {"averaging": AVERAGING} if getattr(model, "averaging", 0.0) == "auto" else {}
 
 
+def callbacks_of(model: SharedParameters) -> tuple[Callable[..., Any], ...]:
+    """The callbacks, of which the parameter may be one."""
+    given = model.callbacks
+    return () if given is None else (given,) if callable(given) else tuple(given)
+
+
 def _options(model: SharedParameters, n_samples: int, chosen: dict[str, float], **overrides: Any) -> TrainingOptions:
-    callbacks = model.callbacks
     values = {
         **{name: value for name, value in chosen.items() if getattr(model, name, None) == "auto"},
         "batch_size": _batch_size(model, n_samples),
         "verbose": bool(model.verbose),
-        "callbacks": () if callbacks is None else (callbacks,) if callable(callbacks) else tuple(callbacks),
+        "callbacks": callbacks_of(model),
         **overrides,
     }
     parameters = {field.name for field in fields(TrainingOptions)} & {field.name for field in fields(model)}
