@@ -22,7 +22,7 @@ from grukit.data import (
 )
 from grukit.engines import select_engine
 from grukit.estimators._alone import or_alone
-from grukit.estimators._checkpoints import check_resume, checkpoint_options, open_points, refuse_checkpoint
+from grukit.estimators._checkpoints import check_resume, checkpoint_options, open_checkpoint, refuse_checkpoint
 from grukit.estimators._declare import with_parameters
 from grukit.estimators._each_fit import FitsEach
 from grukit.estimators._exclusions import check_parameters
@@ -167,10 +167,11 @@ class RecurrentEstimator(FitsEach, FittedEstimator, TableParameters, BaseEstimat
                 if given.X is not None:
                     validation = self._given_validation(given, work, state)
                 watched = None if validation is None else left_by(state.choices.linear, validation)
-                points = None if overrides else open_points(self, state, left, watched, resume)  # none of one epoch
-                state, progress = train(self, state, left, watched, **overrides, **checkpoint_options(points, 0))
+                # One epoch, as partial_fit takes, has none.
+                checkpoint = None if overrides else open_checkpoint(self, state, left, watched, resume)
+                state, progress = train(self, state, left, watched, **overrides, **checkpoint_options(checkpoint, 0))
                 if before is None and validation is not None:
-                    alone = checkpoint_options(points, 1)
+                    alone = checkpoint_options(checkpoint, 1)
                     state = or_alone(self, state, progress, targets, training, validation, alone)
         self._fitted = self._with_tail(state, work, tail)
         return self

@@ -16,11 +16,11 @@ from grukit.estimators._checkpoint_parameters import CheckpointParameters
 from grukit.estimators._parameters import SharedParameters
 from grukit.estimators.fitted import FittedState
 from grukit.files import Codec, parse, read_tensors, write_tensors
-from grukit.train import Point
+from grukit.train import Snapshot
 from grukit.version import __version__
 
 ENTRY, FORMAT = "grukit checkpoint", 1
-POINTS = Codec(Point)
+CODEC = Codec(Snapshot)
 WITHOUT_EFFECT = ("callbacks", "checkpoint", "checkpoint_every", "n_jobs", "verbose", "warm_start")  # on the bits
 
 
@@ -36,20 +36,20 @@ class Checkpoint:
 
     Attributes
     ----------
-    points : list of Point or None
+    snapshots : list of Snapshot or None
         Where each training of the fit is, or was last before it ended; None where that was never written.
     """
 
     def __init__(self, path: str | os.PathLike[str], mark: dict[str, Any]):
         self.path, self.mark = Path(path), json.loads(json.dumps(mark))
-        self.points: list[Point | None] = []
+        self.snapshots: list[Snapshot | None] = []
 
-    def write(self, number: int, point: Point) -> None:
+    def write(self, number: int, snapshot: Snapshot) -> None:
         """Write where the training of that number is; the file is replaced as a whole."""
-        self.points += [None] * (number + 1 - len(self.points))
-        self.points[number] = deepcopy(point)  # training goes on in its arrays
-        tree, arrays = POINTS.encode(self.points, "points")
-        told = {"format": FORMAT, "mark": self.mark, "points": tree}
+        self.snapshots += [None] * (number + 1 - len(self.snapshots))
+        self.snapshots[number] = deepcopy(snapshot)  # training goes on in its arrays
+        tree, arrays = CODEC.encode(self.snapshots, "snapshots")
+        told = {"format": FORMAT, "mark": self.mark, "snapshots": tree}
         write_tensors(self.path, {ENTRY: json.dumps(told, allow_nan=False)}, arrays)
 
     def read(self) -> None:
@@ -65,16 +65,17 @@ class Checkpoint:
         metadata, arrays = read_tensors(self.path)
         try:
             told = parse(metadata.get(ENTRY, "null"), "the document")
-            if not isinstance(told, dict) or told.get("format") != FORMAT or set(told) != {"format", "mark", "points"}:
+            whole = isinstance(told, dict) and set(told) == {"format", "mark", "snapshots"}
+            if not whole or told["format"] != FORMAT:
                 raise ValueError("it is no checkpoint of this version's format.")
             self._check_mark(told["mark"])
-            points = POINTS.decode(told["points"], arrays, "points")
+            snapshots = CODEC.decode(told["snapshots"], arrays, "snapshots")
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{self.path} cannot be resumed: {error}") from error
-        of_points = isinstance(points, list) and all(isinstance(point, Point | None) for point in points)
-        if not of_points or arrays:
+        of_snapshots = isinstance(snapshots, list) and all(isinstance(each, Snapshot | None) for each in snapshots)
+        if not of_snapshots or arrays:
             raise ValueError(f"{self.path} cannot be resumed: it holds something else.")
-        self.points = points
+        self.snapshots = snapshots
 
     def _check_mark(self, mark: Any) -> None:
         if not isinstance(mark, dict) or not isinstance(mark.get("parameters"), dict):
@@ -92,7 +93,7 @@ class Checkpoint:
                 raise ValueError(f"it is of other {name}{why}.")
 
 
-def open_points(
+def open_checkpoint(
     model: CheckpointParameters, state: FittedState, training: Samples, validation: Samples | None, resume: bool
 ) -> Checkpoint | None:
     """The model's checkpoint, where it has one, with what its file says where training is to ``resume``."""
@@ -108,7 +109,7 @@ def checkpoint_options(checkpoint: Checkpoint | None, number: int) -> dict[str, 
     """Training options that write the checkpoint, of the training of that number in a fit, and begin at it."""
     if checkpoint is None:
         return {}
-    begun = checkpoint.points[number] if number < len(checkpoint.points) else None
+    begun = checkpoint.snapshots[number] if number < len(checkpoint.snapshots) else None
     return {"on_checkpoint": partial(checkpoint.write, number), "begun": begun}
 
 
@@ -144,7 +145,7 @@ def mark_of(
 
 
 def _written(value: Any) -> Any:
-    tree, arrays = POINTS.encode(value, "a parameter")
+    tree, arrays = CODEC.encode(value, "a parameter")
     return [tree, _hash(list(arrays.values()))] if arrays else tree
 
 

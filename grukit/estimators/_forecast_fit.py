@@ -25,7 +25,7 @@ from grukit.data import (
     most_lags,
 )
 from grukit.estimators._adaptive import Online
-from grukit.estimators._checkpoints import checkpoint_options, open_points
+from grukit.estimators._checkpoints import checkpoint_options, open_checkpoint
 from grukit.estimators._choices import Choices
 from grukit.estimators._forecast import ForecastState, measured, typical_scale, varies
 from grukit.estimators._forecast_errors import calibrate
@@ -90,8 +90,8 @@ def _learn(
         state = _go_on(model, observed, layout, before, figures)
     training, watched = (_samples(state, rows, values, ends) for ends in (origins.training, origins.watched))
     validation = watched if len(origins.watched) else None
-    points = open_points(model, state, training, validation, resume)
-    options = checkpoint_options(points, 0)
+    checkpoint = open_checkpoint(model, state, training, validation, resume)
+    options = checkpoint_options(checkpoint, 0)
     state, progress = train(model, state, training, validation, **options)
     judged = origins.judged if before is None else not_learned(origins.judged, series, positions, before.learned)
     if len(judged):

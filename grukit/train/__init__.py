@@ -3,10 +3,10 @@
 from grukit.train.interrupts import interrupted_again
 from grukit.train.lbfgs import fit_lbfgs
 from grukit.train.options import TrainingOptions
-from grukit.train.points import Point
 from grukit.train.problem import LOSSES, REGRESSION_LOSSES, Problem, predict
 from grukit.train.progress import Progress, progress_bar
 from grukit.train.schedules import SCHEDULES
+from grukit.train.snapshots import Snapshot
 from grukit.train.stepper import SOLVERS
 from grukit.train.stochastic import fit_stochastic
 
@@ -15,9 +15,9 @@ __all__ = [
     "REGRESSION_LOSSES",
     "SCHEDULES",
     "SOLVERS",
-    "Point",
     "Problem",
     "Progress",
+    "Snapshot",
     "TrainingOptions",
     "fit_lbfgs",
     "fit_stochastic",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from grukit.train.points import Point
+    from grukit.train.snapshots import Snapshot
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,6 @@ class TrainingOptions:
     count_start: bool = False  # whether the initial parameters count as epoch 0 in early stopping
     n_before: int = 0
     checkpoint_every: int = 10
-    on_checkpoint: "Callable[[Point], None] | None" = None  # called after so many epochs
-    begun: "Point | None" = None  # where to go on
+    on_checkpoint: "Callable[[Snapshot], None] | None" = None  # called after so many epochs
+    begun: "Snapshot | None" = None  # where to go on
     callbacks: tuple[Callable[[dict[str, Any]], Any], ...] = ()

@@ -7,10 +7,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from grukit.train.interrupts import interrupted_again
 from grukit.train.options import TrainingOptions
-from grukit.train.points import Point, take_up
 from grukit.train.problem import Problem
 from grukit.train.progress import Progress
 from grukit.train.schedules import rates_of_epoch
+from grukit.train.snapshots import Snapshot, restore
 from grukit.train.stepper import Diverged, Stepper
 
 ADAPTIVE_FACTOR, ADAPTIVE_END = 0.2, 1e-6  # scikit-learn's "adaptive": divide by 5, stop below 1e-6
@@ -62,7 +62,7 @@ def fit_stochastic(
             if progress.stop_reason:
                 break
             if options.on_checkpoint is not None and (epoch + 1) % options.checkpoint_every == 0:
-                options.on_checkpoint(_point(stepper, random_state, state))
+                options.on_checkpoint(_snapshot(stepper, random_state, state))
         else:
             progress.stop_reason = f"All {options.max_iter} epochs were run."
         stepper.check_last_step(options.n_before + len(progress.records))
@@ -102,7 +102,7 @@ def _begin(
     """A stepper at the initial parameters, or where an earlier process was."""
     begun = options.begun
     if begun is not None:
-        take_up(begun, parameters, random_state, state, progress)
+        restore(begun, parameters, random_state, state, progress)
     elif options.count_start:
         progress.averaged(parameters)
         if problem.validation is not None:
@@ -115,12 +115,12 @@ def _begin(
     return stepper
 
 
-def _point(stepper: Stepper, random_state: np.random.RandomState, state: dict[str, np.ndarray]) -> Point:
+def _snapshot(stepper: Stepper, random_state: np.random.RandomState, state: dict[str, np.ndarray]) -> Snapshot:
     """Where training is."""
     stepper.problem.session.end()  # from here on the moments are current
     stepper.problem.session.begin(stepper.optimizer)
     progress = stepper.progress
-    return Point(
+    return Snapshot(
         stepper.optimizer.parameters,
         stepper.optimizer.previous,
         state,

@@ -84,7 +84,7 @@ def test_without_a_seed_the_weights_are_those_of_the_file(tmp_path):
     begun = Checkpoint(tmp_path / "run.ckpt", {"parameters": {}})
     begun._check_mark = lambda mark: None
     begun.read()
-    weights = begun.points[0].parameters
+    weights = begun.snapshots[0].parameters
     again = model.set_params(callbacks=None).fit(X, X[:, 0], resume=True)
     np.testing.assert_allclose(again._fitted.parameters, weights, atol=1e-6)
     assert again.n_iter_ == 12

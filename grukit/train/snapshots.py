@@ -10,8 +10,8 @@ from grukit.train.stepper import Stepper
 
 
 @dataclass(frozen=True)
-class Point:
-    """After an epoch.
+class Snapshot:
+    """Training after an epoch.
 
     Attributes
     ----------
@@ -43,40 +43,40 @@ class Point:
     average_before: np.ndarray | None
 
 
-def check_point(point: Point, parameters: np.ndarray) -> None:
-    """Raise where a point, which may come from a file, is not of such parameters: kernels trust it."""
-    arrays = {"parameters": point.parameters, "previous": point.previous, **point.moments}
-    kept = {name: getattr(point, name) for name in ("best_parameters", "average", "average_before")}
+def check_snapshot(snapshot: Snapshot, parameters: np.ndarray) -> None:
+    """Raise where a snapshot, which may come from a file, is not of such parameters: kernels trust it."""
+    arrays = {"parameters": snapshot.parameters, "previous": snapshot.previous, **snapshot.moments}
+    kept = {name: getattr(snapshot, name) for name in ("best_parameters", "average", "average_before")}
     arrays |= {name: array for name, array in kept.items() if array is not None}
     step = arrays.pop("step", None)
-    if step is None or step.shape != (1,) or step.dtype != np.int64 or len(point.moments) != 3:
+    if step is None or step.shape != (1,) or step.dtype != np.int64 or len(snapshot.moments) != 3:
         raise ValueError("its optimiser has other moments.")
     for name, array in arrays.items():
         if array.shape != parameters.shape or array.dtype != parameters.dtype:
             raise ValueError(
                 f"{name} has the shape {array.shape} of {array.dtype}; the network's is {parameters.shape}."
             )
-    if set(point.progress) != set(Progress.COUNTED) or set(point.steps) != set(Stepper.COUNTED):
+    if set(snapshot.progress) != set(Progress.COUNTED) or set(snapshot.steps) != set(Stepper.COUNTED):
         raise ValueError("it counts other things.")
 
 
-def take_up(
-    point: Point,
+def restore(
+    snapshot: Snapshot,
     parameters: np.ndarray,
     random_state: np.random.RandomState,
     moments: dict[str, np.ndarray],
     progress: Progress,
 ) -> None:
-    """Set parameters, random state, moments and progress to those of a point.
+    """Set parameters, random state, moments and progress to those of a snapshot.
 
     Raises
     ------
     ValueError
         Where it is of another network or solver.
     """
-    check_point(point, parameters)
-    parameters[:] = point.parameters
-    random_state.set_state(point.random_state.get_state())
-    moments.update({name: moment.copy() for name, moment in point.moments.items()})
-    averages = point.average, point.average_before
-    progress.restore(point.progress, point.records, point.best_parameters, *averages)
+    check_snapshot(snapshot, parameters)
+    parameters[:] = snapshot.parameters
+    random_state.set_state(snapshot.random_state.get_state())
+    moments.update({name: moment.copy() for name, moment in snapshot.moments.items()})
+    averages = snapshot.average, snapshot.average_before
+    progress.restore(snapshot.progress, snapshot.records, snapshot.best_parameters, *averages)
