@@ -78,9 +78,7 @@ def _shapes(operator: Any) -> None:
         operator.outputs[0].type = numbers([*steps, state.spec.n_outputs])
         return
     n_classes = [len(state.classes.values)]
-    told = types.StringTensorType if _labels(state).dtype.kind == "U" else types.Int64TensorType
-    if operator.scope_inst.get_options(operator.raw_operator, {"nocl": False})["nocl"]:
-        told = types.Int64TensorType
+    told = types.StringTensorType if _told(operator, state).dtype.kind == "U" else types.Int64TensorType
     operator.outputs[0].type = told([*steps, *(n_classes if state.classes.multilabel else [])])
     operator.outputs[1].type = numbers([*steps, *n_classes])
 
@@ -138,6 +136,14 @@ def _labels(state: FittedState) -> np.ndarray:
     if all(isinstance(each, str) for each in values.tolist()):
         return values.astype(str)
     raise ValueError(f"In ONNX labels are whole numbers or text; this model's are {values.tolist()[:5]}.")
+
+
+def _told(operator: Any, state: FittedState) -> np.ndarray:
+    """What the output "label" tells by number of class: its label, with the option ``nocl`` the number; of several 0 and 1."""
+    assert state.classes is not None
+    labels = np.arange(2) if state.classes.multilabel else _labels(state)
+    by_number = operator.scope_inst.get_options(operator.raw_operator, {"nocl": False})["nocl"]
+    return np.arange(len(labels)) if by_number else labels
 
 
 class _Nodes:
@@ -218,9 +224,7 @@ def _add_labels(nodes: _Nodes, operator: Any, probabilities: str, onnx: Any) -> 
         half = nodes.constant("half", onnx.numpy_helper.from_array(np.array(0.5)))
         nodes.node("Cast", nodes.node("Greater", [probabilities, half]), label, to=onnx.TensorProto.INT64)
         return
-    labels = _labels(state)
-    if operator.scope_inst.get_options(operator.raw_operator, {"nocl": False})["nocl"]:
-        labels = np.arange(len(labels))
+    labels = _told(operator, state)
     # NumPy's strings are no tensor's; objects are.
     tensor = onnx.numpy_helper.from_array(labels.astype(object) if labels.dtype.kind == "U" else labels)
     best = nodes.node("ArgMax", [probabilities], axis=-1, keepdims=0)

@@ -144,8 +144,10 @@ def test_a_classifier_gives_labels_and_probabilities(kind):
     np.testing.assert_array_equal(label, pipeline.predict(NEW))
 
 
-def test_several_labels_at_once():
-    pipeline = fitted(classifier(), SEEN[:, :3] > SEEN[:, :3].mean(axis=0))
+@pytest.mark.parametrize("names", [None, ["wet", "cold", "dark"]])
+def test_several_labels_at_once(names):
+    y = SEEN[:, :3] > SEEN[:, :3].mean(axis=0)
+    pipeline = fitted(classifier(), y if names is None else pd.DataFrame(y, columns=names))
     label, probabilities = run(converted(pipeline))
     np.testing.assert_allclose(probabilities, pipeline.predict_proba(NEW), rtol=0, atol=1e-5)
     np.testing.assert_array_equal(label, pipeline.predict(NEW))
