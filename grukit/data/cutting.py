@@ -18,11 +18,9 @@ def up_to_position(observed: Observed, positions: np.ndarray, last: int) -> Obse
     last : int
     """
     series = observed.series
-    counts = np.add.reduceat(positions <= last, series.offsets[:-1])
+    rows = positions <= last  # the first ones of each series, whose rows are in order
+    counts = np.add.reduceat(rows, series.offsets[:-1])
     there = np.flatnonzero(counts)
-    rows = np.concatenate(
-        [np.arange(start, start + n) for start, n in zip(series.offsets[there], counts[there], strict=True)]
-    )
     cut = {(id(series.times[s]), counts[s]): series.times[s][: counts[s]] for s in there}  # one index stays one
     kept = replace(
         series,
