@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -95,11 +95,9 @@ class SharedSession(Session):
         self.crew.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.crew.__exit__(kind, error, traceback)
-        super().__exit__(kind, error, traceback)
+    def __exit__(self, *error: Any) -> None:
+        self.crew.__exit__(*error)
+        super().__exit__(*error)
 
     def _key_of(self, samples: Any) -> Any:
         """The array that says which table samples are of; where steps have targets, validation may have others."""

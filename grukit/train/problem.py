@@ -1,7 +1,7 @@
 """What is being fitted: a network, its samples, a loss; and the engine's session that works on it."""
 
 from collections.abc import Iterator
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -63,10 +63,8 @@ class Problem:
         self.session.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.session.__exit__(kind, error, traceback)
+    def __exit__(self, *error: Any) -> None:
+        self.session.__exit__(*error)
 
     @property
     def total_weight(self) -> float:

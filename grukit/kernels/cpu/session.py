@@ -1,6 +1,5 @@
 """What training asks of the CPU: memory and threads for one set of samples, and the passes over them."""
 
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -110,10 +109,8 @@ class Session:
         self.team.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.team.__exit__(kind, error, traceback)
+    def __exit__(self, *error: Any) -> None:
+        self.team.__exit__(*error)
 
     def begin(self, optimizer: Optimizer) -> None:
         """Take up an optimiser, whose arrays the next calls change."""

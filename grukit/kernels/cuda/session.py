@@ -4,7 +4,6 @@ The samples are uploaded once. An epoch is a row of launches without a word betw
 batches and stops updating where a step is not finite. Then records and parameters are read back.
 """
 
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -74,9 +73,7 @@ class Session:
     def __enter__(self) -> "Session":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: Any) -> None:
         """Nothing to do: the device's memory goes with the session."""
 
     # --- the optimiser ------------------------------------------------------------------------------------------------
