@@ -46,6 +46,18 @@ def sort_batches(lengths: np.ndarray, batches: Batches, stop_at: int) -> None:
     order[:] = order[np.argsort(number * (own.max(initial=0) + 1) - own, kind="stable")]
 
 
+def new_storage(
+    network: Any, n_parameters: int, longest: int, alike: bool, rows: int, n_threads: int, dtype: Any
+) -> Storage:
+    """Memory for chunks of ``rows`` sequences of up to ``longest`` steps; ``alike``: all have as many."""
+    return Storage(
+        slots=aligned_empty((N_SLOTS, n_parameters), dtype),
+        losses=np.empty(N_SLOTS),
+        squares=np.empty(PIECES),
+        work=workspaces(n_threads, chunk_work_size(network, longest, rows, alike), dtype),
+    )
+
+
 class Session:
     """Memory and threads for training on samples; a context manager.
 
@@ -91,12 +103,7 @@ class Session:
         n_parameters = int(head[B_IH] + head[UNITS])  # the head's bias is the last
         n_threads = max(1, min(n_threads, self._most_chunks(batch_size, longest, n_parameters)))
         self.team = Team(n_threads)
-        self.storage = Storage(
-            slots=aligned_empty((N_SLOTS, n_parameters), dtype),
-            losses=np.empty(N_SLOTS),
-            squares=np.empty(PIECES),
-            work=workspaces(n_threads, chunk_work_size(network, longest, rows, self._alike), dtype),
-        )
+        self.storage = new_storage(network, n_parameters, longest, self._alike, rows, n_threads, dtype)
 
     def _most_chunks(self, batch_size: int, longest: int, n_parameters: int) -> int:
         """Chunks of a batch; of sequences of unequal length, as many as may be."""

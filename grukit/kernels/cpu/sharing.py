@@ -4,12 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from grukit.kernels.cpu.session import with_dropout
+from grukit.kernels.cpu.session import new_storage, with_dropout
 from grukit.kernels.cpu.storage.layout import Dropout, drops
-from grukit.kernels.cpu.storage.memory import aligned_empty, workspaces
 from grukit.kernels.cpu.team import Team
-from grukit.kernels.cpu.training.chunks import N_SLOTS, Loss, Storage, chunk_work_size
-from grukit.kernels.cpu.training.optimizer import PIECES
+from grukit.kernels.cpu.training.chunks import N_SLOTS, Loss
 from grukit.kernels.cpu.training.shares import share_of_batch
 
 
@@ -46,12 +44,7 @@ class Share:
     ):
         self.network, self.loss = network, loss
         self.team = Team(n_threads)
-        self.storage = Storage(
-            slots=aligned_empty((N_SLOTS, n_parameters), dtype),
-            losses=np.empty(N_SLOTS),
-            squares=np.empty(PIECES),
-            work=workspaces(n_threads, chunk_work_size(network, longest, loss.rows, alike), dtype),
-        )
+        self.storage = new_storage(network, n_parameters, longest, alike, loss.rows, n_threads, dtype)
 
     def __enter__(self) -> "Share":
         self.team.__enter__()
