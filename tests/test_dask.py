@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from numba import typeof
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from thorough import FULL
@@ -330,10 +331,19 @@ def test_a_worker_without_the_next_ends_its_threads(monkeypatch):
     assert len(left) == 1
 
 
+def test_tables_that_are_read_only_ask_for_no_other_kernels():
+    job = job_of("0123456789abcdef")
+    for each in (job.network.layers, job.loss.parameters):
+        each.flags.writeable = False
+    share = Server(job, [], threading.Event()).share
+    assert typeof(share.network) == typeof(job_of("").network) and typeof(share.loss) == typeof(job_of("").loss)
+
+
 def job_of(token, n_peers=1):
-    network = NetworkSpec("gru", 1, (2,), 1).for_kernels(select_engine("cpu").kernels)
+    kernels = select_engine("cpu").kernels
+    network, loss = NetworkSpec("gru", 1, (2,), 1).for_kernels(kernels), kernels.Loss(0, np.zeros(1), 32)
     peers = [("127.0.0.1", 0)] * n_peers
-    return Job(token, "here", network, (0, np.zeros(1), 32), "float32", 27, 4, True, 1, False, 0, peers, {})
+    return Job(token, "here", network, loss, "float32", 27, 4, True, 1, False, 0, peers, {})
 
 
 def test_a_worker_does_not_wait_for_ever_for_a_client(monkeypatch):

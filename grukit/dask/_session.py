@@ -118,7 +118,7 @@ class SharedSession(Session):
         values = self._all.values
         return Job(
             network=self.training,
-            loss=(self.loss.kind, self.loss.parameters, self.loss.rows),
+            loss=self.loss,
             dtype=values.dtype.name,
             n_parameters=self.storage.slots.shape[1],
             longest=self.longest,

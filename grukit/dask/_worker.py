@@ -30,7 +30,7 @@ class Job:
     token: str
     address: str  # of the worker, in Dask
     network: Any
-    loss: tuple[int, np.ndarray, int]  # kind, parameter, sequences in a chunk
+    loss: Any  # Loss
     dtype: str
     n_parameters: int
     longest: int
@@ -98,23 +98,20 @@ def serve(job: Job, pieces: list[Piece]) -> int:
     return server.between
 
 
+def _writable(array: np.ndarray) -> np.ndarray:
+    return np.require(array, requirements=["C", "W"])
+
+
 class Server:
     """Answers the client's questions and those of other workers; a context manager."""
 
     def __init__(self, job: Job, pieces: list[Piece], over: threading.Event):
         kernels = select_engine("cpu").kernels
         # Numba would compile everything anew for a table that is read-only, as one out of a message may be.
-        network = job.network._replace(layers=np.require(job.network.layers, requirements=["C", "W"]))
+        network = job.network._replace(layers=_writable(job.network.layers))
+        loss = job.loss._replace(parameters=_writable(job.loss.parameters))
         self.job, self.rows = job, Rows(job, pieces)
-        self.share = kernels.Share(
-            network,
-            kernels.Loss(*job.loss),
-            job.dtype,
-            job.n_parameters,
-            job.longest,
-            job.alike,
-            job.n_threads,
-        )
+        self.share = kernels.Share(network, loss, job.dtype, job.n_parameters, job.longest, job.alike, job.n_threads)
         self._groups: dict[int, Future[Any]] = {}
         self._before: SimpleQueue[np.ndarray | None] = SimpleQueue()  # sums of the slots of workers before this one
         self._next: Connection | None = None
