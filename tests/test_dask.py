@@ -177,6 +177,10 @@ def test_a_forecaster(client, panel):
     pd.testing.assert_series_equal(model.predict(), local.predict())
     with pytest.raises(ValueError, match=r"y must have one column of values beside \['id', 'ds'\]; it has"):
         model.fit(long(panel))
+    with pytest.raises(TypeError, match="y is a Series; a Dask DataFrame is wanted, in long form"):
+        model.fit(beside(y))
+    with pytest.raises(TypeError, match="y is a Array; a Dask DataFrame is wanted, in long form"):
+        model.fit(da.from_array(y.to_numpy()))
 
 
 def test_a_series_goes_on_from_partition_to_partition_and_from_training(client, panel, target):

@@ -46,6 +46,8 @@ class WindowsOnDask(OnDask):
 
         Raises
         ------
+        TypeError
+            Where X is another collection of Dask's, or y or the weights are one and X is none.
         ValueError
             For bad input, naming the parameter, the column, or the series and the time stamp.
         RuntimeError
@@ -80,6 +82,8 @@ class WindowsOnDask(OnDask):
 
         Raises
         ------
+        TypeError
+            Where X is another collection of Dask's.
         ValueError
             For bad input, naming the column, or the series and the time stamp; of values, once they are computed.
         sklearn.exceptions.NotFittedError
@@ -103,7 +107,7 @@ class WindowsOnDask(OnDask):
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             For bad input, as :meth:`fit`.
         sklearn.exceptions.NotFittedError
             Before ``fit``.

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar, Self
 
 from grukit.dask._base import OnDask
-from grukit.dask._collections import gather, is_dask
+from grukit.dask._collections import check_frame, gather, is_dask
 from grukit.estimators import GRUForecaster
 from grukit.estimators._declare import with_parameters
 
@@ -36,18 +36,20 @@ class DaskGRUForecaster(OnDask, GRUForecaster):
 
         Raises
         ------
+        TypeError
+            Where y is a collection of Dask's, but no DataFrame.
         ValueError
             For bad input, naming the parameter, the column, or the series and the time stamp.
         RuntimeError
             Where all workers are lost, or one failed.
         """
         client, keys = self._get_client(), self._keys
-        values, _ = gather(client, y, {}, keys, "y")
         if is_dask(y):
-            if values.shape[1] != 1:
-                raise ValueError(
-                    f"y must have one column of values beside {[*keys.series, keys.time]}; it has {list(values.columns)}."
-                )
-            values = values.iloc[:, 0]
+            check_frame(y, keys, "y")
+            beside = [*keys.series, keys.time]
+            columns = [name for name in y.columns if name not in beside]
+            if len(columns) != 1:
+                raise ValueError(f"y must have one column of values beside {beside}; it has {columns}.")
+            y = gather(client, y, {}, keys, "y")[0].iloc[:, 0]
         known, past = (gather(client, each, {}, keys, name)[0] for name, each in (("X", X), ("past_X", past_X)))
-        return self._fit_with(client, values, known, past)
+        return self._fit_with(client, y, known, past)
