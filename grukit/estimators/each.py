@@ -136,17 +136,22 @@ class EachTable(Each):
         tails = {key if n_levels > 1 else (key,): model._fitted.tail for key, model in self._models.items()}
         rows = {key: tail.rows[()] for key, tail in tails.items()}
         work = read_X(X, state.inputs, Tail(rows, {key: tail.paces[()] for key, tail in tails.items()}), context)
-        models = [model for model, _ in self._parts(work)]
+        models = self._models_of(work)
         if not (context is None or isinstance(context, str)) and state.training.standardize:
             self._check_context(work, models)
         return work
+
+    def _models_of(self, work: Work) -> list[Any]:
+        """The model of each series of a panel."""
+        assert work.table is not None
+        return [self._model_of(key if self._names.nlevels > 1 else key[0]) for key in work.table.keys]
 
     def _parts(self, work: Work) -> Iterator[tuple[Any, Work]]:
         """The model of each series of a panel, and the samples of the series."""
         assert work.table is not None
         each = work.sequences.of_each(work.table.offsets)
-        for key, sequences in zip(work.table.keys, each, strict=True):
-            yield self._model_of(key if self._names.nlevels > 1 else key[0]), Work(None, work.form, sequences)
+        for model, sequences in zip(self._models_of(work), each, strict=True):
+            yield model, Work(None, work.form, sequences)
 
     @staticmethod
     def _check_context(work: Work, models: list[Any]) -> None:
