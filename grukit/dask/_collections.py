@@ -89,7 +89,7 @@ def gather(client: Any, X: Any, others: dict[str, Any], keys: Keys, what: str = 
 
 def _beside(client: Any, other: Any, indexes: list[pd.Index], index: pd.Index, name: str, what: str) -> Any:
     """What goes with the rows of a frame, on its index."""
-    if other is None or not is_dask(other):
+    if not is_dask(other):
         return other
     if isinstance(other, dask.array.Array):
         values = client.gather(client.compute(other))

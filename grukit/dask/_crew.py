@@ -55,7 +55,6 @@ class Crew:
         self._tries = 0
 
     def __enter__(self) -> "Crew":
-        check_client(self.client)
         self.addresses = sorted(self.client.nthreads())
         if not self.addresses:
             raise RuntimeError("The Dask cluster has no workers. Start some, or wait with client.wait_for_workers(1).")

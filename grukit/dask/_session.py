@@ -69,7 +69,7 @@ class SharedSession(Session):
         samples: Any,
         validation: Any,
         loss: int,
-        loss_parameter: float,
+        loss_parameter: float | tuple[float, ...],
         n_threads: int,
         batch_size: int,
         precision: str,
