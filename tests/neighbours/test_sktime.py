@@ -14,7 +14,6 @@ from sktime.split import SlidingWindowSplitter
 from sktime.transformations.boxcox import LogTransformer
 
 import grukit
-from grukit.datasets import load_elnino
 from grukit.interchange.sktime import GRUClassifier, GRUForecaster, GRURegressor
 
 SMALL = {"hidden_layer_sizes": 4, "window": 8, "max_iter": 3, "n_jobs": None, "random_state": 0}
@@ -28,12 +27,6 @@ def plain(horizon=6, **changes):
 
 def adapter(**changes):
     return GRUForecaster(**{**SMALL, **changes})
-
-
-@pytest.fixture(scope="module")
-def sst():
-    """A monthly series of 120 rows."""
-    return load_elnino()["sst"]["1981":"1990"].asfreq("MS")
 
 
 @pytest.fixture(scope="module")
