@@ -7,8 +7,8 @@ from sktime.forecasting.base import BaseForecaster
 from sktime.utils.warnings import warn
 
 import grukit.estimators as estimators
-from grukit.data import (
-    Observed,
+from grukit.data import Observed
+from grukit.data.panels import (
     after_ends,
     chosen_steps,
     ends_of,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from grukit.data import (
+from grukit.data.panels import (
     after_ends,
     chosen_steps,
     ends_of,
