@@ -1,4 +1,4 @@
-"""Intervals of forecasts by split conformal calibration, for each step ahead by itself."""
+"""Intervals of forecasts by conformal calibration, for each step ahead by itself."""
 
 from dataclasses import dataclass
 from functools import cached_property

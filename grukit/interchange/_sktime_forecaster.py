@@ -43,9 +43,9 @@ class GRUForecaster(Adapter, BaseForecaster):
     which reads all columns of one frame, each series of a panel has a network of its own. X is known ahead: ``predict`` needs
     it at every step from the first one to the last of ``fh``.
 
-    Intervals are those of split conformal calibration. A quantile of level q that is not among ``quantiles`` is a bound of the
-    interval of coverage abs(2 q - 1), that of level 0.5 the forecast. Where a fit has too few origins to calibrate by, and no
-    ``quantiles``, its tag "capability:pred_int" is False.
+    Intervals are those of conformal calibration, see ``calibration``. A quantile of level q that is not among ``quantiles`` is
+    a bound of the interval of coverage abs(2 q - 1), that of level 0.5 the forecast. Where a fit has too few origins to
+    calibrate by, and no ``quantiles``, its tag "capability:pred_int" is False.
 
     ``update`` goes on with new rows. With ``update_params=True`` and sktime's ``remember_data``, the network is trained anew
     on all rows up to their end, or further with ``warm_start=True``; otherwise forecasts are made from the new end.
