@@ -153,6 +153,13 @@ class OnDask:
         ----------
         path : str or path
             The file, which is replaced as a whole.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before ``fit``.
+        OSError
+            Where the file cannot be written.
         """
         self.to_local().save(path)
 

@@ -146,9 +146,41 @@ class DaskGRUClassifier(WindowsOnDask, GRUClassifier):
     _local = GRUClassifier
 
     def predict_proba(self, X: Any, context: Any = "auto") -> Any:
-        """Probabilities of the classes, as :meth:`predict`, in the columns of ``GRUClassifier.predict_proba``."""
+        """Probabilities of the classes, when they are asked for: one task a partition.
+
+        Parameters
+        ----------
+        X, context
+            As in :meth:`predict`.
+
+        Returns
+        -------
+        DataFrame or Array of Dask's, of shape (n, n_classes)
+            In partitions as X, with the columns of ``GRUClassifier.predict_proba``.
+
+        Raises
+        ------
+        TypeError, ValueError, sklearn.exceptions.NotFittedError
+            As :meth:`predict`.
+        """
         return self._lazily("predict_proba", X, context)
 
     def predict_log_proba(self, X: Any, context: Any = "auto") -> Any:
-        """Logarithms of the probabilities, as :meth:`predict_proba`."""
+        """Logarithms of the probabilities, when they are asked for: one task a partition.
+
+        Parameters
+        ----------
+        X, context
+            As in :meth:`predict`.
+
+        Returns
+        -------
+        DataFrame or Array of Dask's, of shape (n, n_classes)
+            As :meth:`predict_proba`.
+
+        Raises
+        ------
+        TypeError, ValueError, sklearn.exceptions.NotFittedError
+            As :meth:`predict`.
+        """
         return self._lazily("predict_log_proba", X, context)
