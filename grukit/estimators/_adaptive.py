@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from grukit.data import SeriesSet
-from grukit.estimators._conformal import MOST_NUMBERS, Scores
+from grukit.estimators._conformal import MOST_NUMBERS, Scores, rank_of
 
 MOST_ROWS = 2000  # origins since training whose errors are kept, of many series fewer: see MOST_NUMBERS
 POOL = 100  # errors that widths are taken from, the latest; as many as those of calibration, if these are more
@@ -112,8 +112,8 @@ def adapted_margins(calibration: np.ndarray, online: np.ndarray, coverage: float
     levels = _levels((1.0 + ranks) / (known + 1.0), 1.0 / (known + 1.0), online, 1.0 - coverage, rate)
     for h, pool in enumerate(pools):
         latest = np.sort(pool[~np.isnan(pool)])
-        enough = np.ceil((len(latest) + 1) * coverage - 1e-9) <= len(latest)
-        rank = int(np.ceil((len(latest) + 1) * (1.0 - levels[h]) - 1e-9))
+        enough = rank_of(len(latest), coverage) <= len(latest)
+        rank = rank_of(len(latest), 1.0 - levels[h])
         margins[h] = latest[min(max(rank, 1), len(latest)) - 1] if enough else np.nan
     return margins
 

@@ -100,10 +100,15 @@ def thinned(series: np.ndarray, horizon: int, fewest: int, parts: int = 1) -> np
     return np.sort(order[within % np.repeat(-(-counts // most), counts).clip(1) == 0])
 
 
+def rank_of(n: Any, coverage: Any) -> Any:
+    """Which of n errors, in ascending order, is as wide as an interval is: the ceil((n + 1) coverage)-th."""
+    return np.ceil((n + 1) * coverage - 1e-9).astype(int)  # so that 10 * 0.9 is 9
+
+
 def _ranked(errors: np.ndarray, coverage: float) -> np.ndarray:
     """The ceil((n + 1) coverage)-th smallest of the n known errors of each step (H,), of (N, H) in order; NaN of too few."""
     n = (~np.isnan(errors)).sum(axis=0)
-    rank = np.ceil((n + 1) * coverage - 1e-9).astype(int)  # so that 10 * 0.9 is 9
+    rank = rank_of(n, coverage)
     found = errors[np.minimum(rank, len(errors)) - 1, np.arange(len(n))]
     return np.where(rank <= n, found, np.nan)
 
