@@ -69,6 +69,10 @@ class Rows:
         """The first row of the series of each of these rows."""
         return self.offsets[np.searchsorted(self.offsets, rows, side="right") - 1]
 
+    def of_each(self, ends: np.ndarray, layout: Layout) -> np.ndarray:
+        """Rows (n * n_joint,) of each series, of rows (n,) of the first of those that are read jointly."""
+        return (ends[:, None] + self.offsets[: layout.n_joint]).ravel()
+
     @cached_property
     def last_seen(self) -> np.ndarray:
         """The latest value (N,) up to each row of its series; zero, the mean, before the first."""
@@ -167,7 +171,7 @@ class Horizons:
 
     def rows_of(self, numbers: np.ndarray) -> np.ndarray:
         """The last rows of windows in each of their series, one after another."""
-        return (self.ends[numbers, None] + self.rows.offsets[: self.layout.n_joint]).ravel()
+        return self.rows.of_each(self.ends[numbers], self.layout)
 
     def take(self, numbers: np.ndarray) -> np.ndarray:
         """The targets (b, K) of these windows. A number has the same bits whenever the same numbers are asked for."""

@@ -186,7 +186,7 @@ def forecasts(model: SharedParameters, state: ForecastState, rows: Rows, ends: n
     layout, H, M = state.layout, state.layout.horizon, max(len(state.quantiles), 1)
     windows = rows.windows(rows.network_values(layout), ends, layout.window)
     outputs = state.y_scaler.inverse(network_outputs(model, state, windows))
-    each = (ends[:, None] + rows.offsets[: layout.n_joint]).ravel()
+    each = rows.of_each(ends, layout)
     total = outputs.reshape(-1, H, M) + state.final.predict(rows, each)[:, :, None]
     return in_order(total).reshape(len(ends), layout.n_joint, H, M)
 
@@ -204,7 +204,7 @@ def fed_back(
     ``rows`` have as many rows after each of the origins ``ends``, whose values are overwritten; no two origins share them.
     ``noise`` (n n_joint, steps) is added to each before it is fed back.
     """
-    layout, each = state.layout, (ends[:, None] + rows.offsets[: state.layout.n_joint]).ravel()
+    layout, each = state.layout, rows.of_each(ends, state.layout)
     H, y = layout.horizon, rows.y.copy()
     for first in sorted({*range(0, steps - H + 1, H), steps - H}):  # the last one ends with the last step
         ahead = forecasts(model, state, Rows(y, rows.covariates, rows.offsets), ends + first)

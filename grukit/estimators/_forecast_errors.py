@@ -37,7 +37,7 @@ def errors_of(model: SharedParameters, state: ForecastState, rows: Rows, ends: n
     known. In the order of the series, and of ``ends`` within.
     """
     layout, steps = state.layout, state.steps
-    each = (ends[:, None] + rows.offsets[: layout.n_joint]).ravel()
+    each = rows.of_each(ends, layout)
     if steps == layout.horizon:
         predicted = forecasts(model, state, rows, ends)
     else:

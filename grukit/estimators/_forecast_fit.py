@@ -132,7 +132,7 @@ def _begin(
     levels: Scaler,
 ) -> ForecastState:
     """The linear part and scalers from what training sees alone; initial weights."""
-    ends = (_of_each(rows, some, layout) for some in (origins.training, origins.watched))
+    ends = (rows.of_each(some, layout) for some in (origins.training, origins.watched))
     chosen = fit_horizon(rows, layout, most_lags(layout, model.linear_lags), model.normalize, *ends)
     relative = chosen.linear.normalize is not None
     differenced = np.arange(values.shape[1]) < layout.n_joint if relative else None
@@ -216,11 +216,6 @@ def _go_on(
         scores=None,
         online=None,
     )
-
-
-def _of_each(rows: Rows, ends: np.ndarray, layout: Layout) -> np.ndarray:
-    """Origins as rows of single series."""
-    return (ends[:, None] + rows.offsets[: layout.n_joint]).ravel()
 
 
 def _samples(state: ForecastState, rows: Rows, values: np.ndarray, ends: np.ndarray) -> Samples:
