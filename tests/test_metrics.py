@@ -129,18 +129,20 @@ def test_a_row_for_each_step_or_pair():
     assert mean == pytest.approx(mean_absolute_error(frame["truth"], frame["prediction"]))
 
 
-def test_the_naive_forecast_beyond_a_season_and_its_interval():
+def test_the_naive_forecast_beyond_a_season_its_interval_and_its_quantiles():
     y = pd.Series(np.arange(20.0) ** 2, index=pd.RangeIndex(20), name="y")
     rows = [("y", 11, step, 11 + step, y[11 + step], 0.0, -1.0, 1.0) for step in range(1, 6)]
     frame = pd.DataFrame(rows, columns=["series", "origin", "step", "time", "truth", "prediction", "lower", "upper"])
-    table = score_forecasts(frame, y, by="step", season=2, coverage=0.75)
+    table = score_forecasts(frame.assign(**{"q0.2": 0.0, "q0.7": 0.0}), y, by="step", season=2, coverage=0.75)
     for step, back in ((1, 10), (2, 11), (3, 10), (4, 11), (5, 10)):
         naive = y[back]
         lag = 2 * (-(-step // 2))
-        changes = np.sort(np.abs(y.to_numpy()[lag:12] - y.to_numpy()[: 12 - lag]))
-        half = changes[int(np.ceil((len(changes) + 1) * 0.75)) - 1]
+        changes = y.to_numpy()[lag:12] - y.to_numpy()[: 12 - lag]
+        half = np.sort(np.abs(changes))[int(np.ceil((len(changes) + 1) * 0.75)) - 1]
         row = table.loc[(step, "seasonal naive")]
         assert row["MAE"] == y[11 + step] - naive and row["width"] == pytest.approx(2 * half)
+        pinball = [mean_pinball_loss([y[11 + step]], [naive + np.quantile(changes, q)], alpha=q) for q in (0.2, 0.7)]
+        assert row["pinball"] == pytest.approx(np.mean(pinball))
 
 
 def test_rows_without_a_truth_are_left_out_and_short_histories_take_the_last_value():

@@ -87,9 +87,8 @@ def score_forecasts(
         means[["RMSE", "RMSSE"]] = np.sqrt(means[["RMSE", "RMSSE"]])
         pieces.append(means.assign(forecast=name).set_index("forecast", append=True))
     table = pd.concat(pieces)
-    places = (
-        np.arange(len(table)).reshape(len(found), -1).T.ravel()
-    )  # the model and the naive forecast of each, in turns
+    # The model and the naive forecast of each, in turns.
+    places = np.arange(len(table)).reshape(len(found), -1).T.ravel()
     return table.iloc[places] if levels else table.droplevel(0)
 
 
@@ -138,10 +137,13 @@ def _beside(
         prediction[own] = _latest(past, m)[(steps - 1) % m]
         if len(past) > m:
             absolute[own], squared[own] = naive_error(past, m, 1), naive_error(past, m, 2)
-        if coverage is not None:
-            half[own] = [_half_width(past, m * (-(-int(step) // m)), coverage) for step in steps]
-        if len(levels):
-            quantiles[own] = [_quantiles(past, m * (-(-int(step) // m)), levels) for step in steps]
+        seasons = -(-steps // m)  # back to the latest known; what the steps of one ask for is alike
+        for back in np.unique(seasons) if coverage is not None or len(levels) else ():
+            changes, at = _changes(past, m * int(back)), own[seasons == back]
+            if coverage is not None:
+                half[at] = _half_width(changes, coverage)
+            if len(levels) and len(changes):
+                quantiles[at] = np.quantile(changes, levels)
     return {"prediction": prediction, "half": half, "quantiles": quantiles}, (absolute, squared)
 
 
@@ -152,19 +154,16 @@ def _latest(past: np.ndarray, m: int) -> np.ndarray:
     return seasons[::-1][known.argmax(axis=0), np.arange(m)]
 
 
-def _half_width(past: np.ndarray, lag: int, coverage: float) -> float:
-    """The ceil((n + 1) coverage)-th smallest change over ``lag`` steps; NaN of too few."""
-    changes = np.abs(past[lag:] - past[:-lag])
-    changes = np.sort(changes[~np.isnan(changes)])
-    rank = int(np.ceil((len(changes) + 1) * coverage - 1e-9))
-    return float(changes[rank - 1]) if 0 < rank <= len(changes) else np.nan
-
-
-def _quantiles(past: np.ndarray, lag: int, levels: np.ndarray) -> np.ndarray:
-    """Quantiles (M,) of the changes over ``lag`` steps; NaN of none."""
+def _changes(past: np.ndarray, lag: int) -> np.ndarray:
+    """The changes over ``lag`` steps that are known."""
     changes = past[lag:] - past[:-lag]
-    changes = changes[~np.isnan(changes)]
-    return np.quantile(changes, levels) if len(changes) else np.full(len(levels), np.nan)
+    return changes[~np.isnan(changes)]
+
+
+def _half_width(changes: np.ndarray, coverage: float) -> float:
+    """The ceil((n + 1) coverage)-th smallest of n absolute changes; NaN of too few."""
+    rank = int(np.ceil((len(changes) + 1) * coverage - 1e-9))
+    return float(np.sort(np.abs(changes))[rank - 1]) if 0 < rank <= len(changes) else np.nan
 
 
 def _scores(
