@@ -37,6 +37,7 @@ from grukit.estimators._training import train
 from grukit.estimators.fitted import TrainingState
 from grukit.estimators.inputs import InputForm
 from grukit.estimators.targets import Objective
+from grukit.model import NetworkSpec
 
 if TYPE_CHECKING:
     from grukit.estimators.forecaster import GRUForecaster
@@ -131,20 +132,14 @@ def _begin(
     figures: dict[Any, tuple[float, float]],
     levels: Scaler,
 ) -> ForecastState:
-    """The linear part and scalers from what training sees alone; initial weights."""
+    """The linear part, scalers and a network that begins there, from what training sees alone."""
     ends = (rows.of_each(some, layout) for some in (origins.training, origins.watched))
     chosen = fit_horizon(rows, layout, most_lags(layout, model.linear_lags), model.normalize, *ends)
-    relative = chosen.linear.normalize is not None
-    differenced = np.arange(values.shape[1]) < layout.n_joint if relative else None
+    differenced = None if chosen.linear.normalize is None else np.arange(values.shape[1]) < layout.n_joint
     sequences = rows.windows(values, origins.training, layout.window)
     left = Horizons(rows, origins.training, layout, chosen.linear, 1.0, "float64")
-    scale, quantiles = left.spread(), levels_of(model.quantiles)
-    K = left.n_outputs * max(len(quantiles), 1)
-    outputs, random_state = TargetForm(K, False, False, None), check_random_state(model.random_state)
-    spec = network_spec(model, values.shape[1], outputs)
-    parameters = initial_weights(model, spec, sequences, random_state, at_linear=True)
-    if quantiles:  # of what the linear part leaves, so that the beginning is calibrated
-        spec.views(parameters)["head.bias"][...] = left.quantiles(quantiles).ravel() / scale
+    random_state = check_random_state(model.random_state)
+    outputs, y_scaler, spec, parameters = _network(model, sequences, left, random_state)
     return ForecastState(
         InputForm(type(model).__name__, model.window, model.missing, "table"),
         outputs,
@@ -152,8 +147,8 @@ def _begin(
         None,
         levels,
         _inputs_of(model, sequences, values, differenced),
-        Scaler(np.zeros(K), np.full(K, scale)),
-        Choices.of(None, K, differenced, {}),
+        y_scaler,
+        Choices.of(None, spec.n_outputs, differenced, {}),
         spec,
         parameters,
         TrainingState(_objective(model), random_state, model.standardize, model.solver, {}),
@@ -169,6 +164,20 @@ def _begin(
         learned={},
         asked=_asked(model),
     )
+
+
+def _network(
+    model: "GRUForecaster", sequences: Sequences, left: Horizons, random_state: Any
+) -> tuple[TargetForm, Scaler, NetworkSpec, np.ndarray]:
+    """The outputs' form and scaler, the network and its initial weights, for what the linear part leaves."""
+    scale, quantiles = left.spread(), levels_of(model.quantiles)
+    K = left.n_outputs * max(len(quantiles), 1)
+    outputs = TargetForm(K, False, False, None)
+    spec = network_spec(model, sequences.values.shape[1], outputs)
+    parameters = initial_weights(model, spec, sequences, random_state, at_linear=True)
+    if quantiles:  # so that the beginning is calibrated
+        spec.views(parameters)["head.bias"][...] = left.quantiles(quantiles).ravel() / scale
+    return outputs, Scaler(np.zeros(K), np.full(K, scale)), spec, parameters
 
 
 def _inputs_of(model: "GRUForecaster", sequences: Sequences, values: np.ndarray, differenced: np.ndarray | None) -> Any:
