@@ -109,12 +109,7 @@ def _run(arguments: argparse.Namespace) -> None:
         model.save(arguments.save)
         print(f"Model: {arguments.save}")
     if arguments.plot:
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(9, 4), layout="constrained")
-        ForecastDisplay.from_forecaster(model, y, X=X, past_X=past_X, coverage=arguments.coverage, ax=figure.subplots())
-        figure.savefig(arguments.plot, dpi=150)
-        print(f"Picture: {arguments.plot}")
+        _draw(model, y, X, past_X, arguments)
 
 
 def _check_calibrates(y: pd.Series, n_series: int, arguments: argparse.Namespace) -> None:
@@ -157,6 +152,15 @@ def _write(forecast: pd.DataFrame, arguments: argparse.Namespace) -> None:
     else:
         table.to_csv(arguments.out, index=False, sep=arguments.separator, decimal=arguments.decimal)
     print(f"Forecast: {arguments.out}")
+
+
+def _draw(model: GRUForecaster, y: Any, X: Any, past_X: Any, arguments: argparse.Namespace) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    ForecastDisplay.from_forecaster(model, y, X=X, past_X=past_X, coverage=arguments.coverage, ax=figure.subplots())
+    figure.savefig(arguments.plot, dpi=150)
+    print(f"Picture: {arguments.plot}")
 
 
 def _as_text(frame: pd.DataFrame) -> str:
