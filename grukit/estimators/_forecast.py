@@ -14,7 +14,7 @@ from grukit.estimators._adaptive import Online
 from grukit.estimators._conformal import Scores
 from grukit.estimators._parameters import SharedParameters
 from grukit.estimators._predicting import network_outputs
-from grukit.estimators._quantiles import in_order, median_of
+from grukit.estimators._quantiles import in_order, point_of
 from grukit.estimators.fitted import FittedState
 
 
@@ -208,7 +208,7 @@ def fed_back(
     H, y = layout.horizon, rows.y.copy()
     for first in sorted({*range(0, steps - H + 1, H), steps - H}):  # the last one ends with the last step
         ahead = forecasts(model, state, Rows(y, rows.covariates, rows.offsets), ends + first)
-        ahead = ahead[..., median_of(state.quantiles)].reshape(len(each), H)
+        ahead = point_of(state.quantiles, ahead).reshape(len(each), H)
         ahead = ahead if noise is None else ahead + noise[:, first : first + H]
         which = each[:, None] + first + np.arange(1, H + 1)
         new = np.isnan(y[which]) if first else np.full(which.shape, True)

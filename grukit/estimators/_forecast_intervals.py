@@ -10,7 +10,7 @@ from grukit.estimators._adaptive import margins_of
 from grukit.estimators._conformal import check_coverages
 from grukit.estimators._forecast import forecast_state
 from grukit.estimators._forecast_samples import check_samples, sample_paths, scores_of
-from grukit.estimators._quantiles import chosen_levels, median_of, nearest_pair, pairs_of
+from grukit.estimators._quantiles import chosen_levels, nearest_pair, pairs_of, point_of
 
 
 class Intervals:
@@ -135,7 +135,7 @@ class Intervals:
         if online is not None and context is not None:
             online = online.at(state.recent.series, observed.series)
         scale, bounds = state.figures_of(observed)[:, 1:], []
-        median = ahead[..., median_of(state.quantiles)]
+        median = point_of(state.quantiles, ahead)
         for each in coverages:
             pair = nearest_pair(state.quantiles, each)
             low, high = pairs_of(state.quantiles)[pair]
