@@ -18,10 +18,9 @@ from grukit.estimators._checks import (
 from grukit.estimators._conformal import Scores
 from grukit.estimators._forecast import ForecastState
 from grukit.estimators._forecast_fit import KEPT
+from grukit.estimators._forecast_parameters import LOSSES, NORMALIZE
 from grukit.estimators._quantiles import MEDIAN, pairs_of
 
-NORMALIZE = ("last", "mean", None)
-LOSSES = ("squared_error", "absolute_error", "huber")
 MOST = 1 << 31  # of rows and steps
 
 
@@ -103,7 +102,7 @@ def _check_layout(state: ForecastState) -> tuple[int, int, int]:
 
 
 def _check_linear(linear: LinearHorizon, layout: Layout, name: str) -> None:
-    demand(linear.normalize in NORMALIZE, f"{name}.normalize is {linear.normalize!r:.80}.")
+    demand(linear.normalize in (*NORMALIZE, None), f"{name}.normalize is {linear.normalize!r:.80}.")
     demand(linear.layout == layout, f"{name}.layout is another.")
     longest = layout.window + 1
     for n_lags, coef, intercept in linear.maps:

@@ -10,6 +10,9 @@ from grukit.estimators._checkpoint_parameters import CheckpointParameters
 from grukit.estimators._declare import Choice, Number, Parameter, with_parameters
 from grukit.estimators._parameters import COUNT, POSITIVE, SHARE
 
+NORMALIZE = ("last", "mean")
+LOSSES = ("squared_error", "absolute_error", "huber")  # of one forecast
+
 
 @with_parameters
 class ForecastParameters(CheckpointParameters):
@@ -44,7 +47,7 @@ class ForecastParameters(CheckpointParameters):
     normalize: Annotated[
         str | None,
         Parameter(
-            Choice("auto", "last", "mean"),
+            Choice("auto", *NORMALIZE),
             None,
             text="""What a window and the values ahead of it are relative to, so that the forecast moves with it: "last": its
             latest value. "mean": its mean. With both, the network receives changes from row to row. None: nothing but the
@@ -149,7 +152,7 @@ class ForecastParameters(CheckpointParameters):
     loss: Annotated[
         str,
         Parameter(
-            Choice("squared_error", "absolute_error", "huber"),
+            Choice(*LOSSES),
             text="What is minimised, a mean over origins and steps: (p - y)^2; abs(p - y); Huber's loss.",
         ),
     ] = "squared_error"
