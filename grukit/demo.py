@@ -111,9 +111,8 @@ def _ridge(sst: pd.Series) -> tuple[Any, pd.DataFrame]:
     """Ridge regression of the changes up to each month ahead, fitted on the past, and its regressors at all months."""
     X = _calendar(pd.DatetimeIndex(sst.index)).assign(**{f"{k} months ago": sst.shift(k) for k in range(RIDGE_LAGS)})
     changes = pd.DataFrame({step: sst.shift(-step) - sst for step in range(1, HORIZON + 1)})
-    past = slice(
-        RIDGE_LAGS - 1, len(sst[TRAINING]) - HORIZON
-    )  # whose lags exist, and whose months ahead are of the past
+    # Months whose lags exist, and whose months ahead are of the past.
+    past = slice(RIDGE_LAGS - 1, len(sst[TRAINING]) - HORIZON)
     return make_pipeline(StandardScaler(), Ridge()).fit(X.iloc[past], changes.iloc[past]), X
 
 

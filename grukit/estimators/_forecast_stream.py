@@ -17,9 +17,9 @@ class ForecastStream:
 
     Made by ``forecaster.stream()``; later changes of the model do not reach it. A step costs the same however many came
     before. As long as no more than ``window`` rows were taken, its forecasts are those of ``predict(context=...)`` with these
-    rows, in float64 to the last bit. After that, ``predict`` sees the last ``window`` rows; so does the linear part here, but
-    the layers' state is of all rows since the stream began (or was reset). It may be used from several threads, one step at a
-    time, can be pickled, and releases the GIL while the network computes.
+    rows, in float64 to the last bit but for the calendar's sines. After that, ``predict`` sees the last ``window`` rows; so
+    does the linear part here, but the layers' state is of all rows since the stream began (or was reset). It may be used from
+    several threads, one step at a time, can be pickled, and releases the GIL while the network computes.
 
     Parameters
     ----------
@@ -54,10 +54,8 @@ class ForecastStream:
         self._calendar, self._zone, self._kind = form.calendar, state.recent.series.zone, state.grid.kind
         self._quantiles, self._may_be_missing = state.quantiles, state.inputs.missing == "mask"
         self._mean, self._scale = np.array([state.figures[key] for key in keys]).T
-        self._rows, self._differenced = (
-            1 if state.layout.n_joint > 1 else len(keys),
-            state.choices.differenced is not None,
-        )
+        self._rows = 1 if state.layout.n_joint > 1 else len(keys)  # of the network
+        self._differenced = state.choices.differenced is not None
         self._network = Stream(state, self._rows)
         self._lock = threading.Lock()
         self.reset()
