@@ -69,7 +69,7 @@ def test_quantiles_never_cross():
     rng = np.random.default_rng(0)
     for crossed in rng.normal(size=(200, 3)):
         truth = rng.normal()
-        assert pinball(np.sort(crossed), truth) <= pinball(crossed, truth) + 1e-12
+        assert pinball(in_order(crossed), truth) <= pinball(crossed, truth) + 1e-12
     wild = GRUForecaster(horizon=4, **{**SMALL, "max_iter": 3, "learning_rate_init": 0.3, "early_stopping": False})
     quantiles = wild.fit(NOISE).predict_quantiles(context=NOISE.iloc[:50])
     assert (quantiles.diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
@@ -112,7 +112,7 @@ def test_beyond_the_horizon_there_are_medians():
 def test_pairs_that_intervals_are_between():
     assert pairs_of(()) == [(0, 0)] and pairs_of((0.5,)) == [(0, 0)]
     assert pairs_of((0.05, 0.1, 0.5, 0.9, 0.95)) == [(0, 4), (1, 3), (2, 2)]
-    assert pairs_of((0.5, 0.9)) == [(0, 0)] and pairs_of((0.1, 0.5, 0.8, 0.9)) == [(0, 3), (1, 2)][:1] + [(1, 1)]
+    assert pairs_of((0.5, 0.9)) == [(0, 0)] and pairs_of((0.1, 0.5, 0.8, 0.9)) == [(0, 3), (1, 1)]
     levels = (0.05, 0.25, 0.5, 0.75, 0.95)
     assert [nearest_pair(levels, coverage) for coverage in (0.99, 0.8, 0.7, 0.5, 0.2)] == [0, 0, 0, 1, 2]
     assert levels_of([0.1 * 3]) == (0.3,) and chosen_levels((0.3, 0.5), [0.1 * 3]) == [0]
