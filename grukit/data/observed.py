@@ -176,6 +176,10 @@ class Observed:
         extended = replace(series, values=values, offsets=offsets, times=[whole[id(times)] for times in series.times])
         return replace(self, series=extended, covariates=covariates)
 
+    def as_they_are(self) -> Rows:
+        """Rows of series and covariates in their own units, to look at what is known where."""
+        return Rows(self.series.values, self.covariates, self.series.offsets)
+
     def standardized(self, figures: np.ndarray, levels: Scaler) -> Rows:
         """Rows of series less their means, over their scales, both (S, 2), and of covariates by a scaler."""
         (mean, scale), lengths = figures.T, self.series.lengths

@@ -2,10 +2,10 @@
 
 Neighbouring origins share most of their errors, so that the last tenth of a short series tells little, and nothing of other
 times; and the model must do without it, where here it does without nothing but what early stopping watches.
-benchmarks/accuracy/intervals.py, 12 origins of series that end before the blocks of
-the other benchmarks, default settings: intervals of 90 % calibrated by the last tenth held 84 % (El Nino), 85 % (sunspots),
-83 % (macrodata) and 84 % (an autoregression), by folds 88, 88, 87 and 94 %, at 0.83, 0.86, 1.21 and 0.90 times the interval
-score and 1.06, 0.76, 1.01 and 0.99 times the error of the forecasts, for 4 to 6 times the seconds.
+benchmarks/accuracy/intervals.py, 12 origins of series that end before the blocks of the other benchmarks, default settings:
+intervals of 90 % calibrated by the last tenth held 84 % (El Nino), 85 % (sunspots), 83 % (macrodata) and 84 % (an
+autoregression), by folds 88, 88, 87 and 94 %, at 0.83, 0.86, 1.21 and 0.90 times the interval score and 1.06, 0.76, 1.01 and
+0.99 times the error of the forecasts, for 4 to 6 times the seconds.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from grukit.data import FEWEST_JUDGED, Observed, Rows, SeriesSet, origins_of, up_to_position
+from grukit.data import FEWEST_JUDGED, Observed, SeriesSet, origins_of, up_to_position
 from grukit.estimators._conformal import Scores, thinned
 from grukit.estimators._forecast import ForecastState, varies
 from grukit.estimators._forecast_errors import errors_of
@@ -55,9 +55,7 @@ def fold_scores(
         Gives what a copy of the model learns of series, and whether it was interrupted.
     """
     series, positions = observed.series, observed.series.positions()
-    far = origins_of(
-        Rows(series.values, observed.covariates, series.offsets), replace(state.layout, horizon=state.steps)
-    )
+    far = origins_of(observed.as_they_are(), replace(state.layout, horizon=state.steps))
     at = positions[far]
     half = 0 if len(at) == 0 else (int(at.min()) + int(at.max()) + 1) // 2
     if len(at) == 0 or at.max() - half + 1 < FEWEST_JUDGED:
@@ -94,8 +92,7 @@ def _copy(model: "GRUForecaster", state: ForecastState) -> "GRUForecaster":
 
 def _teaches(model: "GRUForecaster", part: Observed, state: ForecastState) -> bool:
     """Whether a copy can learn of what lies before a block: of an origin at least, and something of each covariate."""
-    rows = Rows(part.series.values, part.covariates, part.series.offsets)
-    if len(origins_of(rows, state.layout)) == 0:
+    if len(origins_of(part.as_they_are(), state.layout)) == 0:
         return False
     positions = part.series.positions()
     seen = seen_by(split(model, part, state.layout, positions, False), positions, state.layout)
@@ -126,7 +123,6 @@ def _told(part: Observed, observed: Observed) -> np.ndarray:
     early = {key: part.series.values[piece] for key, piece in zip(part.series.keys, part.series.pieces(), strict=True)}
     told = np.zeros(len(observed.series), dtype=bool)
     for s, (key, piece) in enumerate(zip(observed.series.keys, observed.series.pieces(), strict=True)):
-        own, nothing = observed.series.values[piece], np.empty(0)
-        seen = early.get(key, nothing)
+        own, seen = observed.series.values[piece], early.get(key, np.empty(0))
         told[s] = varies(seen) or (not np.isnan(seen).all() and not varies(own))
     return told

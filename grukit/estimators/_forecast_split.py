@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from grukit.data import FEWEST_JUDGED, Layout, Observed, Rows, SeriesSet, first_held_out, origins_of
+from grukit.data import FEWEST_JUDGED, Layout, Observed, SeriesSet, first_held_out, origins_of
 from grukit.estimators._validation import EARLY_STOPPING_FROM
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def split(
     No value ahead of an origin that trains is ahead of one that is watched or judged, nor one of these of another.
     """
     series, H = observed.series, model.horizon
-    bare = Rows(series.values, observed.covariates, series.offsets)
+    bare = observed.as_they_are()
     ends, far = origins_of(bare, layout), origins_of(bare, replace(layout, horizon=H))
     if len(ends) == 0:
         raise ValueError(
