@@ -92,7 +92,7 @@ def margins_of(
 
 
 def adapted_margins(calibration: np.ndarray, online: np.ndarray, coverage: float, rate: float) -> np.ndarray:
-    """What intervals are widened by, (H,), of errors (n, H) of calibration and (m, H) of the origins since.
+    """What intervals are widened by, (H,), of errors (n, H) of calibration and (m, H), m >= H, of the origins since.
 
     For each step by itself: the level alpha begins at 1 - coverage; whenever a truth is known it moves by rate * (1 - coverage
     - miss), where miss is 1 if the truth was outside of the interval of level alpha at its origin, else 0 (Gibbs and Candes
@@ -100,17 +100,19 @@ def adapted_margins(calibration: np.ndarray, online: np.ndarray, coverage: float
     known at its origin, at most as wide as the largest of them; NaN for steps of which they are too few for ``coverage``.
     """
     n, (m, H) = len(calibration), online.shape
-    errors, size = np.concatenate([np.full((max(n, POOL), H), np.nan), calibration, online]), max(n, POOL)
+    size = max(n, POOL)
+    errors = np.concatenate([np.full((size, H), np.nan), calibration, online]).T.copy()
     ranks, known, margins = np.empty((m, H)), np.empty((m, H)), np.empty(H)
-    pools = []
-    for h in range(H):  # at origin k, step h + 1 is known of the origins up to k - h - 1
-        ends = n + np.maximum(np.arange(m) - h, 0)
-        pool = sliding_window_view(errors[:, h], size)[ends]
-        known[:, h] = (~np.isnan(pool)).sum(axis=1)
-        ranks[:, h] = (pool >= online[:, h, None]).sum(axis=1)
-        pools.append(pool[-1])
+    latest_pools = []
+    # At origin k, step h + 1 is known of the origins up to k - h - 1; at the first h none of those since training is.
+    for h in range(H):
+        pools = sliding_window_view(errors[h], size)[n : n + m - h]  # views: copies would take most of the time
+        known[:, h] = (~np.isnan(pools)).sum(axis=1)[np.maximum(np.arange(m) - h, 0)]
+        ranks[:h, h] = (pools[0] >= online[:h, h, None]).sum(axis=1)
+        ranks[h:, h] = (pools >= online[h:, h, None]).sum(axis=1)
+        latest_pools.append(pools[-1])
     levels = _levels((1.0 + ranks) / (known + 1.0), 1.0 / (known + 1.0), online, 1.0 - coverage, rate)
-    for h, pool in enumerate(pools):
+    for h, pool in enumerate(latest_pools):
         latest = np.sort(pool[~np.isnan(pool)])
         enough = rank_of(len(latest), coverage) <= len(latest)
         rank = rank_of(len(latest), 1.0 - levels[h])

@@ -150,18 +150,22 @@ def test_an_interrupted_fit_has_no_intervals():
 # --- Coverage held online ---------------------------------------------------------------------------------------------
 
 
-def obvious(calibration, online, coverage, rate):
-    """One step ahead, by the book: an interval at each origin, from what was known there, and its level after each truth."""
-    level, levels, size = 1 - coverage, [], max(len(calibration), 100)
+def obvious(calibration, online, coverage, rate, ahead=1):
+    """One step, by the book: an interval at each origin, from what was known there, and its level after each truth."""
+    size = max(len(calibration), 100)
+
+    def half_width(origin, level):
+        known = np.concatenate([calibration, online[: max(origin - ahead + 1, 0)]])[-size:]
+        return np.sort(known)[int(np.clip(np.ceil((len(known) + 1) * (1 - level) - 1e-9), 1, len(known))) - 1]
+
+    level, levels = 1 - coverage, []
     for k in range(len(online)):
-        if k:
-            known = np.concatenate([calibration, online[: k - 1]])[-size:]
-            widest = np.ceil((len(known) + 1) * (1 - levels[k - 1]) - 1e-9)
-            half = np.sort(known)[int(np.clip(widest, 1, len(known))) - 1]
-            level = min(max(level + rate * (1 - coverage - (online[k - 1] > half)), 0.0), 1.0)
+        origin = k - ahead  # whose truth came last
+        if origin >= 0:
+            missed = online[origin] > half_width(origin, levels[origin])
+            level = min(max(level + rate * (1 - coverage - missed), 0.0), 1.0)
         levels.append(level)
-    known = np.concatenate([calibration, online[:-1]])[-size:]
-    return np.sort(known)[int(np.clip(np.ceil((len(known) + 1) * (1 - level) - 1e-9), 1, len(known))) - 1]
+    return half_width(len(online) - 1, level)
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.2])
@@ -172,6 +176,13 @@ def test_the_level_moves_after_each_truth(rate):
         own = np.append(online[: n - 1], np.nan)[:, None]
         found = adapted_margins(calibration[:, None], own, 0.9, rate)
         assert found == pytest.approx(obvious(calibration, own[:, 0], 0.9, rate), rel=1e-12)
+    for _ in range(60):  # three steps ahead, of which the last origins know less and less
+        n, kept = rng.integers(3, 80), rng.integers(9, 120)
+        calibration, online = np.abs(rng.normal(size=(kept, 3))), np.abs(2 * rng.normal(size=(n, 3)))
+        online[np.arange(n)[:, None] + np.arange(1, 4) >= n] = np.nan
+        found = adapted_margins(calibration, online, 0.9, rate)
+        wanted = [obvious(calibration[:, h], online[:, h], 0.9, rate, h + 1) for h in range(3)]
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
 
 
 def test_without_later_truths_the_margin_is_that_of_calibration():
