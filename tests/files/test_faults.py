@@ -2,16 +2,14 @@
 
 import importlib.util
 import os
-import resource
 import shutil
-import signal
 import subprocess
 import sys
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from child import PLACE, run_code
+from full_disk import limited
 from plain import PLAIN
 from unprivileged import open_folder, unprivileged
 
@@ -65,19 +63,6 @@ def check_unharmed(folder, contents, whole):
     resumed = GRURegressor(**SETTINGS, checkpoint=folder / "a.ckpt").fit(X, X.sum(axis=1), resume=True)
     assert resumed.n_iter_ == 12
     np.testing.assert_array_equal(resumed._fitted.parameters, whole._fitted.parameters)
-
-
-@contextmanager
-def limited(size):
-    """Let no file be larger, as on a disk that is full then."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, before)
 
 
 WAYS = [(save, "a.gru"), (fit, "a.ckpt"), *([(export, "a.onnx")] if ONNX else [])]

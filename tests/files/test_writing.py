@@ -1,7 +1,6 @@
 """A file is replaced as a whole: interrupted, on a full disk, where it cannot be."""
 
 import os
-import resource
 import signal
 import stat
 import subprocess
@@ -9,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from full_disk import limited
 
 from grukit.files import replaced, writing
 
@@ -169,15 +169,8 @@ def test_an_error_after_the_file_took_its_place_does_not_say_that_it_is_as_it_wa
 @pytest.mark.skipif(sys.platform == "win32", reason="needs limits of a process")
 def test_a_full_disk_leaves_the_old_file(tmp_path):
     write(tmp_path / "a", b"one")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
-    try:
-        with pytest.raises(OSError, match=r"a could not be written: .*\. It is as it was"):
-            write(tmp_path / "a", b"x" * 1_000_000)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, before)
+    with limited(100_000), pytest.raises(OSError, match=r"a could not be written: .*\. It is as it was"):
+        write(tmp_path / "a", b"x" * 1_000_000)
     assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("a", b"one")]
 
 

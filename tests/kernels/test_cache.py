@@ -4,7 +4,6 @@ import hashlib
 import os
 import pickle
 import random
-import signal
 import sys
 import warnings
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from child import run_code
+from full_disk import limited
 from numba import config, njit
 from unprivileged import open_folder, unprivileged
 
@@ -170,20 +170,12 @@ def test_kernels_of_a_read_only_folder_are_found_and_others_go_to_the_next(monke
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs limits of a process")
 def test_on_a_full_disk_a_kernel_is_compiled_and_not_kept(folder):
-    import resource  # which Windows lacks
-
     call()
     content = files_of(folder)[0].read_bytes()
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-    try:
+    with limited(1000):
         with pytest.warns(RuntimeWarning, match=r"can be written \(File too large\).*NUMBA_CACHE_DIR"):
             assert call(1)
         assert call(1)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, before)
     assert [path.read_bytes() for path in files_of(folder)] == [content]
     assert [call(1), call(1)] == [True, False]
 
