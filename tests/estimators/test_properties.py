@@ -4,7 +4,6 @@ The oracle is the same numbers in the plainest form: float64, in an array or on 
 """
 
 import datetime
-import os
 
 import numpy as np
 import pandas as pd
@@ -12,11 +11,12 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from plain import PLAIN, for_labels
+from thorough import FULL
 
 from grukit import GRUClassifier, GRUForecaster, GRURegressor
 
-FULL = 40 if os.environ.get("GRUKIT_FULL_TESTS") else 1  # times as many examples
-FEW = settings(max_examples=25 * FULL, deadline=None)
+TIMES = 40 if FULL else 1  # as many examples
+FEW = settings(max_examples=25 * TIMES, deadline=None)
 SETTINGS = {"hidden_layer_sizes": 4, "window": 4, "max_iter": 2, "random_state": 0}
 N, H = 40, 3
 VALUES = np.random.default_rng(0).integers(-50, 50, (N, 2)).cumsum(axis=0)  # whole, so that types of integers hold them
@@ -237,7 +237,7 @@ def test_a_row_that_is_not_there_is_a_value_that_is_not_known(gone, zone):
 # --- shapes and settings -----------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60 * FULL, deadline=None)
+@settings(max_examples=60 * TIMES, deadline=None)
 @given(data=st.data())
 def test_any_length_and_setting_gives_a_forecast_or_a_documented_error(data):
     draw = data.draw

@@ -27,6 +27,12 @@ OF_ONE = {
 }  # fmt: skip
 
 
+def pinball(levels, quantiles, truth):
+    """The mean pinball loss of quantiles (..., m) of these levels."""
+    over = truth - np.asarray(quantiles)
+    return np.mean(np.maximum(np.array(levels) * over, (np.array(levels) - 1) * over))
+
+
 @pytest.fixture(scope="module")
 def state_dependent():
     """A panel of series whose noise is exponential, and three times as large after a value above one."""
@@ -62,14 +68,10 @@ def test_training_begins_at_the_quantiles_of_what_the_linear_part_leaves():
 def test_quantiles_never_cross():
     outputs = np.array([[3.0, 1.0, 2.0], [1.0, 2.0, 3.0]])
     assert in_order(outputs).tolist() == [[1.0, 2.0, 3.0]] * 2
-
-    def pinball(quantiles, truth):
-        return np.mean(np.maximum(np.array(LEVELS) * (truth - quantiles), (np.array(LEVELS) - 1) * (truth - quantiles)))
-
     rng = np.random.default_rng(0)
     for crossed in rng.normal(size=(200, 3)):
         truth = rng.normal()
-        assert pinball(in_order(crossed), truth) <= pinball(crossed, truth) + 1e-12
+        assert pinball(LEVELS, in_order(crossed), truth) <= pinball(LEVELS, crossed, truth) + 1e-12
     wild = GRUForecaster(horizon=4, **{**SMALL, "max_iter": 3, "learning_rate_init": 0.3, "early_stopping": False})
     quantiles = wild.fit(NOISE).predict_quantiles(context=NOISE.iloc[:50])
     assert (quantiles.diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
@@ -154,18 +156,14 @@ def test_a_backtest_has_the_quantiles():
     again = model.fit(NOISE.iloc[:-3]).predict_quantiles()
     np.testing.assert_allclose(table[["q0.1", "q0.5", "q0.9"]].iloc[-3:], again)
     scores = score_forecasts(table, NOISE)
-    pinball = [
-        np.mean(np.maximum(q * (table["truth"] - table[f"q{q}"]), (q - 1) * (table["truth"] - table[f"q{q}"])))
-        for q in LEVELS
-    ]
-    assert scores.loc["model", "pinball"] == pytest.approx(np.mean(pinball))
+    truth = table["truth"].to_numpy()[:, None]
+    assert scores.loc["model", "pinball"] == pytest.approx(pinball(LEVELS, table[["q0.1", "q0.5", "q0.9"]], truth))
     assert scores.loc["seasonal naive", "pinball"] > scores.loc["model", "pinball"]
     rare = {**SMALL, "quantiles": (0.00005, 0.5, 0.975)}
     table = GRUForecaster(horizon=3, max_iter=1, **rare).backtest(NOISE, n_splits=1)
     assert table.columns.tolist()[-3:] == ["q0.00005", "q0.5", "q0.975"]
-    pinball = [np.mean(np.maximum(q * (table["truth"] - table[name]), (q - 1) * (table["truth"] - table[name])))
-               for q, name in zip(rare["quantiles"], table.columns[-3:], strict=True)]  # fmt: skip
-    assert score_forecasts(table, NOISE).loc["model", "pinball"] == pytest.approx(np.mean(pinball))
+    wanted = pinball(rare["quantiles"], table.iloc[:, -3:], table["truth"].to_numpy()[:, None])
+    assert score_forecasts(table, NOISE).loc["model", "pinball"] == pytest.approx(wanted)
 
 
 def test_training_goes_on_with_the_same_levels_alone():

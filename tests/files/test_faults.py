@@ -78,7 +78,7 @@ def test_a_limit_on_files(written, whole, way, name, size):
 
 
 def test_a_disk_that_is_full(tmp_path, whole):
-    """A file system of 128 KiB, of which other files leave 4."""
+    """A file system of 128 KiB, which another file fills."""
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=128k", "none", tmp_path], capture_output=True, check=False
     )
