@@ -378,6 +378,17 @@ def test_a_fit_that_cannot_begin_leaves_nothing_behind(client, panel, target, mo
     assert model.traffic_.steps > 5
 
 
+def test_a_task_that_the_cluster_has_forgotten_keeps_no_other_from_ending(client):
+    """As of a worker that is lost: its rows are gone with it, so that its task cannot be run again."""
+    crew = _crew.Crew(client, 0, None, None, Traffic())
+    crew.addresses, crew._token = sorted(client.nthreads())[:2], "0123456789abcdef"
+    forgotten = client.submit(time.sleep, 0.1, pure=False)
+    client.cancel([forgotten])
+    crew._tasks = [forgotten, client.submit(int, "7")]
+    crew._stop()
+    assert crew.traffic.between_workers == 7 and crew._tasks == []
+
+
 @pytest.mark.parametrize("scheme", ["tls", "wss"])
 def test_a_cluster_that_encrypts_is_refused(scheme):
     scheduler = SimpleNamespace(address=f"{scheme}://10.0.0.1:8786")

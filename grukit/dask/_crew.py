@@ -4,6 +4,7 @@ import socket
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from secrets import token_hex
 from typing import Any
@@ -163,17 +164,9 @@ class Crew:
             own = [future for kept, future in self._kept.values() if kept == address]
             told = {"token": self._token, "address": address, "n_threads": fewest, "worker": worker}
             job = self.job_of(**told, peers=peers, owners=owners)
-            self._tasks.append(
-                client.submit(
-                    serve,
-                    job,
-                    own,
-                    workers=[address],
-                    allow_other_workers=False,
-                    pure=False,
-                    key=f"grukit-train-{self._token[:8]}-{worker}",
-                )
-            )
+            key = f"grukit-train-{self._token[:8]}-{worker}"
+            where = {"workers": [address], "allow_other_workers": False}
+            self._tasks.append(client.submit(serve, job, own, key=key, pure=False, **where))
         self.connections = [connect(peer, self._token, "client") for peer in peers]
         for connection, task in zip(self.connections, self._tasks, strict=True):
             _wait_until_ready(connection, task)
@@ -199,10 +192,13 @@ class Crew:
             self.client.run(close_listener, self._token, on_error="ignore")
             left = self.client.nthreads()
             ending = [task for address, task in zip(self.addresses, self._tasks, strict=False) if address in left]
-            with suppress(TimeoutError):  # of a worker that is lost, and not yet known to be
-                wait(ending, timeout=PATIENCE)
-                done = [task.result(timeout=PATIENCE) for task in ending if task.status == "finished"]
-                self.traffic.between_workers += sum(done)
+            end = time.monotonic() + PATIENCE
+            # That of a worker that is lost, and not yet known to be, never ends, or the cluster forgets it.
+            for task in ending:
+                with suppress(TimeoutError, CancelledError):
+                    wait(task, timeout=max(0.0, end - time.monotonic()))
+                    if task.status == "finished":
+                        self.traffic.between_workers += task.result(timeout=PATIENCE)
         self._tasks, self._token = [], ""
 
 
