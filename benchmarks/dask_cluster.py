@@ -1,6 +1,6 @@
 """What Dask workers send in a training step, and from when on a network's time would outweigh what they gain.
 
-    python benchmarks/dask_cluster.py [--speed] [--memory] [--write]
+    python benchmarks/dask_cluster.py [--speed | --memory | --kill] [--write]
 
 Bytes are counted in a fit on two worker processes, whose weights must equal those of one process to the bit. The model of a
 cluster takes seconds of the processor from steps of one thread here, and for the rest a network of 10 Gbit/s: see ``model``.
@@ -156,7 +156,7 @@ def memory() -> str:
 
 
 def kill() -> str:
-    """Fits on 11 workers, then 10, ... 2, of which SIGKILL ends one in the third epoch, at a later moment each time."""
+    """Fits on 11 workers, of which SIGKILL ends one in the third epoch, later each time; Dask starts another for it."""
     X, y = data(4_800)
     own, same = settings(8, 96, 6), 0
     alone = GRURegressor(n_jobs=1, **own).fit(X, y)
