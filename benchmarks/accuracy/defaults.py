@@ -15,6 +15,7 @@ With ``--costs`` it prints instead what the default settings cost.
 
 ``--variant`` adds a model: ``NAME=parameter=value,...`` or ``NAME=module:callable``, called with window and random_state.
 With ``--keep`` the result of every single run is kept in a folder, and runs that are there already are not repeated.
+``--untimed`` leaves out seconds, which a machine that others keep busy cannot tell.
 """
 
 import statistics
