@@ -72,12 +72,14 @@ def run(kind, n, seed=0):
         rng = random.Random(f"{seed} {i}")
         path.write_bytes(inputs.make(rng))
         OPENED.clear()
+        opened = False
         try:
             model = inputs.open(path)
-            found["a model"] += 1
+            opened = True
             predicts(model)
+            found["a model"] += 1
         except DOCUMENTED as error:
-            found[type(error).__name__] += 1
+            found[f"a model, then {type(error).__name__}" if opened else type(error).__name__] += 1
         except Exception:
             wrong.append((i, path.read_bytes(), traceback.format_exc()))
         if others := [name for name in OPENED if "passwd" in name]:
