@@ -13,6 +13,7 @@ from grukit.data.history import COLUMNS, history_frame
 from grukit.data.horizon import FEWEST_JUDGED, Horizons, Layout, Rows, first_held_out, origins_of
 from grukit.data.horizon_ridge import LagMap, LinearHorizon, fit_horizon, most_lags
 from grukit.data.indexes import choose_rows, feature_columns, lag_index, sample_index, step_index
+from grukit.data.known import all_known, rows_after
 from grukit.data.labels import Classes, as_labels, read_labels
 from grukit.data.lags import LinearLags, in_blocks, left_by
 from grukit.data.links import LINKS, log_probability_of, mean_of
@@ -75,6 +76,7 @@ __all__ = [
     "Table",
     "Tail",
     "TargetForm",
+    "all_known",
     "are_of_kind",
     "as_labels",
     "as_probabilities",
@@ -121,6 +123,7 @@ __all__ = [
     "read_series",
     "read_table",
     "read_targets",
+    "rows_after",
     "rows_at",
     "sample_columns",
     "sample_index",

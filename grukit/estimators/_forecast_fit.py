@@ -52,9 +52,9 @@ def learn(model: "GRUForecaster", observed: Observed, before: ForecastState | No
     Where ``before`` is given, training goes on from there, or at a checkpoint to ``resume``.
     """
     calibration = calibration_of(model, observed.series)
-    state, interrupted = _learn(model, observed, before, calibration == "split", resume)
+    state, interrupted = learn_once(model, observed, before, calibration == "split", resume)
     if calibration == "folds" and not interrupted:
-        fit = partial(_learn, before=None, keeps_out=False, resume=False)
+        fit = partial(learn_once, before=None, keeps_out=False, resume=False)
         state = replace(state, scores=fold_scores(model, observed, state, fit))
     if model.adaptation_rate is None or state.scores is None:
         return state
@@ -64,7 +64,7 @@ def learn(model: "GRUForecaster", observed: Observed, before: ForecastState | No
     return replace(state, recent=observed.tail(state.n_recent))
 
 
-def _learn(
+def learn_once(
     model: "GRUForecaster", observed: Observed, before: ForecastState | None, keeps_out: bool, resume: bool
 ) -> tuple[ForecastState, bool]:
     """What is learned, and whether training was interrupted; ``keeps_out``: with errors from origins that are kept out."""

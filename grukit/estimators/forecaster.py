@@ -1,6 +1,5 @@
 """Forecasts of time series: many steps ahead, of one series or many."""
 
-from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -16,10 +15,10 @@ from grukit.estimators._each_fit import ForecastsEach
 from grukit.estimators._exclusions import check_parameters
 from grukit.estimators._forecast import check_horizon, forecast_ahead, forecast_state, read_context
 from grukit.estimators._forecast_attributes import FittedForecaster
-from grukit.estimators._forecast_errors import followed
 from grukit.estimators._forecast_fit import learn
 from grukit.estimators._forecast_intervals import Intervals
 from grukit.estimators._forecast_parameters import ForecastParameters
+from grukit.estimators._forecast_refit import check_epochs, updated
 from grukit.estimators._quantiles import point_of
 
 
@@ -148,39 +147,45 @@ class GRUForecaster(FittedForecaster, Intervals, Backtests, ForecastsEach, Forec
             observed = read_context(state, context, X, past_X)
         return observed, forecast_ahead(self, state, observed, X, horizon)
 
-    def update(self, y: Any, X: Any = None, past_X: Any = None) -> Self:
-        """Move the origin: let later rows of the series follow. Nothing is trained.
+    def update(self, y: Any, X: Any = None, past_X: Any = None, *, refit: int | None = None) -> Self:
+        """Move the origin: let later rows of the series follow; train further where that is asked for.
 
         Parameters
         ----------
         y : as in ``fit``
-            Rows that begin one step after the end of each series. Of a panel, series that are left out stay where they are,
-            and new ones are taken up; of a DataFrame, all columns go on together; a single series keeps its name.
+            Rows that begin one step after the end of each series; with ``refit`` also earlier, at any row before. Of a panel,
+            series that are left out stay where they are, and new ones are taken up; of a DataFrame, all columns go on
+            together; a single series keeps its name.
         X, past_X : DataFrame or Series, default=None
             The covariates at these rows; further rows of X are not looked at.
+        refit : int, default=None
+            Epochs of training, from the weights and moments as they are, on all rows that are known then: those of y, and
+            before them the last ``window`` rows of each series, which are all that a model keeps. So give the whole history
+            for training on the whole history. Nothing is held out: neither early stopping nor calibration takes part, and no
+            ``checkpoint`` is written; scaling and the linear part stay as ``fit`` found them. The same as ``fit`` on these
+            rows with ``warm_start=True``, ``max_iter=refit``, and without these three. None or 0: nothing is trained.
 
         Returns
         -------
         self
-            ``predict`` then forecasts from the new ends. Intervals stay as wide as they were calibrated, or with
-            ``adaptation_rate`` follow how often the new values were outside.
+            ``predict`` then forecasts from the new ends. Intervals stay as wide as they were calibrated, by errors of the
+            model before it trained further, or with ``adaptation_rate`` follow how often the new values were outside.
 
         Raises
         ------
         ValueError
             For bad input, naming the column, series or first stamp that is wrong; where a series does not go on where it
-            ended, a single series goes on under another name, or some columns of a DataFrame are left out. The model is then
-            as before.
+            ended, a single series goes on under another name, or some columns of a DataFrame are left out; with ``refit``,
+            where rows before that end differ from those that the model knows, there is no origin to learn from, or
+            parameters changed that training goes on with. The model is then as before.
         sklearn.exceptions.NotFittedError
             Before ``fit``.
         """
         state = forecast_state(self)
+        check_epochs(refit)
         allow_nan, known = state.inputs.missing != "error", (state.grid, state.columns)
         later = Observed.read(y, X, past_X, None, allow_nan, known, zone=state.recent.series.zone)
         if state.layout.n_joint > 1 and later.series.keys != state.recent.series.keys:
             raise ValueError("With channels='joint', y has the columns of fit, in that order, in every row.")
-        later = state.recent.named_alike(later)
-        recent, online = state.recent.followed_by(later, state.n_recent), followed(self, state, later)
-        figures = state.figures_with(later, recent.series.keys)
-        self._fitted = replace(state, recent=recent, figures=figures, online=online)
+        self._fitted = updated(self, state, state.recent.named_alike(later), refit)
         return self
