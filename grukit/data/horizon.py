@@ -28,6 +28,8 @@ class Layout:
         Covariates known up to the origin, known ahead, and of the calendar.
     n_joint : int
         Series that one window holds: one, or all.
+    segment : int
+        Rows that the network reads as one step.
     """
 
     window: int
@@ -36,6 +38,7 @@ class Layout:
     n_known: int = 0
     n_calendar: int = 0
     n_joint: int = 1
+    segment: int = 1
 
     @cached_property
     def leads(self) -> tuple[int, ...]:

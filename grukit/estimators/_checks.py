@@ -40,6 +40,7 @@ def check_state(state: FittedState) -> None:
     n = inputs.features.n if inputs.kind == "rows" and inputs.features is not None and D == 1 else D
     demand(inputs.missing in ("error", "mask", "decay"), f"inputs.missing is {inputs.missing!r:.80}.")
     demand(spec.decay == decay, "spec.decay and inputs.missing differ.")
+    demand(spec.segment == 1, "spec.segment is a forecaster's.")
     demand(spec.n_inputs == (D if inputs.missing == "error" else 2 * D), f"spec.n_inputs does not fit {D} features.")
     demand(inputs.window is None or 0 < inputs.window < 1 << 31, f"inputs.window is {inputs.window!r:.80}.")
     demand(inputs.kind in KINDS, f"inputs.kind is {inputs.kind!r:.80}.")

@@ -48,6 +48,10 @@ def check_parameters(estimator: SharedParameters) -> None:
         _check_table_parameters(estimator)
     if isinstance(estimator, ForecastParameters):
         check_levels(estimator.quantiles, estimator.loss, estimator.strategy)
+        if estimator.segment is not None and estimator.segment > estimator.window:
+            raise ValueError(
+                f"A segment is of rows of a window; got segment={estimator.segment} and window={estimator.window}."
+            )
         if estimator.calibration == "folds" and estimator.warm_start:
             raise ValueError(
                 "calibration='folds' fits copies anew, with warm_start=True training goes on: use 'split' or 'auto'."

@@ -67,8 +67,8 @@ class FittedForecaster(FittedNetwork):
         Raises
         ------
         ValueError
-            For a model with covariates, with ``strategy="recursive"`` or with both directions; for some of the series of
-            ``channels="joint"``, or a series that is not there.
+            For a model with covariates, with ``strategy="recursive"``, with a ``segment`` or with both directions; for some of
+            the series of ``channels="joint"``, or a series that is not there.
         sklearn.exceptions.NotFittedError
             Before ``fit``.
         """

@@ -70,7 +70,8 @@ def learn_once(
     """What is learned, and whether training was interrupted; ``keeps_out``: with errors from origins that are kept out."""
     series = observed.series
     horizon = 1 if model.strategy == "recursive" else model.horizon
-    layout = Layout(model.window, horizon, *observed.form.counts, len(series) if model.channels == "joint" else 1)
+    n_joint, segment = len(series) if model.channels == "joint" else 1, int(model.segment or 1)
+    layout = Layout(model.window, horizon, *observed.form.counts, n_joint, segment)
     positions = series.positions()
     origins = split(model, observed, layout, positions, keeps_out)
     seen = seen_by(origins, positions, layout)
@@ -210,8 +211,8 @@ def _go_on(
     wanted = network_spec(model, before.n_features, before.outputs)
     spec = replace(before.spec, dropout=wanted.dropout, recurrent_dropout=wanted.recurrent_dropout)
     dtype, standardize = before.parameters.dtype.name, before.training.standardize
-    was = {**before.asked, **asdict(spec), **asdict(before.layout), "dtype": dtype, "standardize": standardize}
-    now = {**_asked(model), **asdict(wanted), **asdict(layout), "dtype": model.dtype, "standardize": model.standardize}
+    was = {**before.asked, **asdict(before.layout), **asdict(spec), "dtype": dtype, "standardize": standardize}
+    now = {**_asked(model), **asdict(layout), **asdict(wanted), "dtype": model.dtype, "standardize": model.standardize}
     was["covariates"], now["covariates"] = before.columns.columns, observed.form.columns
     check_same(was, now)
     return replace(

@@ -36,6 +36,16 @@ class ForecastParameters(CheckpointParameters):
             one, are seen with the history that exists.""",
         ),
     ] = 48
+    segment: Annotated[
+        int | None,
+        Parameter(
+            COUNT,
+            None,
+            text="""Rows that the network reads as one step, counted back from the origin, so that a window of 720 rows takes
+            30 steps of 24 (SegRNN, Lin et al. 2023). The oldest step holds what is left of a window, and zeros, the mean,
+            before it. The linear part reads rows. None: each row is a step.""",
+        ),
+    ] = None
     channels: Annotated[
         str,
         Parameter(

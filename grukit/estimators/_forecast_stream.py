@@ -46,6 +46,11 @@ class ForecastStream:
             )
         if state.steps != state.layout.horizon:
             raise ValueError("A stream gives all steps at once, which strategy='recursive' does not.")
+        if state.layout.segment > 1:
+            raise ValueError(
+                f"A stream goes on row by row from the network's state, which segment={state.layout.segment} reads "
+                f"{state.layout.segment} rows at a time, counted back from the origin. Use predictor(), with the last window."
+            )
         for key in keys:
             check_series(state, key)
         if state.layout.n_joint > 1 and keys != state.recent.series.keys:

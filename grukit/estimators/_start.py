@@ -25,10 +25,10 @@ UPDATE_GATES = ("gru", "gru_reset_before")  # cells whose update gate keeps the 
 
 def network_spec(model: SharedParameters, n_features: int, outputs: TargetForm) -> NetworkSpec:
     """The network that an estimator's parameters describe."""
-    sizes = model.hidden_layer_sizes
+    sizes, rows = model.hidden_layer_sizes, getattr(model, "segment", None) or 1  # a forecaster's
     return NetworkSpec(
         cell=model.cell,
-        n_inputs=n_features if model.missing == "error" else 2 * n_features,
+        n_inputs=rows * (n_features if model.missing == "error" else 2 * n_features),
         hidden_layer_sizes=(int(sizes),) if np.ndim(sizes) == 0 else tuple(int(size) for size in sizes),
         n_outputs=outputs.n_outputs,
         per_step=outputs.per_step,
@@ -37,6 +37,7 @@ def network_spec(model: SharedParameters, n_features: int, outputs: TargetForm) 
         decay=model.missing == "decay",
         dropout=float(model.dropout),
         recurrent_dropout=float(model.recurrent_dropout),
+        segment=int(rows),
     )
 
 

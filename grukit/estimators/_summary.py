@@ -44,11 +44,12 @@ def forecast_summary_of(state: "ForecastState") -> str:
     ]
     n_series, lags = len(state.figures), [str(each.n_lags) for each in state.final.maps]
     fewer = f", of fewer where there is less history ({', '.join(lags[1:])})" if lags[1:] else ""
+    segments = f" in segments of {layout.segment}" if layout.segment > 1 else ""
     one_by_one = "" if state.steps == layout.horizon else ", one by one,"
     kept = _kept(state) if state.training.kept_iter or not lags else KEPT_LINEAR
     lines = [
-        f"{state.inputs.estimator} of {state.steps} steps{one_by_one} after windows of {layout.window} rows, {n_series} series"
-        f"{' jointly' if layout.n_joint > 1 else ''}; windows {relative[state.final.normalize]}",
+        f"{state.inputs.estimator} of {state.steps} steps{one_by_one} after windows of {layout.window} rows{segments}, "
+        f"{n_series} series{' jointly' if layout.n_joint > 1 else ''}; windows {relative[state.final.normalize]}",
         f"Covariates: {'; '.join(covariates)}" if covariates else "",
         f"Quantiles: {', '.join(f'{each:g}' for each in state.quantiles)}" if state.quantiles else "",
         *_layers(state),

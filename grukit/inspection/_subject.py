@@ -67,6 +67,7 @@ class Subject:
         self.rows, self.sequences = work.sequences, state.steps_of(work.sequences)
         values, none = state.encode(work.sequences, "float64"), np.empty((0, 1))
         self._kernels = select_engine("cpu").kernels
+        self._options = self.spec.for_kernels(self._kernels).options
         self._samples = self._kernels.Samples(values, none, self.sequences.starts, self.sequences.lengths, none[:, 0])
 
     def batches(self, samples: np.ndarray | None = None) -> Iterator[Batch]:
@@ -81,5 +82,5 @@ class Subject:
             steps = np.empty(len(some), np.int64)
             segments = self._kernels.whole_chunk(steps, len(x)).segments
             flat = x.reshape(-1, self.spec.n_columns)
-            self._kernels.gather(self.spec.decay or None, self._samples, some, segments, flat, steps)
+            self._kernels.gather(self._options, self._samples, some, segments, flat, steps)
             yield Batch(some, x, steps)

@@ -53,6 +53,9 @@ class NetworkSpec:
         Missing values decay (GRU-D, Che et al. 2018), in networks of GRUs in one direction. Each feature then has three
         columns, the last value seen, whether it is seen now, and the time since it last was; the first layer receives two
         of them, the decayed value and whether it is seen.
+    segment : int, default=1
+        Rows of a sample that are one step, whose numbers lie one after another. The last step is the last rows; the oldest
+        may hold fewer, and zeros before them.
     """
 
     cell: str
@@ -65,11 +68,14 @@ class NetworkSpec:
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
     decay: bool = False
+    segment: int = 1
 
     def __post_init__(self) -> None:
         """Raise for what the kernels do not have."""
         if self.decay and (self.bidirectional or CELLS[self.cell].n_states > 1 or self.n_inputs % 2):
             raise ValueError("decay needs a GRU in one direction, and two inputs a feature.")
+        if self.segment > 1 and (self.decay or self.per_step or self.n_inputs % self.segment):
+            raise ValueError("A segment is of rows of equal size, without decay and with one output a sequence.")
 
     @property
     def n_columns(self) -> int:
@@ -170,8 +176,9 @@ class NetworkSpec:
         cell, dropout, options = CELLS[self.cell], None, None
         if self.has_dropout and seed is not None:
             dropout = kernels.Dropout(inputs=float(self.dropout), recurrent=float(self.recurrent_dropout), seed=seed)
-        if self.bidirectional or self.decay or dropout is not None or cell.n_states > 1:
-            options = kernels.Options(self.bidirectional or None, self.decay or None, dropout)
+        segment = self.segment if self.segment > 1 else None
+        if self.bidirectional or self.decay or dropout is not None or cell.n_states > 1 or segment is not None:
+            options = kernels.Options(self.bidirectional or None, self.decay or None, dropout, segment)
         return getattr(kernels, cell.network)(
             per_step=self.per_step,
             options=options,

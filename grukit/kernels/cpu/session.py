@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from grukit.kernels.cpu.storage.layout import B_IH, UNITS, Dropout, drops
+from grukit.kernels.cpu.storage.layout import B_IH, UNITS, Dropout, drops, n_steps
 from grukit.kernels.cpu.storage.memory import aligned_empty, workspaces
 from grukit.kernels.cpu.team import Team
 from grukit.kernels.cpu.training.chunks import N_SLOTS, Loss, Storage, chunk_work_size, rows_together
@@ -97,8 +97,8 @@ class Session:
         rows = chunk_rows(network)
         self.loss = Loss(loss, np.array(loss_parameter, dtype=np.float64, ndmin=1), rows)
         lengths = [s.lengths for s in (samples, validation) if s is not None]
-        longest, shortest = max(int(each.max()) for each in lengths), min(int(each.min()) for each in lengths)
-        self._alike = longest == shortest
+        most, fewest = max(int(each.max()) for each in lengths), min(int(each.min()) for each in lengths)
+        self._alike, longest = most == fewest, n_steps(network.options, most)
         dtype, head = samples.values.dtype, network.layers[-1]
         n_parameters = int(head[B_IH] + head[UNITS])  # the head's bias is the last
         n_threads = max(1, min(n_threads, self._most_chunks(batch_size, longest, n_parameters)))

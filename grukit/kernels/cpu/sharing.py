@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from grukit.kernels.cpu.session import new_storage, with_dropout
-from grukit.kernels.cpu.storage.layout import Dropout, drops
+from grukit.kernels.cpu.storage.layout import Dropout, drops, n_steps
 from grukit.kernels.cpu.team import Team
 from grukit.kernels.cpu.training.chunks import N_SLOTS, Loss
 from grukit.kernels.cpu.training.shares import share_of_batch
@@ -25,7 +25,7 @@ class Share:
     n_parameters : int
         P.
     longest : int
-        Steps of the longest sequence of all, and
+        Rows of the longest sequence of all, and
     alike : bool
         whether all have as many.
     n_threads : int
@@ -44,7 +44,8 @@ class Share:
     ):
         self.network, self.loss = network, loss
         self.team = Team(n_threads)
-        self.storage = new_storage(network, n_parameters, longest, alike, loss.rows, n_threads, dtype)
+        steps = n_steps(network.options, longest)
+        self.storage = new_storage(network, n_parameters, steps, alike, loss.rows, n_threads, dtype)
 
     def __enter__(self) -> "Share":
         self.team.__enter__()

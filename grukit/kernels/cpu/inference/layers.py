@@ -19,6 +19,7 @@ from grukit.kernels.cpu.storage.layout import (
     head_weights,
     n_columns,
     n_directions,
+    n_steps,
     widest,
 )
 from grukit.kernels.cpu.storage.segments import COLUMNS, one_segment
@@ -192,10 +193,10 @@ def predict_chunks(
         size, T = min(rows, n - first), 0
         for b in range(size):
             chunk[b] = first + b
-            T = max(T, samples.lengths[first + b])
+            T = max(T, n_steps(network.options, samples.lengths[first + b]))
         x, inner_rest = view(rest, 0, (T, rows, D)), rest_of(rest, T * rows * D)
         segments = one_segment(T, rows, table)
-        gather(decays(network.options), samples, chunk[:size], segments, view(x, 0, (T * rows, D)), lengths)
+        gather(network.options, samples, chunk[:size], segments, view(x, 0, (T * rows, D)), lengths)
         begin_states(network, packed, rows, states)
         read = network_steps(network, packed, x, lengths, segments, states, rest_of(inner_rest, rows * K))
         out = view(inner_rest, 0, (rows, K))

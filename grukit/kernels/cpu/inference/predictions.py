@@ -10,7 +10,7 @@ from grukit.kernels.cpu.inference.lanes import predict_lanes, predict_lanes_work
 from grukit.kernels.cpu.inference.layers import predict_chunks, predict_work_size
 from grukit.kernels.cpu.inference.packing import pack_network
 from grukit.kernels.cpu.products.vectors import LANES
-from grukit.kernels.cpu.storage.layout import UNITS
+from grukit.kernels.cpu.storage.layout import UNITS, n_steps
 from grukit.kernels.cpu.storage.memory import aligned_empty, workspaces
 from grukit.kernels.cpu.team import Team
 
@@ -157,7 +157,8 @@ def _predict_rows(
     n = len(samples.starts)
     n_threads = max(1, min(n_threads, n // SEQUENCES_OF_A_THREAD, -(-n // rows)))  # the last chunk may have fewer
     packed = _packed(network, parameters, rows)
-    work = workspaces(n_threads, predict_work_size(network, int(samples.lengths[0]), rows), parameters.dtype)
+    longest = n_steps(network.options, int(samples.lengths[0]))
+    work = workspaces(n_threads, predict_work_size(network, longest, rows), parameters.dtype)
     with Team(n_threads) as team:
         team.run(predict_chunks, network, packed, samples, rows, outputs, work)
 

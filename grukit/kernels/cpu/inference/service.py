@@ -10,7 +10,7 @@ from grukit.kernels.cpu.compiler.intrinsics import rest_of, view, whole_numbers,
 from grukit.kernels.cpu.compiler.jit import anywhere, exact, kernel, ready
 from grukit.kernels.cpu.inference.layers import inference_work_size, network_steps
 from grukit.kernels.cpu.network.linear import linear_forward
-from grukit.kernels.cpu.storage.layout import INPUTS, UNITS, head_weights
+from grukit.kernels.cpu.storage.layout import INPUTS, UNITS, head_weights, n_steps, rows_of_step
 from grukit.kernels.cpu.storage.segments import COLUMNS, one_segment
 from grukit.kernels.scalar import ONE, ZERO
 
@@ -37,22 +37,32 @@ class Served(NamedTuple):
 
 
 @exact
-def _standardize(x: Any, first: int, mean: Any, scale: Any, flagged: bool, differenced: Any, out: Any) -> None:
-    """The rows of x (T, B, D) from ``first`` on as inputs (T - first, B, .)."""
-    D = x.shape[2]
-    for t in range(out.shape[0]):
+def _standardize(
+    x: Any, first: int, together: int, mean: Any, scale: Any, flagged: bool, differenced: Any, out: Any
+) -> None:
+    """The rows of x (N, B, D) from ``first`` on as inputs (T, B, .) of steps of so many rows ``together``."""
+    D, rows = x.shape[2], x.shape[0] - first
+    width = out.shape[2] // together
+    t, left = 0, (out.shape[0] * together - rows) * width  # the oldest step may hold fewer
+    for b in range(x.shape[1]):
+        for i in range(left):
+            out[0, b, i] = ZERO
+    for row in range(rows):
         for b in range(x.shape[1]):
             for d in range(D):
-                value = x[first + t, b, d]
+                value = x[first + row, b, d]
                 if differenced is not None:  # noqa: SIM102 - a branch of its own is pruned where it is None
                     if differenced[d]:
                         # Of the first row of all there is no difference, which counts as the mean.
-                        value = value - x[first + t - 1, b, d] if first + t > 0 else mean[d]
-                out[t, b, d] = (value - mean[d]) / scale[d]
+                        value = value - x[first + row - 1, b, d] if first + row > 0 else mean[d]
+                out[t, b, left + d] = (value - mean[d]) / scale[d]
                 if flagged:
                     gone = math.isnan(value)
-                    out[t, b, D + d] = ONE if gone else ZERO
-                    out[t, b, d] = ZERO if gone else out[t, b, d]
+                    out[t, b, left + D + d] = ONE if gone else ZERO
+                    out[t, b, left + d] = ZERO if gone else out[t, b, left + d]
+        left += width
+        if left == out.shape[2]:
+            t, left = t + 1, 0
 
 
 @exact
@@ -82,21 +92,30 @@ def _own_scale(outputs: Any, mean: Any, scale: Any, out: Any) -> None:
 def serve_windows(network: Any, served: Any, x: Any, first: int, states: Any, work: Any, outputs: Any) -> None:
     """Take the steps of x from the row ``first`` on, from the given states on.
 
-    x        (T, B, D)           in          float64, as users have it; the rows before the first step are history of
+    x        (N, B, D)           in          float64, as users have it; the rows before the first step are history of
                                              differences and lags alone
     states   (states_size,)      in and out
     work     (serve_work_size,)  scratch
     outputs  (1, B, K)           out         float64, on the targets' own scale, after the last step, or
-             (T - first, B, K)   out         after every step
+             (N - first, B, K)   out         after every step
     """
-    T, B = x.shape[0] - first, x.shape[1]
+    T, B = n_steps(network.options, x.shape[0] - first), x.shape[1]
     D, K = network.layers[0, INPUTS], network.layers[-1, UNITS]
     numbers, work = whole_numbers(work, B + COLUMNS), rest_of(work, whole_numbers_size(B + COLUMNS))
     lengths, segments = view(numbers, 0, (B,)), one_segment(T, B, view(numbers, B, (1, COLUMNS)))
     for b in range(B):
         lengths[b] = T
     inputs, out, rest = view(work, 0, (T, B, D)), view(work, T * B * D, (B, K)), rest_of(work, T * B * D + B * K)
-    _standardize(x, first, served.x_mean, served.x_scale, served.flagged, served.differenced, inputs)
+    _standardize(
+        x,
+        first,
+        rows_of_step(network.options),
+        served.x_mean,
+        served.x_scale,
+        served.flagged,
+        served.differenced,
+        inputs,
+    )
     read = network_steps(network, served.packed, inputs, lengths, segments, states, rest)
     weight, bias = head_weights(served.packed, network.layers[-1])
     for t in range(outputs.shape[0]):
@@ -106,9 +125,9 @@ def serve_windows(network: Any, served: Any, x: Any, first: int, states: Any, wo
 
 
 @anywhere
-def serve_work_size(network: Any, T: int, rows: int) -> int:
-    """Numbers in the workspace of :func:`serve_windows`."""
-    layers = network.layers
+def serve_work_size(network: Any, N: int, rows: int) -> int:
+    """Numbers in the workspace of :func:`serve_windows`, of N rows of ``rows`` tables."""
+    layers, T = network.layers, n_steps(network.options, N)
     inputs_and_outputs = rows * (T * layers[0, INPUTS] + layers[-1, UNITS])
     return whole_numbers_size(rows + COLUMNS) + inputs_and_outputs + inference_work_size(network, T, rows)
 

@@ -27,6 +27,7 @@ class Options(NamedTuple):
     bidirectional: Literal[True] | None
     decay: Literal[True] | None  # of missing values; the inputs are then (last value, whether seen, time since) of each
     dropout: Dropout | None
+    segment: int | None = None  # rows of a sample that are one step; the oldest may hold fewer, and zeros before them
 
 
 class GRU(NamedTuple):
@@ -142,6 +143,34 @@ def drops(options: Any) -> Any:
     if options is None:
         return None
     return options.dropout
+
+
+@anywhere
+def segment_of_rows(options: Any) -> Any:
+    """Rows that are one step, or None: each is one."""
+    if options is None:
+        return None
+    return options.segment
+
+
+@anywhere
+def rows_of_step(options: Any) -> int:
+    """Rows that are one step."""
+    segment = segment_of_rows(options)
+    return 1 if segment is None else segment
+
+
+@anywhere
+def _in_segments(segment: Any, rows: int) -> int:
+    if segment is None:
+        return rows
+    return (rows + segment - 1) // segment
+
+
+@anywhere
+def n_steps(options: Any, rows: int) -> int:
+    """Steps of a sample of so many rows."""
+    return _in_segments(segment_of_rows(options), rows)
 
 
 @anywhere

@@ -13,7 +13,7 @@ from grukit.kernels.cpu.cells.decay import last_seen
 from grukit.kernels.cpu.compiler.intrinsics import noinline, rest_of, view, whole_numbers, whole_numbers_size
 from grukit.kernels.cpu.compiler.jit import anywhere, inner, outer
 from grukit.kernels.cpu.network.forward_backward import initial_states, network_backward, network_forward
-from grukit.kernels.cpu.storage.layout import UNITS, decays, n_columns
+from grukit.kernels.cpu.storage.layout import UNITS, decays, n_columns, n_steps, segment_of_rows
 from grukit.kernels.cpu.storage.segments import (
     AREA_BEFORE,
     COLUMNS,
@@ -36,6 +36,8 @@ N_SLOTS = 16  # partial gradients kept separate; more threads than this find not
 
 class Samples(NamedTuple):
     """Sequences inside one table of rows; nothing is copied, windows overlap freely.
+
+    Lengths are in rows, also where a step of the network is several of them.
 
     Sample i is ``values[starts[i] : starts[i] + lengths[i]]``. Its target is ``targets[i]``, or, with an output at every
     step, the same rows of ``targets`` as of ``values``. The target of the cross entropy is the number of a class, in one
@@ -80,36 +82,43 @@ def chunk_work_size(network: Any, T: int, rows: int, alike: bool) -> int:
 
 
 @outer
-def _begin_chunk(samples: Any, numbers: Any, work: Any) -> Any:
+def _begin_chunk(options: Any, samples: Any, numbers: Any, work: Any) -> Any:
     """The chunk of the samples with these ``numbers``, sorted by length, and the rest of ``work``."""
     B = numbers.size
     whole, rest = whole_numbers(work, (2 + COLUMNS) * B), rest_of(work, whole_numbers_size((2 + COLUMNS) * B))
     lengths, own = view(whole, 0, (B,)), view(whole, B, (B,))
     for b in range(B):
-        lengths[b] = samples.lengths[numbers[b]]
+        lengths[b] = n_steps(options, samples.lengths[numbers[b]])
     n = find_segments(lengths, view(whole, 2 * B, (B, COLUMNS)))
     return Chunk(numbers, lengths, view(whole, 2 * B, (n, COLUMNS)), own), rest
 
 
 @outer
-def gather(decay: Any, samples: Any, numbers: Any, segments: Any, x: Any, lengths: Any) -> None:
+def gather(options: Any, samples: Any, numbers: Any, segments: Any, x: Any, lengths: Any) -> None:
     """Copy sequences out of the table, time first; what lies beyond a row's end is zero and never used.
+
+    A step of several rows of the table is their numbers one after another, as they lie there.
 
     numbers   (n,)          in   of the samples, n <= B; the rows after them get no steps
     segments  (m, COLUMNS)  in
     x         (area, D)     out
-    lengths   (B,)          out
+    lengths   (B,)          out  in steps
     """
     for b in range(lengths.size):
         start, n = (samples.starts[numbers[b]], samples.lengths[numbers[b]]) if b < numbers.size else (0, 0)
-        lengths[b] = n
-        _gather_one(decay, samples.scaling, samples.values, start, n, b, segments, x)
+        lengths[b] = n_steps(options, n)
+        segment = segment_of_rows(options)
+        _gather_one(decays(options), segment, samples.scaling, samples.values, start, n, b, segments, x)
 
 
 @outer
-def _gather_one(decay: Any, scaling: Any, values: Any, start: int, n: int, b: int, segments: Any, x: Any) -> None:
+def _gather_one(
+    decay: Any, segment: Any, scaling: Any, values: Any, start: int, n: int, b: int, segments: Any, x: Any
+) -> None:
     """Row b of x, from the table's n rows from ``start`` on."""
-    if decay is None:
+    if segment is not None:
+        _gather_segments(segment, scaling, values, start, n, b, segments, x)
+    elif decay is None:
         for s in range(segments.shape[0]):
             rows, row, first = segments[s, ROWS], segments[s, AREA_BEFORE] + b, segments[s, FIRST]
             for t in range(first, first + segments[s, STEPS] if b < rows else first):
@@ -121,16 +130,32 @@ def _gather_one(decay: Any, scaling: Any, values: Any, start: int, n: int, b: in
 
 
 @outer
+def _gather_segments(k: int, scaling: Any, values: Any, start: int, n: int, b: int, segments: Any, x: Any) -> None:
+    """Row b of x, whose steps are k of the table's n rows from ``start`` on, the last step the last k."""
+    T, D, numbers = (n + k - 1) // k, values.shape[1], view(values, 0, (values.size,))
+    for s in range(segments.shape[0]):
+        rows, row, first = segments[s, ROWS], segments[s, AREA_BEFORE] + b, segments[s, FIRST]
+        for t in range(first, first + segments[s, STEPS] if b < rows else first):
+            begin = start + n - (T - t) * k
+            for i in range(k):
+                there = t < T and begin + i >= start
+                for d in range(D):
+                    value = scaled(scaling, numbers[(begin + i) * D + d], d) if there else ZERO
+                    x[row, i * D + d] = value
+            row += rows
+
+
+@outer
 def outputs_of_chunk(network: Any, parameters: Any, samples: Any, numbers: Any, work: Any) -> Any:
     """Forward pass of one chunk; returns it, x, outputs and the rest of ``work``."""
-    chunk, work = _begin_chunk(samples, numbers, work)
+    chunk, work = _begin_chunk(network.options, samples, numbers, work)
     area = area_of(chunk.segments)
     D, K = n_columns(network.options, network.layers), network.layers[-1, UNITS]
     n_outputs = area if network.per_step else numbers.size
     x = view(work, 0, (area, D))
     outputs = view(work, x.size, (n_outputs, K))
     rest = rest_of(work, x.size + n_outputs * K)
-    gather(decays(network.options), samples, numbers, chunk.segments, x, chunk.lengths)
+    gather(network.options, samples, numbers, chunk.segments, x, chunk.lengths)
     initial_states(network, parameters, rest, chunk.segments)
     network_forward(network, parameters, x, chunk, rest, outputs)
     return chunk, x, outputs, rest

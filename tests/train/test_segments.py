@@ -1,0 +1,73 @@
+"""Steps of several rows, against the reference on windows that are laid out."""
+
+import numpy as np
+import pytest
+import reference
+
+from grukit.engines import select_engine
+from grukit.model import NetworkSpec
+from grukit.train import Problem, predict
+
+KERNELS = select_engine("cpu").kernels
+K = 3  # rows of a step
+SPEC = NetworkSpec("gru", 2 * K, (3, 4), 2, segment=K)
+
+
+def samples(lengths, dtype="float64"):
+    """Overlapping pieces of one table of two columns."""
+    rng, n = np.random.default_rng(0), len(lengths)
+    values, lengths = rng.normal(size=(40, 2)), np.array(lengths)
+    starts = rng.integers(0, 41 - lengths)
+    targets, weights = rng.normal(size=(n, 2)), rng.uniform(0.5, 2, n)
+    return KERNELS.Samples(values.astype(dtype), targets.astype(dtype), starts, lengths, weights.astype(dtype))
+
+
+def laid_out(data):
+    """Steps x (T, B, 2 K), the last one of the last rows, with zeros before the first row; and how many."""
+    steps = -(-data.lengths // K)
+    x = np.zeros((steps.max(), len(steps), 2 * K))
+    for b, (start, n, T) in enumerate(zip(data.starts, data.lengths, steps, strict=True)):
+        rows = np.zeros((T * K, 2))
+        rows[T * K - n :] = data.values[start : start + n]
+        x[:T, b] = rows.reshape(T, 2 * K)
+    return x, steps
+
+
+def parameters_of(spec, dtype="float64"):
+    return np.random.default_rng(1).normal(0, 0.5, spec.n_parameters).astype(dtype)
+
+
+@pytest.mark.parametrize("lengths", [[12] * 4, [13, 12, 7, 3, 2, 1, 11]], ids=["whole", "ragged"])
+def test_loss_gradient_and_outputs(lengths):
+    data, parameters = samples(lengths), parameters_of(SPEC)
+    x, steps = laid_out(data)
+    outputs, cache = reference.network_forward("gru", SPEC.views(parameters), x, lengths=steps)
+    expected, d_outputs = reference.loss("squared_error", outputs, data.targets, data.weights)
+    gradients, _, _ = reference.network_backward(d_outputs, cache)
+    with Problem(KERNELS, SPEC, data, "squared_error", 0.0, batch_size=len(lengths)) as problem:
+        value, gradient = problem.loss_and_gradient(parameters)
+        gradient = gradient.copy()
+        numeric = reference.central_difference(lambda: problem.loss_and_gradient(parameters)[0], parameters)
+    np.testing.assert_allclose(value, expected, rtol=1e-12)
+    for name, view in SPEC.views(gradient).items():
+        np.testing.assert_allclose(view, gradients[name], rtol=1e-9, atol=1e-12, err_msg=name)
+    np.testing.assert_allclose(gradient, numeric, rtol=1e-5, atol=1e-8)
+    np.testing.assert_allclose(predict(KERNELS, SPEC, parameters, data), outputs, rtol=1e-10)
+
+
+def test_the_same_bits_for_any_number_of_threads():
+    data, parameters = samples(np.tile([13, 12, 7, 3, 2, 1, 11], 20)), parameters_of(SPEC)
+    found = []
+    for n_threads in (1, 2, 3):
+        with Problem(KERNELS, SPEC, data, "squared_error", 0.0, n_threads=n_threads, batch_size=140) as problem:
+            value, gradient = problem.loss_and_gradient(parameters)
+            found.append([value, *gradient, *predict(KERNELS, SPEC, parameters, data, n_threads).ravel()])
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+
+
+@pytest.mark.parametrize("wrong", [{"per_step": True}, {"decay": True}, {"n_inputs": 7}])
+def test_what_segments_do_not_go_with(wrong):
+    settings = {"cell": "gru", "n_inputs": 6, "hidden_layer_sizes": (3,), "n_outputs": 1, "segment": 3}
+    with pytest.raises(ValueError, match="A segment is of rows"):
+        NetworkSpec(**{**settings, **wrong})
