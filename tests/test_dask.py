@@ -7,7 +7,8 @@ import socket
 import sys
 import threading
 import time
-from dataclasses import replace
+from contextlib import contextmanager
+from queue import SimpleQueue
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +16,7 @@ import pandas as pd
 import pytest
 from numba import typeof
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from thorough import FULL
 
@@ -29,12 +31,16 @@ cloudpickle.register_pickle_by_value(
     sys.modules[__name__]
 )  # workers cannot import it, unless pytest is run by python -m
 
-from grukit.dask import DaskGRUClassifier, DaskGRUForecaster, DaskGRURegressor, _crew, _worker  # noqa: E402
+from grukit.dask import DaskGRUClassifier, DaskGRUForecaster, DaskGRURegressor, _crew, _tasks, _worker  # noqa: E402
+from grukit.dask._part import Part, Place  # noqa: E402
 from grukit.dask._rows import Rows  # noqa: E402
+from grukit.dask._session import SharedSession  # noqa: E402
 from grukit.dask._wire import Connection, Lost, Traffic, connect, listen  # noqa: E402
 from grukit.dask._worker import Job, Server  # noqa: E402
 from grukit.engines import select_engine  # noqa: E402
+from grukit.kernels.cpu import Session  # noqa: E402
 from grukit.model import NetworkSpec  # noqa: E402
+from grukit.train import interrupts  # noqa: E402
 
 SETTINGS = {"hidden_layer_sizes": 4, "window": 8, "max_iter": 3, "batch_size": 128, "random_state": 0}
 
@@ -315,48 +321,80 @@ def test_a_machine_that_vanishes_is_noticed_after_half_a_minute():
         each.close()
 
 
-def test_rows_that_cannot_be_sent_are_told(client, panel, target, monkeypatch):
-    def scatter(*args, **kwargs):
-        raise TimeoutError
+def test_an_interrupted_batch_leaves_no_answer_to_the_next(client, panel, target, monkeypatch):
+    """Ctrl-C between the questions of the first batch and their answers: what comes then is not taken for another's."""
+    settings, answer = {**SETTINGS, "early_stopping": True}, _crew.Crew.answer
 
-    monkeypatch.setattr(client, "scatter", scatter)
-    with pytest.raises(RuntimeError, match=r"Training cannot begin on the Dask workers: TimeoutError"):
-        DaskGRURegressor(client=client, **SETTINGS).fit(long(panel), beside(target))
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    def train(session, batches, stop_at):
+        with monkeypatch.context() as patch:
+            patch.setattr(_crew.Crew, "answer", interrupt)
+            Session.train(session, batches, stop_at)
+
+    interrupted = []
+    for where, Model in ((Session, GRURegressor), (SharedSession, DaskGRURegressor)):
+        interrupts._last[0] = -np.inf  # or it would be a second one
+        with monkeypatch.context() as patch:
+            patch.setattr(where, "train", interrupt if where is Session else train)
+            with pytest.warns(ConvergenceWarning, match="Training was interrupted in epoch 1"):
+                interrupted.append(Model(**settings).fit(panel, target))
+    interrupts._last[0] = -np.inf
+    assert _crew.Crew.answer is answer and same(*interrupted)
     assert set(client.run(under_way).values()) == {(0, 0)}
 
 
-def test_a_worker_without_the_next_ends_its_threads(monkeypatch):
-    left = []
-    server = Server(job_of("0123456789abcdef", 2), [], threading.Event())  # the next has port 0, where nobody listens
-    leave = type(server.share).__exit__
-    monkeypatch.setattr(type(server.share), "__exit__", lambda *args: left.append(leave(*args)))
-    with pytest.raises(Lost, match=r"127\.0\.0\.1:0 cannot be reached"):
-        server.__enter__()
-    assert len(left) == 1
+def test_a_worker_without_the_next_says_so_and_may_have_another():
+    with serving(job_of("0123456789abcdef")) as address:
+        friend = connect(address, "0123456789abcdef", "client")
+        assert friend.receive()[0] == {"kind": "ready", "kept": []}
+        friend.send("join", generation=1, worker=0, peers=[address, ("127.0.0.1", 0)], owners=[])  # nobody is at port 0
+        told = friend.receive()[0]
+        assert told["kind"] == "lost" and "127.0.0.1:0 cannot be reached" in told["message"]
+        friend.send("join", generation=2, worker=0, peers=[address], owners=[])
+        assert friend.receive()[0] == {"kind": "joined"}
+        friend.send("goodbye")
+        assert friend.receive()[0] == {"kind": "goodbye", "between": 0}
+        friend.close()
 
 
 def test_tables_that_are_read_only_ask_for_no_other_kernels():
     job = job_of("0123456789abcdef")
     for each in (job.network.layers, job.loss.parameters):
         each.flags.writeable = False
-    share = Server(job, [], threading.Event()).share
+    share = Server(job, threading.Event()).share
     assert typeof(share.network) == typeof(job_of("").network) and typeof(share.loss) == typeof(job_of("").loss)
 
 
-def job_of(token, n_peers=1):
+def job_of(token):
     kernels = select_engine("cpu").kernels
     network, loss = NetworkSpec("gru", 1, (2,), 1).for_kernels(kernels), kernels.Loss(0, np.zeros(1), 32)
-    peers = [("127.0.0.1", 0)] * n_peers
-    return Job(token, "here", network, loss, "float32", 27, 4, True, 1, False, 0, peers, {})
+    return Job(token, "here", network, loss, "float32", 27, 4, True, 1, False)
+
+
+@contextmanager
+def serving(job):
+    """The address of a server that runs in a thread, and has ended when this does."""
+    over = threading.Event()
+    with listen("127.0.0.1") as listener, Server(job, over) as server:
+        thread = threading.Thread(target=server.run, args=(listener,))
+        thread.start()
+        try:
+            yield listener.getsockname()
+        finally:
+            over.set()
+            thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_a_worker_does_not_wait_for_ever_for_a_client(monkeypatch):
     monkeypatch.setattr(_worker, "PATIENCE", 0.2)
     token = "0123456789abcdef"
     listener = listen("127.0.0.1")
-    peer = connect(listener.getsockname(), token, "peer")  # which is no client
+    peer = connect(listener.getsockname(), token, "fetcher")  # which is no client
     message = r"No client came to 127\.0\.0\.1:\d+ within 0\.2 s: it cannot reach"
-    with listener, Server(job_of(token), [], threading.Event()) as server, pytest.raises(RuntimeError, match=message):
+    with listener, Server(job_of(token), threading.Event()) as server, pytest.raises(RuntimeError, match=message):
         server.run(listener)
     peer.close()
 
@@ -379,31 +417,28 @@ def test_a_fit_that_cannot_begin_leaves_nothing_behind(client, panel, target, mo
 
 
 def test_a_task_that_the_cluster_has_forgotten_keeps_no_other_from_ending(client):
-    """As of a worker that is lost: its rows are gone with it, so that its task cannot be run again."""
-    crew = _crew.Crew(client, 0, None, None, Traffic())
-    crew.addresses, crew._token = sorted(client.nthreads())[:2], "0123456789abcdef"
+    """As of a worker that is lost."""
+    recruits, address = _tasks.Recruits(client, None), min(client.nthreads())
     forgotten = client.submit(time.sleep, 0.1, pure=False)
     client.cancel([forgotten])
-    crew._tasks = [forgotten, client.submit(int, "7")]
-    crew._stop()
-    assert crew.traffic.between_workers == 7 and crew._tasks == []
+    other = client.submit(time.sleep, 0.2, pure=False)
+    recruits.token = "0123456789abcdef"
+    recruits._members = [_tasks.Member(address, ("127.0.0.1", 0), task) for task in (forgotten, other)]
+    recruits.end(2)
+    assert other.status == "finished" and recruits._members == []
 
 
 @pytest.mark.parametrize("scheme", ["tls", "wss"])
 def test_a_cluster_that_encrypts_is_refused(scheme):
     scheduler = SimpleNamespace(address=f"{scheme}://10.0.0.1:8786")
     with pytest.raises(ValueError, match=rf"encrypts its connections \({scheme}://\). Those that training opens"):
-        _crew.check_client(SimpleNamespace(asynchronous=False, scheduler=scheduler))
+        _tasks.check_client(SimpleNamespace(asynchronous=False, scheduler=scheduler))
 
 
 def test_who_has_no_token_is_not_heard(monkeypatch):
     token = "0123456789abcdef"
     monkeypatch.setattr(_worker, "TOKEN_PATIENCE", 0.3)
-    listener = listen("127.0.0.1")
-    address = listener.getsockname()
-    with listener, Server(job_of(token), [], threading.Event()) as server:
-        serving = threading.Thread(target=server.run, args=(listener,))
-        serving.start()
+    with serving(job_of(token)) as address:
         stranger = connect(address, token.replace("a", "b"), "client")
         with pytest.raises(Lost):
             stranger.receive()
@@ -411,32 +446,64 @@ def test_who_has_no_token_is_not_heard(monkeypatch):
         with socket.create_connection(address) as silent:
             silent.settimeout(10)
             assert silent.recv(1) == b""  # hung up
-        assert serving.is_alive()
         friend = connect(address, token, "client")
         assert friend.receive()[0]["kind"] == "ready"
         time.sleep(0.4)  # who was welcomed may be silent for longer
-        friend.send("compute", [np.zeros(27, np.float32)], group=7)
+        friend.send("join", generation=1, worker=0, peers=[address], owners=[])
+        assert friend.receive()[0]["kind"] == "joined"
+        friend.send("compute", [np.zeros(27, np.float32)], group=7, first=0, last=1, slots=[0, 1], wanted=True)
         assert friend.receive()[0] == {"kind": "error", "message": "KeyError: 7"}
         friend.close()
-        serving.join(10)
-        assert not serving.is_alive()
+
+
+def test_who_comes_again_is_told_what_is_kept():
+    """A client that hung up without a word finds its rows, and what it had asked is no concern of the part it begins."""
+    token = "0123456789abcdef"
+    with serving(job_of(token)) as address:
+        for kept in ([], [3]):
+            friend = connect(address, token, "client")
+            assert friend.receive()[0] == {"kind": "ready", "kept": kept}
+            friend.send("keep", [np.arange(4.0).reshape(4, 1)], number=3, first=10)
+            friend.send("join", generation=1 + len(kept), worker=0, peers=[address], owners=[0])
+            assert friend.receive()[0]["kind"] == "joined"
+            friend.close()
+        other = Rows(job_of(token), Place(1, 1, [address, address], [0] * 4), {})
+        (rows,) = other._fetch(3, np.array([10, 13]), np.array([12, 14]))
+        assert rows.tolist() == [[0.0], [1.0], [3.0]]
+        other.close()
 
 
 def test_the_error_of_who_keeps_rows_is_told():
     """Of two workers, the one that should keep piece 3 does not, and says so to the one that asks for it."""
     token = "0123456789abcdef"
-    listener, over = listen("127.0.0.1"), threading.Event()
-    job = replace(job_of(token), owners={3: 0}, peers=[listener.getsockname()])
-    with listener, Server(job, [], over) as server:
-        serving = threading.Thread(target=server.run, args=(listener,))
-        serving.start()
-        rows = Rows(job, [])
+    with serving(job_of(token)) as address:
+        rows = Rows(job_of(token), Place(1, 0, [address], [0] * 4), {})
         with pytest.raises(RuntimeError, match=r"The worker at 127\.0\.0\.1:\d+ failed: KeyError: 3"):
             rows._fetch(3, np.array([0]), np.array([2]))
         rows.close()
-        over.set()
-        serving.join(10)
-    assert not serving.is_alive()
+
+
+def test_a_part_that_is_left_lets_nobody_wait():
+    """Neither who waits for the sum of the worker before, nor who waits for rows."""
+    job = job_of("0123456789abcdef")
+    with listen("127.0.0.1") as silent:  # accepts, and never answers
+        place = Place(1, 1, [silent.getsockname()] * 2, [0])
+        part = Part(job, place, {}, None, SimpleQueue())
+        told, none = {"kind": "group", "group": 1, "n": 1, "length": 4}, np.zeros(1, np.int64)
+        part.answer(None, told, [none, none[:0], none, none, none, np.ones(1), np.zeros((1, 1))])
+        ours, theirs = map(Connection, tcp_pair())
+        asked = {"kind": "compute", "group": 1, "first": 0, "last": 1, "slots": [0, 1], "wanted": True}
+        waiting = threading.Thread(target=part.answer, args=(ours, asked, [np.zeros(27, np.float32)]))
+        waiting.start()
+        while not part._computing.locked():
+            time.sleep(0.01)
+        part.close()
+        assert theirs.receive()[0]["kind"] == "lost"
+        waiting.join(10)
+        assert not waiting.is_alive()
+        with pytest.raises(Lost):
+            part.answer(None, told, [])
+    ours.close(), theirs.close()
 
 
 def tcp_pair():

@@ -8,8 +8,8 @@ from distributed import get_client
 from sklearn.base import clone
 
 from grukit.dask._collections import Keys
-from grukit.dask._crew import check_client
 from grukit.dask._session import kernels_on
+from grukit.dask._tasks import check_client
 from grukit.dask._wire import Traffic
 from grukit.estimators._declare import Parameter, with_parameters
 from grukit.estimators.fitted import fitted_state
@@ -106,6 +106,8 @@ class OnDask:
         if self.warm_start and self.__sklearn_is_fitted__():
             plain._fitted = self._fitted
         traffic, n = Traffic(), len(client.nthreads())
+        if n == 0:
+            raise RuntimeError("The Dask cluster has no workers. Start some, or wait with client.wait_for_workers(1).")
         plain._elsewhere = partial(kernels_on, client, traffic)
         plain.fit(*args, **kwargs)
         state = plain._fitted

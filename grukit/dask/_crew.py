@@ -1,25 +1,21 @@
-"""The workers that train one network together, as their client sees them."""
+"""The workers that train one network together, as their client sees them.
 
-import socket
-import time
+Dask starts a task on each, and no more: rows, and who trains with whom, go over the crew's own connections. So a worker that
+dies takes nothing along that Dask would miss, and those that are left need nothing of it to go on.
+"""
+
 import warnings
 from collections.abc import Callable
-from concurrent.futures import CancelledError
-from contextlib import suppress
-from secrets import token_hex
 from typing import Any
 
 import numpy as np
-from distributed import wait
 
 from grukit.dask._rows import Piece
+from grukit.dask._tasks import AGAIN, Member, Recruits
 from grukit.dask._wire import Connection, Lost, Traffic, connect
-from grukit.dask._worker import Job, close_listener, open_listener, serve
-from grukit.version import __version__
+from grukit.dask._worker import Job
 
-PATIENCE = 5.0  # seconds that new workers have to come where all are lost
-TRIES = 5  # in a row that a batch is begun anew before training gives up
-LOOK = 1.0  # seconds after which a client that waits for a worker looks whether its task failed
+TRIES = 5  # in a row that workers may be lost before training gives up
 
 
 class Crew:
@@ -37,6 +33,11 @@ class Crew:
         Makes a :class:`Job` of what only a crew knows.
     traffic : Traffic
         To be added to.
+
+    Attributes
+    ----------
+    tries : int
+        How often in a row workers were lost; whoever gets a batch done sets it to 0.
     """
 
     def __init__(
@@ -47,43 +48,42 @@ class Crew:
         job_of: Callable[..., Job],
         traffic: Traffic,
     ):
-        self.client, self.n_pieces, self.piece, self.job_of, self.traffic = client, n_pieces, piece, job_of, traffic
-        self.addresses: list[str] = []
-        self.connections: list[Connection] = []
-        self._kept: dict[int, tuple[str, Any]] = {}  # a piece's worker, and its future there
-        self._tasks: list[Any] = []
-        self._token = ""
-        self._tries = 0
+        self.client, self.n_pieces, self.piece, self.traffic = client, n_pieces, piece, traffic
+        self.members: list[Member] = []
+        self.tries = 0
+        self._recruits, self._generation = Recruits(client, job_of), 0
 
     def __enter__(self) -> "Crew":
-        self.addresses = sorted(self.client.nthreads())
-        if not self.addresses:
-            raise RuntimeError("The Dask cluster has no workers. Start some, or wait with client.wait_for_workers(1).")
         try:
-            self._start()
+            self._form()
         except BaseException as error:
-            self._stop()
-            if isinstance(error, OSError):  # Lost is one, and what Dask raises where rows cannot be sent
+            self._dismiss()
+            if isinstance(error, OSError):
                 why = str(error) or type(error).__name__
                 raise RuntimeError(f"Training cannot begin on the Dask workers: {why}") from error
             raise
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._stop()
-        self._kept.clear()  # which lets the workers forget their rows
+        self._dismiss()
 
     def __len__(self) -> int:
-        return len(self.addresses)
+        return len(self.members)
 
     def bounds(self, n_slots: int) -> np.ndarray:
         """The first slot of each worker that computes some of as many slots, and ``n_slots``: they come one after another."""
         n = min(len(self), n_slots)
         return np.arange(n + 1) * n_slots // n
 
-    def ask(self, worker: int, kind: str, arrays: Any = (), **told: Any) -> None:
+    def ask(self, worker: int, kind: str, arrays: Any = (), /, **told: Any) -> None:
         """Send a worker a message."""
-        self.connections[worker].send(kind, arrays, **told)
+        self._connection(worker).send(kind, arrays, **told)
+
+    def _connection(self, worker: int) -> Connection:
+        connection = self.members[worker].connection
+        if connection is None:
+            raise Lost("the connection was closed")
+        return connection
 
     def answer(self, worker: int) -> list[Any]:
         """The arrays that a worker answers with.
@@ -95,13 +95,17 @@ class Crew:
         RuntimeError
             Where it failed.
         """
-        told, arrays = self.connections[worker].receive()
+        told, arrays = self._connection(worker).receive()
         if told["kind"] == "error":
-            raise RuntimeError(f"The Dask worker {self.addresses[worker]} failed: {told['message']}")
+            raise RuntimeError(f"The Dask worker {self.members[worker].address} failed: {told['message']}")
         if told["kind"] == "lost":
             raise Lost(told["message"])
-        self._tries = 0
         return arrays
+
+    def hang_up(self) -> None:
+        """Close the connections; :meth:`regroup` opens others."""
+        for member in self.members:
+            self._hang_up(member)
 
     def regroup(self, error: Lost) -> None:
         """Begin anew with the workers that are left.
@@ -111,134 +115,110 @@ class Crew:
         RuntimeError
             Where none is, or workers are lost again and again.
         """
-        self._tries += 1
-        if self._tries > TRIES:
-            raise RuntimeError(f"Dask workers were lost {TRIES} times in a row, the last time: {error}") from error
-        self._stop()
-        before = self.addresses
-        self.addresses = self._left()
-        gone = sorted(set(before) - set(self.addresses))
-        warnings.warn(
-            f"Of {len(before)} Dask workers {', '.join(gone) or 'one'} was lost ({error}). Training goes on with "
-            f"{len(self.addresses)}; the result does not depend on how many there are.",
-            RuntimeWarning,
-            stacklevel=2,
-        )
         try:
-            self._start()
-        except OSError as again:  # Lost is one, and what Dask raises where another worker is lost meanwhile
-            self.regroup(Lost(str(again)))
+            self._count(error)
+            self._form(error)
+        except OSError as last:
+            raise RuntimeError(f"Dask workers were lost {TRIES} times in a row, the last time: {last}") from last
 
-    def _left(self) -> list[str]:
-        """Workers of the crew that the cluster still has, or else any."""
-        end = time.monotonic() + PATIENCE
+    def _count(self, error: OSError) -> None:
+        self.tries += 1
+        if self.tries > TRIES:
+            raise error
+
+    def _form(self, error: OSError | None = None) -> None:
+        """Bring those together that answer, or else any that the cluster has, and tell each who trains with it."""
+        before = [member.address for member in self.members]
         while True:
-            known = self.client.run(_here, on_error="ignore")
-            left = [address for address in self.addresses if address in known]
-            if left or known:
-                return left or sorted(known)
-            if time.monotonic() > end:
-                raise RuntimeError("All Dask workers were lost, and training with them. See the workers' logs.")
-            time.sleep(0.1)
+            try:
+                if not self.members:
+                    self._dismiss()
+                    self.members = self._recruits.begin()
+                    before = before or [member.address for member in self.members]
+                self._meet()
+                self._join()
+            except OSError as again:  # Lost is one, and what Dask raises where its scheduler cannot be reached
+                error = again
+                self._count(again)
+            else:
+                break
+        gone = sorted(set(before) - {member.address for member in self.members})
+        if gone:
+            warnings.warn(
+                f"Of {len(before)} Dask workers {', '.join(gone)} was lost ({error}). Training goes on with {len(self)}; "
+                "the result does not depend on how many there are.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
-    def _start(self) -> None:
-        """Open listeners, see that each piece is with its worker, start the tasks, connect."""
-        client, threads = self.client, self.client.nthreads()
-        fewest = min(threads.get(address, 1) for address in self.addresses)  # slots are dealt out evenly
-        self._token = token_hex(16)
-        opened = client.run(open_listener, self._token, workers=self.addresses, on_error="return")
-        for address in self.addresses:
-            if isinstance(opened.get(address), BaseException):
-                raise Lost(f"{address}: {opened[address]}")
-            if address not in opened:
-                raise Lost(address)
-            if opened[address][2] != __version__:
-                raise RuntimeError(
-                    f"The Dask worker {address} has grukit {opened[address][2]} and the client {__version__}; all need the "
-                    "same."
-                )
-        peers = [tuple(opened[address][:2]) for address in self.addresses]
-        self._place()
-        owners = {number: self.addresses.index(address) for number, (address, _) in self._kept.items()}
-        for worker, address in enumerate(self.addresses):
-            own = [future for kept, future in self._kept.values() if kept == address]
-            told = {"token": self._token, "address": address, "n_threads": fewest, "worker": worker}
-            job = self.job_of(**told, peers=peers, owners=owners)
-            key = f"grukit-train-{self._token[:8]}-{worker}"
-            where = {"workers": [address], "allow_other_workers": False}
-            self._tasks.append(client.submit(serve, job, own, key=key, pure=False, **where))
-        self.connections = [connect(peer, self._token, "client") for peer in peers]
-        for connection, task in zip(self.connections, self._tasks, strict=True):
-            _wait_until_ready(connection, task)
+    def _meet(self) -> None:
+        """Connect, again where there was a connection: who does not answer is no member any more."""
+        why = Lost("no worker answers")
+        for member in self.members:
+            self._hang_up(member)
+            try:
+                member.connection = connect(member.peer, self._recruits.token, "client")
+            except Lost as error:
+                why = error
+        reached = [member for member in self.members if member.connection is not None]
+        self.members = []
+        for member in reached:
+            try:
+                member.wait()
+            except Lost as error:
+                self._hang_up(member)
+                why = error
+            else:
+                self.members.append(member)
+        if not self.members:
+            raise why
 
-    def _place(self) -> None:
-        """Send each piece whose worker is not among the crew to one that is."""
+    def _join(self) -> None:
+        """See that each piece is kept by somebody, and tell all who trains and who keeps what."""
+        owners = {number: worker for worker, member in enumerate(self.members) for number in member.kept}
         for number in range(self.n_pieces):
-            kept = self._kept.get(number)
-            if kept is None or kept[0] not in self.addresses or kept[1].status != "finished":
-                address = self.addresses[number % len(self.addresses)]
-                # Its key is one of a kind: equal pieces must not be taken for one.
-                (future,) = self.client.scatter([self.piece(number)], workers=[address], hash=False)
-                self._kept[number] = address, future
+            if number not in owners:
+                owners[number] = number % len(self)
+                piece, connection = self.piece(number), self._connection(owners[number])
+                sent = connection.sent
+                connection.send("keep", piece.columns, number=number, first=piece.first)
+                connection.sent = sent  # rows that are dealt out are no traffic of steps
+        self._generation += 1
+        told = {
+            "generation": self._generation,
+            "peers": [member.peer for member in self.members],
+            "owners": [owners[number] for number in range(self.n_pieces)],
+        }
+        for worker in range(len(self)):
+            self.ask(worker, "join", worker=worker, **told)
+        for worker in range(len(self)):
+            self.answer(worker)
 
-    def _stop(self) -> None:
-        """Hang up, upon which the workers' tasks end."""
-        for connection in self.connections:
-            self.traffic.to_workers += connection.sent
-            self.traffic.from_workers += connection.received
-            connection.close()
-        self.connections = []
-        if self._token:
-            self.client.run(close_listener, self._token, on_error="ignore")
-            left = self.client.nthreads()
-            ending = [task for address, task in zip(self.addresses, self._tasks, strict=False) if address in left]
-            end = time.monotonic() + PATIENCE
-            # That of a worker that is lost, and not yet known to be, never ends, or the cluster forgets it.
-            for task in ending:
-                with suppress(TimeoutError, CancelledError):
-                    wait(task, timeout=max(0.0, end - time.monotonic()))
-                    if task.status == "finished":
-                        self.traffic.between_workers += task.result(timeout=PATIENCE)
-        self._tasks, self._token = [], ""
+    def _hang_up(self, member: Member) -> None:
+        if member.connection is not None:
+            self.traffic.to_workers += member.connection.sent
+            self.traffic.from_workers += member.connection.received
+            member.connection.close()
+            member.connection = None
 
+    def _dismiss(self) -> None:
+        """Say goodbye, upon which the workers' tasks end."""
+        self._recruits.end(len([member for member in self.members if self._said_goodbye(member)]))
+        self.members = []
 
-def _here() -> bool:
-    """What a worker that lives answers."""
-    return True
-
-
-def _wait_until_ready(connection: Connection, task: Any) -> None:
-    """Wait until a worker's task has begun, which may take until a thread of it is free."""
-    connection.socket.settimeout(LOOK)
-    while True:
+    def _said_goodbye(self, member: Member) -> bool:
+        """Whether a worker heard that training is over, and said what it sent to others."""
+        connection = member.connection
+        if connection is None:
+            return False
         try:
-            connection.socket.recv(1, socket.MSG_PEEK)
-        except TimeoutError:
-            if task.status == "error":
-                raise task.exception() from None
-            if task.status in ("lost", "cancelled"):
-                raise Lost(f"its task was {task.status}") from None
-            continue
-        except OSError as error:
-            raise Lost(str(error)) from error
-        break
-    connection.socket.settimeout(None)
-    connection.receive()
-
-
-def check_client(client: Any) -> None:
-    """Raise for a client whose workers cannot train together.
-
-    Raises
-    ------
-    ValueError
-        For an asynchronous client, and one whose connections are encrypted.
-    """
-    if client.asynchronous:
-        raise ValueError("An asynchronous client has nobody who waits for a fit. Give one with asynchronous=False.")
-    scheme = client.scheduler.address.partition("://")[0]
-    if scheme in ("tls", "wss"):
-        raise ValueError(
-            f"This cluster encrypts its connections ({scheme}://). Those that training opens between workers are not "
-            "encrypted, so they are not opened here; train in one process, or on a cluster in a network that is trusted."
-        )
+            connection.socket.settimeout(AGAIN)
+            connection.send("goodbye")
+            while (told := connection.receive()[0])["kind"] != "goodbye":
+                pass
+            self.traffic.between_workers += told["between"]
+        except Lost:
+            return False
+        finally:
+            self._hang_up(member)
+        return True

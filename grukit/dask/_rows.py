@@ -1,6 +1,5 @@
 """The rows that workers keep: cut into pieces, and brought together for the windows of a group of batches."""
 
-import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -9,6 +8,7 @@ from grukit.dask._wire import Connection, connect
 from grukit.engines import select_engine
 
 if TYPE_CHECKING:
+    from grukit.dask._part import Place
     from grukit.dask._worker import Job
 
 
@@ -20,6 +20,22 @@ class Piece(NamedTuple):
     values: np.ndarray  # (n, D)
     targets: np.ndarray | None = None  # (n, K), with a target at every step
     weights: np.ndarray | None = None  # (n,), where steps have weights
+
+    @classmethod
+    def of(cls, arrays: list[np.ndarray], *, number: int, first: int, **others: Any) -> "Piece":
+        """Out of a message."""
+        return cls(number, first, *arrays)
+
+    @property
+    def columns(self) -> list[np.ndarray]:
+        """Values, and targets and weights where there are any."""
+        return [column for column in self[2:] if column is not None]
+
+    def rows(self, firsts: np.ndarray, lasts: np.ndarray) -> list[np.ndarray]:
+        """Of each column the rows from each of ``firsts`` up to ``lasts``."""
+        lengths = lasts - firsts
+        rows = np.repeat(firsts - self.first - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
+        return [column[rows] for column in self.columns]
 
 
 class Cut(NamedTuple):
@@ -76,41 +92,36 @@ def together(starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.nd
 class Rows:
     """The pieces that a worker keeps, and its connections to those that keep others."""
 
-    def __init__(self, job: "Job", pieces: list[Piece]):
-        self.job, self.pieces = job, {piece.number: piece for piece in pieces}
+    def __init__(self, job: "Job", place: "Place", pieces: dict[int, Piece]):
+        self.job, self.place, self.pieces = job, place, pieces
         self._peers: dict[int, Connection] = {}
-        self._lock = threading.Lock()
+        self._closed = False
 
     @property
     def fetched(self) -> int:
         """Bytes that came from other workers."""
-        return sum(connection.received for connection in self._peers.values())
+        return sum(connection.received for connection in list(self._peers.values()))
 
     def close(self) -> None:
-        """Hang up."""
-        for connection in self._peers.values():
+        """Hang up; whoever fetches meanwhile finds the others gone."""
+        self._closed = True
+        for connection in list(self._peers.values()):
             connection.close()
 
-    def own(self, number: int, firsts: np.ndarray, lasts: np.ndarray) -> list[np.ndarray]:
-        """Rows of a piece that is kept here, from each of ``firsts`` up to ``lasts``: values, and targets and weights."""
-        piece = self.pieces[number]
-        lengths = lasts - firsts
-        rows = np.repeat(firsts - piece.first - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
-        return [column[rows] for column in piece[2:] if column is not None]
-
     def _fetch(self, number: int, firsts: np.ndarray, lasts: np.ndarray) -> list[np.ndarray]:
-        """The same of any piece; where who keeps it fails, its error."""
+        """Rows of any piece; where who keeps it fails, its error. One thread at a time."""
         if number in self.pieces:
-            return self.own(number, firsts, lasts)
-        owner = self.job.owners[number]
-        with self._lock:
-            if owner not in self._peers:
-                self._peers[owner] = connect(self.job.peers[owner], self.job.token, "peer")
-            connection = self._peers[owner]
-            connection.send("fetch", [firsts, lasts], piece=number)
-            told, rows = connection.receive()
+            return self.pieces[number].rows(firsts, lasts)
+        owner = self.place.owners[number]
+        if owner not in self._peers:
+            self._peers[owner] = connect(self.place.peers[owner], self.job.token, "fetcher")
+        if self._closed:
+            self._peers[owner].close()
+        self._peers[owner].send("fetch", [firsts, lasts], piece=number)
+        told, rows = self._peers[owner].receive()
         if told["kind"] != "rows":
-            raise RuntimeError(f"The worker at {':'.join(map(str, self.job.peers[owner]))} failed: {told['message']}")
+            host, port = self.place.peers[owner]
+            raise RuntimeError(f"The worker at {host}:{port} failed: {told['message']}")
         return rows
 
     def group(self, told: dict[str, Any], arrays: list[np.ndarray]) -> tuple[Any, np.ndarray]:

@@ -138,6 +138,11 @@ class SharedSession(Session):
                 self._groups.clear()
                 self.crew.regroup(error)
                 continue
+            except BaseException:  # Ctrl-C, say: a question may be on its way, and an answer to it
+                self._groups.clear()
+                self.crew.hang_up()
+                raise
+            self.crew.tries = 0
             weight = float(group.weights[number - group.first])
             if not take_step(control, number, weight, n_slots, batches, optimizer, storage):
                 return

@@ -4,6 +4,7 @@ import json
 import socket
 import struct
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from secrets import compare_digest
@@ -60,12 +61,12 @@ class Connection:
             if hasattr(socket, name):
                 connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
-    def welcome(self, token: str) -> str | None:
-        """The role of whoever connected; None of one who does not show the token, of whom nothing else is read."""
+    def welcome(self, token: str) -> dict[str, Any] | None:
+        """What whoever connected says; None of one who does not show the token, of whom nothing else is read."""
         shown = np.empty(len(token), np.uint8)
         try:
             self._run(lambda: self._read(shown))
-            return str(self.receive()[0]["role"]) if compare_digest(shown.tobytes(), token.encode()) else None
+            return self.receive()[0] if compare_digest(shown.tobytes(), token.encode()) else None
         except Lost:
             return None
 
@@ -100,8 +101,10 @@ class Connection:
         return self._run(self._receive)
 
     def close(self) -> None:
-        """Close; the other side then finds this one gone."""
+        """Close; the other side then finds this one gone, and a thread that waits for that one finds it gone."""
         self.broken = True
+        with suppress(OSError):  # of a connection that is no more
+            self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
 
     def _send(self, pieces: list[Any]) -> None:
@@ -147,8 +150,8 @@ def _bytes_of(array: np.ndarray) -> memoryview:
     return memoryview(flat)
 
 
-def connect(address: tuple[str, int], token: str, role: str) -> Connection:
-    """Connect to a listener as "client" or "peer".
+def connect(address: tuple[str, int], token: str, role: str, **told: Any) -> Connection:
+    """Connect to a listener: as "client", as "fetcher" of rows or as the one "before", which sends sums.
 
     Raises
     ------
@@ -161,7 +164,7 @@ def connect(address: tuple[str, int], token: str, role: str) -> Connection:
         raise Lost(f"{address[0]}:{address[1]} cannot be reached: {error}") from error
     connection.socket.settimeout(None)
     connection.show(token)
-    connection.send("hello", role=role)
+    connection.send("hello", role=role, **told)
     return connection
 
 
