@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from numba import typeof
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from thorough import FULL
 
@@ -31,7 +31,17 @@ cloudpickle.register_pickle_by_value(
     sys.modules[__name__]
 )  # workers cannot import it, unless pytest is run by python -m
 
-from grukit.dask import DaskGRUClassifier, DaskGRUForecaster, DaskGRURegressor, _crew, _tasks, _worker  # noqa: E402
+from grukit.dask import (  # noqa: E402
+    DaskGRUClassifier,
+    DaskGRUForecaster,
+    DaskGRURegressor,
+    _collections,
+    _crew,
+    _each,
+    _tasks,
+    _worker,
+)
+from grukit.dask._collections import Keys  # noqa: E402
 from grukit.dask._part import Part, Place  # noqa: E402
 from grukit.dask._rows import Rows  # noqa: E402
 from grukit.dask._session import SharedSession  # noqa: E402
@@ -204,6 +214,30 @@ def test_a_series_goes_on_from_partition_to_partition_and_from_training(client, 
     assert np.array_equal(one.predict(long(alone, 3)).compute(), one.to_local().predict(alone))
 
 
+def test_no_worker_holds_more_than_a_few_partitions(client, panel, target, monkeypatch):
+    """Of a frame and what goes with it, and of blocks: as many are under way as there are threads, and one, and the next."""
+    compute, gather, most, under_way = client.compute, client.gather, [0], set()
+
+    def counted(part):
+        future = compute(part)
+        under_way.add(future.key)
+        most[0] = max(most[0], len(under_way))
+        return future
+
+    def fetched(future):
+        under_way.discard(future.key)
+        return gather(future)
+
+    monkeypatch.setattr(client, "compute", counted)
+    monkeypatch.setattr(client, "gather", fetched)
+    frame, (y,) = _collections.gather(client, long(panel, 20), {"y": beside(target, 20)}, Keys(["id"], "ds"))
+    pd.testing.assert_frame_equal(frame, panel, check_index_type=False, check_freq=False)
+    assert np.array_equal(y, target) and most == [2 + 4] and not under_way
+    blocks = np.arange(240.0).reshape(40, 3, 2)
+    X, (y,) = _collections.gather(client, da.from_array(blocks, chunks=(2, 2, 2)), {"y": None}, Keys([], "ds"))
+    assert np.array_equal(X, blocks) and y is None and most == [2 + 4] and not under_way
+
+
 def test_workers_forget(client, panel, target):
     DaskGRURegressor(**SETTINGS).fit(long(panel), beside(target))
     for _ in range(100):  # the scheduler hears of it soon
@@ -264,13 +298,67 @@ def test_what_does_not_go_together_is_refused(client, panel, target):
 def test_what_is_done_in_this_process(client, panel, target):
     X, y = panel.sort_index(), target.sort_index()
     each = DaskGRURegressor(**SETTINGS).fit_each(X, y)
-    alone = GRURegressor(**SETTINGS).fit_each(X, y)
-    assert list(each) == list(alone) and all(
-        type(own) is GRURegressor and same(own, alone[u]) for u, own in each.items()
-    )
+    assert same_each(each, GRURegressor(**SETTINGS).fit_each(X, y))
     part = DaskGRURegressor(**SETTINGS).partial_fit(X, y)
     assert part.traffic_ == Traffic(0, 0, 0, 0)
     assert np.array_equal(part.predict(X), GRURegressor(**SETTINGS).partial_fit(X, y).predict(X))
+
+
+def same_each(each, local):
+    """Whether both hold the same models, by name, and report the same."""
+    assert list(each) == list(local) and type(each) is type(local)
+    pd.testing.assert_frame_equal(each.report_, local.report_, check_index_type=False, check_exact=True)
+    return all(type(own) is type(local[name]) and same(own, local[name]) for name, own in each.items())
+
+
+def test_fit_each_in_partitions(client, panel, target):
+    settings = {**SETTINGS, "early_stopping": True, "n_jobs": 2}
+    weights = pd.Series(np.random.default_rng(1).integers(1, 3, len(panel)).astype(float), panel.index)
+    short = panel.copy()
+    short.loc["w", "a"] = np.nan
+    with pytest.warns(FitFailedWarning, match=r"1 of 3 series could not be fitted, see report_; the first, 'w': "):
+        local = GRURegressor(**settings).fit_each(short, target, weights)
+    model = DaskGRURegressor(**settings)
+    for n in (1, 5):  # series that lie in one partition, and in several
+        with pytest.warns(FitFailedWarning, match=r"1 of 3 series could not be fitted, see report_; the first, 'w': "):
+            each = model.fit_each(long(short, n), beside(target, n), beside(weights, n))
+        assert same_each(each, local)
+    assert np.array_equal(each.predict(panel.drop("w", level="id")), local.predict(panel.drop("w", level="id")))
+    assert each["u"].n_jobs == 2 and not model.__sklearn_is_fitted__()
+    bad = long(panel), beside(target, 4)
+    with pytest.raises(ValueError, match=r"y has 4 partitions and X has 5: their rows go together by place"):
+        model.fit_each(*bad)
+    with pytest.raises(ValueError, match=r"Partition \d of y has \d+ rows and that of X has \d+"):
+        model.fit_each(long(panel), beside(target.iloc[:-50]))
+    with pytest.raises(TypeError, match=r"y is a Series; a Series or DataFrame of Dask's is wanted, as X is one"):
+        model.fit_each(long(panel), target)
+    with pytest.raises(ValueError, match=r"None of the 3 series could be fitted; the first, 'u': "):
+        model.fit_each(long(panel.assign(a=np.nan)), beside(target))
+    with pytest.raises(ValueError, match=r"the parameter series must name the column that tells them apart"):
+        DaskGRURegressor(series=None, **SETTINGS).fit_each(long(panel), beside(target))
+
+
+def test_fit_each_of_forecasters_in_partitions(client, panel):
+    y, X = panel["a"].rename("load"), panel[["b"]]
+    settings = {**SETTINGS, "horizon": 3, "max_iter": 2}
+    local = GRUForecaster(**settings).fit_each(y, past_X=X)
+    each = DaskGRUForecaster(**settings).fit_each(long(y), past_X=long(X, 3))
+    assert same_each(each, local)
+    pd.testing.assert_series_equal(each.predict(), local.predict(), check_index_type=False)
+    with pytest.raises(ValueError, match=r"y must have one column of values beside \['id', 'ds'\]; it has"):
+        DaskGRUForecaster(**settings).fit_each(long(panel))
+    with pytest.raises(TypeError, match="past_X is a DataFrame; a Dask DataFrame is wanted, in long form"):
+        DaskGRUForecaster(**settings).fit_each(long(y), past_X=X)
+
+
+def test_series_are_dealt_out_evenly_where_they_lie_in_several_partitions():
+    names = pd.Index(list("abcdef"), name="id")
+    found = [pd.Series([10] * 6, names), pd.Series([10] * 6, names), pd.Series([10] * 3, names[:3])]
+    index, homes = _each._homes(found)
+    assert list(index) == list(names) and index.name == "id"
+    assert homes.tolist() == [0, 0, 1, 2, 2, 2]  # 30, 30, 30, 20, 20 and 20 rows, by where the middle of each is of 150
+    index, homes = _each._homes([found[0][:2], found[0][2:3], found[0][3:]])
+    assert list(index) == list(names) and homes.tolist() == [0, 0, 1, 2, 2, 2]  # each where it is
 
 
 def test_copies_share_the_client_and_pickles_have_none(client, panel, target):

@@ -126,28 +126,6 @@ class OnDask:
         fitted_state(self)
         return self.__dict__.get("_traffic", Traffic())
 
-    def fit_each(self, *args: Any, **kwargs: Any) -> Any:
-        """Fit a model of its own to each series, in threads of this process: ``fit_each`` of the plain estimator.
-
-        So small fits would wait for messages most of the time.
-
-        Parameters
-        ----------
-        *args, **kwargs
-            As of the plain estimator, in pandas objects.
-
-        Returns
-        -------
-        EachTable or EachForecaster
-            A mapping from the name of each series to its model, a plain estimator.
-
-        Raises
-        ------
-        ValueError
-            As of the plain estimator.
-        """
-        return self._plain().fit_each(*args, **kwargs)
-
     def save(self, path: Any) -> None:
         """Save the plain fitted estimator, see :meth:`to_local`, as one file; :func:`grukit.load` opens it.
 

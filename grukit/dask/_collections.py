@@ -1,11 +1,14 @@
 """Dask collections as the estimators read them: long frames on an index of series and time, sequences in row blocks."""
 
+from collections import deque
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import dask.array
 import dask.dataframe
 import numpy as np
 import pandas as pd
+from dask import delayed
 from dask.base import is_dask_collection
 
 
@@ -32,6 +35,12 @@ class Keys(NamedTuple):
         if len(named) <= len(self.series):
             raise ValueError(f"The column {self.time!r} cannot be the time and name series, too.")
 
+    def names(self, frame: pd.DataFrame) -> pd.Index:
+        """The series of each row, on levels of the columns' names."""
+        if len(self.series) == 1:
+            return pd.Index(frame[self.series[0]])
+        return pd.MultiIndex.from_frame(frame[self.series])
+
     def indexed(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The frame on an index of series and time."""
         return frame.set_index([*self.series, self.time])
@@ -51,6 +60,9 @@ def check_frame(X: Any, keys: Keys, what: str = "X") -> None:
 
 def gather(client: Any, X: Any, others: dict[str, Any], keys: Keys, what: str = "X") -> tuple[Any, list[Any]]:
     """X and what goes with it row by row, as the plain estimators take them.
+
+    Partitions, or blocks, are computed and fetched one after another, so that each worker holds as many as it has threads and
+    one more, and none all rows.
 
     Parameters
     ----------
@@ -76,41 +88,78 @@ def gather(client: Any, X: Any, others: dict[str, Any], keys: Keys, what: str = 
                 raise TypeError(f"{name} is a Dask collection and {what} is none; give both alike.")
         return X, list(others.values())
     if isinstance(X, dask.array.Array):
-        return client.gather(client.compute(X)), [
-            client.gather(client.compute(other)) if is_dask(other) else other for other in others.values()
-        ]
+        return _array_of(client, X), [_whole(client, other) for other in others.values()]
     check_frame(X, keys, what)
-    parts = client.gather(client.compute(X.to_delayed()))
-    indexes = [part.index for part in parts]
-    frame = keys.indexed(pd.concat(parts))
-    del parts  # or there are two copies of all
-    return frame, [_beside(client, other, indexes, frame.index, name, what) for name, other in others.items()]
+    beside = {
+        name: other
+        for name, other in others.items()
+        if isinstance(other, dask.dataframe.DataFrame | dask.dataframe.Series)
+    }
+    for name, other in beside.items():
+        check_partitions(other.npartitions, X.npartitions, name, what)
+    rows = zip(X.to_delayed(), *(other.to_delayed() for other in beside.values()), strict=True)
+    parts = [delayed(_aligned)(number, list(beside), what, *part) for number, part in enumerate(rows)]
+    frames, *columns = zip(*_in_turn(client, parts), strict=True)
+    frame = keys.indexed(pd.concat(frames))
+    del frames  # or there are two copies of all
+    found = {name: pd.concat(own).set_axis(frame.index, axis=0) for name, own in zip(beside, columns, strict=True)}
+    for name, other in others.items():
+        if name not in found:
+            found[name] = _whole(client, other)
+            if is_dask(other):
+                _check_length(len(found[name]), len(frame), name, what)
+    return frame, [found[name] for name in others]
 
 
-def _beside(client: Any, other: Any, indexes: list[pd.Index], index: pd.Index, name: str, what: str) -> Any:
-    """What goes with the rows of a frame, on its index."""
-    if not is_dask(other):
-        return other
+def _in_turn(client: Any, parts: list[Any]) -> Iterator[Any]:
+    """What delayed tasks come to, of which a few more are under way than the workers have threads."""
+    n_ahead = 1 + sum(client.nthreads().values())
+    under_way: deque[Any] = deque()
+    for part in parts:
+        under_way.append(client.compute(part))
+        if len(under_way) > n_ahead:
+            yield client.gather(under_way.popleft())
+    while under_way:
+        yield client.gather(under_way.popleft())
+
+
+def _aligned(number: int, names: list[str], what: str, frame: pd.DataFrame, *beside: Any) -> tuple[Any, ...]:
+    """A partition, once its rows are known to be those of what goes with it."""
+    for name, rows in zip(names, beside, strict=True):
+        check_beside(number, rows, frame.index, name, what)
+    return frame, *beside
+
+
+def _whole(client: Any, other: Any) -> Any:
     if isinstance(other, dask.array.Array):
-        values = client.gather(client.compute(other))
-        _check_length(len(values), len(index), name, what)
-        return values
-    own = client.gather(client.compute(other.to_delayed()))
-    if len(own) != len(indexes):
+        return _array_of(client, other)
+    return client.gather(client.compute(other)) if is_dask(other) else other
+
+
+def _array_of(client: Any, X: Any) -> np.ndarray:
+    """An array, block by block."""
+    if X.numblocks[1:] != (1,) * (X.ndim - 1):
+        X = X.rechunk({axis: -1 for axis in range(1, X.ndim)})
+    return np.concatenate(list(_in_turn(client, list(X.to_delayed().ravel()))))
+
+
+def check_partitions(own: int, wanted: int, name: str, what: str) -> None:
+    """Raise where a collection has other partitions than the frame whose rows it goes with."""
+    if own != wanted:
         raise ValueError(
-            f"{name} has {len(own)} partitions and {what} has {len(indexes)}: their rows go together by place. Take both from "
-            "one frame."
+            f"{name} has {own} partitions and {what} has {wanted}: their rows go together by place. Take both from one frame."
         )
-    for number, (rows, its) in enumerate(zip(own, indexes, strict=True)):
-        _check_length(len(rows), len(its), f"Partition {number} of {name}", f"that of {what}")
-        if not rows.index.equals(its):
-            row = int(np.argmax(np.asarray(rows.index != its)))
-            raise ValueError(
-                f"Partition {number} of {name} and of {what} have different indexes: at row {row}, {name} has "
-                f"{rows.index[row]} and {what} has {its[row]}. Take both from one frame."
-            )
-    together = pd.concat(own)
-    return together.set_axis(index, axis=0)
+
+
+def check_beside(number: int, rows: Any, its: pd.Index, name: str, what: str) -> None:
+    """Raise where a partition has other rows than that of the frame, whose index is ``its``, naming the first."""
+    _check_length(len(rows), len(its), f"Partition {number} of {name}", f"that of {what}")
+    if not rows.index.equals(its):
+        row = int(np.argmax(np.asarray(rows.index != its)))
+        raise ValueError(
+            f"Partition {number} of {name} and of {what} have different indexes: at row {row}, {name} has {rows.index[row]} "
+            f"and {what} has {its[row]}. Take both from one frame."
+        )
 
 
 def _check_length(own: int, wanted: int, name: str, what: str) -> None:

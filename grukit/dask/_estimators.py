@@ -4,6 +4,7 @@ from typing import Any, Self
 
 from grukit.dask._base import OnDask
 from grukit.dask._collections import gather, is_dask
+from grukit.dask._each import Rows, fit_each_partition
 from grukit.dask._predicting import predict_lazily
 from grukit.estimators import GRUClassifier, GRURegressor
 from grukit.estimators._declare import with_parameters
@@ -64,6 +65,38 @@ class WindowsOnDask(OnDask):
         X_val, (y_val, sample_weight_val) = gather(client, X_val, beside, self._keys, "X_val")
         watched = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
         return self._fit_with(client, X, y, sample_weight, **watched, resume=resume)
+
+    def fit_each(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Fit a model of its own to each series, see ``fit_each`` of the plain estimator: one task a partition.
+
+        Parameters
+        ----------
+        X : DataFrame of Dask's
+            As in :meth:`fit`. Series that lie in one partition each are fitted there; others are brought together first.
+            What is no Dask collection is taken as the plain estimator takes it, in this process.
+        y : Series or DataFrame of Dask's
+            Row by row, in partitions as X.
+        sample_weight : Series of Dask's, default=None
+            Row by row.
+
+        Returns
+        -------
+        EachTable
+            A mapping from the name of each series to its model, a plain estimator, with the bits that ``fit_each`` of the
+            plain estimator gives on the whole frame, on an index of series and time.
+
+        Raises
+        ------
+        TypeError
+            Where X, y or the weights are another collection of Dask's, or X alone is one.
+        ValueError
+            As of the plain estimator, and where the parameter ``series`` names no column.
+        """
+        plain = self._plain()
+        if not any(map(is_dask, (X, y, sample_weight))):
+            return plain.fit_each(X, y, sample_weight)
+        rows = Rows(X, {"y": y, "sample_weight": sample_weight}, self._keys, "X")
+        return fit_each_partition(self._get_client(), plain, {"X": rows})
 
     def predict(self, X: Any, context: Any = "auto") -> Any:
         """Predict each row of a long frame, or each sequence, when it is asked for: one task a partition.

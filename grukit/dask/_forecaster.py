@@ -4,6 +4,7 @@ from typing import Any, ClassVar, Self
 
 from grukit.dask._base import OnDask
 from grukit.dask._collections import check_frame, gather, is_dask
+from grukit.dask._each import Rows, fit_each_partition
 from grukit.estimators import GRUForecaster
 from grukit.estimators._declare import with_parameters
 
@@ -45,11 +46,50 @@ class DaskGRUForecaster(OnDask, GRUForecaster):
         """
         client, keys = self._get_client(), self._keys
         if is_dask(y):
-            check_frame(y, keys, "y")
-            beside = [*keys.series, keys.time]
-            columns = [name for name in y.columns if name not in beside]
-            if len(columns) != 1:
-                raise ValueError(f"y must have one column of values beside {beside}; it has {columns}.")
+            self._check_values(y)
             y = gather(client, y, {}, keys, "y")[0].iloc[:, 0]
         known, past = (gather(client, each, {}, keys, name)[0] for name, each in (("X", X), ("past_X", past_X)))
         return self._fit_with(client, y, known, past)
+
+    def fit_each(self, y: Any, X: Any = None, past_X: Any = None) -> Any:
+        """Fit a model of its own to each series, see ``fit_each`` of the plain estimator: one task a partition.
+
+        Parameters
+        ----------
+        y : DataFrame of Dask's
+            As in :meth:`fit`. Series that lie in one partition each are fitted there; others are brought together first. What
+            is no Dask collection is taken as the plain estimator takes it, in this process.
+        X, past_X : DataFrame of Dask's, default=None
+            Covariates as in :meth:`fit`.
+
+        Returns
+        -------
+        EachForecaster
+            A mapping from the name of each series to its model, a plain estimator, with the bits that ``fit_each`` of the
+            plain estimator gives on the whole frame, on an index of series and time.
+
+        Raises
+        ------
+        TypeError
+            Where y or a covariate is another collection of Dask's, or one of them is none and another is.
+        ValueError
+            As of the plain estimator, and where the parameter ``series`` names no column.
+        """
+        plain, keys = self._plain(), self._keys
+        if not any(map(is_dask, (y, X, past_X))):
+            return plain.fit_each(y, X, past_X)
+        rows = {"y": Rows(y, {}, keys, "y", as_series=True)}
+        self._check_values(y)
+        for name, each in (("X", X), ("past_X", past_X)):
+            if each is not None:
+                rows[name] = Rows(each, {}, keys, name)
+        return fit_each_partition(self._get_client(), plain, rows)
+
+    def _check_values(self, y: Any) -> None:
+        """Raise where a frame has another number of columns of values than one."""
+        keys = self._keys
+        check_frame(y, keys, "y")
+        beside = [*keys.series, keys.time]
+        columns = [name for name in y.columns if name not in beside]
+        if len(columns) != 1:
+            raise ValueError(f"y must have one column of values beside {beside}; it has {columns}.")

@@ -59,12 +59,21 @@ class FitsEach:
         ConvergenceWarning
             Where losses or weights were not finite: of how many series, and what of the first.
         """
+        members, part = self._parts_of_each(X, y, sample_weight)
+        return self._told(members.names, *fit_members(self, members, part), members.rows)
+
+    def _parts_of_each(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[Members, Callable[[int], Any]]:
+        """The series, and what ``fit`` is given of each."""
         if y is None:
             raise ValueError(f"fit_each of {type(self).__name__} needs y; it is None.")
         _check(self)
-        members, part = table_parts(X, y, sample_weight)
-        kind = EachClassifier if hasattr(self, "predict_proba") else EachTable
-        return kind(members, _fits(self, members, part))
+        return table_parts(X, y, sample_weight)
+
+    def _told(self, names: Any, fits: list[Any], notes: dict[int, str], rows: Any = ()) -> EachTable:
+        """The result, once what went wrong is told."""
+        members = Members(names, rows)
+        _tell(members.keys, fits, notes)
+        return (EachClassifier if hasattr(self, "predict_proba") else EachTable)(members, fits)
 
 
 class ForecastsEach:
@@ -104,10 +113,20 @@ class ForecastsEach:
         ConvergenceWarning
             Where losses or weights were not finite: of how many series, and what of the first.
         """
+        members, part = self._parts_of_each(y, X, past_X)
+        return self._told(members.names, *fit_members(self, members, part), members.rows)
+
+    def _parts_of_each(self, y: Any, X: Any = None, past_X: Any = None) -> tuple[Members, Callable[[int], Any]]:
+        """The series, and what ``fit`` is given of each."""
         _check(self)
         members, part = series_parts(y)
         keys, X_of, past_of = members.keys, covariate_parts(X, "X"), covariate_parts(past_X, "past_X")
-        fits = _fits(self, members, lambda s: (part(s), X_of(keys[s]), past_of(keys[s])))
+        return members, lambda s: (part(s), X_of(keys[s]), past_of(keys[s]))
+
+    def _told(self, names: Any, fits: list[Any], notes: dict[int, str], rows: Any = ()) -> EachForecaster:
+        """The result, once what went wrong is told."""
+        members = Members(names, rows)
+        _tell(members.keys, fits, notes)
         return EachForecaster(members, fits)
 
 
@@ -122,8 +141,20 @@ def _check(model: Any) -> None:
         raise ValueError("fit_each is for panels whose rows are time steps; with window=None each row is a sequence.")
 
 
-def _fits(model: Any, members: Members, part: Callable[[int], tuple[Any, ...]]) -> list[Any]:
-    """Of each series a fitted copy of the model, or why there is none; ``part`` gives the arguments of its ``fit``."""
+def fit_members(
+    model: Any, members: Members, part: Callable[[int], tuple[Any, ...]], shared: bool = False
+) -> tuple[list[Any], dict[int, str]]:
+    """Of each series a fitted copy of the model, or why there is none, and the warnings of some, by their numbers.
+
+    Parameters
+    ----------
+    model : GRURegressor, GRUClassifier or GRUForecaster
+    members : Members
+    part : callable
+        Gives the arguments of the ``fit`` of a series, by its number.
+    shared : bool, default=False
+        Whether others fit the series of other members at the same time, so that one thread is enough, and silence.
+    """
     keys, config = members.keys, {**get_config(), "skip_parameter_validation": True}  # threads have one of their own
     notes: dict[int, str] = {}
     own_series = threading.local()
@@ -139,16 +170,17 @@ def _fits(model: Any, members: Members, part: Callable[[int], tuple[Any, ...]]) 
         own.n_jobs, own.device, own.verbose = model.n_jobs, model.device, model.verbose
         return own
 
-    n_threads = min(count_threads(model.n_jobs, np.inf), len(keys))
+    n_threads = 1 if shared else min(count_threads(model.n_jobs, np.inf), len(keys))
     with ExitStack() as stack:
         stack.enter_context(single_threaded_blas())
         stack.enter_context(_noted(notes, own_series))
         pool = stack.enter_context(ThreadPoolExecutor(n_threads, "grukit-each"))
         stack.callback(pool.shutdown, wait=False, cancel_futures=True)  # after Ctrl-C or any other error
         results = pool.map(fit, range(len(keys)))
-        fits = list(stack.enter_context(progress_bar(len(keys), "series", results)) if model.verbose else results)
-    _tell(keys, fits, notes)
-    return fits
+        fits = list(
+            stack.enter_context(progress_bar(len(keys), "series", results)) if model.verbose and not shared else results
+        )
+    return fits, notes
 
 
 @contextmanager
