@@ -7,7 +7,7 @@ from grukit.data.covariates import CALENDAR, calendar_at
 from grukit.data.cutting import up_to_position
 from grukit.data.features import Features
 from grukit.data.folds import folds_in_time
-from grukit.data.frames import Table, check_columns, check_finite, plain_numbers, read_table
+from grukit.data.frames import Table, check_columns, check_different_names, check_finite, plain_numbers, read_table
 from grukit.data.grid import Grid
 from grukit.data.history import COLUMNS, history_frame
 from grukit.data.horizon import FEWEST_JUDGED, Horizons, Layout, Rows, first_held_out, origins_of
@@ -88,6 +88,7 @@ __all__ = [
     "calendar_at",
     "check_any_seen",
     "check_columns",
+    "check_different_names",
     "check_finite",
     "check_same_index",
     "choose_anchors",

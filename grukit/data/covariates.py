@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from grukit.data.frames import check_columns, check_finite, read_table
+from grukit.data.frames import check_columns, check_different_names, check_finite, read_table
 from grukit.data.grid import DAY, YEAR, Grid
 from grukit.data.matching import rows_at
 from grukit.data.order import check_times
@@ -67,6 +67,7 @@ def read_covariates(
     if given != columns:
         raise ValueError(f"{what} must have the columns {columns}, as in fit; got {given or None}.")
     check_columns(X, what)
+    check_different_names(X, what)
     frame = X.to_frame() if isinstance(X, pd.Series) else X
     values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
     if frame.index.nlevels == 1:

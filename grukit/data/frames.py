@@ -9,7 +9,8 @@ import pandas as pd
 from grukit.data.order import check_each, check_names, check_text, check_times
 from grukit.data.times import as_times
 
-NUMBERS = "every column must hold numbers. Encode it first, or drop it."
+MUST = "every column must hold numbers."
+ENCODE = "Encode it first, or drop it."
 FILL_OR_DROP = "Fill or drop missing values first, or see the parameter 'missing'."
 
 
@@ -85,17 +86,45 @@ def check_columns(X: Any, what: str = "X") -> None:
         for name in X.columns:
             column = np.asarray(X[name])
             if column.dtype.kind not in "biuf" and not (column.dtype == object and _holds_numbers(column)):
-                raise ValueError(f"{what}: column {name!r} has dtype {X[name].dtype}; {NUMBERS}")
+                raise ValueError(f"{what}: column {name!r} has dtype {X[name].dtype}; {MUST} {ENCODE}")
     check_no_times(X, what)
     if isinstance(X, pd.Series) and not _is_numbers(X.dtype):
-        raise ValueError(f"{what} must hold numbers; its dtype is {X.dtype}.")
+        raise ValueError(f"{what} must hold numbers; its dtype is {X.dtype}. {_of_objects(X, what)}".rstrip())
     if not isinstance(X, pd.DataFrame):
         return
     if X.shape[1] == 0:
         raise ValueError(f"{what} has no columns: 0 feature(s) (shape={X.shape}) while a minimum of 1 is required.")
-    for name, dtype in X.dtypes.items():
+    for at, (name, dtype) in enumerate(X.dtypes.items()):
         if not _is_numbers(dtype):
-            raise ValueError(f"{what}: column {name!r} has dtype {dtype}; {NUMBERS}")
+            objects = _of_objects(X.iloc[:, at], f"{what}[{name!r}]")
+            raise ValueError(f"{what}: column {name!r} has dtype {dtype}; {MUST} {objects or ENCODE}")
+
+
+def _of_objects(column: pd.Series, what: str) -> str:
+    """The remedy for a column of objects: the first entry that is no number, or how to make numbers of them; "" of others."""
+    if not pd.api.types.is_object_dtype(column.dtype):
+        return ""
+    for row in np.flatnonzero(column.notna()):
+        try:
+            float(column.iloc[row])
+        except (TypeError, ValueError):
+            return f"At {name_of_row(column.index, row)} it has {column.iloc[row]!r}."
+    return f"Convert it, with {what}.astype(float)."
+
+
+def check_different_names(X: Any, what: str) -> None:
+    """Raise where two columns of a frame have one name.
+
+    Raises
+    ------
+    ValueError
+        Naming it.
+    """
+    if isinstance(X, pd.DataFrame) and not X.columns.is_unique:
+        name = X.columns[int(np.argmax(X.columns.duplicated()))]
+        raise ValueError(
+            f"{what} has two columns named {name!r}. Rename or drop one, so that columns can be told apart."
+        )
 
 
 def check_no_times(array: Any, what: str) -> None:

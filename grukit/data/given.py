@@ -1,22 +1,9 @@
-"""What users give as series: a Series or DataFrame of it, and the entry that is no number."""
+"""What users give as series: a Series or DataFrame of it."""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
-
-from grukit.data.frames import name_of_row
-
-
-def check_entries(y: Any, what: str) -> None:
-    """Raise for a Series of objects, naming the first that is no number."""
-    if not isinstance(y, pd.Series) or not pd.api.types.is_object_dtype(y.dtype):
-        return
-    wrong = pd.to_numeric(y, errors="coerce").isna() & y.notna()
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise ValueError(f"{what} must hold numbers; at {name_of_row(y.index, row)} it has {y.iloc[row]!r}.")
-    raise ValueError(f"{what} must hold numbers; its dtype is object. Convert it, with {what}.astype(float).")
 
 
 def as_pandas(y: Any, what: str) -> Any:

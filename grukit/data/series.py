@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from grukit.data.frames import FILL_OR_DROP, Table, check_columns, check_finite, read_table
-from grukit.data.given import as_pandas, check_entries
+from grukit.data.given import as_pandas
 from grukit.data.grid import Grid
 from grukit.data.matching import rows_at
 from grukit.data.order import check_times
@@ -156,7 +156,6 @@ def read_series(
         regular, naming the first stamp that is wrong.
     """
     y = as_pandas(y, what)
-    check_entries(y, what)
     check_columns(y, what)
     frame = y.to_frame() if isinstance(y, pd.Series) else y
     if len(frame) == 0:

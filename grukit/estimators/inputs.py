@@ -16,6 +16,7 @@ from grukit.data import (
     as_samples,
     as_times,
     check_columns,
+    check_different_names,
     check_finite,
     continuation,
     given_context,
@@ -120,6 +121,7 @@ def _read_values(form: InputForm, X: Any, what: str) -> tuple[np.ndarray, InputF
     values = plain_numbers(X)
     if values is None:
         check_columns(X, what)
+        check_different_names(X, what)
         values = check_array(
             X, dtype=(np.float64, np.float32), ensure_all_finite=False, input_name=what, estimator=form.estimator
         )

@@ -107,7 +107,7 @@ def test_missing_values_and_rows():
         (pd.concat({"u": FRAME["a"].drop(HOURS[3])}), "series u has a gap"),
         (
             FRAME["a"].astype(object).where(FRAME["a"] != 3, "x"),
-            r"numbers; at 2024-01-01 03:00:00 \(row 3\) it has 'x'",
+            r"numbers; its dtype is object. At 2024-01-01 03:00:00 \(row 3\) it has 'x'",
         ),
         (FRAME["a"].astype(object), r"its dtype is object. Convert it, with y.astype"),
         (FRAME["a"].iloc[[0, 1, 1, 2]], r"The time index of y has duplicates: 2024-01-01 01:00:00"),

@@ -1,11 +1,13 @@
 """Errors, on their words: what was wrong, where, and what would be right."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from grukit import GRURegressor, engines
+from grukit import GRUForecaster, GRURegressor, engines
 
 STAMP = "2024-01-01 03:00:00"
 
@@ -115,6 +117,36 @@ def test_columns_that_are_not_numbers_are_named_with_their_dtype(tiny, hourly, c
         tiny().fit([X, bad], [0.0, 1.0])
     with pytest.raises(ValueError, match="X: column 'b' has dtype"):
         tiny().fit(X, X["a"]).predict(bad)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([1.5] * 20, r"Convert it, with X\['b'\]\.astype\(float\)\.$"),
+        ([1, "2.5", Decimal("3.5"), None] * 5, r"Convert it, with X\['b'\]\.astype\(float\)\.$"),
+        ([1.5] * 3 + ["n/a"] * 17, rf"At {STAMP} \(row 3\) it has 'n/a'\.$"),
+        ([1.5] * 3 + [[2]] * 17, rf"At {STAMP} \(row 3\) it has \[2\]\.$"),
+    ],
+)
+def test_of_objects_the_first_that_is_no_number_is_named(tiny, hourly, values, words):
+    X = hourly(20)
+    column = pd.Series(values, X.index, dtype=object)
+    with pytest.raises(ValueError, match=rf"X: column 'b' has dtype object; every column must hold numbers\. {words}"):
+        tiny().fit(X.assign(b=column), X["a"])
+    with pytest.raises(
+        ValueError, match=rf"y must hold numbers; its dtype is object\. {words}".replace(r"X\['b'\]", "y")
+    ):
+        tiny().fit(X, column)
+
+
+def test_two_columns_of_one_name_are_refused(tiny, hourly):
+    X = hourly(20, columns=("a", "b", "c"))
+    doubled = X.set_axis(["a", "b", "b"], axis=1)
+    for call in (tiny().fit, tiny().fit(X, X["a"]).score):
+        with pytest.raises(ValueError, match="X has two columns named 'b'. Rename or drop one"):
+            call(doubled, X["a"])
+    with pytest.raises(ValueError, match="X has two columns named 'b'"):
+        GRUForecaster(horizon=2, window=4).fit(X["a"].iloc[:15], X=doubled)
 
 
 @pytest.mark.parametrize(
