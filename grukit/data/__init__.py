@@ -1,5 +1,6 @@
 """pandas and arrays to sequences, and outputs back to pandas. The room that knows pandas best."""
 
+from grukit.data.aligned import check_same_index
 from grukit.data.backtests import backtest_origins, beside_truth, joined, up_to
 from grukit.data.containers import as_samples
 from grukit.data.context import Tail, continuation, given_context, tail_of
@@ -42,7 +43,7 @@ from grukit.data.samples import ALL_ALIKE, HeldOut, Samples, select_samples
 from grukit.data.scaling import Scaler
 from grukit.data.sequences import Sequences, independent_rows, is_sequences, read_sequences, stand_alone, windows
 from grukit.data.series import SeriesForm, SeriesSet, read_series
-from grukit.data.targets import TargetForm, check_same_index, read_targets, to_output
+from grukit.data.targets import TargetForm, read_targets, to_output
 from grukit.data.times import Pace, as_times, time_between, time_kind, time_since
 from grukit.data.written import interval_columns, quantile_columns, sample_columns, write_forecasts
 

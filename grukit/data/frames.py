@@ -11,6 +11,7 @@ from grukit.data.times import as_times
 
 MUST = "every column must hold numbers."
 ENCODE = "Encode it first, or drop it."
+REPLACE = "Replace what is infinite first, by a finite value or, where missing values are allowed, by NaN."
 FILL_OR_DROP = "Fill or drop missing values first, or see the parameter 'missing'."
 
 
@@ -177,7 +178,8 @@ def check_finite(
     others, what_else = int(bad.sum()) - 1, "infinite" if allow_nan else "NaN or infinite"
     raise ValueError(
         f"{what} contains {kind}{place} at {name_of_row(index, row)}"
-        f"{f', and {others} more entries that are {what_else}' if others else ''}.{'' if allow_nan else f' {remedy}'}"
+        f"{f', and {others} more entries that are {what_else}' if others else ''}."
+        f" {REPLACE if kind != 'NaN' else remedy}"
     )
 
 

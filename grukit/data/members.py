@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from grukit.data.aligned import check_same_index
 from grukit.data.frames import series_of_rows
 from grukit.data.order import check_names
-from grukit.data.targets import check_same_index
 from grukit.data.times import as_times
 
 

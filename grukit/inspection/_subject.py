@@ -56,8 +56,8 @@ class Subject:
     def __init__(self, model: Any, X: Any, context: Any):
         if not isinstance(model, FittedEstimator):
             raise TypeError(
-                f"Give a fitted estimator of grukit; got {type(model).__name__}. Of a pipeline, give the last step, and X "
-                "as the steps before it make it."
+                f"Give a fitted GRURegressor or GRUClassifier; got {type(model).__name__}. Of a pipeline, give the last "
+                "step, and X as the steps before it make it."
             )
         state = fitted_state(model)
         work = read_X(X, state.inputs, state.tail, context)

@@ -28,7 +28,8 @@ def test_missing_and_infinite_values_name_column_and_stamp(tiny, hourly, method,
     bad = with_value(X, 3, 1, value)
     model = tiny() if "fit" in method else tiny().fit(X, X["a"])
     arguments = (bad,) if method == "predict" else (bad, X["a"])
-    with pytest.raises(ValueError, match=rf"Input X contains {word}.* in column 'b' at {STAMP} \(row 3\)"):
+    remedy = "Fill or drop missing values first" if word == "NaN" else "Replace what is infinite first"
+    with pytest.raises(ValueError, match=rf"Input X contains {word}.* in column 'b' at {STAMP} \(row 3\)\. {remedy}"):
         getattr(model, method)(*arguments)
 
 
@@ -260,10 +261,10 @@ def test_columns_of_sequences_at_predict(tiny, hourly):
         ),
         (
             lambda y: y.iloc[[0, 1, 2, 4, 3, *range(5, 20)]],
-            f"at row 3, X has {STAMP} and y has 2024-01-01 04:00:00.*reindex",
+            f"at row 3, X has {STAMP} and y has 2024-01-01 04:00:00. Align them first.* with y.reindex\\(X.index",
         ),
         (lambda y: y.reset_index(drop=True), "different indexes: at row 0, X has 2024-01-01 00:00:00 and y has 0"),
-        (lambda y: y.tz_localize("UTC"), r"different indexes: at row 0.*\+00:00"),
+        (lambda y: y.tz_localize("UTC"), r"different indexes: at row 0.*\+00:00\. Give both a time zone, or neither"),
         (lambda y: y.to_frame().reset_index(drop=True), "different indexes"),
         (lambda y: y.where(y.index != y.index[3]), rf"Input y contains NaN in column 'load' at {STAMP} \(row 3\)"),
         (lambda y: y.astype("Float64").where(y.index != y.index[3]), rf"y contains NaN in column 'load' at {STAMP}"),
@@ -355,6 +356,7 @@ def test_later_targets_at_every_step_are_told_apart(tiny):
         (np.zeros(20), "zero"),
         (np.r_[np.nan, np.ones(19)], "NaN"),
         (np.r_[np.inf, np.ones(19)], "infinity"),
+        (pd.Series(1.0, range(20)), r"Align them first.* with sample_weight\.reindex\(X\.index\)"),
     ],
 )
 def test_sample_weight_is_checked(tiny, hourly, weight, words):

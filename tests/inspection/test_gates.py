@@ -138,7 +138,9 @@ def test_what_is_wrong_is_named(fitted):
     model = fitted(FRAME, FRAME["a"])
     with pytest.raises(NotFittedError, match="not fitted"):
         gates(GRURegressor(), FRAME)
-    with pytest.raises(TypeError, match="got Pipeline. Of a pipeline, give the last step"):
+    with pytest.raises(
+        TypeError, match="Give a fitted GRURegressor or GRUClassifier; got Pipeline. Of a pipeline, give the last step"
+    ):
         gates(make_pipeline(StandardScaler(), model), FRAME)
     with pytest.raises(ValueError, match="feature names should match"):
         gates(model, FRAME[["a"]])
