@@ -40,10 +40,14 @@ class DaskGRUForecaster(OnDask, GRUForecaster):
         TypeError
             Where y is a collection of Dask's, but no DataFrame.
         ValueError
-            For bad input, naming the parameter, the column, or the series and the time stamp.
+            For bad input, naming the parameter, the column, or the series and the time stamp; for ``normalize="window"``.
         RuntimeError
             Where all workers are lost, or one failed.
         """
+        if self.normalize == "window":
+            raise ValueError(
+                "normalize='window' is not on Dask: workers keep rows, and not what each window is relative to."
+            )
         client, keys = self._get_client(), self._keys
         if is_dask(y):
             self._check_values(y)

@@ -12,11 +12,12 @@ from grukit.data.frames import Table, check_columns, check_different_names, chec
 from grukit.data.grid import Grid
 from grukit.data.history import COLUMNS, history_frame
 from grukit.data.horizon import FEWEST_JUDGED, Horizons, Layout, Rows, first_held_out, origins_of
-from grukit.data.horizon_ridge import LagMap, LinearHorizon, fit_horizon, most_lags
+from grukit.data.horizon_ridge import fit_horizon, most_lags
 from grukit.data.indexes import choose_rows, feature_columns, lag_index, sample_index, step_index
 from grukit.data.known import all_known, rows_after
 from grukit.data.labels import Classes, as_labels, read_labels
 from grukit.data.lags import LinearLags, in_blocks, left_by
+from grukit.data.linear_horizon import FLOOR, LagMap, LinearHorizon
 from grukit.data.links import LINKS, log_probability_of, mean_of
 from grukit.data.matching import rows_at
 from grukit.data.members import (
@@ -31,6 +32,7 @@ from grukit.data.members import (
 from grukit.data.missing import (
     check_any_seen,
     encode_inputs,
+    encode_relative,
     fit_inputs,
     sequences_with_time,
 )
@@ -52,6 +54,7 @@ __all__ = [
     "CALENDAR",
     "COLUMNS",
     "FEWEST_JUDGED",
+    "FLOOR",
     "LINKS",
     "Classes",
     "CovariateForm",
@@ -97,6 +100,7 @@ __all__ = [
     "continuation",
     "covariate_parts",
     "encode_inputs",
+    "encode_relative",
     "feature_columns",
     "first_held_out",
     "fit_horizon",

@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from grukit.data.sequences import Sequences
 
 if TYPE_CHECKING:
-    from grukit.data.horizon_ridge import LinearHorizon
+    from grukit.data.linear_horizon import LinearHorizon
 
 BLOCK = 4096  # origins whose windows or values ahead are held at a time
 FEWEST_JUDGED = 19  # origins that calibrate: as many as an interval of 95 % needs
@@ -86,10 +86,20 @@ class Rows:
 
     def means(self, rows: np.ndarray, window: int) -> np.ndarray:
         """The mean (n,) of what is known of the ``window`` rows up to each of these; zero, the mean, where nothing is."""
+        values, known = self._within(rows, window)
+        return np.where(known, values, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+
+    def deviations(self, rows: np.ndarray, window: int) -> np.ndarray:
+        """The standard deviation (n,) of the same; zero where less than two values are known."""
+        values, known = self._within(rows, window)
+        away = np.where(known, values - self.means(rows, window)[:, None], 0.0)
+        return np.sqrt((away * away).sum(axis=1) / np.maximum(known.sum(axis=1), 1))
+
+    def _within(self, rows: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
+        """The ``window`` rows (n, window) up to each of these, the latest first, and which of them are known."""
         which = rows[:, None] - np.arange(window)
         values = self.y[np.maximum(which, 0)]
-        known = (which >= self.begins_of(rows)[:, None]) & ~np.isnan(values)
-        return np.where(known, values, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+        return values, (which >= self.begins_of(rows)[:, None]) & ~np.isnan(values)
 
     def ahead(self, rows: np.ndarray, horizon: int) -> np.ndarray:
         """The values (n, H) after each of these rows, which must have as many after them."""
@@ -182,11 +192,16 @@ class Horizons:
         targets = self.rows.ahead(rows, self.layout.horizon) - self.linear.together(self.rows, rows)
         return (targets / self.scale).astype(self.dtype).reshape(len(numbers), self.n_outputs)
 
-    def left(self) -> np.ndarray:
-        """What is left of the targets, unscaled (b, K), of at most ``BLOCK`` windows spread evenly."""
+    def left(self, relative: bool = False) -> np.ndarray:
+        """What is left of the targets, unscaled (b, K), of at most ``BLOCK`` windows spread evenly.
+
+        ``relative``: divided by what the network's outputs for each window are multiplied with.
+        """
         numbers = np.unique(np.linspace(0, len(self.ends) - 1, BLOCK).astype(np.int64))
         rows = self.rows_of(numbers)
         left = self.rows.ahead(rows, self.layout.horizon) - self.linear.together(self.rows, rows)
+        if relative:
+            left /= self.linear.factors(self.rows, rows)[:, None]
         return left.reshape(len(numbers), self.n_outputs)
 
     def spread(self) -> float:
@@ -196,8 +211,8 @@ class Horizons:
         return float(np.sqrt(mean)) or 1.0
 
     def quantiles(self, levels: tuple[float, ...]) -> np.ndarray:
-        """Quantiles (K, M) of each column of :meth:`left`, of the targets' unit; zero where nothing is known."""
-        left, found = self.left(), np.zeros((self.n_outputs, len(levels)))
+        """Quantiles (K, M) of each column of what is left, as outputs; zero where nothing is known."""
+        left, found = self.left(relative=True), np.zeros((self.n_outputs, len(levels)))
         known = ~np.isnan(left).all(axis=0)
         found[known] = np.nanquantile(left[:, known], levels, axis=0).T
         return found

@@ -62,6 +62,18 @@ def fit_inputs(measured: Scaler, since: np.ndarray, standardize: bool, missing: 
     return Scaler(np.append(features.mean, 0.0), np.append(features.scale, typical))
 
 
+def encode_relative(sequences: Sequences, scaler: Scaler, missing: str) -> np.ndarray:
+    """The same of sequences that are relative to means and scales of their own.
+
+    Their first columns are left as they are, NaN where a value is missing, and all in float64: what they are relative to may
+    lie far from zero.
+    """
+    M = sequences.relative.mean.shape[1]  # type: ignore[union-attr]
+    encoded = encode_inputs(sequences, scaler, missing, "float64")
+    encoded[:, :M] = sequences.values[:, :M]
+    return encoded
+
+
 def encode_inputs(
     sequences: Sequences, scaler: Scaler, missing: str, dtype: str, differenced: np.ndarray | None = None
 ) -> np.ndarray:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,17 @@ import pandas as pd
 from grukit.data.frames import Table, check_columns, check_finite, check_no_times, sum_is_finite
 from grukit.data.order import check_times
 from grukit.data.times import as_times
+
+
+class RelativeTo(NamedTuple):
+    """What the first M columns of a sample are relative to, (x - mean) / scale, by the row that it ends with.
+
+    The network's outputs are multiplied by scale / unit. Rows that no sample ends with have 0 and 1.
+    """
+
+    mean: np.ndarray  # (N, M)
+    scale: np.ndarray  # (N, M)
+    unit: float
 
 
 @dataclass(frozen=True)
@@ -27,6 +38,8 @@ class Sequences:
         Whether the samples stand alone, without an order in time.
     begins : ndarray of shape (n_series,), int64
         First rows of the series that the samples are pieces of, or of the sequences that stand alone.
+    relative : RelativeTo or None
+        Where each sample is read relative to a mean and scale of its own.
     """
 
     values: np.ndarray
@@ -34,6 +47,7 @@ class Sequences:
     lengths: np.ndarray
     exchangeable: bool
     begins: np.ndarray
+    relative: RelativeTo | None = None
 
     def __len__(self) -> int:
         return len(self.starts)

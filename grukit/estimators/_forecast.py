@@ -184,10 +184,12 @@ def forecasts(model: SharedParameters, state: ForecastState, rows: Rows, ends: n
     M is one, or the number of quantiles, in ascending order.
     """
     layout, H, M = state.layout, state.layout.horizon, max(len(state.quantiles), 1)
-    windows = rows.windows(rows.network_values(layout), ends, layout.window)
-    outputs = state.y_scaler.inverse(network_outputs(model, state, windows))
+    windows = state.final.windows(rows, rows.network_values(layout), ends)
+    outputs = state.y_scaler.inverse(network_outputs(model, state, windows)).reshape(-1, H, M)
     each = rows.of_each(ends, layout)
-    total = outputs.reshape(-1, H, M) + state.final.predict(rows, each)[:, :, None]
+    if windows.relative is not None:
+        outputs *= state.final.factors(rows, each)[:, None, None]
+    total = outputs + state.final.predict(rows, each)[:, :, None]
     return in_order(total).reshape(len(ends), layout.n_joint, H, M)
 
 

@@ -67,8 +67,8 @@ class FittedForecaster(FittedNetwork):
         Raises
         ------
         ValueError
-            For a model with covariates, with ``strategy="recursive"``, with a ``segment`` or with both directions; for some of
-            the series of ``channels="joint"``, or a series that is not there.
+            For a model with covariates, with ``strategy="recursive"``, ``normalize="window"``, a ``segment`` or both
+            directions; for some of the series of ``channels="joint"``, or a series that is not there.
         sklearn.exceptions.NotFittedError
             Before ``fit``.
         """
@@ -80,7 +80,7 @@ class FittedForecaster(FittedNetwork):
 
     @property
     def normalize_(self) -> str | None:
-        """str or None: What windows are relative to, "last", "mean" or None."""
+        """str or None: What windows are relative to, "last", "mean", "window" or None."""
         return forecast_state(self).final.normalize
 
     @property

@@ -54,6 +54,9 @@ def check_forecast_state(state: ForecastState) -> None:
     check_training(state.training, state.parameters)
     for name in ("linear", "final"):
         _check_linear(getattr(state, name), layout, name)
+    alike = [(each.normalize, each.unit) for each in (state.linear, state.final)]
+    demand(alike[0] == alike[1], "linear and final are relative to something else.")
+    demand(alike[0][0] != "window" or state.choices.differenced is None, "choices.differenced is there, of windows.")
     _check_recent(state, C)
     _check_series(state)
     shape = state.steps, len(pairs_of(state.quantiles))
@@ -106,6 +109,7 @@ def _check_layout(state: ForecastState) -> tuple[int, int, int]:
 def _check_linear(linear: LinearHorizon, layout: Layout, name: str) -> None:
     demand(linear.normalize in (*NORMALIZE, None), f"{name}.normalize is {linear.normalize!r:.80}.")
     demand(linear.layout == layout, f"{name}.layout is another.")
+    demand(np.isfinite(linear.unit) and linear.unit > 0, f"{name}.unit is {linear.unit!r:.80}.")
     longest = layout.window + 1
     for n_lags, coef, intercept in linear.maps:
         demand(0 < n_lags < longest, f"{name}.maps have the lags {[each.n_lags for each in linear.maps]!r:.80}.")

@@ -136,8 +136,9 @@ def _begin(
     """The linear part, scalers and a network that begins there, from what training sees alone."""
     ends = (rows.of_each(some, layout) for some in (origins.training, origins.watched))
     chosen = fit_horizon(rows, layout, most_lags(layout, model.linear_lags), model.normalize, *ends)
-    differenced = None if chosen.linear.normalize is None else np.arange(values.shape[1]) < layout.n_joint
-    sequences = rows.windows(values, origins.training, layout.window)
+    levels_in = chosen.linear.normalize in (None, "window")
+    differenced = None if levels_in else np.arange(values.shape[1]) < layout.n_joint
+    sequences = chosen.linear.windows(rows, values, origins.training)
     left = Horizons(rows, origins.training, layout, chosen.linear, 1.0, "float64")
     random_state = check_random_state(model.random_state)
     outputs, y_scaler, spec, parameters = _network(model, sequences, left, random_state)
@@ -185,7 +186,11 @@ def _inputs_of(model: "GRUForecaster", sequences: Sequences, values: np.ndarray,
     """What scales the inputs, from the windows that train."""
     sample = Samples(sequences, None, np.ones(len(sequences)), False, ALL_ALIKE)
     known, _ = sample.inputs_seen(values if differenced is None else sequences.differenced(differenced))
-    return fit_inputs(Scaler.fit(known), np.empty((0, 0)), model.standardize, model.missing)
+    scaler = fit_inputs(Scaler.fit(known), np.empty((0, 0)), model.standardize, model.missing)
+    if sequences.relative is not None:  # which scales the series
+        n = sequences.relative.mean.shape[1]
+        scaler = Scaler(np.append(np.zeros(n), scaler.mean[n:]), np.append(np.ones(n), scaler.scale[n:]))
+    return scaler
 
 
 def _latest(stamps: Mapping[Any, Any], before: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -232,7 +237,7 @@ def _samples(state: ForecastState, rows: Rows, values: np.ndarray, ends: np.ndar
     """The windows that end at origins, and what the linear part leaves of the values ahead of them."""
     scale, dtype = float(state.y_scaler.scale[0]), state.parameters.dtype.name
     targets = Horizons(rows, ends, state.layout, state.linear, scale, dtype)
-    return Samples(rows.windows(values, ends, state.layout.window), targets, np.ones(len(ends)), False, ALL_ALIKE)
+    return Samples(state.linear.windows(rows, values, ends), targets, np.ones(len(ends)), False, ALL_ALIKE)
 
 
 def _objective(model: "GRUForecaster") -> Objective:

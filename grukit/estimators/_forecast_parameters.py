@@ -10,7 +10,7 @@ from grukit.estimators._checkpoint_parameters import CheckpointParameters
 from grukit.estimators._declare import Choice, Number, Parameter, with_parameters
 from grukit.estimators._parameters import COUNT, POSITIVE, SHARE
 
-NORMALIZE = ("last", "mean")
+NORMALIZE = ("last", "mean", "window")
 LOSSES = ("squared_error", "absolute_error", "huber")  # of one forecast
 
 
@@ -60,9 +60,11 @@ class ForecastParameters(CheckpointParameters):
             Choice("auto", *NORMALIZE),
             None,
             text="""What a window and the values ahead of it are relative to, so that the forecast moves with it: "last": its
-            latest value. "mean": its mean. With both, the network receives changes from row to row. None: nothing but the
-            series' mean in training. "auto": that with which the linear part has the least error in later blocks of the
-            training part.""",
+            latest value. "mean": its mean. With both, the network receives changes from row to row. "window": its mean, and
+            in units of its standard deviation (Kim et al. 2022), so that the forecast grows with it, too; to which a hundredth
+            of what is typical of windows is added, as the root of the sum of squares, so that constant ones stay finite. Not
+            for streams, and on the CPU alone. None: nothing but the series' mean in training. "auto": that of "last", "mean"
+            and None with which the linear part has the least error in later blocks of the training part.""",
         ),
     ] = "auto"
     linear_lags: Annotated[

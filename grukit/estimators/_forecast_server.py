@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from grukit.data import LinearLags, Scaler
+from grukit.data import FLOOR, LinearLags, Scaler
 from grukit.estimators._choices import Choices
 from grukit.estimators._forecast import ForecastState
 from grukit.estimators._quantiles import in_order, point_of
@@ -42,13 +42,16 @@ class ForecastPredictor:
         check_series(state, key)
         self._window = state.layout.window
         self._levels, M = state.quantiles, max(len(state.quantiles), 1)
-        lags = _lags(state, *state.figures[key])
-        lags = LinearLags(np.repeat(lags.coef, M, axis=2), np.repeat(lags.intercept, M), lags.mean)
-        self.n_rows = len(lags.coef)
         mean, scale = state.figures[key]
+        self._floor = FLOOR * state.final.unit * scale if state.final.normalize == "window" else None
+        if self._floor is not None:  # windows and forecasts are in units of their own
+            mean, scale = 0.0, 1.0
+        lags = _lags(state, mean, scale)
+        lags = LinearLags(np.repeat(lags.coef, M, axis=2), np.repeat(lags.intercept, M), lags.mean)
+        self.n_rows = len(lags.coef) if self._floor is None else self._window
         differenced, own = state.choices.differenced, state.x_scaler
         x_scaler = Scaler(own.mean * scale + (mean if differenced is None else 0.0), own.scale * scale)
-        y_scaler = Scaler(state.y_scaler.mean, state.y_scaler.scale * scale)
+        y_scaler = Scaler(state.y_scaler.mean, state.y_scaler.scale * (scale / state.final.unit))
         K = state.steps * M
         choices = Choices(lags, lags, np.full(K, -1), np.full(K, np.inf), differenced, {})
         self._predict = Predictor(replace(state, x_scaler=x_scaler, y_scaler=y_scaler, choices=choices))
@@ -76,7 +79,15 @@ class ForecastPredictor:
             raise ValueError(
                 f"A window has at least {self.n_rows} values, a batch (n_windows, {self.n_rows}); got {values.shape}."
             )
-        outputs = self._predict(values[..., -self._window :, None])
+        values = values[..., -self._window :]
+        if self._floor is None:
+            return self._point(self._predict(values[..., None]))
+        mean = values.mean(axis=-1, keepdims=True)
+        spread = np.hypot(values.std(axis=-1, keepdims=True), self._floor)
+        return mean + spread * self._point(self._predict(((values - mean) / spread)[..., None]))
+
+    def _point(self, outputs: np.ndarray) -> np.ndarray:
+        """Forecasts, or medians, of what the network gives."""
         if not self._levels:
             return outputs
         return point_of(self._levels, in_order(outputs.reshape(*outputs.shape[:-1], -1, len(self._levels))))
@@ -94,7 +105,7 @@ def _lags(state: ForecastState, mean: float, scale: float) -> LinearLags:
     coef, intercept = np.zeros((1, H)), np.zeros(H)
     if linear.maps:
         coef, intercept = linear.maps[0].coef, linear.maps[0].intercept
-    if linear.normalize is None:
+    if linear.normalize in (None, "window"):
         return LinearLags(coef[:, None].copy(), mean + scale * intercept, np.array([mean]))
     rows = state.layout.window if linear.normalize == "mean" else len(coef)
     whole = np.zeros((rows, 1, H))

@@ -51,6 +51,11 @@ class ForecastStream:
                 f"A stream goes on row by row from the network's state, which segment={state.layout.segment} reads "
                 f"{state.layout.segment} rows at a time, counted back from the origin. Use predictor(), with the last window."
             )
+        if state.final.normalize == "window":
+            raise ValueError(
+                "A stream keeps the layers' state, and with normalize='window' each row changes how all rows before are read. "
+                "Use predictor(), or predict(context=...)."
+            )
         for key in keys:
             check_series(state, key)
         if state.layout.n_joint > 1 and keys != state.recent.series.keys:

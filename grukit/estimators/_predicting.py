@@ -9,6 +9,8 @@ from grukit.estimators._parameters import SharedParameters
 from grukit.estimators.fitted import FittedState
 from grukit.train import predict
 
+NO_WINDOWS = "the GPU's kernels have no normalize='window'"
+
 
 def network_outputs(model: SharedParameters, state: FittedState, sequences: Sequences) -> np.ndarray:
     """The outputs (n, K) of a network for sequences, or (N, K) at every step of them, float64.
@@ -23,7 +25,8 @@ def network_outputs(model: SharedParameters, state: FittedState, sequences: Sequ
         Their values are in the user's units.
     """
     n_steps = int(sequences.lengths.sum())
-    engine = select_engine(model.device, state.spec, n_steps // 3, required=False)
+    lacks = "" if sequences.relative is None else NO_WINDOWS
+    engine = select_engine(model.device, state.spec, n_steps // 3, required=False, lacks=lacks)
     samples = state.unlabelled(engine, sequences)
     engine = with_memory(engine, model.device, state.spec, [samples], len(sequences), training=False)
     n_threads = count_threads(model.n_jobs, float(state.spec.n_parameters * n_steps))

@@ -37,6 +37,7 @@ def forecast_summary_of(state: "ForecastState") -> str:
     """Lines on series, covariates, layers, the choices that were made, and training."""
     layout, form = state.layout, state.columns
     relative = {"last": "relative to their latest value", "mean": "relative to their mean", None: "as they are"}
+    relative["window"] = "relative to their mean, in their standard deviations"
     covariates = [
         *([f"known ahead {', '.join(map(str, form.known))}"] if form.known else []),
         *([f"known up to the origin {', '.join(map(str, form.past))}"] if form.past else []),

@@ -11,7 +11,8 @@ from grukit.cores import count_threads
 from grukit.data import Horizons, Samples
 from grukit.engines import CUDA_LOSSES, Engine, select_engine, with_memory
 from grukit.estimators._parameters import SharedParameters
-from grukit.estimators.fitted import FittedState, TrainingState
+from grukit.estimators._predicting import NO_WINDOWS
+from grukit.estimators.fitted import FittedState, TrainingState, scaling_of
 from grukit.train import Problem, Progress, TrainingOptions, fit_lbfgs, fit_stochastic
 
 # The batch sizes that "auto" takes, and the steps an epoch from which it takes larger ones: there are enough of them.
@@ -108,6 +109,8 @@ def _engine(model: SharedParameters, state: FittedState, training: Samples, take
         lacks = "the GPU's kernels have no log loss"
     elif training.step_weights.size or _any_missing(training.targets):
         lacks = "the GPU's kernels know no missing targets"
+    elif training.sequences.relative is not None:
+        lacks = NO_WINDOWS
     return select_engine(model.device, state.spec, taken * int(training.sequences.lengths.max()), lacks=lacks)
 
 
@@ -118,7 +121,8 @@ def _for_kernels(engine: Engine, state: FittedState, values: np.ndarray, samples
     elif engine.device != "cpu":  # which wants all at once
         targets = targets.take(np.arange(len(targets)))
     steps, weights = state.steps_of(samples.sequences), samples.weights.astype(dtype)
-    return engine.kernels.Samples(values, targets, steps.starts, steps.lengths, weights, samples.step_weights)
+    scaling = scaling_of(engine, samples.sequences)
+    return engine.kernels.Samples(values, targets, steps.starts, steps.lengths, weights, samples.step_weights, scaling)
 
 
 def _any_missing(targets: Any) -> bool:

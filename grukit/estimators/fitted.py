@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from grukit.data import Classes, Scaler, Sequences, Tail, TargetForm, encode_inputs
+from grukit.data import Classes, Scaler, Sequences, Tail, TargetForm, encode_inputs, encode_relative
 from grukit.engines import Engine
 from grukit.estimators import _large
 from grukit.estimators._choices import Choices
@@ -113,6 +113,8 @@ class FittedState:
 
     def encode(self, sequences: Sequences, dtype: str) -> np.ndarray:
         """The values of sequences as the kernels take them."""
+        if sequences.relative is not None:
+            return encode_relative(sequences, self.x_scaler, self.inputs.missing)
         if self._scales_alone and sequences.values.size >= _large.MANY:
             return _large.standardize(sequences.values, self.x_scaler, dtype)
         return encode_inputs(sequences, self.x_scaler, self.inputs.missing, dtype, self.choices.differenced)
@@ -143,7 +145,8 @@ class FittedState:
         if many and engine.device == "cpu":  # each number is read once: no scaled copy, of 2 ns a number
             scaling = _large.scaling_of(self.x_scaler)
             return engine.kernels.Samples(_large.as_taken(sequences.values), *rest, scaling=scaling)
-        return engine.kernels.Samples(self.encode(sequences, self.parameters.dtype.name), *rest)
+        values, scaling = self.encode(sequences, self.parameters.dtype.name), scaling_of(engine, sequences)
+        return engine.kernels.Samples(values, *rest, scaling=scaling)
 
     @property
     def _scales_alone(self) -> bool:
@@ -154,6 +157,11 @@ class FittedState:
         """Predictions on the targets' own scale, or probabilities, from what the network gives for sequences; float64."""
         predictions, linear = self.y_scaler.inverse(outputs), self.choices.final
         return predictions if linear is None else predictions + linear.predict(sequences, self.spec.per_step)
+
+
+def scaling_of(engine: Engine, sequences: Sequences) -> Any:
+    """What samples are relative to, as an engine's kernels take it; None where they are not."""
+    return None if sequences.relative is None else engine.kernels.Relative(*sequences.relative)
 
 
 def fitted_state(model: Any) -> FittedState:

@@ -19,6 +19,7 @@ from grukit.estimators._forecast_fit import learn
 from grukit.estimators._forecast_intervals import Intervals
 from grukit.estimators._forecast_parameters import ForecastParameters
 from grukit.estimators._forecast_refit import check_epochs, updated
+from grukit.estimators._predicting import NO_WINDOWS
 from grukit.estimators._quantiles import point_of
 
 
@@ -80,7 +81,8 @@ class GRUForecaster(FittedForecaster, Intervals, Backtests, ForecastsEach, Forec
         """
         check_parameters(self)
         check_resume(self, resume)
-        select_engine(self.device)  # says what is missing before any work
+        lacks = NO_WINDOWS if self.normalize == "window" else ""
+        select_engine(self.device, lacks=lacks)  # says what is missing before any work
         before = forecast_state(self) if self.warm_start and self.__sklearn_is_fitted__() else None
         known = None if before is None else (before.grid, before.columns)
         zone = None if before is None else before.recent.series.zone

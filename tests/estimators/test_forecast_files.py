@@ -218,6 +218,8 @@ WRONG = {
     "weights": (put_array("head.bias", np.full(3, np.nan)), "parameters hold NaN"),
     "moments": (put_array("fitted.training.moments['step']", np.zeros(2, "i8")), r"training\.moments\['step'\]"),
     "normalize": (put(*LINEAR, "normalize", value="first"), r"final\.normalize is 'first'"),
+    "unit": (put(*LINEAR, "unit", value=0.0), r"final\.unit is 0"),
+    "another unit": (put(*LINEAR, "unit", value=2.0), "linear and final are relative to something else"),
     "another layout": (put(*LINEAR, "layout", "Layout", "horizon", value=4), r"final\.layout is another"),
     "lags": (put(*LINEAR, "maps", "tuple", 0, "LagMap", "n_lags", value=13), r"final\.maps have the lags \[13, 6"),
     "lags in order": (put(*LINEAR, "maps", "tuple", 1, "LagMap", "n_lags", value=12), r"final\.maps have the lags"),

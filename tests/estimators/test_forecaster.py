@@ -485,7 +485,7 @@ def test_contexts_that_do_not_fit(noise):
     [
         ({"horizon": 0}, "'horizon' parameter"),
         ({"window": None}, "'window' parameter"),
-        ({"normalize": "window"}, "'normalize' parameter"),
+        ({"normalize": "windows"}, "'normalize' parameter"),
         ({"calendar": ("moon",)}, "'moon' is none"),
         ({"calendar": "hour"}, "'calendar' parameter"),
         ({"missing": "decay"}, "'missing' parameter"),
@@ -502,7 +502,7 @@ def test_parameters_that_are_refused(noise, changes, words):
 
 
 def test_memory_grows_with_blocks_of_windows_not_with_windows_times_horizon(monkeypatch):
-    for module in ("horizon", "horizon_ridge"):
+    for module in ("horizon", "horizon_ridge", "linear_horizon"):
         monkeypatch.setattr(f"grukit.data.{module}.BLOCK", 256)
     monkeypatch.setattr("grukit.train.problem.GATHERED", 256)
     y = pd.DataFrame(np.random.default_rng(0).normal(size=(1500, 10)).cumsum(axis=0))
@@ -518,7 +518,7 @@ def test_memory_grows_with_blocks_of_windows_not_with_windows_times_horizon(monk
 
 def test_memory_of_calibration_grows_with_blocks_of_regressors(monkeypatch):
     """5,000 origins calibrate; the regressors of all of them are 24 MB, those of a block 1.2."""
-    monkeypatch.setattr("grukit.data.horizon_ridge.BLOCK", 256)
+    monkeypatch.setattr("grukit.data.linear_horizon.BLOCK", 256)
     y = pd.DataFrame(np.random.default_rng(0).normal(size=(1500, 10)).cumsum(axis=0))
     model = small(1, window=600, linear_lags=600, normalize="last", max_iter=1).fit(y)
     state = model._fitted

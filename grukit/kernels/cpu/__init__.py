@@ -41,7 +41,7 @@ from grukit.kernels.cpu.training.chunks import Loss, Samples, chunk_work_size
 from grukit.kernels.cpu.training.epoch import Batches, train_batches
 from grukit.kernels.cpu.training.optimizer import Optimizer, idle_optimizer
 from grukit.kernels.cpu.training.shares import plan_batches, take_step
-from grukit.kernels.cpu.training.standardizing import Scaling, column_moments, standardize
+from grukit.kernels.cpu.training.standardizing import Relative, Scaling, column_moments, standardize
 
 __all__ = [
     "COMPILING",
@@ -54,6 +54,7 @@ __all__ = [
     "Loss",
     "Optimizer",
     "Options",
+    "Relative",
     "Samples",
     "Scaling",
     "Served",

@@ -99,7 +99,7 @@ class Session:
         lengths = [s.lengths for s in (samples, validation) if s is not None]
         most, fewest = max(int(each.max()) for each in lengths), min(int(each.min()) for each in lengths)
         self._alike, longest = most == fewest, n_steps(network.options, most)
-        dtype, head = samples.values.dtype, network.layers[-1]
+        dtype, head = samples.weights.dtype, network.layers[-1]
         n_parameters = int(head[B_IH] + head[UNITS])  # the head's bias is the last
         n_threads = max(1, min(n_threads, self._most_chunks(batch_size, longest, n_parameters)))
         self.team = Team(n_threads)

@@ -13,6 +13,7 @@ from grukit.kernels.cpu.products.vectors import LANES
 from grukit.kernels.cpu.storage.layout import UNITS, n_steps
 from grukit.kernels.cpu.storage.memory import aligned_empty, workspaces
 from grukit.kernels.cpu.team import Team
+from grukit.kernels.cpu.training.standardizing import Relative
 
 # Sequences for another thread: fewer take less time than to start it.
 SEQUENCES_OF_A_THREAD = 4
@@ -113,7 +114,7 @@ def _predict_sorted(network: Any, parameters: np.ndarray, samples: Any, n_thread
     """Predict samples whose lengths do not increase."""
     if len(samples.starts) == 0:
         return
-    if network.options is not None:
+    if network.options is not None or isinstance(samples.scaling, Relative):  # which lanes know nothing of
         _predict_rows(network, parameters, samples, n_threads, outputs, min(ROWS, len(samples.starts)))
         return
     units = network.layers[:-1, UNITS]

@@ -26,7 +26,7 @@ from grukit.kernels.cpu.storage.segments import (
 )
 from grukit.kernels.cpu.storage.workspace import work_size
 from grukit.kernels.cpu.training.losses import loss_of_chunk
-from grukit.kernels.cpu.training.standardizing import scaled
+from grukit.kernels.cpu.training.standardizing import of_sample, scaled
 from grukit.kernels.scalar import ZERO
 
 # Multiplications of a batch for which another chunk, and so another thread, pays: 0.2 ms; see THREAD_PAYS in grukit.cores.
@@ -51,7 +51,7 @@ class Samples(NamedTuple):
     weights: np.ndarray  # (n,)
     step_weights: np.ndarray = np.empty(0)  # (N,) float64, or (0,) where all steps count alike
     # A Scaling of ``values``, which may be of another type then; None: they are as the network takes them. For predictions of
-    # sequences that share no rows: each number is read once, and no scaled copy is made.
+    # sequences that share no rows: each number is read once, and no scaled copy is made. Or what each sample is Relative to.
     scaling: Any = None
 
 
@@ -107,8 +107,8 @@ def gather(options: Any, samples: Any, numbers: Any, segments: Any, x: Any, leng
     for b in range(lengths.size):
         start, n = (samples.starts[numbers[b]], samples.lengths[numbers[b]]) if b < numbers.size else (0, 0)
         lengths[b] = n_steps(options, n)
-        segment = segment_of_rows(options)
-        _gather_one(decays(options), segment, samples.scaling, samples.values, start, n, b, segments, x)
+        own, segment = of_sample(samples.scaling, start + n - 1), segment_of_rows(options)
+        _gather_one(decays(options), segment, own, samples.values, start, n, b, segments, x)
 
 
 @outer

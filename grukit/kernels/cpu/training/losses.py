@@ -7,6 +7,7 @@ import numpy as np
 
 from grukit.kernels.cpu.compiler.jit import outer
 from grukit.kernels.cpu.storage.segments import FIRST, ROWS, STEPS
+from grukit.kernels.cpu.training.standardizing import magnify
 from grukit.kernels.scalar import CROSS_ENTROPY, ONE, ZERO, loss_derivative, loss_value
 
 
@@ -81,7 +82,10 @@ def loss_of_chunk(network: Any, samples: Any, chunk: Any, loss: Any, scale: floa
     if not network.per_step:
         for b in range(outputs.shape[0]):
             i = chunk.samples[b]
+            last = samples.starts[i] + samples.lengths[i] - 1
+            magnify(samples.scaling, last, outputs[b])
             total = _add_loss(total, samples.targets[i], np.float64(samples.weights[i]), loss, scale, outputs[b])
+            magnify(samples.scaling, last, outputs[b])
         return total
     row = 0
     for s in range(chunk.segments.shape[0]):

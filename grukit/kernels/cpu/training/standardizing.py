@@ -4,11 +4,13 @@
 the same bits. Nothing is reordered, so that no processor changes one.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import types
 
-from grukit.kernels.cpu.compiler.jit import exact, kernel
+from grukit.kernels.cpu.compiler.jit import exact, kernel, outer, overloaded
 
 
 class Scaling(NamedTuple):
@@ -18,12 +20,98 @@ class Scaling(NamedTuple):
     scale: np.ndarray  # (D,) float64
 
 
-@exact
+class Relative(NamedTuple):
+    """What the first M columns of a sample are relative to, by the row that it ends with, in float64.
+
+    (x - mean) / scale is zero where x is missing. The network's outputs, M blocks one after another, are multiplied by scale /
+    unit before they are compared with targets, and so are their derivatives on the way back (Kim et al. 2022, Reversible
+    Instance Normalization, without its weights).
+    """
+
+    mean: np.ndarray  # (N, M) float64
+    scale: np.ndarray  # (N, M) float64
+    unit: float
+
+
+class OfSample(NamedTuple):
+    """The rows (M,) of a :class:`Relative` for one sample."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+
+def of_sample(scaling: Any, last: int) -> Any:
+    """How the numbers of the sample that ends with the row ``last`` are scaled."""
+    raise NotImplementedError("kernels only")
+
+
+@overloaded(of_sample)
+def _of_sample(scaling: Any, last: int) -> Any:
+    def alike(scaling: Any, last: int) -> Any:
+        return scaling
+
+    def of_its_own(scaling: Any, last: int) -> Any:
+        return OfSample(scaling.mean[last], scaling.scale[last])
+
+    return of_its_own if _is(scaling, Relative) else alike
+
+
 def scaled(scaling: Any, value: float, d: int) -> Any:
-    """A number of column d, standardised where there is a :class:`Scaling`."""
-    if scaling is None:
+    """A number of column d, standardised where there is a :class:`Scaling`, or relative to its sample's own."""
+    raise NotImplementedError("kernels only")
+
+
+@overloaded(scaled)
+def _scaled(scaling: Any, value: float, d: int) -> Any:
+    def as_it_is(scaling: Any, value: float, d: int) -> Any:
         return value
-    return (value - scaling.mean[d]) / scaling.scale[d]
+
+    def standardized(scaling: Any, value: float, d: int) -> Any:
+        return _away(value, scaling.mean[d], scaling.scale[d])
+
+    def relative(scaling: Any, value: float, d: int) -> Any:
+        return _away_if_seen(value, scaling.mean[d], scaling.scale[d]) if d < scaling.mean.size else value
+
+    if isinstance(scaling, types.NoneType):
+        return as_it_is
+    return relative if _is(scaling, OfSample) else standardized
+
+
+@exact
+def _away(value: float, mean: float, scale: float) -> float:
+    return (value - mean) / scale
+
+
+@exact
+def _away_if_seen(value: float, mean: float, scale: float) -> float:
+    return 0.0 if math.isnan(value) else (value - mean) / scale
+
+
+def magnify(scaling: Any, last: int, outputs: Any) -> None:
+    """Multiply the outputs (K,) of the sample that ends with the row ``last`` where they are relative to its own scale."""
+    raise NotImplementedError("kernels only")
+
+
+@overloaded(magnify)
+def _magnify(scaling: Any, last: int, outputs: Any) -> Any:
+    def nothing(scaling: Any, last: int, outputs: Any) -> None:
+        return None
+
+    def relative(scaling: Any, last: int, outputs: Any) -> None:
+        _times_scale(scaling.scale[last], scaling.unit, outputs)
+
+    return relative if _is(scaling, Relative) else nothing
+
+
+@outer
+def _times_scale(scale: Any, unit: float, outputs: Any) -> None:
+    each = outputs.size // scale.size
+    for k in range(outputs.size):
+        outputs[k] *= outputs.dtype.type(scale[k // each] / unit)
+
+
+def _is(scaling: Any, kind: type) -> bool:
+    return getattr(scaling, "instance_class", None) is kind
 
 
 @exact
