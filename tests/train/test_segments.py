@@ -71,3 +71,18 @@ def test_what_segments_do_not_go_with(wrong):
     settings = {"cell": "gru", "n_inputs": 6, "hidden_layer_sizes": (3,), "n_outputs": 1, "segment": 3}
     with pytest.raises(ValueError, match="A segment is of rows"):
         NetworkSpec(**{**settings, **wrong})
+
+
+def test_rows_that_are_relative_to_their_sample():
+    """Each number is relative to its sample's own figures, its column of the table, not that of the step."""
+    data, parameters = samples([13, 12, 7, 3]), parameters_of(SPEC)
+    rng = np.random.default_rng(2)
+    mean, scale = rng.normal(size=(40, 2)), rng.uniform(0.5, 2, (40, 2))
+    relative = data._replace(scaling=KERNELS.Relative(mean, scale, 1.0))
+    for b, (start, n) in enumerate(zip(data.starts, data.lengths, strict=True)):
+        last = start + n - 1
+        own = data._replace(values=(data.values - mean[last]) / scale[last])
+        x, steps = laid_out(own._replace(starts=data.starts[b : b + 1], lengths=data.lengths[b : b + 1]))
+        outputs, _ = reference.network_forward("gru", SPEC.views(parameters), x, lengths=steps)
+        found = predict(KERNELS, SPEC, parameters, relative)[b]
+        np.testing.assert_allclose(found, outputs[0], rtol=1e-10)  # not yet multiplied by the scale
