@@ -1,6 +1,7 @@
 """``python -m grukit forecast``: the future of the series in a file."""
 
 import argparse
+import codecs
 import sys
 from pathlib import Path
 from typing import Any
@@ -46,15 +47,25 @@ def add_forecast(commands: Any, png: Any, seed: Any) -> None:
         "--missing", choices=("error", "mask"), default="error", help="what empty targets and missing rows mean"
     )
     parser.add_argument("--splits", type=_whole, default=3, metavar="N", help="of the backtest (default: %(default)s)")
-    parser.add_argument("--decimal", default=".", metavar="CHARACTER", help="of a CSV's numbers (default: %(default)s)")
-    parser.add_argument(
-        "--separator", default=",", metavar="CHARACTER", help="of a CSV's columns (default: %(default)s)"
-    )
+    _add_format(parser)
     parser.add_argument("--seed", type=seed, default=0, help="seed of the network (default: %(default)s)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the forecast as CSV or Parquet, by its ending")
     parser.add_argument("--plot", type=png, metavar="FILE.png", help="draw history and forecast of one series")
     parser.add_argument("--save", type=Path, metavar="MODEL.gru", help="write the fitted model, for grukit.load")
     parser.set_defaults(run=run_forecast)
+
+
+def _add_format(parser: argparse.ArgumentParser) -> None:
+    """How the file is written."""
+    of = "(default: %(default)s)"
+    parser.add_argument("--decimal", type=_decimal, default=".", metavar="CHARACTER", help=f"of a CSV's numbers {of}")
+    parser.add_argument(
+        "--separator", type=_separator, default=",", metavar="CHARACTER", help=f"of a CSV's columns, or tab {of}"
+    )
+    parser.add_argument("--encoding", type=_encoding, default="utf-8", metavar="NAME", help=f"of a CSV {of}")
+    parser.add_argument(
+        "--time-format", metavar="FORMAT", help="of times, such as %%d/%%m/%%Y (default: told by the first of them)"
+    )
 
 
 def run_forecast(arguments: argparse.Namespace) -> None:
@@ -134,6 +145,8 @@ def _judge(model: GRUForecaster, y: Any, X: Any, past_X: Any, arguments: argpars
     try:
         table = model.backtest(y, X, past_X, n_splits=arguments.splits, coverage=arguments.coverage)
     except ValueError as error:
+        if "time index" in str(error):  # which ends a fit, too
+            raise
         raise Wrong(f"{error} Or leave the backtest out, with --splits 0.") from error
     scores = score_forecasts(table, y, coverage=arguments.coverage)
     print(f"\nBacktest of {arguments.splits} origins, {arguments.horizon} steps each:\n\n{_as_text(scores)}\n")
@@ -169,6 +182,26 @@ def _as_text(frame: pd.DataFrame) -> str:
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _decimal(text: str) -> str:
+    if text not in (".", ","):
+        raise argparse.ArgumentTypeError(f"it must be . or ,: {text!r}")
+    return text
+
+
+def _separator(text: str) -> str:
+    text = {"tab": "\t", "\\t": "\t"}.get(text, text)
+    if len(text) != 1:
+        raise argparse.ArgumentTypeError(f"it must be one character, or tab: {text!r}")
+    return text
+
+
+def _encoding(text: str) -> str:
+    try:
+        return codecs.lookup(text).name
+    except LookupError as error:
+        raise argparse.ArgumentTypeError(f"there is no encoding of this name: {text!r}") from error
 
 
 def _count(text: str) -> int:

@@ -1,6 +1,8 @@
 """The file that ``python -m grukit forecast`` reads: every cell is looked at, so that what is wrong can be named."""
 
 import argparse
+import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +21,33 @@ def _read(arguments: argparse.Namespace) -> pd.DataFrame:
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise Wrong(f"column {doubled[0]!r} is asked for twice.")
-    if is_parquet(arguments.file):
-        frame = pd.read_parquet(arguments.file)
-    else:
-        frame = pd.read_csv(arguments.file, sep=arguments.separator, dtype=str, keep_default_na=False)
+    frame = _parquet(arguments.file) if is_parquet(arguments.file) else _csv(arguments)
     lost = [name for name in names if name not in frame.columns]
     if lost:
         raise Wrong(f"there is no column {lost[0]!r}; there are {list(frame.columns)}.")
     if len(frame) == 0:
         raise Wrong("there are no rows.")
     return frame[names]
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    """All columns; an index that has a name is one, too."""
+    frame = pd.read_parquet(path)
+    named = [name for name in frame.index.names if name is not None and name not in frame.columns]
+    return frame.reset_index(named) if named else frame
+
+
+def _csv(arguments: argparse.Namespace) -> pd.DataFrame:
+    options: Any = {"sep": arguments.separator, "encoding": arguments.encoding}
+    try:
+        return pd.read_csv(arguments.file, dtype=str, keep_default_na=False, **options)
+    except pd.errors.EmptyDataError as error:
+        raise Wrong("the file is empty; a header and a row for each time are needed.") from error
+    except UnicodeError as error:
+        raise Wrong(
+            f"the file is no text in {arguments.encoding}. Say which encoding it has, for instance with --encoding cp1252; "
+            "a spreadsheet must be written as CSV first."
+        ) from error
 
 
 def read_file(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
@@ -40,32 +59,26 @@ def read_file(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
         For what is wrong with the file, naming line and column.
     """
     frame, line = _read(arguments), _line(arguments)
-    index: Any = _times(frame[arguments.time], line)
+    index: Any = _times(frame[arguments.time], line, arguments.time_format)
     numbers = {
         name: _numbers(frame[name], arguments.decimal, line)
         for name in (arguments.target, *arguments.known, *arguments.past)
     }
-    table = pd.DataFrame(numbers).set_axis(index)
+    table, rows_in_file = pd.DataFrame(numbers).set_axis(index), np.arange(len(frame))
     if arguments.series:
         names = frame[arguments.series]
         empty = names.isna() | (names.astype(str) == "")
         if empty.any():
             raise Wrong(f"{line(int(empty.argmax()))}, column {arguments.series!r}: the series has no name.")
         table = table.set_index(pd.MultiIndex.from_arrays([names, index], names=[arguments.series, arguments.time]))
-        table = table.sort_index(level=0, sort_remaining=False, kind="stable")
+        rows_in_file = np.argsort(names.factorize(sort=True)[0], kind="stable")
+        table = table.iloc[rows_in_file]
     target = table[arguments.target]
-    kept = []
+    kept: list[np.ndarray] = []
     for name, part in target.groupby(level=0, sort=False) if arguments.series else [(None, target)]:
-        known = np.flatnonzero(part.notna())
-        if len(known) == 0:
-            raise Wrong(f"column {arguments.target!r} has no value{'' if name is None else f' for series {name!r}'}.")
-        ahead = len(part) - 1 - int(known[-1])
-        if arguments.known and ahead < arguments.horizon:
-            raise Wrong(
-                f"--known needs rows of {arguments.horizon} more steps after the last {arguments.target!r}"
-                f"{'' if name is None else f' of series {name!r}'}, at {part.index[known[-1]]}; there are {ahead}."
-            )
-        kept.append(np.arange(len(part)) <= known[-1])
+        own, rows_in_file = rows_in_file[: len(part)], rows_in_file[len(part) :]
+        of = "" if name is None else f" of series {name!r}"
+        kept.append(_up_to_last_value(part, lambda row, own=own: line(int(own[row])), of, arguments))
     rows = np.concatenate(kept)
     return (
         target[rows],
@@ -74,27 +87,98 @@ def read_file(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
     )
 
 
-def _times(column: pd.Series, line: Any) -> pd.Index:
-    """Times, or whole numbers."""
+def _up_to_last_value(part: pd.Series, line: Any, of: str, arguments: argparse.Namespace) -> np.ndarray:
+    """Which rows of one series lie up to its last target; raises where their order or their targets are wrong."""
+    times, target = part.index.get_level_values(-1), arguments.target
+    wrong = np.flatnonzero(~(times[1:] > times[:-1]))
+    if len(wrong):
+        row = int(wrong[0]) + 1
+        here, before = line(row), line(row - 1)
+        what = (
+            f"{times[row]}{of} is there twice, in {before} too."
+            if times[row] == times[row - 1]
+            else f"the times{of} are not sorted: {times[row]} comes after {times[row - 1]} in {before}. Sort the rows by time."
+        )
+        several = " Where they are several series, name the column that tells them apart, with --series."
+        raise Wrong(f"{here}, column {arguments.time!r}: {what}{several if arguments.series is None else ''}")
+    known = np.flatnonzero(part.notna())
+    if len(known) == 0:
+        raise Wrong(f"column {target!r} has no value{of}.")
+    holes = np.flatnonzero(part.isna().to_numpy()[: known[-1]])
+    if len(holes) and arguments.missing == "error":
+        raise Wrong(
+            f"{line(int(holes[0]))}, column {target!r}: the value at {times[holes[0]]}{of} is missing. Fill it in, or use "
+            "--missing mask."
+        )
+    ahead = len(part) - 1 - int(known[-1])
+    if arguments.known and ahead < arguments.horizon:
+        raise Wrong(
+            f"--known needs rows of {arguments.horizon} more steps after the last {target!r}{of}, at {times[known[-1]]}; "
+            f"there are {ahead}."
+        )
+    return np.arange(len(part)) <= known[-1]
+
+
+def _times(column: pd.Series, line: Any, layout: str | None) -> pd.Index:
+    """Times, or whole numbers; eight digits that are all dates, as 20240131, are dates."""
+    absent = column.isna() | (column.astype(str).str.strip() == "")
+    if absent.any():
+        raise Wrong(f"{line(int(absent.argmax()))}, column {column.name!r}: the time is missing.")
     if pd.api.types.is_numeric_dtype(column) or isinstance(column.dtype, pd.PeriodDtype):
         return pd.Index(column, name=column.name)
     if pd.api.types.is_datetime64_any_dtype(column):
         times = pd.Series(column)
     else:
         text = column.astype(str).str.strip()
-        if text.str.fullmatch(r"-?\d+").all():
-            return pd.Index(text.astype(np.int64), name=column.name)
-        empty = text == ""
-        if empty.any():
-            raise Wrong(f"{line(int(empty.argmax()))}, column {column.name!r}: the time is missing.")
-        times = pd.to_datetime(text, errors="coerce", format=None)
-        if times.dtype == object:  # offsets from UTC that differ
-            times = pd.to_datetime(text, errors="coerce", utc=True)
+        if layout is None and text.str.fullmatch(r"-?\d+").all():
+            dates = text.str.fullmatch(r"(19|20)\d{6}").all() and _parsed(text, "%Y%m%d").notna().all()
+            if not dates:
+                return pd.Index(text.astype(np.int64), name=column.name)
+            layout = "%Y%m%d"
+        if layout is None and re.match(
+            r"\d{1,2}([/.-])\d{1,2}\1\d{2}(\D|$)", text.iloc[0]
+        ):  # pandas guesses each by itself
+            raise Wrong(
+                f"{line(0)}, column {column.name!r}: {text.iloc[0]!r} may mean several days.{_day_first(text.iloc[0])}"
+            )
+        times = _parsed(text, layout)
         wrong = times.isna()
         if wrong.any():
             row = int(wrong.argmax())
-            raise Wrong(f"{line(row)}, column {column.name!r}: {text.iloc[row]!r} is no time like {text.iloc[0]!r}.")
+            raise Wrong(
+                f"{line(row)}, column {column.name!r}: {text.iloc[row]!r} is no time like {layout or text.iloc[0]!r}."
+                + ("" if layout else _day_first(text.iloc[row]))
+            )
     return pd.DatetimeIndex(times, name=column.name)
+
+
+def _parsed(text: pd.Series, layout: str | None) -> pd.Series:
+    """Times, NaT where there are none; in UTC where offsets from it differ, as on both sides of a change of the clock.
+
+    Where nothing says how they are written, the first tells it; with points, as 1.2.2024, the day comes first.
+    """
+    options: Any = {"format": layout}
+    if layout is None:
+        options = {"dayfirst": re.match(r"\d{1,2}\.\d{1,2}\.\d{2}", text.iloc[0]) is not None}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of how pandas guesses; entries that it cannot read are named
+        try:
+            times = pd.to_datetime(text, errors="coerce", **options)
+        except ValueError:  # offsets that differ; pandas 2 gave objects
+            times = None
+        if times is None or times.dtype == object:
+            times = pd.to_datetime(text, errors="coerce", utc=True, **options)
+    return times
+
+
+def _day_first(text: str) -> str:
+    """What to do where a date looks as if its day came first."""
+    found = re.match(r"\d{1,2}([/.-])\d{1,2}\1(\d{4}|\d{2})(.?)", text)
+    if not found:
+        return ""
+    mark, year, more = found.groups()
+    layout = f"%d{mark}%m{mark}{'%Y' if len(year) == 4 else '%y'}{more and f'{more}%H:%M'}"
+    return f" Where the day comes first, use --time-format '{layout}'."
 
 
 def _numbers(column: pd.Series, decimal: str, line: Any) -> np.ndarray:

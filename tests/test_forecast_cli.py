@@ -29,7 +29,7 @@ def run(tmp_path, capsys, monkeypatch):
         if name.endswith(".csv"):
             table.to_csv(name, index=False, **options)
         else:
-            table.to_parquet(name, index=False)
+            table.to_parquet(name, **{"index": False, **options})
         try:
             status = cli.main(["forecast", name, "--time", "date", "--target", "load", *SMALL, *arguments])
         except SystemExit as end:
@@ -157,11 +157,58 @@ def changed(table, row, column, value):
         (lambda t: changed(t, 9, "date", "soon"), [], "line 11, column 'date': 'soon' is no time like '2024-01-01'"),
         (lambda t: changed(t, 9, "date", ""), [], "line 11, column 'date': the time is missing"),
         (lambda t: t.drop(20), [], "gap: after 2024-01-20 00:00:00 (row 19) comes 2024-01-22 00:00:00; 2024-01-21"),
-        (lambda t: t.drop(20), [], "Or use --missing mask."),
-        (lambda t: changed(t, 5, "load", ""), [], "y contains NaN at 2024-01-06 00:00:00 (row 5)"),
+        (lambda t: t.drop(20), [], "Or use --missing mask.\n"),
+        (
+            lambda t: changed(t, 5, "load", ""),
+            [],
+            "line 7, column 'load': the value at 2024-01-06 00:00:00 is missing. ",
+        ),
+        (lambda t: changed(t, 5, "load", ""), [], "missing. Fill it in, or use --missing mask.\n"),
         (lambda t: t.assign(load=""), [], "column 'load' has no value."),
-        (lambda t: t.iloc[::-1], [], "not sorted: 2024-03-09 00:00:00 (row 1) comes after 2024-03-10 00:00:00"),
-        (lambda t: pd.concat([t, t]), [], "not sorted"),
+        (
+            lambda t: t.iloc[::-1],
+            [],
+            "line 3, column 'date': the times are not sorted: 2024-03-09 00:00:00 comes after",
+        ),
+        (
+            lambda t: t.iloc[::-1],
+            [],
+            "after 2024-03-10 00:00:00 in line 2. Sort the rows by time. Where they are several",
+        ),
+        (lambda t: pd.concat([t, t]), [], "line 72, column 'date': the times are not sorted: 2024-01-01 00:00:00"),
+        (
+            lambda t: t.iloc[[0, 1, 2, 2, 3]],
+            [],
+            "line 5, column 'date': 2024-01-03 00:00:00 is there twice, in line 4 too.",
+        ),
+        (
+            lambda t: pd.concat([t.assign(unit="b"), changed(t, 8, "load", "").assign(unit="a")]),
+            ["--series", "unit"],
+            "line 80, column 'load': the value at 2024-01-09 00:00:00 of series 'a' is missing.",
+        ),
+        (
+            lambda t: pd.concat([t.assign(unit="b"), t.iloc[[0, 2, 1]].assign(unit="a")]),
+            ["--series", "unit"],
+            "line 74, column 'date': the times of series 'a' are not sorted: 2024-01-02 00:00:00 comes after 2024-01-03 "
+            "00:00:00 in line 73. Sort the rows by time.\n",
+        ),
+        (
+            lambda t: t.assign(date=DAYS.strftime("%d/%m/%Y")),
+            [],
+            "line 14, column 'date': '13/01/2024' is no time like '01/01/2024'. Where the day comes first, use --time-format "
+            "'%d/%m/%Y'.\n",
+        ),
+        (
+            lambda t: t.assign(date=DAYS.strftime("%d-%m-%y 07:30")),
+            [],
+            "'01-01-24 07:30' may mean several days. Where the day comes first, use --time-format '%d-%m-%y %H:%M'.\n",
+        ),
+        (
+            lambda t: t,
+            ["--time-format", "%d/%m/%Y"],
+            "line 2, column 'date': '2024-01-01' is no time like '%d/%m/%Y'.\n",
+        ),
+        (lambda t: pd.DataFrame(), [], "the file is empty; a header and a row for each time are needed."),
         (lambda t: t, ["--series", "unit"], "there is no column 'unit'; there are ['date', 'load', 'temp']"),
         (lambda t: t.assign(unit=""), ["--series", "unit"], "line 2, column 'unit': the series has no name"),
         (lambda t: t, ["--known", "load"], "column 'load' is asked for twice"),
@@ -206,6 +253,9 @@ def test_the_words_of_each_error(run, table, change, arguments, words):
         (["--horizon", "0"], "it must be a positive whole number: '0'"),
         (["--splits", "-1"], "it must be a whole number, not negative"),
         (["--plot", "a.jpg"], "must end in .png"),
+        (["--separator", "::"], "it must be one character, or tab: '::'"),
+        (["--decimal", ";"], "it must be . or ,: ';'"),
+        (["--encoding", "latin-99"], "there is no encoding of this name: 'latin-99'"),
     ],
 )
 def test_arguments_that_are_refused(run, table, arguments, words):
@@ -222,3 +272,61 @@ def test_missing_rows_may_be_allowed(run, table):
     gappy = changed(table.drop(20), 5, "load", "")
     status, output, errors = run(gappy, "--missing", "mask", "--splits", "1")
     assert (status, errors) == (0, "") and "seasonal naive" in output
+
+
+@pytest.mark.parametrize(
+    ("times", "arguments"),
+    [
+        ([f"{time:%d/%m/%Y}" for time in DAYS], ["--time-format", "%d/%m/%Y"]),
+        ([f"{time:%d.%m.%Y}" for time in DAYS], []),
+        ([f"{time:%Y%m%d}" for time in DAYS], []),
+    ],
+)
+def test_dates_as_people_write_them(run, table, times, arguments):
+    status, output, errors = run(table.assign(date=times), "--splits", "0", "--out", "ahead.csv", *arguments)
+    assert (status, errors) == (0, "") and "70 rows up to 2024-03-10" in output
+    written = pd.read_csv("ahead.csv", parse_dates=["date"])
+    expected = MODEL.fit(series_of(table)).predict()
+    np.testing.assert_allclose(written["prediction"], expected)
+    assert written["date"].tolist() == expected.index.tolist()
+
+
+def test_months_with_the_day_first_are_months(run, table):
+    months = pd.date_range("2019-01-01", periods=70, freq="MS")
+    status, _, errors = run(table.assign(date=months.strftime("%d.%m.%Y")), "--splits", "0", "--out", "ahead.csv")
+    assert (status, errors) == (0, "")
+    assert pd.read_csv("ahead.csv")["date"].tolist() == ["2024-11-01", "2024-12-01", "2025-01-01", "2025-02-01"]
+
+
+def test_hours_across_a_change_of_the_clock_are_told_in_utc(run, table):
+    hours = pd.date_range("2024-03-29 12:00", periods=70, freq="h", tz="Europe/Berlin")
+    status, _, errors = run(table.assign(date=hours.astype(str)), "--splits", "0", "--out", "ahead.csv")
+    assert (status, errors) == (0, "")
+    written = pd.read_csv("ahead.csv", parse_dates=["date"])
+    assert written["date"].tolist() == pd.date_range(hours[-1], periods=5, freq="h").tz_convert("UTC").tolist()[1:]
+    expected = MODEL.fit(pd.Series(table["load"].to_numpy(), hours.tz_convert("UTC"))).predict()
+    np.testing.assert_allclose(written["prediction"], expected)
+
+
+@pytest.mark.parametrize("separator", ["tab", r"\t"])
+def test_tabs(run, table, separator):
+    status, _, errors = run(table, "--separator", separator, "--splits", "0", "--out", "ahead.csv", sep="\t")
+    assert (status, errors) == (0, "")
+    np.testing.assert_allclose(pd.read_csv("ahead.csv", sep="\t")["prediction"], MODEL.fit(series_of(table)).predict())
+
+
+def test_encodings(run, table):
+    named = table.assign(straße=1.0)
+    arguments = ["--past", "straße", "--splits", "0"]
+    status, _, errors = run(named, *arguments, encoding="cp1252")
+    assert (
+        status == 2
+        and "the file is no text in utf-8. Say which encoding it has, for instance with --encoding" in errors
+    )
+    assert run(named, *arguments, "--encoding", "latin-1", encoding="latin-1")[0] == 0
+    assert run(named, *arguments, encoding="utf-8-sig")[0] == 0
+
+
+def test_an_index_with_a_name_is_a_column_of_a_parquet_file(run, table):
+    status, _, errors = run(table.assign(date=DAYS).set_index("date"), "--splits", "0", name="data.parquet", index=True)
+    assert (status, errors) == (0, "")

@@ -109,7 +109,7 @@ def _of_objects(column: pd.Series, what: str) -> str:
         try:
             float(column.iloc[row])
         except (TypeError, ValueError):
-            return f"At {name_of_row(column.index, row)} it has {column.iloc[row]!r}."
+            return f"At {name_of_row(column.index, int(row))} it has {column.iloc[row]!r}."
     return f"Convert it, with {what}.astype(float)."
 
 
