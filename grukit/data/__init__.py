@@ -10,7 +10,7 @@ from grukit.data.features import Features
 from grukit.data.folds import folds_in_time
 from grukit.data.frames import Table, check_columns, check_different_names, check_finite, plain_numbers, read_table
 from grukit.data.grid import Grid
-from grukit.data.history import COLUMNS, history_frame
+from grukit.data.history import history_frame
 from grukit.data.horizon import FEWEST_JUDGED, Horizons, Layout, Rows, first_held_out, origins_of
 from grukit.data.horizon_ridge import fit_horizon, most_lags
 from grukit.data.indexes import choose_rows, feature_columns, lag_index, sample_index, step_index
@@ -52,7 +52,6 @@ from grukit.data.written import interval_columns, quantile_columns, sample_colum
 __all__ = [
     "ALL_ALIKE",
     "CALENDAR",
-    "COLUMNS",
     "FEWEST_JUDGED",
     "FLOOR",
     "LINKS",

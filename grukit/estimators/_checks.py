@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from grukit.data import COLUMNS, LINKS, Classes, LinearLags, Scaler, Tail, TargetForm
+from grukit.data import LINKS, Classes, LinearLags, Scaler, Tail, TargetForm
 from grukit.estimators.fitted import FittedState, TrainingState
 from grukit.model import CELLS, NetworkSpec
-from grukit.train import LOSSES, SOLVERS
+from grukit.train import LOSSES, SOLVERS, is_record
 
 KINDS = (None, "table", "sequences", "rows")
 
@@ -134,9 +134,7 @@ def check_training(training: TrainingState, parameters: np.ndarray) -> None:
     for name, moment in moments.items():
         shape, dtype = ((1,), np.dtype(np.int64)) if name == "step" else (parameters.shape, parameters.dtype)
         check_array(moment, shape, dtype, f"training.moments[{name!r}]")
-    for entry in training.records:
-        numbers = all(type(value) in (int, float) for value in entry.values())
-        demand(set(entry) == set(COLUMNS) and numbers, "training.records has an entry that is of no epoch.")
+    demand(all(map(is_record, training.records)), "training.records has an entry that is of no epoch.")
     epochs = range(len(training.records) + 1)
     demand(training.kept_iter in epochs and training.best_iter in epochs, "training names an epoch that was not run.")
 

@@ -50,6 +50,7 @@ class Progress:
         "start_loss",
         "_to_beat",
     )  # what goes on after an interruption
+    ENTRIES = ("epoch", "loss", "validation_loss", "gradient_norm", "learning_rate", "seconds")  # of a record
 
     def __init__(self, options: TrainingOptions):
         self.options = options
@@ -79,14 +80,11 @@ class Progress:
         """Record one epoch, keep the parameters where they are the best so far, and decide whether to go on."""
         now = time.perf_counter()
         seconds, self._clock = now - self._clock, now
-        entry: dict[str, Any] = {
-            "epoch": self.options.n_before + len(self.records) + 1,
-            "loss": loss,
-            "validation_loss": np.nan if validation_loss is None else validation_loss,
-            "gradient_norm": gradient_norm,
-            "learning_rate": learning_rate,
-            "seconds": seconds,
-        }
+        epoch = self.options.n_before + len(self.records) + 1
+        watched = np.nan if validation_loss is None else validation_loss
+        entry: dict[str, Any] = dict(
+            zip(self.ENTRIES, (epoch, loss, watched, gradient_norm, learning_rate, seconds), strict=True)
+        )
         self.records.append(entry)
         self.kept_iter = entry["epoch"]
         monitored = loss if validation_loss is None else validation_loss
@@ -156,6 +154,12 @@ class Progress:
         """End the progress bar."""
         if self._bar is not None:
             self._bar.close()
+
+
+def is_record(entry: dict[str, Any]) -> bool:
+    """Whether an entry, which may come from a file, has the numbers of an epoch, none too large for a column of numbers."""
+    numbers = (type(value) is float or (type(value) is int and abs(value) < 1 << 53) for value in entry.values())
+    return set(entry) == set(Progress.ENTRIES) and all(numbers)
 
 
 def progress_bar(total: int, unit: str, steps: Iterable[Any] | None = None) -> Any:

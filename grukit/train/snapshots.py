@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from grukit.train.progress import Progress
+from grukit.train.progress import Progress, is_record
 from grukit.train.stepper import Stepper
 
 
@@ -43,14 +43,21 @@ class Snapshot:
     average_before: np.ndarray | None
 
 
-def check_snapshot(snapshot: Snapshot, parameters: np.ndarray) -> None:
-    """Raise where a snapshot, which may come from a file, is not of such parameters: kernels trust it."""
+def check_snapshot(snapshot: Snapshot, parameters: np.ndarray, n_before: int) -> None:
+    """Raise where a snapshot, which may come from a file, is not of such parameters, or of epochs that follow ``n_before``.
+
+    Kernels trust the shapes, and what a fit tells of its epochs the records.
+    """
+    if set(snapshot.moments) != set(Stepper.MOMENTS):
+        raise ValueError(
+            f"its optimiser has the moments {sorted(snapshot.moments)}; these are {sorted(Stepper.MOMENTS)}."
+        )
     arrays = {"parameters": snapshot.parameters, "previous": snapshot.previous, **snapshot.moments}
     kept = {name: getattr(snapshot, name) for name in ("best_parameters", "average", "average_before")}
     arrays |= {name: array for name, array in kept.items() if array is not None}
-    step = arrays.pop("step", None)
-    if step is None or step.shape != (1,) or step.dtype != np.int64 or len(snapshot.moments) != 3:
-        raise ValueError("its optimiser has other moments.")
+    step = arrays.pop("step")
+    if step.shape != (1,) or step.dtype != np.int64:
+        raise ValueError(f"its optimiser's steps have the shape {step.shape} of {step.dtype}; they are one int64.")
     for name, array in arrays.items():
         if array.shape != parameters.shape or array.dtype != parameters.dtype:
             raise ValueError(
@@ -58,6 +65,13 @@ def check_snapshot(snapshot: Snapshot, parameters: np.ndarray) -> None:
             )
     if set(snapshot.progress) != set(Progress.COUNTED) or set(snapshot.steps) != set(Stepper.COUNTED):
         raise ValueError("it counts other things.")
+    for number, entry in enumerate(snapshot.records, n_before + 1):
+        if not is_record(entry) or entry["epoch"] != number:
+            raise ValueError(f"its records have an entry that is not of epoch {number}.")
+    epochs = {0, *range(n_before, n_before + len(snapshot.records) + 1)}
+    for name in ("best_iter", "kept_iter"):
+        if type(snapshot.progress[name]) is not int or snapshot.progress[name] not in epochs:
+            raise ValueError(f"its {name} is {snapshot.progress[name]}, of {len(snapshot.records)} epochs.")
 
 
 def restore(
@@ -72,9 +86,9 @@ def restore(
     Raises
     ------
     ValueError
-        Where it is of another network or solver.
+        Where it is of another network or solver, or of other epochs.
     """
-    check_snapshot(snapshot, parameters)
+    check_snapshot(snapshot, parameters, progress.options.n_before)
     parameters[:] = snapshot.parameters
     random_state.set_state(snapshot.random_state.get_state())
     moments.update({name: moment.copy() for name, moment in snapshot.moments.items()})

@@ -37,6 +37,7 @@ class Stepper:
     """
 
     COUNTED = ("rate_scale", "failures", "any_failure", "finished_since")  # what goes on after an interruption
+    MOMENTS = ("first_moment", "second_moment", "step")
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class Stepper:
     ):
         self.problem, self.options, self.progress = problem, options, progress
         kernels = problem.kernels
-        for name in ("first_moment", "second_moment"):
+        for name in self.MOMENTS[:2]:
             state.setdefault(name, np.zeros_like(parameters))
         state.setdefault("step", np.zeros(1, dtype=np.int64))
         self.optimizer = kernels.Optimizer(

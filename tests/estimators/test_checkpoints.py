@@ -1,5 +1,6 @@
 """Training that was ended in the middle and goes on: to the bits that it would have come to."""
 
+import json
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from plain import PLAIN
 import grukit
 from grukit import GRUClassifier, GRUForecaster, GRURegressor
 from grukit.estimators._checkpoints import Checkpoint
-from grukit.files import read_tensors
+from grukit.files import read_tensors, write_tensors
 from grukit.train import progress
 
 
@@ -182,6 +183,56 @@ def test_damaged_and_other_files_are_refused(begun, tmp_path):
         begun.fit(X, X.sum(axis=1), resume=True)
     GRURegressor(**SETTINGS).fit(X, X.sum(axis=1)).save(path)
     with pytest.raises(ValueError, match="it is no checkpoint"):
+        begun.fit(X, X.sum(axis=1), resume=True)
+
+
+def entry(tree, *keys):
+    """The pair of a key and its value in a dict of a document."""
+    for key in keys[:-1]:
+        tree = tree["tuple"][key] if isinstance(key, int) else tree[key]
+    return next(pair for pair in tree["dict"] if pair[0] == keys[-1])
+
+
+def value(*keys, new):
+    def change(snapshot):
+        entry(snapshot, *keys)[1] = new
+
+    return change
+
+
+def name(*keys, new):
+    def change(snapshot):
+        entry(snapshot, *keys)[0] = new
+
+    return change
+
+
+WRONG = {
+    "moments": (name("moments", "second_moment", new="third_moment"), "its optimiser has the moments .*'third_moment'"),
+    "records": (value("records", 1, "epoch", new=3), "its records have an entry that is not of epoch 2"),
+    "an entry": (name("records", 0, "loss", new="losses"), "its records have an entry that is not of epoch 1"),
+    "a word": (value("records", 0, "loss", new="small"), "its records have an entry that is not of epoch 1"),
+    "a number that no column holds": (value("records", 0, "loss", new=10**30), "that is not of epoch 1"),
+    "best epoch": (value("progress", "best_iter", new=9), r"its best_iter is 9, of 6 epochs"),
+    "kept epoch": (value("progress", "kept_iter", new=1.0), r"its kept_iter is 1\.0, of 6 epochs"),
+    "progress": (name("progress", "n_waiting", new="n_left"), "it counts other things"),
+    "steps": (name("steps", "failures", new="n_left"), "it counts other things"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_snapshot_that_is_none_is_refused(begun, tmp_path, kind):
+    """With a checksum that is right."""
+    change, message = WRONG[kind]
+    metadata, arrays = read_tensors(tmp_path / "run.ckpt")
+    told = json.loads(metadata["grukit checkpoint"])
+    change(told["snapshots"][0]["Snapshot"])
+    if kind == "moments":  # whose arrays are named by them
+        pair = entry(told["snapshots"][0]["Snapshot"], "moments", "third_moment")
+        arrays["snapshots[0].moments['third_moment']"] = arrays.pop(pair[1]["array"])
+        pair[1]["array"] = "snapshots[0].moments['third_moment']"
+    write_tensors(tmp_path / "run.ckpt", {"grukit checkpoint": json.dumps(told)}, arrays)
+    with pytest.raises(ValueError, match=message):
         begun.fit(X, X.sum(axis=1), resume=True)
 
 

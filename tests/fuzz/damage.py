@@ -1,4 +1,4 @@
-"""Damaged and hostile files for ``grukit.load`` and ``from_onnx``.
+"""Damaged and hostile files for ``grukit.load``, ``from_onnx`` and ``fit(..., resume=True)``.
 
     python tests/fuzz/damage.py [inputs of each] [seed]
 
@@ -21,11 +21,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from damaged_checkpoints import Checkpoints
 from damaged_files import Files
 from damaged_graphs import Graphs
 
 from grukit import GRUForecaster
 
+KINDS = (Files, Graphs, Checkpoints)
 DOCUMENTED = (ValueError, ImportError)
 ROOM = 512 << 20  # bytes
 OPENED: list[str] = []
@@ -70,7 +72,8 @@ def run(kind, n, seed=0):
     path = Path(tempfile.mkdtemp()) / "input"
     for i in range(n):
         rng = random.Random(f"{seed} {i}")
-        path.write_bytes(inputs.make(rng))
+        content = inputs.make(rng)
+        path.write_bytes(content)
         OPENED.clear()
         opened = False
         try:
@@ -81,9 +84,9 @@ def run(kind, n, seed=0):
         except DOCUMENTED as error:
             found[f"a model, then {type(error).__name__}" if opened else type(error).__name__] += 1
         except Exception:
-            wrong.append((i, path.read_bytes(), traceback.format_exc()))
+            wrong.append((i, content, traceback.format_exc()))
         if others := [name for name in OPENED if "passwd" in name]:
-            wrong.append((i, path.read_bytes(), f"it opened {others}"))
+            wrong.append((i, content, f"it opened {others}"))
     path.unlink(missing_ok=True)
     path.parent.rmdir()
     return found, wrong
@@ -105,10 +108,10 @@ def main():
     """Print counts."""
     n, seed = (int(each) for each in [*sys.argv[1:], "1000", "0"][:2])
     warnings.simplefilter("ignore")
-    for kind in (Files, Graphs):
+    for kind in KINDS:
         run(kind, 20, "warm")  # what is compiled and imported once
     before, failed = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, False
-    for kind in (Files, Graphs):
+    for kind in KINDS:
         with limited():
             found, wrong = run(kind, n, seed)
         print(f"{kind.__name__}: {sum(found.values())} of {n} inputs with what is documented: {dict(found)}")

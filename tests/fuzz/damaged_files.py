@@ -130,12 +130,23 @@ def packed(entries, data):
     return len(text).to_bytes(8, "little") + text + data
 
 
+def look_at(model):
+    """What a model tells of its training."""
+    return model.summary(), model.history_, model.loss_, model.loss_curve_, model.validation_curve_
+
+
 class Files:
     """Inputs for ``load``."""
 
+    entry = "grukit"  # of the document
+
     def __init__(self):
-        self.good = [path.read_bytes() for path in sorted(GOLDEN.glob("format_*.gru"))]
-        self.read = [read_tensors(path) for path in sorted(GOLDEN.glob("format_*.gru"))]
+        self.take(sorted(GOLDEN.glob("format_*.gru")))
+
+    def take(self, paths):
+        """Files that are damaged."""
+        self.good = [path.read_bytes() for path in paths]
+        self.read = [read_tensors(path) for path in paths]
 
     arrays = (
         lambda a, rng: a[:0],
@@ -168,7 +179,7 @@ class Files:
     def with_document(self, rng):
         """A changed document, or changed arrays, with a right checksum."""
         metadata, arrays = rng.choice(self.read)
-        document, arrays = json.loads(metadata["grukit"]), dict(arrays)
+        document, arrays = json.loads(metadata[self.entry]), dict(arrays)
         for _ in range(rng.choice([1, 1, 2, 5])):
             if rng.random() < 0.7:
                 change_tree(document, rng)
@@ -181,14 +192,14 @@ class Files:
             holder, key = rng.choice(spots(document))
             holder[key] = nested(rng)
         try:
-            metadata = {"grukit": json.dumps(document)}
+            metadata = {self.entry: json.dumps(document)}
         except RecursionError:
-            metadata = {"grukit": "[" * 20_000}
+            metadata = {self.entry: "[" * 20_000}
         arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         return b"".join(parts_of(metadata, arrays))
 
     def open(self, path):
         """Open, and predict."""
         model = grukit.load(path)
-        model.summary()
+        look_at(model)
         return model

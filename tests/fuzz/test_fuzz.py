@@ -11,7 +11,7 @@ import pytest
 from child import run_code
 
 
-@pytest.mark.parametrize("kind", [damage.Files, damage.Graphs])
+@pytest.mark.parametrize("kind", damage.KINDS)
 @pytest.mark.filterwarnings("ignore")
 def test_damaged_files_bring_documented_errors(kind):
     if kind is damage.Graphs and importlib.util.find_spec("onnxruntime") is None:
