@@ -140,7 +140,8 @@ def missing_in_cuda(spec: Any) -> str:
     for field in fields(spec):
         value = getattr(spec, field.name)
         if field.name not in CUDA_FIELDS and value != field.default:
-            return f"the GPU's kernels have no {field.name}={value!r}"
+            what = f"{field.name}={value!r}" if isinstance(value, str | int | float) else field.name
+            return f"the GPU's kernels have no {what}"
     return ""
 
 

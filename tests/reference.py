@@ -223,6 +223,67 @@ def network_backward(d_outputs, cache):
     return gradients, back["d_x"], d_initial
 
 
+# --- A decoder that goes on ahead of a sequence ---------------------------------------------------------
+
+
+def decoder_inputs(values, ends, steps, at_once, rows, columns):
+    """Inputs (P, B, D) of the P = steps * at_once positions ahead of the rows before ``ends`` (B,) of a table.
+
+    First the position: its share of all where steps go one after another, else one in a column of its own; then the columns
+    of its rows of the table, row by row.
+    """
+    P = steps * at_once
+    x = np.zeros((P, len(ends), at_once + rows * len(columns)))
+    for p in range(P):
+        for b, end in enumerate(ends):
+            if at_once == 1:
+                x[p, b, 0] = (p + 1) / steps
+            else:
+                x[p, b, p] = 1
+            x[p, b, at_once:] = values[end + p * rows : end + (p + 1) * rows][:, list(columns)].ravel()
+    return x
+
+
+def decoder_forward(cell, weights, x, x_ahead, at_once, lengths=None):
+    """Run layers over x (T, B, D), and a decoder over x_ahead (P, B, D') from an affine map of the last states.
+
+    `weights` as of `network_forward`, and bridge.weight (H, H_k), bridge.bias (H,), weight_ih_decoder and its like; the
+    head is the decoder's. With `at_once` above 1 each position is one step from the first state. Returns outputs
+    (P, B, K) and a cache.
+    """
+    weights = {name: np.asarray(value, dtype=np.float64) for name, value in weights.items()}
+    encoder = {name: value for name, value in weights.items() if "_l" in name}
+    encoder |= {"head.weight": weights["bridge.weight"], "head.bias": weights["bridge.bias"]}
+    first, encoded = network_forward(cell, encoder, x, lengths)
+    own = [weights[f"{name}_decoder"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    pieces = [x_ahead] if at_once == 1 else [x_ahead[p : p + 1] for p in range(len(x_ahead))]
+    runs = [cell_forward(cell, piece, first, *own) for piece in pieces]
+    states = np.concatenate([h[1:] for h, _ in runs])
+    cache = {"cell": cell, "weights": weights, "encoded": encoded, "runs": runs, "states": states}
+    return states @ weights["head.weight"].T + weights["head.bias"], cache
+
+
+def decoder_backward(d_outputs, cache):
+    """Take the gradient of the outputs (P, B, K) back -> gradients named like the weights."""
+    weights, states = cache["weights"], cache["states"]
+    flat = d_outputs.reshape(-1, d_outputs.shape[2])
+    gradients = {"head.weight": flat.T @ states.reshape(len(flat), -1), "head.bias": flat.sum(axis=0)}
+    for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+        gradients[f"{name}_decoder"] = np.zeros_like(weights[f"{name}_decoder"])
+    d_states, d_first, done = d_outputs @ weights["head.weight"], 0, 0
+    for h, layer in cache["runs"]:
+        d_h = np.zeros_like(h)
+        d_h[1:] = d_states[done : done + len(h) - 1]
+        done += len(h) - 1
+        back = cell_backward(cache["cell"], d_h, layer)
+        d_first = d_first + back["d_h0"]
+        for name, key in (("weight_ih", "w_ih"), ("weight_hh", "w_hh"), ("bias_ih", "b_ih"), ("bias_hh", "b_hh")):
+            gradients[f"{name}_decoder"] += back[f"d_{key}"]
+    encoder, _, _ = network_backward(d_first, cache["encoded"])
+    gradients["bridge.weight"], gradients["bridge.bias"] = encoder.pop("head.weight"), encoder.pop("head.bias")
+    return gradients | encoder
+
+
 # --- Losses ------------------------------------------------------------------------------------------
 
 

@@ -40,7 +40,8 @@ class DaskGRUForecaster(OnDask, GRUForecaster):
         TypeError
             Where y is a collection of Dask's, but no DataFrame.
         ValueError
-            For bad input, naming the parameter, the column, or the series and the time stamp; for ``normalize="window"``.
+            For bad input, naming the parameter, the column, or the series and the time stamp; for ``normalize="window"`` and
+            ``strategy="decoder"``.
         RuntimeError
             Where all workers are lost, or one failed.
         """
@@ -48,6 +49,8 @@ class DaskGRUForecaster(OnDask, GRUForecaster):
             raise ValueError(
                 "normalize='window' is not on Dask: workers keep rows, and not what each window is relative to."
             )
+        if self.strategy == "decoder":
+            raise ValueError("strategy='decoder' reads rows ahead of windows, which workers do not have. Use 'direct'.")
         client, keys = self._get_client(), self._keys
         if is_dask(y):
             self._check_values(y)

@@ -30,6 +30,8 @@ class Layout:
         Series that one window holds: one, or all.
     segment : int
         Rows that the network reads as one step.
+    decodes : bool
+        Whether a decoder reads what is known ahead.
     """
 
     window: int
@@ -39,15 +41,18 @@ class Layout:
     n_calendar: int = 0
     n_joint: int = 1
     segment: int = 1
+    decodes: bool = False
 
     @cached_property
     def leads(self) -> tuple[int, ...]:
         """Steps ahead at which a row of a window also holds what is known ahead.
 
         A window of W rows shows a column from W - 1 rows before its lead up to it. So the leads H, H - W, ... show the whole
-        horizon.
+        horizon. A decoder that takes a step after another reads it itself; of segments that are decoded at once, none reads
+        what is known at another.
         """
-        return tuple(range(self.horizon, 0, -self.window)) if self.n_known else ()
+        reads = self.decodes and self.segment == 1
+        return tuple(range(self.horizon, 0, -self.window)) if self.n_known and not reads else ()
 
 
 @dataclass(frozen=True)

@@ -52,10 +52,24 @@ def check_parameters(estimator: SharedParameters) -> None:
             raise ValueError(
                 f"A segment is of rows of a window; got segment={estimator.segment} and window={estimator.window}."
             )
+        if estimator.strategy == "decoder":
+            _check_decoder(estimator)
         if estimator.calibration == "folds" and estimator.warm_start:
             raise ValueError(
                 "calibration='folds' fits copies anew, with warm_start=True training goes on: use 'split' or 'auto'."
             )
+
+
+def _check_decoder(estimator: ForecastParameters) -> None:
+    if estimator.cell not in ("gru", "gru_reset_before"):
+        raise ValueError(
+            f"strategy='decoder' is for the cells 'gru' and 'gru_reset_before'; got cell={estimator.cell!r}."
+        )
+    if estimator.horizon % (estimator.segment or 1):
+        raise ValueError(
+            f"strategy='decoder' forecasts whole segments; horizon={estimator.horizon} is no multiple of "
+            f"segment={estimator.segment}."
+        )
 
 
 def _check_checkpoint(estimator: CheckpointParameters) -> None:

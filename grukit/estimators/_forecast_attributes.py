@@ -67,8 +67,9 @@ class FittedForecaster(FittedNetwork):
         Raises
         ------
         ValueError
-            For a model with covariates, with ``strategy="recursive"``, ``normalize="window"``, a ``segment`` or both
-            directions; for some of the series of ``channels="joint"``, or a series that is not there.
+            For a model with covariates, with ``strategy="recursive"``, with ``strategy="decoder"`` and a calendar, with
+            ``normalize="window"``, a ``segment`` or both directions; for some of the series of ``channels="joint"``, or a
+            series that is not there.
         sklearn.exceptions.NotFittedError
             Before ``fit``.
         """

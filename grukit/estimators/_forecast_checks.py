@@ -18,6 +18,7 @@ from grukit.estimators._checks import (
 from grukit.estimators._conformal import Scores
 from grukit.estimators._forecast import ForecastState
 from grukit.estimators._forecast_fit import KEPT
+from grukit.estimators._forecast_network import decoder_of
 from grukit.estimators._forecast_parameters import LOSSES, NORMALIZE
 from grukit.estimators._quantiles import MEDIAN, pairs_of
 
@@ -42,6 +43,8 @@ def check_forecast_state(state: ForecastState) -> None:
     demand(0 < layout.segment <= layout.window and spec.segment == layout.segment, "layout has a segment that is none.")
     columns = layout.segment * (D if inputs.missing == "error" else 2 * D)
     demand(spec.n_inputs == columns, f"spec.n_inputs does not fit {D} columns.")
+    demand(not layout.decodes or layout.horizon % layout.segment == 0, "layout.horizon is of no whole segments.")
+    demand(spec.decoder == decoder_of(layout, inputs.missing), "spec.decoder is not that of the layout.")
     demand(state.labels is None and state.classes is None and state.tail is None, "labels, classes or a tail is there.")
     check_form(state.outputs, K, K, False, "outputs")
     check_scaler(state.levels, C, "levels", "identity")

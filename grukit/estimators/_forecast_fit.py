@@ -1,7 +1,7 @@
 """How a forecaster learns: what is held out, scalers, the linear part, the network, the errors of calibration."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from grukit.estimators._choices import Choices
 from grukit.estimators._forecast import ForecastState, measured, typical_scale, varies
 from grukit.estimators._forecast_errors import calibrate
 from grukit.estimators._forecast_folds import calibration_of, fold_scores
+from grukit.estimators._forecast_network import decoder_of, first_outputs, layout_of, told_of
 from grukit.estimators._forecast_split import Origins, learned_from, not_learned, seen_by, split
 from grukit.estimators._quantiles import levels_of
 from grukit.estimators._start import check_same, initial_weights, network_spec
@@ -69,9 +70,7 @@ def learn_once(
 ) -> tuple[ForecastState, bool]:
     """What is learned, and whether training was interrupted; ``keeps_out``: with errors from origins that are kept out."""
     series = observed.series
-    horizon = 1 if model.strategy == "recursive" else model.horizon
-    n_joint, segment = len(series) if model.channels == "joint" else 1, int(model.segment or 1)
-    layout = Layout(model.window, horizon, *observed.form.counts, n_joint, segment)
+    layout = layout_of(model, observed)
     positions = series.positions()
     origins = split(model, observed, layout, positions, keeps_out)
     seen = seen_by(origins, positions, layout)
@@ -175,10 +174,10 @@ def _network(
     scale, quantiles = left.spread(), levels_of(model.quantiles)
     K = left.n_outputs * max(len(quantiles), 1)
     outputs = TargetForm(K, False, False, None)
-    spec = network_spec(model, sequences.values.shape[1], outputs)
+    spec = network_spec(model, sequences.values.shape[1], outputs, decoder_of(left.layout, model.missing))
     parameters = initial_weights(model, spec, sequences, random_state, at_linear=True)
     if quantiles:  # so that the beginning is calibrated
-        spec.views(parameters)["head.bias"][...] = left.quantiles(quantiles).ravel() / scale
+        spec.views(parameters)["head.bias"][...] = first_outputs(spec.decoder, left.quantiles(quantiles)) / scale
     return outputs, Scaler(np.zeros(K), np.full(K, scale)), spec, parameters
 
 
@@ -213,11 +212,11 @@ def _go_on(
     figures: dict[Any, tuple[float, float]],
 ) -> ForecastState:
     """The state that training goes on from, with scalers and the linear part as they were."""
-    wanted = network_spec(model, before.n_features, before.outputs)
+    wanted = network_spec(model, before.n_features, before.outputs, decoder_of(layout, model.missing))
     spec = replace(before.spec, dropout=wanted.dropout, recurrent_dropout=wanted.recurrent_dropout)
     dtype, standardize = before.parameters.dtype.name, before.training.standardize
-    was = {**before.asked, **asdict(before.layout), **asdict(spec), "dtype": dtype, "standardize": standardize}
-    now = {**_asked(model), **asdict(layout), **asdict(wanted), "dtype": model.dtype, "standardize": model.standardize}
+    was = {**before.asked, **told_of(before.layout, spec), "dtype": dtype, "standardize": standardize}
+    now = {**_asked(model), **told_of(layout, wanted), "dtype": model.dtype, "standardize": model.standardize}
     was["covariates"], now["covariates"] = before.columns.columns, observed.form.columns
     check_same(was, now)
     return replace(

@@ -23,9 +23,12 @@ class ForecastParameters(CheckpointParameters):
     strategy: Annotated[
         str,
         Parameter(
-            Choice("direct", "recursive"),
+            Choice("direct", "recursive", "decoder"),
             text=""""direct": all steps from the last state. "recursive": one step at a time, fed back as if it were known; not
-            with covariates known up to the origin only, nor ``channels="joint"``.""",
+            with covariates known up to the origin only, nor ``channels="joint"``. "decoder": a GRU of its own goes on from
+            the last state over the horizon, and reads the covariates and the calendar of each step ahead where they are known;
+            with ``segment``, each segment of the horizon is decoded at once, from the last state and its position. For the
+            GRU cells; dropout does not reach it.""",
         ),
     ] = "direct"
     window: Annotated[

@@ -56,6 +56,11 @@ class ForecastStream:
                 "A stream keeps the layers' state, and with normalize='window' each row changes how all rows before are read. "
                 "Use predictor(), or predict(context=...)."
             )
+        if form.calendar and state.layout.decodes:
+            raise ValueError(
+                "A stream is told no stamps ahead, whose calendar strategy='decoder' reads. Fit with calendar=None, or use "
+                "predict(context=...)."
+            )
         for key in keys:
             check_series(state, key)
         if state.layout.n_joint > 1 and keys != state.recent.series.keys:

@@ -15,7 +15,7 @@ from grukit.estimators._parameters import SharedParameters
 from grukit.estimators.fitted import FittedState, TrainingState
 from grukit.estimators.inputs import InputForm
 from grukit.estimators.targets import Targets, check_same_kind
-from grukit.model import NetworkSpec, initialize
+from grukit.model import Decoder, NetworkSpec, initialize
 
 if TYPE_CHECKING:
     from grukit.estimators._base import RecurrentEstimator
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 UPDATE_GATES = ("gru", "gru_reset_before")  # cells whose update gate keeps the state
 
 
-def network_spec(model: SharedParameters, n_features: int, outputs: TargetForm) -> NetworkSpec:
+def network_spec(
+    model: SharedParameters, n_features: int, outputs: TargetForm, decoder: Decoder | None = None
+) -> NetworkSpec:
     """The network that an estimator's parameters describe."""
     sizes, rows = model.hidden_layer_sizes, getattr(model, "segment", None) or 1  # a forecaster's
     return NetworkSpec(
@@ -38,6 +40,7 @@ def network_spec(model: SharedParameters, n_features: int, outputs: TargetForm) 
         dropout=float(model.dropout),
         recurrent_dropout=float(model.recurrent_dropout),
         segment=int(rows),
+        decoder=decoder,
     )
 
 

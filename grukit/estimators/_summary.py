@@ -7,6 +7,7 @@ import numpy as np
 if TYPE_CHECKING:
     from grukit.estimators._forecast import ForecastState
     from grukit.estimators.fitted import FittedState
+    from grukit.model import Decoder, NetworkSpec
 
 
 KEPT_LINEAR = "no epoch did better than the linear part alone, which is kept"
@@ -67,7 +68,15 @@ def _layers(state: "FittedState") -> list[str]:
     directions = ", both directions" if spec.bidirectional else ""
     drops = [f"{name} {share:g}" for name in ("dropout", "recurrent_dropout") if (share := getattr(spec, name)) > 0]
     options = directions + "".join(f", {each}" for each in drops)
-    return [f"Layer {k}: {spec.cell}, {units} units{options}" for k, units in enumerate(spec.hidden_layer_sizes)]
+    layers = [f"Layer {k}: {spec.cell}, {units} units{options}" for k, units in enumerate(spec.hidden_layer_sizes)]
+    return layers if spec.decoder is None else [*layers, _decoder(spec, spec.decoder)]
+
+
+def _decoder(spec: "NetworkSpec", decoder: "Decoder") -> str:
+    n, known = decoder.n_positions, len(decoder.columns)
+    steps = f"{n} segments of {decoder.rows} steps at once" if decoder.at_once > 1 else f"{n} steps one after another"
+    steps = f"a segment of {decoder.rows} steps" if n == 1 and decoder.rows > 1 else steps
+    return f"Decoder: {spec.cell}, {spec.hidden_layer_sizes[-1]} units, {steps}, {known} columns known ahead"
 
 
 def _differences(state: "FittedState") -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from grukit.estimators.fitted import FittedState, fitted_state
 from grukit.interchange._fitted import Around, fitted_model
 from grukit.interchange._network import Network, largest_share
+from grukit.model import NetworkSpec
 
 # How far a network in the user's units may be from the model, as a share of the spread of predictions: of float32 what data a
 # hundred standard deviations away from zero cost.
@@ -45,6 +46,14 @@ def network_of(model: Any, library: str) -> Network:
     return network
 
 
+def forecasters_own(spec: NetworkSpec) -> Iterator[str]:
+    """What a forecaster's network may have besides."""
+    if spec.segment > 1:
+        yield f"segment={spec.segment}, several rows as one step"
+    if spec.decoder is not None:
+        yield "strategy='decoder', a second network that goes on ahead"
+
+
 def _more_than_layers(state: FittedState) -> Iterator[str]:
     """What a model has besides layers and a head, each with what to do about it."""
     spec = state.spec
@@ -56,6 +65,7 @@ def _more_than_layers(state: FittedState) -> Iterator[str]:
         yield "differences, which the network receives of some columns; fit with difference=False"
     if state.inputs.missing != "error":
         yield f"missing={state.inputs.missing!r}, which gives the network more than the columns of X"
+    yield from forecasters_own(spec)
     if spec.learned_state:
         yield "learned initial states; fit with initial_state='zeros'"
     if not np.isfinite(state.y_scaler.mean).all():

@@ -15,6 +15,7 @@ from grukit.files import replaced
 from grukit.interchange._assembled import assembled
 from grukit.interchange._fitted import Around, fitted_model
 from grukit.interchange._flow import Flow
+from grukit.interchange._folded import forecasters_own
 from grukit.interchange._imported import classified
 from grukit.interchange._network import Network, check_finite, largest_share
 from grukit.interchange._onnx_own import PROPERTY, own_model, property_of
@@ -102,6 +103,7 @@ def checked_proto(model: Any) -> Any:
 def _without_operators(state: FittedState) -> Iterator[str]:
     if state.spec.cell not in ("gru", "gru_reset_before"):
         yield f"the cell {state.spec.cell!r}"
+    yield from forecasters_own(state.spec)
     if state.inputs.missing == "decay":
         yield "missing='decay', which reads the index"
     if not np.isfinite(state.y_scaler.mean).all():

@@ -40,6 +40,10 @@ alone; c' the previous c)::
 ``dual_state_basic`` has h = k. Recurrent dropout multiplies, by one mask for all steps, whatever enters a recurrent product:
 h', r h' before the product, c' r, r h' + z u.
 
+A decoder goes on ahead of a sample from h[0] = A h_T + b, h_T the last state of the layers. Of positions p that are taken
+one after another x is p / P and what is known there; of those that are taken at once, each one step from h[0], one in column
+p, and what is known there. Then d_h_T = A^T (the sum of d_h[0]).
+
 Every weight gradient is a sum over steps and rows of (pre-activation gradient)(input of the product)^T, taken as one
 matrix product after the loop.
 

@@ -35,8 +35,8 @@ def initialize(
         "glorot": Glorot-uniform input and head weights, an orthogonal recurrent matrix for each gate, zero biases.
         "uniform": everything uniform on +-1 / sqrt(H), as in PyTorch. "chrono": as "glorot", and the biases of the update
         gate log(T - 1), where T, the steps that a unit remembers, is drawn between 2 and ``n_steps``, uniform in its
-        logarithm (Tallec and Ollivier 2018, who draw it uniform itself). With all, learned initial states begin at zero and
-        weights of a decay between 0 and 0.2.
+        logarithm (Tallec and Ollivier 2018, who draw it uniform itself). With all, learned initial states begin at zero,
+        weights of a decay between 0 and 0.2, and a decoder with the last state.
     dtype : {"float32", "float64"}
         Type of the parameters. The draw is the same for both.
     random_state : numpy.random.RandomState
@@ -58,6 +58,9 @@ def initialize(
         if name.startswith("decay."):
             # A decay that begins at zero would stay there: the gradient of max(0, a) is zero.
             view[...] = random_state.uniform(0.0, DECAY_BOUND, view.shape) if "weight" in name else 0.0
+            continue
+        if name == "bridge.weight":  # a decoder begins with the last state, or the mean of both directions'
+            view[...] = np.tile(np.eye(hidden), spec.n_directions) / spec.n_directions
             continue
         if method == "uniform":
             view[...] = random_state.uniform(-1.0, 1.0, view.shape) / np.sqrt(hidden)

@@ -62,9 +62,11 @@ def network_forward(
     Raises
     ------
     ValueError
-        Where a shape is wrong or a length is not within 1..T.
+        Where a shape is wrong or a length is not within 1..T, and for a network with a decoder.
     """
     kernels = select_engine("cpu").kernels
+    if spec.decoder is not None:
+        raise ValueError("One pass is of layers and a head; of a decoder there is none.")
     if parameters.shape != (spec.n_parameters,):
         raise ValueError(f"parameters has the shape {parameters.shape}; the network has {spec.n_parameters}.")
     parameters = np.require(parameters, requirements=["C", "W"])

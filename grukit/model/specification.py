@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from grukit.model.decoder import Decoder
+
 
 class Cell(NamedTuple):
     """A kind of recurrent layer."""
@@ -27,7 +29,7 @@ CELLS = {
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """Stacked recurrent layers and a linear head.
+    """Stacked recurrent layers and a linear head, which may be that of a decoder.
 
     Parameters
     ----------
@@ -56,6 +58,8 @@ class NetworkSpec:
     segment : int, default=1
         Rows of a sample that are one step, whose numbers lie one after another. The last step is the last rows; the oldest
         may hold fewer, and zeros before them.
+    decoder : Decoder, default=None
+        What gives the outputs, ``n_outputs`` of all its positions. None: the head after the last step.
     """
 
     cell: str
@@ -69,6 +73,7 @@ class NetworkSpec:
     recurrent_dropout: float = 0.0
     decay: bool = False
     segment: int = 1
+    decoder: Decoder | None = None
 
     def __post_init__(self) -> None:
         """Raise for what the kernels do not have."""
@@ -76,6 +81,13 @@ class NetworkSpec:
             raise ValueError("decay needs a GRU in one direction, and two inputs a feature.")
         if self.segment > 1 and (self.decay or self.per_step or self.n_inputs % self.segment):
             raise ValueError("A segment is of rows of equal size, without decay and with one output a sequence.")
+        ahead = self.decoder
+        if ahead is not None and (self.decay or self.per_step or CELLS[self.cell].n_states > 1):
+            raise ValueError("A decoder is a GRU's, without decay and with one output a sequence.")
+        if ahead is not None and (
+            self.n_outputs % (ahead.n_positions * ahead.parts) or 1 not in (ahead.steps, ahead.at_once)
+        ):
+            raise ValueError("A decoder's steps go one after another or at once, and have as many outputs each.")
 
     @property
     def n_columns(self) -> int:
@@ -110,8 +122,10 @@ class NetworkSpec:
         direction's names end in ``_reverse``. The unit with two states has ``weight_ih_l{k}`` (3H, D) with the blocks
         r, z, o, and ``weight_hh_l{k}`` (5H, H) and ``bias_l{k}`` (5H,) with the blocks r, z, o, c, h. Learned initial states
         are ``initial_l{k}`` (states, H). Where missing values decay, ``decay.input_weight`` and ``decay.input_bias`` (D/2,),
-        ``decay.state_weight`` (H, D/2) and ``decay.state_bias`` (H,) are those of the first layer. Then ``head.weight``
-        (K, H) and ``head.bias`` (K,), H the units of all directions.
+        ``decay.state_weight`` (H, D/2) and ``decay.state_bias`` (H,) are those of the first layer. A decoder begins with the
+        affine map ``bridge.weight`` (H, units of all directions), ``bridge.bias`` (H,) of the last states, and has
+        ``weight_ih_decoder``, ``weight_hh_decoder``, ``bias_ih_decoder`` and ``bias_hh_decoder``. Then ``head.weight``
+        (K, H) and ``head.bias`` (K,), H the units of all directions, or of a decoder, K the outputs of one of its positions.
         """
         cell = CELLS[self.cell]
         shapes: dict[str, tuple[int, ...]] = {}
@@ -132,9 +146,13 @@ class NetworkSpec:
             shapes["decay.input_bias"] = (n,)
             shapes["decay.state_weight"] = (H, n)
             shapes["decay.state_bias"] = (H,)
-        shapes["head.weight"] = (self.n_outputs, self.n_directions * self.hidden_layer_sizes[-1])
-        shapes["head.bias"] = (self.n_outputs,)
-        return shapes
+        H, units, K = self.hidden_layer_sizes[-1], self.n_directions * self.hidden_layer_sizes[-1], self.n_outputs
+        if self.decoder is not None:
+            shapes |= {"bridge.weight": (H, units), "bridge.bias": (H,)}
+            shapes |= {"weight_ih_decoder": (3 * H, self.decoder.n_inputs), "weight_hh_decoder": (3 * H, H)}
+            shapes |= {"bias_ih_decoder": (3 * H,), "bias_hh_decoder": (3 * H,)}
+            units, K = H, K // self.decoder.n_positions
+        return shapes | {"head.weight": (K, units), "head.bias": (K,)}
 
     @cached_property
     def n_parameters(self) -> int:
@@ -156,29 +174,49 @@ class NetworkSpec:
 
         Columns, int64: inputs, units, and the offsets in the flat vector of weight_ih, weight_hh, bias_ih (or bias),
         bias_hh, initial and, of the first row, decay; for the head inputs, outputs, and the offsets of weight (third) and
-        bias (fifth). -1: there is no such parameter.
+        bias (fifth). -1: there is no such parameter. The head is what a decoder begins with, where there is one.
         """
-        names = list(self.shapes)
-        ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes.values()])
-        offsets = dict(zip(names, [0, *ends[:-1]], strict=True))
         table: list[list[Any]] = []
+        offsets = self._offsets
         for suffix, D, H in self.layers:
             bias = offsets.get(f"bias_ih_{suffix}", offsets.get(f"bias_{suffix}"))
             others = [offsets.get(f"bias_hh_{suffix}", -1), offsets.get(f"initial_{suffix}", -1)]
             others.append(-1 if table else offsets.get("decay.input_weight", -1))
             table.append([D, H, offsets[f"weight_ih_{suffix}"], offsets[f"weight_hh_{suffix}"], bias, *others])
-        K, H = self.shapes["head.weight"]
-        table.append([H, K, offsets["head.weight"], -1, offsets["head.bias"], -1, -1, -1])
+        table.append(self._head_row("head" if self.decoder is None else "bridge"))
         return np.array(table, dtype=np.int64)
+
+    @cached_property
+    def _offsets(self) -> dict[str, int]:
+        """Where each parameter begins in the flat vector."""
+        ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes.values()])
+        return dict(zip(self.shapes, [0, *ends[:-1]], strict=True))
+
+    def _head_row(self, name: str) -> list[Any]:
+        (K, H), offsets = self.shapes[f"{name}.weight"], self._offsets
+        return [H, K, offsets[f"{name}.weight"], -1, offsets[f"{name}.bias"], -1, -1, -1]
+
+    def _decoder_for(self, kernels: ModuleType) -> Any:
+        """The decoder as an engine's kernels take it."""
+        ahead = self.decoder
+        if ahead is None:
+            return None
+        names = [f"{kind}_decoder" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+        layer = [ahead.n_inputs, self.hidden_layer_sizes[-1], *(self._offsets[name] for name in names), -1, -1]
+        table = np.array([layer, self._head_row("head")], dtype=np.int64)
+        network = getattr(kernels, CELLS[self.cell].network)(per_step=True, options=None, layers=table)
+        return kernels.Decoder(
+            network, ahead.steps, ahead.at_once, ahead.rows, np.array(ahead.columns, dtype=np.int64), ahead.parts
+        )
 
     def for_kernels(self, kernels: ModuleType, seed: int | None = None) -> Any:
         """The network as an engine's kernels take it; with dropout only where a seed is given."""
         cell, dropout, options = CELLS[self.cell], None, None
         if self.has_dropout and seed is not None:
             dropout = kernels.Dropout(inputs=float(self.dropout), recurrent=float(self.recurrent_dropout), seed=seed)
-        segment = self.segment if self.segment > 1 else None
-        if self.bidirectional or self.decay or dropout is not None or cell.n_states > 1 or segment is not None:
-            options = kernels.Options(self.bidirectional or None, self.decay or None, dropout, segment)
+        segment, ahead = self.segment if self.segment > 1 else None, self._decoder_for(kernels)
+        if self.bidirectional or self.decay or dropout or cell.n_states > 1 or segment or ahead:
+            options = kernels.Options(self.bidirectional or None, self.decay or None, dropout, segment, ahead)
         return getattr(kernels, cell.network)(
             per_step=self.per_step,
             options=options,
@@ -191,5 +229,5 @@ class NetworkSpec:
         """One for each weight, zero for biases, initial states and decay, shape (n_parameters,): what an L2 penalty counts."""
         flat = np.zeros(self.n_parameters, dtype=dtype)
         for name, view in self.views(flat).items():
-            view[...] = 1 if name.startswith(("weight", "head.weight")) else 0
+            view[...] = 1 if name.startswith(("weight", "bridge.weight", "head.weight")) else 0
         return flat

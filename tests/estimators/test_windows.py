@@ -155,7 +155,7 @@ def test_recursive_and_beyond_the_horizon():
     model = small(strategy="recursive").fit(NOISE)
     whole = model.predict()
     by_steps, known = [], NOISE
-    for step in range(4):
+    for _ in range(4):
         ahead = model.predict(context=known, horizon=1)
         by_steps.append(ahead.iloc[0])
         known = pd.concat([known, ahead])
@@ -166,7 +166,9 @@ def test_what_has_no_windows_says_so(fitted, monkeypatch):
     with pytest.raises(ValueError, match="normalize='window' each row changes how all rows before are read"):
         fitted.stream()
     monkeypatch.setattr("grukit.engines.missing_for_cuda", lambda: "")  # as if there were a GPU
-    with pytest.raises(RuntimeError, match="device='cuda': the GPU's kernels have no normalize='window'. Or use device='cpu'"):
+    with pytest.raises(
+        RuntimeError, match="device='cuda': the GPU's kernels have no normalize='window'. Or use device='cpu'"
+    ):
         small(device="cuda").fit(NOISE)
     model = small(max_iter=1).fit(NOISE)
     assert model.device_ == "cpu" and "the GPU's kernels have no normalize='window'" in model.device_reason_

@@ -7,7 +7,7 @@ Each of these imports from itself and from those above it, and from nothing else
     products    of matrices and vectors, in tiles that the processor's registers hold
     storage     where numbers lie: parameters, workspaces, aligned arrays
     cells       one layer in one direction, and the choice of its cell
-    network     all layers and the head, forward and backward
+    network     all layers and the head, forward and backward, and a decoder that goes on from there
     training    chunks of a batch, an epoch, the optimisers
     inference   predictions layer by layer, in lanes, of a predictor or stream; it gathers its samples as training does
     passes      single passes of a network, for Python
@@ -17,9 +17,10 @@ Each of these imports from itself and from those above it, and from nothing else
 
 from grukit.kernels.cpu.compiler.jit import COMPILING, watch_compiling
 from grukit.kernels.cpu.compiler.target import target
-from grukit.kernels.cpu.inference.layers import predict_chunks, predict_work_size, states_size
+from grukit.kernels.cpu.inference.layers import states_size
 from grukit.kernels.cpu.inference.packing import pack_network
 from grukit.kernels.cpu.inference.predictions import predict
+from grukit.kernels.cpu.inference.rows import predict_chunks, predict_work_size
 from grukit.kernels.cpu.inference.service import Lags, Served, ready_to_serve, serve_work_size
 from grukit.kernels.cpu.passes import (
     begin_states,
@@ -32,7 +33,7 @@ from grukit.kernels.cpu.passes import (
 from grukit.kernels.cpu.products.speed import measured_speed
 from grukit.kernels.cpu.session import Session
 from grukit.kernels.cpu.sharing import Share
-from grukit.kernels.cpu.storage.layout import GRU, Dropout, DualState, GRUResetBefore, Options
+from grukit.kernels.cpu.storage.layout import GRU, Decoder, Dropout, DualState, GRUResetBefore, Options
 from grukit.kernels.cpu.storage.memory import aligned_empty
 from grukit.kernels.cpu.storage.segments import whole_chunk
 from grukit.kernels.cpu.storage.workspace import layer_cache, work_size
@@ -47,6 +48,7 @@ __all__ = [
     "COMPILING",
     "GRU",
     "Batches",
+    "Decoder",
     "Dropout",
     "DualState",
     "GRUResetBefore",

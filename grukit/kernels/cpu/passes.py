@@ -9,10 +9,10 @@ from typing import Any
 from grukit.kernels.cpu.compiler.jit import kernel
 from grukit.kernels.cpu.inference import layers
 from grukit.kernels.cpu.network import forward_backward
-from grukit.kernels.cpu.training import chunks
+from grukit.kernels.cpu.training import gathering
 from grukit.kernels.cpu.training.optimizer import update as update_share
 
-gather = kernel(chunks.gather.py_func)
+gather = kernel(gathering.gather.py_func)
 initial_states = kernel(forward_backward.initial_states.py_func)
 network_forward = kernel(forward_backward.network_forward.py_func)
 network_backward = kernel(forward_backward.network_backward.py_func)

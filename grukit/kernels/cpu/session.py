@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from grukit.kernels.cpu.storage.layout import B_IH, UNITS, Dropout, drops, n_steps
+from grukit.kernels.cpu.storage.layout import B_IH, UNITS, Dropout, decoder_of, drops
 from grukit.kernels.cpu.storage.memory import aligned_empty, workspaces
+from grukit.kernels.cpu.storage.sizes import last_head, n_steps
 from grukit.kernels.cpu.team import Team
 from grukit.kernels.cpu.training.chunks import N_SLOTS, Loss, Storage, chunk_work_size, rows_together
 from grukit.kernels.cpu.training.epoch import Batches, train_batches
@@ -99,7 +100,7 @@ class Session:
         lengths = [s.lengths for s in (samples, validation) if s is not None]
         most, fewest = max(int(each.max()) for each in lengths), min(int(each.min()) for each in lengths)
         self._alike, longest = most == fewest, n_steps(network.options, most)
-        dtype, head = samples.weights.dtype, network.layers[-1]
+        dtype, head = samples.weights.dtype, last_head(decoder_of(network.options), network.layers)
         n_parameters = int(head[B_IH] + head[UNITS])  # the head's bias is the last
         n_threads = max(1, min(n_threads, self._most_chunks(batch_size, longest, n_parameters)))
         self.team = Team(n_threads)

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from grukit.kernels.cpu.session import new_storage, with_dropout
-from grukit.kernels.cpu.storage.layout import Dropout, drops, n_steps
+from grukit.kernels.cpu.storage.layout import Dropout, drops
+from grukit.kernels.cpu.storage.sizes import n_steps
 from grukit.kernels.cpu.team import Team
 from grukit.kernels.cpu.training.chunks import N_SLOTS, Loss
 from grukit.kernels.cpu.training.shares import share_of_batch

@@ -22,6 +22,7 @@ from grukit.kernels.cpu.storage.layout import (
     W_HH,
     W_IH,
     cell_storage,
+    decoder_of,
     head_weights,
     layer_weights,
 )
@@ -41,6 +42,18 @@ def pack_network(network: Any, parameters: Any, rows: int, packed: Any) -> None:
     """Pack the weights for steps of ``rows`` sequences, 0: in lanes; parameters (P,) in, packed (P,) out."""
     for i in range(parameters.size):
         packed[i] = parameters[i]
+    _pack(network, parameters, rows, packed)
+    _pack_decoder(decoder_of(network.options), parameters, rows, packed)
+
+
+@outer
+def _pack_decoder(decoder: Any, parameters: Any, rows: int, packed: Any) -> None:
+    if decoder is not None:
+        _pack(decoder.network, parameters, rows, packed)
+
+
+@outer
+def _pack(network: Any, parameters: Any, rows: int, packed: Any) -> None:
     for row in range(network.layers.shape[0] - 1):
         weights = layer_weights(network, parameters, network.layers[row])
         own = packed_layer(network, packed, row)

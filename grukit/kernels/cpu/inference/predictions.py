@@ -7,11 +7,12 @@ import numpy as np
 
 from grukit.kernels.cpu.compiler.target import half_a_tile_is_busy
 from grukit.kernels.cpu.inference.lanes import predict_lanes, predict_lanes_work_size
-from grukit.kernels.cpu.inference.layers import predict_chunks, predict_work_size
 from grukit.kernels.cpu.inference.packing import pack_network
+from grukit.kernels.cpu.inference.rows import predict_chunks, predict_work_size
 from grukit.kernels.cpu.products.vectors import LANES
-from grukit.kernels.cpu.storage.layout import UNITS, n_steps
+from grukit.kernels.cpu.storage.layout import UNITS
 from grukit.kernels.cpu.storage.memory import aligned_empty, workspaces
+from grukit.kernels.cpu.storage.sizes import n_outputs, n_steps
 from grukit.kernels.cpu.team import Team
 from grukit.kernels.cpu.training.standardizing import Relative
 
@@ -90,8 +91,8 @@ def predict(network: Any, parameters: np.ndarray, samples: Any, n_threads: int, 
 
     A sequence has the same bits whichever kernel takes it and whatever else is predicted. ``precision`` is the GPU's.
     """
-    n_outputs = len(samples.values) if network.per_step else len(samples.starts)
-    outputs = np.empty((n_outputs, int(network.layers[-1, UNITS])), parameters.dtype)
+    n, K = len(samples.values) if network.per_step else len(samples.starts), n_outputs(network.options, network.layers)
+    outputs = np.empty((n, int(K)), parameters.dtype)
     order = by_length(samples.lengths)
     if order is None:
         _predict_sorted(network, parameters, samples, n_threads, outputs)

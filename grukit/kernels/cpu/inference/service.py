@@ -8,10 +8,12 @@ import numpy as np
 
 from grukit.kernels.cpu.compiler.intrinsics import rest_of, view, whole_numbers, whole_numbers_size
 from grukit.kernels.cpu.compiler.jit import anywhere, exact, kernel, ready
+from grukit.kernels.cpu.inference.ahead import steps_ahead, steps_ahead_size
 from grukit.kernels.cpu.inference.layers import inference_work_size, network_steps
 from grukit.kernels.cpu.network.linear import linear_forward
-from grukit.kernels.cpu.storage.layout import INPUTS, UNITS, head_weights, n_steps, rows_of_step
+from grukit.kernels.cpu.storage.layout import INPUTS, UNITS, decoder_of, head_weights
 from grukit.kernels.cpu.storage.segments import COLUMNS, one_segment
+from grukit.kernels.cpu.storage.sizes import n_steps, rows_of_step
 from grukit.kernels.scalar import ONE, ZERO
 
 
@@ -105,7 +107,9 @@ def serve_windows(network: Any, served: Any, x: Any, first: int, states: Any, wo
     lengths, segments = view(numbers, 0, (B,)), one_segment(T, B, view(numbers, B, (1, COLUMNS)))
     for b in range(B):
         lengths[b] = T
-    inputs, out, rest = view(work, 0, (T, B, D)), view(work, T * B * D, (B, K)), rest_of(work, T * B * D + B * K)
+    decoder, ahead = decoder_of(network.options), work
+    work = rest_of(ahead, steps_ahead_size(decoder, B))
+    inputs, given, rest = view(work, 0, (T, B, D)), view(work, T * B * D, (B, K)), rest_of(work, T * B * D + B * K)
     _standardize(
         x,
         first,
@@ -119,7 +123,8 @@ def serve_windows(network: Any, served: Any, x: Any, first: int, states: Any, wo
     read = network_steps(network, served.packed, inputs, lengths, segments, states, rest)
     weight, bias = head_weights(served.packed, network.layers[-1])
     for t in range(outputs.shape[0]):
-        linear_forward(read[t], weight, bias, out)
+        linear_forward(read[t], weight, bias, given)
+        out = steps_ahead(decoder, served.packed, None, lengths, given, ahead)
         _own_scale(out, served.y_mean, served.y_scale, outputs[t])
         _add_lags(served.lags, x, x.shape[0] - outputs.shape[0] + t, outputs[t])
 
@@ -129,7 +134,8 @@ def serve_work_size(network: Any, N: int, rows: int) -> int:
     """Numbers in the workspace of :func:`serve_windows`, of N rows of ``rows`` tables."""
     layers, T = network.layers, n_steps(network.options, N)
     inputs_and_outputs = rows * (T * layers[0, INPUTS] + layers[-1, UNITS])
-    return whole_numbers_size(rows + COLUMNS) + inputs_and_outputs + inference_work_size(network, T, rows)
+    ahead = steps_ahead_size(decoder_of(network.options), rows)
+    return whole_numbers_size(rows + COLUMNS) + ahead + inputs_and_outputs + inference_work_size(network, T, rows)
 
 
 def ready_to_serve(network: Any, served: Served) -> Callable[..., None]:

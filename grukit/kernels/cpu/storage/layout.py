@@ -28,6 +28,21 @@ class Options(NamedTuple):
     decay: Literal[True] | None  # of missing values; the inputs are then (last value, whether seen, time since) of each
     dropout: Dropout | None
     segment: int | None = None  # rows of a sample that are one step; the oldest may hold fewer, and zeros before them
+    decoder: Any = None  # a Decoder, to which the head gives the state that it begins with
+
+
+class Decoder(NamedTuple):
+    """A network that goes on ahead of a sample, from a state that another gives.
+
+    See :mod:`grukit.kernels.cpu.network.decoder`. Its positions are ``steps`` times ``at_once``, one of which is 1.
+    """
+
+    network: Any  # of one layer, an output at every step, without options; its weights are in the same flat parameters
+    steps: int  # that are taken one after another,
+    at_once: int  # or alone, each from the first state
+    rows: int  # of the table that are one step
+    columns: np.ndarray  # (n,) int64, of the table, that are read in the rows ahead
+    parts: int  # that the outputs have, one after another: of the series that are read jointly
 
 
 class GRU(NamedTuple):
@@ -154,23 +169,11 @@ def segment_of_rows(options: Any) -> Any:
 
 
 @anywhere
-def rows_of_step(options: Any) -> int:
-    """Rows that are one step."""
-    segment = segment_of_rows(options)
-    return 1 if segment is None else segment
-
-
-@anywhere
-def _in_segments(segment: Any, rows: int) -> int:
-    if segment is None:
-        return rows
-    return (rows + segment - 1) // segment
-
-
-@anywhere
-def n_steps(options: Any, rows: int) -> int:
-    """Steps of a sample of so many rows."""
-    return _in_segments(segment_of_rows(options), rows)
+def decoder_of(options: Any) -> Any:
+    """The network's :class:`Decoder`, or None."""
+    if options is None:
+        return None
+    return options.decoder
 
 
 @anywhere

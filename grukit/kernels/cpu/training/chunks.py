@@ -9,24 +9,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.kernels.cpu.cells.decay import last_seen
 from grukit.kernels.cpu.compiler.intrinsics import noinline, rest_of, view, whole_numbers, whole_numbers_size
 from grukit.kernels.cpu.compiler.jit import anywhere, inner, outer
+from grukit.kernels.cpu.network.decoder import decode, decode_backward, decoder_size
 from grukit.kernels.cpu.network.forward_backward import initial_states, network_backward, network_forward
-from grukit.kernels.cpu.storage.layout import UNITS, decays, n_columns, n_steps, segment_of_rows
-from grukit.kernels.cpu.storage.segments import (
-    AREA_BEFORE,
-    COLUMNS,
-    FIRST,
-    ROWS,
-    STEPS,
-    Chunk,
-    area_of,
-    find_segments,
-)
+from grukit.kernels.cpu.storage.layout import UNITS, decoder_of, n_columns
+from grukit.kernels.cpu.storage.segments import COLUMNS, Chunk, area_of, find_segments
+from grukit.kernels.cpu.storage.sizes import n_steps
 from grukit.kernels.cpu.storage.workspace import work_size
+from grukit.kernels.cpu.training.gathering import gather
 from grukit.kernels.cpu.training.losses import loss_of_chunk
-from grukit.kernels.cpu.training.standardizing import of_sample, scaled
 from grukit.kernels.scalar import ZERO
 
 # Multiplications of a batch for which another chunk, and so another thread, pays: 0.2 ms; see THREAD_PAYS in grukit.cores.
@@ -55,6 +47,17 @@ class Samples(NamedTuple):
     scaling: Any = None
 
 
+class Forward(NamedTuple):
+    """A forward pass of one chunk, for one backward pass."""
+
+    chunk: Chunk
+    x: np.ndarray  # (area, D)
+    outputs: np.ndarray  # (B, K) or (area, K)
+    states: np.ndarray  # (B, H) that a decoder begins with; else the outputs
+    ahead: np.ndarray  # the decoder's memory
+    work: np.ndarray
+
+
 class Loss(NamedTuple):
     """Which loss, its parameters, and how many sequences a chunk holds."""
 
@@ -78,7 +81,8 @@ def chunk_work_size(network: Any, T: int, rows: int, alike: bool) -> int:
     layers = network.layers
     n_outputs = rows * T if network.per_step else rows
     inputs_and_outputs = T * rows * n_columns(network.options, layers) + n_outputs * layers[-1, UNITS]
-    return whole_numbers_size((2 + COLUMNS) * rows) + inputs_and_outputs + work_size(network, T, rows, alike)
+    ahead = decoder_size(decoder_of(network.options), rows)
+    return whole_numbers_size((2 + COLUMNS) * rows) + inputs_and_outputs + ahead + work_size(network, T, rows, alike)
 
 
 @outer
@@ -94,71 +98,20 @@ def _begin_chunk(options: Any, samples: Any, numbers: Any, work: Any) -> Any:
 
 
 @outer
-def gather(options: Any, samples: Any, numbers: Any, segments: Any, x: Any, lengths: Any) -> None:
-    """Copy sequences out of the table, time first; what lies beyond a row's end is zero and never used.
-
-    A step of several rows of the table is their numbers one after another, as they lie there.
-
-    numbers   (n,)          in   of the samples, n <= B; the rows after them get no steps
-    segments  (m, COLUMNS)  in
-    x         (area, D)     out
-    lengths   (B,)          out  in steps
-    """
-    for b in range(lengths.size):
-        start, n = (samples.starts[numbers[b]], samples.lengths[numbers[b]]) if b < numbers.size else (0, 0)
-        lengths[b] = n_steps(options, n)
-        own, segment = of_sample(samples.scaling, start + n - 1), segment_of_rows(options)
-        _gather_one(decays(options), segment, own, samples.values, start, n, b, segments, x)
-
-
-@outer
-def _gather_one(
-    decay: Any, segment: Any, scaling: Any, values: Any, start: int, n: int, b: int, segments: Any, x: Any
-) -> None:
-    """Row b of x, from the table's n rows from ``start`` on."""
-    if segment is not None:
-        _gather_segments(segment, scaling, values, start, n, b, segments, x)
-    elif decay is None:
-        for s in range(segments.shape[0]):
-            rows, row, first = segments[s, ROWS], segments[s, AREA_BEFORE] + b, segments[s, FIRST]
-            for t in range(first, first + segments[s, STEPS] if b < rows else first):
-                for d in range(x.shape[1]):
-                    x[row, d] = scaled(scaling, values[start + t, d], d) if t < n else ZERO
-                row += rows
-    else:
-        last_seen(values, start, n, b, segments, x)
-
-
-@outer
-def _gather_segments(k: int, scaling: Any, values: Any, start: int, n: int, b: int, segments: Any, x: Any) -> None:
-    """Row b of x, whose steps are k of the table's n rows from ``start`` on, the last step the last k."""
-    T, D, numbers = (n + k - 1) // k, values.shape[1], view(values, 0, (values.size,))
-    for s in range(segments.shape[0]):
-        rows, row, first = segments[s, ROWS], segments[s, AREA_BEFORE] + b, segments[s, FIRST]
-        for t in range(first, first + segments[s, STEPS] if b < rows else first):
-            begin = start + n - (T - t) * k
-            for i in range(k):
-                there = t < T and begin + i >= start
-                for d in range(D):
-                    value = scaled(scaling, numbers[(begin + i) * D + d], d) if there else ZERO
-                    x[row, i * D + d] = value
-            row += rows
-
-
-@outer
 def outputs_of_chunk(network: Any, parameters: Any, samples: Any, numbers: Any, work: Any) -> Any:
-    """Forward pass of one chunk; returns it, x, outputs and the rest of ``work``."""
-    chunk, work = _begin_chunk(network.options, samples, numbers, work)
+    """Forward pass of one chunk, in its workspace; a :class:`Forward`."""
+    chunk, ahead = _begin_chunk(network.options, samples, numbers, work)
+    work = rest_of(ahead, decoder_size(decoder_of(network.options), numbers.size))
     area = area_of(chunk.segments)
     D, K = n_columns(network.options, network.layers), network.layers[-1, UNITS]
     n_outputs = area if network.per_step else numbers.size
     x = view(work, 0, (area, D))
-    outputs = view(work, x.size, (n_outputs, K))
-    rest = rest_of(work, x.size + n_outputs * K)
+    given, rest = view(work, x.size, (n_outputs, K)), rest_of(work, x.size + n_outputs * K)
     gather(network.options, samples, numbers, chunk.segments, x, chunk.lengths)
     initial_states(network, parameters, rest, chunk.segments)
-    network_forward(network, parameters, x, chunk, rest, outputs)
-    return chunk, x, outputs, rest
+    network_forward(network, parameters, x, chunk, rest, given)
+    outputs = decode(decoder_of(network.options), parameters, samples, numbers, given, ahead)
+    return Forward(chunk, x, outputs, given, ahead, rest)
 
 
 @anywhere
@@ -244,10 +197,12 @@ def gradients_of_batch(
                 storage.losses[slot] = 0.0
                 if wanted:
                     storage.slots[slot] = ZERO
-            chunk, x, outputs, rest = outputs_of_chunk(network, parameters, samples, batch[first:last], work)
-            storage.losses[slot] += loss_of_chunk(network, samples, chunk, loss, scale, outputs)
+            made = outputs_of_chunk(network, parameters, samples, batch[first:last], work)
+            storage.losses[slot] += loss_of_chunk(network, samples, made.chunk, loss, scale, made.outputs)
             if wanted:
-                network_backward(network, parameters, x, chunk, rest, outputs, nowhere, storage.slots[slot])
+                decoder, d_parameters = decoder_of(network.options), storage.slots[slot]
+                d_given = decode_backward(decoder, parameters, made.outputs, made.ahead, made.states, d_parameters)
+                network_backward(network, parameters, made.x, made.chunk, made.work, d_given, nowhere, d_parameters)
         number, first = number + 1, last
 
 
