@@ -1,8 +1,12 @@
 """Mutation testing: the package with one small error at a time, which a test must find.
 
-    python tests/mutants.py map FILE                     # which tests call which functions: run all tests of the rooms, once
-    python tests/mutants.py run FILE [number] [seed] [at once]
+    python tests/mutants.py map FILE [TESTS ...]         # which tests call which functions: run all tests of the rooms, once
+    python tests/mutants.py run FILE [number] [seed] [at once] [PLACES ...]
     python tests/mutants.py one FILE MODULE NUMBER       # what one mutant is, and what tests say of it
+
+A map of some tests is added to what the file has. Places are files and lines, such as ``data/stacking.py`` or
+``data/stacking.py:140``, that mutants are drawn from instead of all rooms.
+
 
 Errors are comparisons turned round or off by one, other operators, other constants, conditions negated, bounds of slices off
 by one, `min` for `max`, statements left out. They are drawn by chance from all that there are in the rooms, and each runs the
@@ -157,13 +161,15 @@ class Mutant:
         return f"{self.module}:{line} {function.split(':')[0]}: {was}  ->  {now}    | {context}"
 
 
-def all_mutants():
-    """Every mutant of the rooms."""
+def all_mutants(places=()):
+    """Every mutant of the rooms, or of places."""
     for room in ROOMS:
         for path in sorted((PACKAGE / room).rglob("*.py")):
+            file = path.relative_to(PACKAGE).as_posix()
             for number, (node, _) in enumerate(nodes_of(ast.parse(path.read_text()))):
-                for error in range(len(list(errors_of(node)))):
-                    yield Mutant(path, number, error)
+                if not places or file in places or f"{file}:{getattr(node, 'lineno', 0)}" in places:
+                    for error in range(len(list(errors_of(node)))):
+                        yield Mutant(path, number, error)
 
 
 # --- which tests -------------------------------------------------------------------------------------------------------------
@@ -196,17 +202,20 @@ def noting(path):
     return ast.unparse(ast.fix_missing_locations(tree))
 
 
-def make_map(path):
-    """Run the tests of the rooms, and write what each calls."""
+def make_map(path, tests):
+    """Run the tests of the rooms, or some, and write what each calls."""
     import pytest
 
-    calls = Calls()
+    calls, file = Calls(), Path(path)
+    before = json.loads(file.read_text()) if tests and file.exists() else {"seconds": {}, "functions": {}}
     sources = {module_of(file): (noting(file), file) for room in ROOMS for file in (PACKAGE / room).rglob("*.py")}
     sys.meta_path.insert(0, Finder(sources))
     folders = [str(ROOT / "tests" / room) for room in ROOMS]
     left_out = [f"--ignore-glob=*/{name}.py" for name in LEFT_OUT]
-    pytest.main([*[each for each in OPTIONS if each != "-x"], *left_out, *folders], plugins=[calls])
-    Path(path).write_text(json.dumps({"seconds": calls.seconds, "functions": calls.tests}))
+    pytest.main([*[each for each in OPTIONS if each != "-x"], *left_out, *(tests or folders)], plugins=[calls])
+    for name, known in before["functions"].items():
+        calls.tests[name] += [test for test in known if test not in calls.seconds]
+    file.write_text(json.dumps({"seconds": {**before["seconds"], **calls.seconds}, "functions": calls.tests}))
 
 
 def tests_for(mutant, known):
@@ -410,7 +419,7 @@ def main():
     what, path, *arguments = sys.argv[1:]
     os.chdir(ROOT)
     if what == "map":
-        make_map(path)
+        make_map(path, arguments)
         return 0
     known = json.loads(Path(path).read_text())
     preload()
@@ -420,8 +429,9 @@ def main():
         ]
         print(mutant, tests_for(mutant, known), sep="\n")
         return code_of(mutant, tests_for(mutant, known), quiet=False)
-    n, seed, at_once = (int(each) for each in [*arguments, *("300", "0", "2")[len(arguments) :]])
-    every = list(all_mutants())
+    numbers = [*arguments[:3], *("400", "0", "2")[len(arguments) :]]
+    n, seed, at_once = (int(each) for each in numbers)
+    every = list(all_mutants(arguments[3:]))
     drawn = random.Random(seed).sample(every, min(n, len(every)))
     known["failing"] = failing(sorted({test for mutant in drawn for test in tests_for(mutant, known)}))
     print(f"{len(known['failing'])} tests fail without any error, and are left out: {known['failing']}")

@@ -144,6 +144,18 @@ def test_what_a_series_is_relative_to_is_chosen_by_later_blocks():
         assert fit_horizon(rows, layout, 0, "auto", np.arange(290), np.arange(0)).final.normalize == wanted
 
 
+def test_what_a_series_is_relative_to_is_chosen_by_the_errors_of_the_linear_part():
+    """A step ahead of an autoregression of 0.6 varies by 0.8 of the variance from the last value, which the last lag tells
+    nothing more about; by 1 from the mean, of which the lag tells 0.36."""
+    rng, y, layout = np.random.default_rng(3), np.zeros(3000), Layout(8, 1)
+    for t in range(1, 3000):
+        y[t] = 0.6 * y[t - 1] + rng.normal()
+    rows = Rows(y, np.zeros((3000, 0)), np.array([0, 3000]))
+    fitted = fit_horizon(rows, layout, 1, "auto", np.arange(2990), np.arange(0)).final
+    assert fitted.normalize is None
+    assert fitted.maps[0].coef[0, 0] == pytest.approx(0.6, abs=0.05)
+
+
 def test_without_any_known_value_ahead_the_base_is_left():
     rows = rows_of([30])
     rows.y[::3] = np.nan

@@ -129,6 +129,20 @@ def test_the_stack_forecasts_the_blocks_no_worse_than_any_of_its_forms():
     assert errors[0] == pytest.approx(stacked / sum(block.weight for block in blocks[N_BLOCKS // 2 :]))
 
 
+def test_penalties_do_not_depend_on_the_unit_of_the_targets():
+    found = []
+    for unit in (1.0, 1e-12):
+        samples = samples_of(200, D=1, window=6, seed=4)
+        samples = replace(samples, targets=unit * np.random.default_rng(2).normal(size=(200, 1)))
+        scaler, center = Scaler.fit(samples.sequences.values), samples.targets.mean(axis=0)
+        blocks = Moments.of_blocks(samples, scaler, center, 6, N_BLOCKS)
+        judges = [(Solver(Moments.sum(blocks[:j]), 1), blocks[j]) for j in range(N_BLOCKS // 2, N_BLOCKS)]
+        found.append(stack(judges, forms_of(-1, scaler, center, 6), np.array([0])))
+    assert found[0][0][0, 0] > ALPHAS[0]  # of noise the lags tell nothing
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    np.testing.assert_allclose(found[0][2], found[1][2] * 1e24, rtol=1e-6)
+
+
 @pytest.mark.parametrize("chance", [False, True])
 def test_regressions_that_may_have_gained_by_chance_leave_the_last_value(chance):
     """Of noise they gain in some blocks and lose in others; of what follows from the lags, in all."""

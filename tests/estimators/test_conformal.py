@@ -82,6 +82,11 @@ def test_of_many_origins_some_are_kept_of_each_series():
     assert np.bincount(many[thinned(many, 24, 19, 5)]).tolist() == [4] * 10_000  # of five parts 20
 
 
+def test_the_origins_that_are_kept_begin_with_the_first_of_each_series():
+    kept = thinned(np.repeat([0, 1], [502, 1003]), 24, 19)  # every second and every third
+    assert kept.tolist() == [*range(0, 502, 2), *range(502, 1505, 3)]
+
+
 def test_intervals_are_what_the_errors_of_calibration_say(frame):
     """Forecasts from each origin of the last tenth, one by one, as a user could make them."""
     y = frame["loud"]

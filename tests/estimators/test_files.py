@@ -278,6 +278,11 @@ WRONG = {
         r"fitted\.levels\.mean is no 'array'",
     ),
     "names": (put(*RECORD, "outputs", "TargetForm", "names", value=["a", "b"]), r"outputs\.names are not 1"),
+    "records": (
+        put(*RECORD, "training", "TrainingState", "records", "tuple", 0, "dict", 1, value=["loss", 10**30]),
+        r"training\.records has an entry that is of no epoch",
+    ),
+    "kind": (put(*RECORD, "inputs", "InputForm", "kind", value="images"), r"inputs\.kind is 'images'"),
     "columns": (
         put(*RECORD, "inputs", "InputForm", "features", "Features", "n", value=3),
         r"inputs\.features are not those of 2",

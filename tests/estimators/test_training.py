@@ -19,6 +19,7 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 
 from grukit import GRUClassifier
+from grukit.data.split import split_at_random
 from grukit.estimators.fitted import fitted_state
 from grukit.train import interrupts
 
@@ -359,6 +360,22 @@ def test_early_stopping_of_sequences_holds_out_what_random_state_draws(tiny):
     curves = [held_out_fit(tiny, X, np.where(np.arange(30) == i, 1e4, y)).loss_curve_ for i in range(30)]
     unseen = [i for i in range(30) if curves[i] == held_out_fit(tiny, X, y).loss_curve_]
     assert len(unseen) == 6 and unseen != list(range(24, 30))  # whose targets training never sees
+
+
+def test_early_stopping_of_sequences_takes_its_share_of_every_class(monkeypatch):
+    seen = []
+
+    def noted(*arguments):
+        seen.append(split_at_random(*arguments))
+        return seen[-1]
+
+    monkeypatch.setattr("grukit.data.samples.split_at_random", noted)
+    labels = np.repeat([2, 0, 1], [150, 40, 10])
+    X = np.random.default_rng(0).normal(size=(200, 6, 1))
+    model = GRUClassifier(16, max_iter=1, early_stopping=True, validation_fraction=0.1, random_state=0).fit(X, labels)
+    [(training, validation)] = seen
+    assert np.bincount(labels[validation]).tolist() == [4, 1, 15]
+    assert np.bincount(labels[training]).tolist() == [36, 9, 135] and model.classes_.tolist() == [0, 1, 2]
 
 
 def test_early_stopping_on_sorted_classes_sees_every_class(tiny):

@@ -93,6 +93,33 @@ def test_constants_may_come_before_the_axis_of_directions_goes(tmp_path, shape):
     check_read(tmp_path / "a.onnx", graph(*nodes, constants={"more": more}))
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_initial_states_of_both_directions_have_the_axes_of_the_layout(tmp_path, dtype):
+    """Of which ONNX Runtime runs the one; in the other the batch comes first, of the states as well."""
+    rng = np.random.default_rng(3)
+    shapes = {"W": (2, 9, 2), "R": (2, 9, 3), "B": (2, 18), "h": (2, 1, 3), "M": (6, 1)}
+    both = {name: rng.normal(size=shape).astype(dtype) for name, shape in shapes.items()} | {"flat": np.array([0, -1])}
+    settings = {"inputs": ["X", "W", "R", "B", "", "h"], "direction": "bidirectional"}
+    joined = [("Reshape", ["turned", "flat"], "s", {}), ("MatMul", ["s", "M"], "Y", {})]
+    proto = graph(("Transpose", ["final"], "turned", {"perm": [1, 0, 2]}), *joined, constants=both, **settings)
+    steps_first = read(tmp_path / "a.onnx", proto)
+    if dtype == "f4":
+        each = np.repeat(both["h"], 4, axis=1)  # ONNX Runtime wants one for each sequence
+        running = graph(
+            *(("Transpose", ["final"], "turned", {"perm": [1, 0, 2]}), *joined),
+            constants={**both, "h": each},
+            **settings,
+        )
+        (tmp_path / "b.onnx").write_bytes(running.SerializeToString())
+        expected = run(tmp_path / "b.onnx", X)
+        np.testing.assert_allclose(steps_first.predict(np.swapaxes(X, 0, 1))[:, None], expected, rtol=1e-5, atol=1e-6)
+    turned = {**both, "h": np.swapaxes(both["h"], 0, 1)}
+    proto = graph(("Identity", ["final"], "turned", {}), *joined, constants=turned, layout=1, **settings)
+    batch_first = read(tmp_path / "c.onnx", proto)
+    for name, array in steps_first.weights_.items():
+        np.testing.assert_array_equal(batch_first.weights_[name], array)
+
+
 @pytest.mark.parametrize("second", [-1.0, 2.0])
 def test_two_outputs_of_a_sigmoid_are_one_label_where_they_are_opposite(tmp_path, second):
     nodes, constants = head(("Sigmoid", ["m"], "Y", {}), n=2)

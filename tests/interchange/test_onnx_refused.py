@@ -103,6 +103,18 @@ def test_there_is_room_for_small_matrices_with_a_large_product(tmp_path, monkeyp
         read(tmp_path / "a.onnx", proto)
 
 
+def test_the_room_that_is_asked_for_is_that_of_the_product(tmp_path, monkeypatch):
+    """Three states by three columns of 30,000: 90,000 numbers, not so many for each of the states."""
+    wide = np.ones((3, 30_000), "f4")
+    proto = graph(HEAD[0], ("MatMul", ["s", "wide"], "b", {}), ("MatMul", ["b", "narrow"], "Y", {}),
+                  constants={"wide": wide, "narrow": np.ones((30_000, 1), "f4")})  # fmt: skip
+    monkeypatch.setattr(_onnx_reader, "ROOM", 260_000 - proto.ByteSize())
+    assert read(tmp_path / "a.onnx", proto).n_outputs_ == 1
+    monkeypatch.setattr(_onnx_reader, "ROOM", 80_000 - proto.ByteSize())
+    with pytest.raises(ValueError, match="more than 80,000 numbers"):
+        read(tmp_path / "a.onnx", proto)
+
+
 REFUSED = {
     "another operator": ([*HEAD[:-1], ("Relu", ["m"], "Y", {})], {}, r"the node 'Relu' \(Relu\): its operator"),
     "another domain": ([("Add", ["final", "c"], "Y", {"domain": "ai.mine"})], {}, "domain 'ai.mine'"),
@@ -126,6 +138,7 @@ REFUSED = {
         {"constants": {"flat": np.array([1, -1])}},
         "are reshaped to",
     ),
+    "an axis twice": ([("Transpose", ["every"], "Y", {"perm": [0, 0, 1, 3]})], {}, r"ordered by \[0, 0, 1, 3\]"),
     "lengths": (
         HEAD,
         {"inputs": ["X", "W", "R", "B", "n"], "constants": {"n": np.array([1, 2], "i4")}},
