@@ -45,6 +45,8 @@ def forecaster(z: pd.DataFrame, seed: int, options: argparse.Namespace) -> tuple
         horizon=options.horizon,
         window=options.window,
         normalize=options.normalize,
+        strategy=options.strategy,
+        segment=options.segment,
         max_iter=options.epochs,
         learning_rate_init=options.rate,
         dropout=options.dropout,
@@ -68,6 +70,8 @@ def main() -> None:
     parser.add_argument("--csv", required=True, help="the file")
     parser.add_argument("--horizon", type=int, default=96)
     parser.add_argument("--window", type=int, default=336)
+    parser.add_argument("--segment", type=int, help="rows that the network reads as one step")
+    parser.add_argument("--strategy", choices=("direct", "decoder"), default="direct")
     parser.add_argument("--units", type=int, default=32)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--rate", type=float, default=3e-4)
@@ -89,7 +93,9 @@ def main() -> None:
         runs.append(forecaster(z, seed, options))
         print(f"seed {seed}: MSE {runs[-1][0]:.4f}, MAE {runs[-1][1]:.4f}, epoch {runs[-1][3]}, {runs[-1][2]:.0f} s")
     medians = [statistics.median(run[i] for run in runs) for i in range(3)]
-    name = f"GRUForecaster, {options.units} units, window {options.window}, median of {options.seeds}"
+    segments = f" by {options.segment}" if options.segment else ""
+    kind = f"GRUForecaster, {options.strategy}, {options.units} units, window {options.window}{segments}"
+    name = f"{kind}, median of {options.seeds}"
     epochs = ", ".join(str(run[3]) for run in runs)
     rows.append([name, f"{medians[0]:.4f}", f"{medians[1]:.4f}", epochs, f"{medians[2]:.0f}"])
     print(table(["", "MSE", "MAE", "epoch kept", "seconds"], rows))

@@ -1,6 +1,7 @@
 """Forecasters with a decoder that goes on over the horizon."""
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -206,3 +207,17 @@ def test_training_goes_on_with_the_same_strategy(noise):
 def test_what_a_decoder_does_not_go_with(changes, told, noise):
     with pytest.raises(ValueError, match=told):
         small(**changes).fit(noise)
+
+
+def test_what_is_known_ahead_of_all_windows_is_not_held():
+    rng, peaks = np.random.default_rng(0), []
+    X = pd.DataFrame(rng.normal(size=(1500, 2)), columns=["a", "b"])
+    y = pd.DataFrame(rng.normal(size=(1500, 10)).cumsum(axis=0))
+    settings = {"max_iter": 1, "hidden_layer_sizes": 2, "linear_lags": 2, "calibration_fraction": None, "batch_size": 256}
+    for strategy in ("direct", "decoder"):
+        model = small(96, strategy=strategy, **settings).fit(y.iloc[:300], X)  # compiles
+        tracemalloc.start()
+        model.fit(y, X)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 0.1 * 8 * y.size * 96 * 2, peaks
