@@ -15,7 +15,7 @@ from grukit.data import Horizons, Samples
 from grukit.estimators._checkpoint_parameters import CheckpointParameters
 from grukit.estimators._parameters import SharedParameters
 from grukit.estimators.fitted import FittedState
-from grukit.files import Codec, parse, read_tensors, write_tensors
+from grukit.files import Codec, check_replaceable, parse, read_tensors, write_tensors
 from grukit.train import Snapshot
 from grukit.version import __version__
 
@@ -99,6 +99,7 @@ def open_checkpoint(
     """The model's checkpoint, where it has one, with what its file says where training is to ``resume``."""
     if model.checkpoint is None:
         return None
+    check_replaceable(Path(model.checkpoint))  # before the epochs whose end it is to hold
     checkpoint = Checkpoint(model.checkpoint, mark_of(model, state, training, validation))
     if resume:
         checkpoint.read()

@@ -2,6 +2,6 @@
 
 from grukit.files.tensors import parse, read_tensors, write_tensors
 from grukit.files.values import Codec
-from grukit.files.writing import replaced
+from grukit.files.writing import check_replaceable, replaced
 
-__all__ = ["Codec", "parse", "read_tensors", "replaced", "write_tensors"]
+__all__ = ["Codec", "check_replaceable", "parse", "read_tensors", "replaced", "write_tensors"]

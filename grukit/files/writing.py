@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import ENOENT
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,10 +30,7 @@ def replaced(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         Where the file cannot be written, or its folder not be read, naming it and why.
     """
     path = Path(path)
-    if path.is_symlink():
-        raise FileExistsError(f"{path} is a symbolic link, to {os.readlink(path)}. Give the file that it leads to.")
-    if path.exists() and not path.is_file():
-        raise FileExistsError(f"{path} is {'a folder' if path.is_dir() else 'no regular file'}.")
+    check_replaceable(path)
     new = path.with_name(f".{path.name[:LONGEST]}.{secrets.token_hex(8)}.tmp")
     with _named(path, new):
         folder = _opened(path.parent)
@@ -44,6 +42,24 @@ def replaced(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     finally:
         if folder is not None:
             os.close(folder)
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise, before the work whose result is to be written, where :func:`replaced` would refuse what is there.
+
+    Raises
+    ------
+    FileExistsError
+        Where a symbolic link, a folder or no regular file is in the way.
+    FileNotFoundError
+        Where there is no folder for it.
+    """
+    if path.is_symlink():
+        raise FileExistsError(f"{path} is a symbolic link, to {os.readlink(path)}. Give the file that it leads to.")
+    if path.exists() and not path.is_file():
+        raise FileExistsError(f"{path} is {'a folder' if path.is_dir() else 'no regular file'}.")
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(ENOENT, f"{path} cannot be written: there is no folder {path.absolute().parent}")
 
 
 @contextmanager

@@ -244,8 +244,11 @@ def test_what_a_checkpoint_needs(tmp_path):
         GRURegressor(**{**SETTINGS, "solver": "lbfgs"}, checkpoint=path).fit(X, X[:, 0])
     with pytest.raises(ValueError, match="the same in the next process"):
         GRURegressor(**{**SETTINGS, "random_state": np.random.RandomState(0)}, checkpoint=path).fit(X, X[:, 0])
-    with pytest.raises(FileNotFoundError):
-        GRURegressor(**SETTINGS, checkpoint=tmp_path / "none" / "run.ckpt").fit(X, X[:, 0])
+    trained = []
+    for wrong, words in ((tmp_path / "none" / "run.ckpt", "there is no folder .*none"), (tmp_path, "is a folder")):
+        with pytest.raises(OSError, match=words):
+            GRURegressor(**SETTINGS, checkpoint=wrong, callbacks=trained.append).fit(X, X[:, 0])
+    assert trained == []
     GRURegressor(**SETTINGS, checkpoint=path).partial_fit(X, X[:, 0])
     assert list(tmp_path.iterdir()) == []
 
