@@ -58,6 +58,11 @@ def test_the_interval_score_is_that_of_both_quantiles():
     [
         (lambda: mean_absolute_scaled_error([1.0], [1.0, 2.0], y_train=[1.0, 2.0]), r"shapes \(1,\) and \(2,\)"),
         (lambda: mean_absolute_scaled_error([1.0], [1.0], y_train=[1.0, 2.0], season=2), "more than season=2 values"),
+        (
+            lambda: mean_absolute_scaled_error([1.0], [1.0], y_train=[1.0, 2.0], season=0),
+            "season must be a positive integer",
+        ),
+        (lambda: mean_absolute_scaled_error([1.0], [1.0], y_train=[1.0, 2.0], season=1.0), "positive integer; got 1.0"),
         (lambda: mean_interval_score([1.0], [1.0], [1.0], coverage=90), "coverage must be a number between 0 and 1"),
         (lambda: interval_coverage([], [], []), "equal length"),
     ],

@@ -27,7 +27,7 @@ def mean_absolute_scaled_error(y_true: Any, y_pred: Any, *, y_train: Any, season
     Raises
     ------
     ValueError
-        Where shapes differ, or ``y_train`` has no more than ``season`` values.
+        Where shapes differ, ``season`` is no positive integer, or ``y_train`` has no more than ``season`` values.
 
     References
     ----------
@@ -110,7 +110,8 @@ def percentages(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 def naive_error(y_train: Any, season: int, power: int) -> float:
     """Mean of the absolute changes over a season, to a power."""
     past = np.asarray(y_train, dtype=np.float64)
-    if past.ndim != 1 or len(past) <= season or season < 1:
+    check_season(season)
+    if past.ndim != 1 or len(past) <= season:
         raise ValueError(
             f"y_train must have one dimension and more than season={season} values; its shape is {past.shape}."
         )
@@ -132,6 +133,12 @@ def _pair(a: Any, b: Any) -> tuple[np.ndarray, np.ndarray]:
             f"Give arrays of one dimension and equal length; got the shapes {first.shape} and {second.shape}."
         )
     return first, second
+
+
+def check_season(season: Any) -> None:
+    """Raise for what is no positive integer."""
+    if not isinstance(season, int | np.integer) or season < 1:
+        raise ValueError(f"season must be a positive integer; got {season!r}.")
 
 
 def check_coverage(coverage: Any) -> None:

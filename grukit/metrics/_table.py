@@ -9,6 +9,7 @@ import pandas as pd
 from grukit.data import SeriesSet, read_series, rows_at
 from grukit.metrics._scores import (
     check_coverage,
+    check_season,
     inside,
     interval_scores,
     naive_error,
@@ -61,8 +62,7 @@ def score_forecasts(
     rows, levels = _rows_of(forecasts, coverage), _levels(by)
     series = read_series(y, allow_nan=True)
     m = series.grid.season if season is None else season
-    if not isinstance(m, int | np.integer) or m < 1:
-        raise ValueError(f"season must be a positive integer or None; got {season!r}.")
+    check_season(m)
     quantiles = {name: float(name[1:]) for name in rows.columns if _QUANTILE.fullmatch(str(name))}
     levels_asked = np.array(list(quantiles.values()))
     naive, scales = _beside(rows, series, int(m), coverage, levels_asked)
