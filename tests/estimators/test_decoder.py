@@ -213,7 +213,13 @@ def test_what_is_known_ahead_of_all_windows_is_not_held():
     rng, peaks = np.random.default_rng(0), []
     X = pd.DataFrame(rng.normal(size=(1500, 2)), columns=["a", "b"])
     y = pd.DataFrame(rng.normal(size=(1500, 10)).cumsum(axis=0))
-    settings = {"max_iter": 1, "hidden_layer_sizes": 2, "linear_lags": 2, "calibration_fraction": None, "batch_size": 256}
+    settings = {
+        "max_iter": 1,
+        "hidden_layer_sizes": 2,
+        "linear_lags": 2,
+        "calibration_fraction": None,
+        "batch_size": 256,
+    }
     for strategy in ("direct", "decoder"):
         model = small(96, strategy=strategy, **settings).fit(y.iloc[:300], X)  # compiles
         tracemalloc.start()
