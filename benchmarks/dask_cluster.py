@@ -26,6 +26,7 @@ from grukit.dask import DaskGRURegressor
 
 ROWS, SERIES, FEATURES, WINDOW = 24_000, 24, 8, 32
 HIDDEN, BATCHES, WORKERS = (32, 128, 512), (64, 256, 1024), (2, 4, 8)
+LARGE_ROWS, LARGE_PARTITIONS, LARGE_FEATURES, LIMIT = 4_600_000, 46, 16, 640  # MiB that a worker may hold
 CHUNK, SLOTS = {32: 32, 128: 16, 512: 32}, 16  # samples in a chunk, see kernels/cpu/session.py
 BYTES_A_SECOND, MESSAGE = 10e9 / 8, 100e-6  # of a network, and seconds of a message and its answer beside their bytes
 
@@ -134,25 +135,36 @@ def _rows_a_second(model: Any, X: pd.DataFrame, y: pd.Series) -> float:
     return len(X) / model.fit(X, y).history_["seconds"][1:].min()
 
 
+def _series(number: int) -> pd.DataFrame:
+    """One series of a long frame, a partition of its own, which a worker makes."""
+    n = LARGE_ROWS // LARGE_PARTITIONS
+    frame = pd.DataFrame(np.random.default_rng(number).normal(size=(n, LARGE_FEATURES))).add_prefix("x")
+    frame.insert(0, "ds", pd.date_range("2020", periods=n, freq="min"))
+    frame.insert(0, "id", number)
+    return frame.assign(y=frame["x0"] * frame["x1"])
+
+
 def memory() -> str:
-    """Peak resident memory during a fit, above what each process had before, beside the frame's."""
+    """Peak resident memory during a fit of more data than a worker may hold, above what each process had before."""
     import dask.dataframe as dd
 
-    X, y = data(480_000)
-    long = X.assign(y=y).reset_index()
-    size = long.memory_usage(deep=True).sum() / 2**20
+    X, y = data(500)
     rows = []
-    with cluster_of(2, memory_limit="1GiB") as cluster, Client(cluster) as client:
-        DaskGRURegressor(**settings(4, 256, 1)).fit(X[:500], y[:500])
-        frame = dd.from_pandas(long, npartitions=16)
-        del X, y, long
+    with cluster_of(2, memory_limit=f"{LIMIT}MiB") as cluster, Client(cluster) as client:
+        DaskGRURegressor(**settings(4, 4096, 1)).fit(X, y)  # loads the kernels
+        frame = dd.from_map(_series, range(LARGE_PARTITIONS), meta=_series(0).iloc[:0])
+        size = len(_series(0).columns) * 8 * LARGE_ROWS / 2**20
+        if size <= LIMIT:
+            raise AssertionError(f"The frame has {size:.0f} MiB: a worker may hold it.")
         before = {"client": _reset(), **client.run(_reset)}
-        DaskGRURegressor(**settings(4, 256, 1)).fit(frame.drop(columns="y"), frame["y"])
+        DaskGRURegressor(**settings(4, 4096, 1)).fit(frame.drop(columns="y"), frame["y"])
         after = {"client": _peak(), **client.run(_peak)}
+        if after.keys() != before.keys():
+            raise AssertionError("A worker was ended for what it held, and another came for it.")
     for number, name in enumerate(after):
-        label = name if name == "client" else f"worker {number}"
-        rows.append([label, f"{size:.0f}", f"{before[name]:.0f}", f"{after[name] - before[name]:.0f}"])
-    return table(["process", "the frame, MiB", "before, MiB", "peak above that, MiB"], rows)
+        label, limit = ("client", "none") if name == "client" else (f"worker {number}", f"{LIMIT}")
+        rows.append([label, limit, f"{size:.0f}", f"{before[name]:.0f}", f"{after[name] - before[name]:.0f}"])
+    return table(["process", "limit, MiB", "the frame, MiB", "before, MiB", "peak above that, MiB"], rows)
 
 
 def kill() -> str:
@@ -197,7 +209,7 @@ def _peak() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--speed", action="store_true", help="time fits on 1 and 2 workers, on a quiet machine")
-    parser.add_argument("--memory", action="store_true", help="measure the memory of a fit on 480,000 rows")
+    parser.add_argument("--memory", action="store_true", help="measure the memory of a fit on 4,600,000 rows")
     parser.add_argument("--kill", action="store_true", help="kill a worker in each of ten fits")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/dask.md")
     args = parser.parse_args()
@@ -206,7 +218,7 @@ def main() -> None:
     elif args.speed:
         report("dask_speed", f"{speed()}\n\nEpochs of {ROWS:,} rows. {machine()}.", args.write)
     elif args.memory:
-        report("dask_memory", f"{memory()}\n\n{machine()}.", args.write)
+        report("dask_memory", f"{memory()}\n\n{LARGE_ROWS:,} rows. {machine()}.", args.write)
     else:
         note = (
             f"Windows of {WINDOW} rows of {FEATURES} features, two workers, the same bits as one process. Below, how many "

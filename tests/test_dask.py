@@ -238,6 +238,19 @@ def test_no_worker_holds_more_than_a_few_partitions(client, panel, target, monke
     assert np.array_equal(X, blocks) and y is None and most == [2 + 4] and not under_way
 
 
+def test_partitions_are_stacked_as_pandas_would():
+    keys, stamps = Keys(["id"], "ds"), pd.date_range("2024-01-01", periods=4, freq="h")
+    frame = pd.DataFrame({"id": list("aabb"), "ds": stamps, "x": [1.5, 2.0, np.nan, 4.0], "n": range(4)})
+    for columns in (["x", "n"], ["x"], ["n"], []):  # numbers of two kinds, of one, whole ones, and none
+        for whole in (frame[["id", "ds", *columns]], frame[["id", "ds", *columns]].assign(t="text", big=2**60 + 1)):
+            parts, wanted = [whole[:1], whole[1:1], whole[1:]], whole.set_index(["id", "ds"])
+            found = keys.stacked(parts)
+            pd.testing.assert_frame_equal(found, wanted, check_dtype=not {"x", "n"} <= set(wanted), check_freq=False)
+            assert (parts == []) == (list(wanted) in (["x", "n"], ["x"]))
+    apart = Keys([], "ds").stacked([frame[["ds", "x"]]])
+    pd.testing.assert_frame_equal(apart, frame[["ds", "x"]].set_index("ds"), check_freq=False)
+
+
 def test_workers_forget(client, panel, target):
     DaskGRURegressor(**SETTINGS).fit(long(panel), beside(target))
     for _ in range(100):  # the scheduler hears of it soon
@@ -514,6 +527,15 @@ def test_a_task_that_the_cluster_has_forgotten_keeps_no_other_from_ending(client
     recruits._members = [_tasks.Member(address, ("127.0.0.1", 0), task) for task in (forgotten, other)]
     recruits.end(2)
     assert other.status == "finished" and recruits._members == []
+
+
+def test_what_a_task_raised_is_told_where_it_hangs_up(client):
+    ours, theirs = map(Connection, tcp_pair())
+    failed = client.submit(int, "seven", pure=False)
+    theirs.close()
+    with pytest.raises(ValueError, match="invalid literal for int"):
+        _tasks.Member("there", ("127.0.0.1", 0), failed, ours).wait()
+    ours.close()
 
 
 @pytest.mark.parametrize("scheme", ["tls", "wss"])

@@ -45,6 +45,21 @@ class Keys(NamedTuple):
         """The frame on an index of series and time."""
         return frame.set_index([*self.series, self.time])
 
+    def stacked(self, parts: list[pd.DataFrame]) -> pd.DataFrame:
+        """Frames one below another, on an index of series and time; ``parts`` is emptied, lest there be two copies of all."""
+        names = parts[0].columns.drop([*self.series, self.time])
+        index = self.indexed(pd.concat([part[[*self.series, self.time]] for part in parts])).index
+        dtypes = [dtype for part in parts for dtype in part[names].dtypes]
+        plain = all(isinstance(dtype, np.dtype) and dtype.kind in "iuf" for dtype in dtypes)
+        if not (dtypes and plain) or np.result_type(*dtypes) not in (np.float32, np.float64):
+            return pd.concat([part[names] for part in parts]).set_axis(index, axis=0)
+        values, end = np.empty((len(index), len(names)), np.result_type(*dtypes)), len(index)
+        while parts:
+            rows = parts.pop()[names].to_numpy()
+            values[end - len(rows) : end] = rows
+            end -= len(rows)
+        return pd.DataFrame(values, index, names, copy=False)
+
 
 def is_dask(X: Any) -> bool:
     """Whether X is a collection of Dask's."""
@@ -99,10 +114,15 @@ def gather(client: Any, X: Any, others: dict[str, Any], keys: Keys, what: str = 
         check_partitions(other.npartitions, X.npartitions, name, what)
     rows = zip(X.to_delayed(), *(other.to_delayed() for other in beside.values()), strict=True)
     parts = [delayed(_aligned)(number, list(beside), what, *part) for number, part in enumerate(rows)]
-    frames, *columns = zip(*_in_turn(client, parts), strict=True)
-    frame = keys.indexed(pd.concat(frames))
-    del frames  # or there are two copies of all
-    found = {name: pd.concat(own).set_axis(frame.index, axis=0) for name, own in zip(beside, columns, strict=True)}
+    frames, columns = [], []
+    for part, *others_of_part in _in_turn(client, parts):
+        frames.append(part)
+        columns.append(others_of_part)
+    frame = keys.stacked(frames)
+    found = {
+        name: pd.concat(own).set_axis(frame.index, axis=0)
+        for name, own in zip(beside, zip(*columns, strict=True), strict=True)
+    }
     for name, other in others.items():
         if name not in found:
             found[name] = _whole(client, other)

@@ -42,17 +42,14 @@ class Member:
         Exception
             That of its task.
         """
-        connection, task, end = self.connection, self.task, time.monotonic() + AGAIN
+        connection, end = self.connection, time.monotonic() + AGAIN
         assert connection is not None
         connection.socket.settimeout(LOOK)
         while True:
             try:
                 connection.socket.recv(1, socket.MSG_PEEK)
             except TimeoutError:
-                if task.status == "error" and not isinstance(task.exception(), KilledWorker):
-                    raise task.exception() from None
-                if task.status != "pending":
-                    raise Lost(f"its task is {task.status}") from None
+                self._check_task()
                 if self.begun and time.monotonic() > end:
                     raise Lost(f"it did not answer for {AGAIN:g} s") from None
                 continue
@@ -60,8 +57,22 @@ class Member:
                 raise Lost(str(error)) from error
             break
         connection.socket.settimeout(None)
+        try:
+            self.kept = connection.receive()[0]["kept"]
+        except Lost:
+            if not self.begun:  # where its task failed, that is to be told; the cluster hears of it within a moment
+                with suppress(TimeoutError, CancelledError):
+                    wait(self.task, timeout=LOOK)
+                self._check_task()
+            raise
         self.begun = True
-        self.kept = connection.receive()[0]["kept"]
+
+    def _check_task(self) -> None:
+        """Raise what its task raised; Lost where there is no task any more."""
+        if self.task.status == "error" and not isinstance(self.task.exception(), KilledWorker):
+            raise self.task.exception()
+        if self.task.status != "pending":
+            raise Lost(f"its task is {self.task.status}")
 
 
 class Recruits:

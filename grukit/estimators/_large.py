@@ -1,5 +1,6 @@
 """Large tables: measured and standardised in compiled passes, or not copied at all."""
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -37,5 +38,12 @@ def scaling_of(scaler: Scaler) -> Any:
 
 
 def as_taken(values: np.ndarray) -> np.ndarray:
-    """The table in the layout that kernels take, a copy where it has another."""
+    """The table in the layout that kernels take, which only read it; a copy where it has another.
+
+    An array that is read-only, as that of a frame is, would be of another type, for which they would be compiled anew.
+    """
+    if not values.flags.writeable:
+        values = values.view()
+        with suppress(ValueError):  # of memory that nobody may write to, as of bytes: that is copied
+            values.flags.writeable = True
     return np.require(values, requirements=["C", "A", "W"])

@@ -1,6 +1,7 @@
 """Compiled passes over large tables against those of NumPy."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from grukit.data import Scaler
@@ -41,3 +42,16 @@ def test_what_the_passes_do_not_measure(column, passes):
     weights = np.arange(1.0, 51)
     np.testing.assert_array_equal(_large.measure(values, weights).mean, Scaler.fit(values, weights).mean)
     assert len(passes) == (0 if np.isnan(column) else 1)  # not where values are missing or weighted
+
+
+def test_the_numbers_of_a_frame_are_not_copied():
+    numbers = np.arange(6.0).reshape(3, 2)
+    of_frame = pd.DataFrame(numbers, copy=False).to_numpy()
+    of_frame.flags.writeable = False  # as pandas 3 gives them
+    taken = _large.as_taken(of_frame)
+    assert taken.flags.writeable and np.shares_memory(taken, numbers) and not of_frame.flags.writeable
+    of_bytes = np.frombuffer(numbers.tobytes())
+    for other in (of_bytes, numbers.T, numbers[:, ::2]):
+        taken = _large.as_taken(other)
+        assert taken.flags.writeable and taken.flags.c_contiguous and not np.shares_memory(taken, other)
+        np.testing.assert_array_equal(taken, other)
