@@ -38,18 +38,19 @@ class Basis(NamedTuple):
 
 
 class Leading(NamedTuple):
-    """The first n of the coefficients (P, K)."""
+    """The first n of the coefficients (P, K), and those from a later one on."""
 
     n: int
+    later: int
 
     def reduce(self, rows: np.ndarray, D: int) -> np.ndarray:
-        """The first n of rows (P, ...)."""
-        return rows[: self.n]
+        """Those of rows (P, ...)."""
+        return np.concatenate([rows[: self.n], rows[self.later :]])
 
     def expand(self, rows: np.ndarray, P: int, D: int) -> np.ndarray:
-        """Coefficients (P, ...) of those (n, ...)."""
+        """Coefficients (P, ...) of those."""
         out = np.zeros((P, *rows.shape[1:]))
-        out[: self.n] = rows
+        out[: self.n], out[self.later :] = rows[: self.n], rows[self.n :]
         return out
 
 
