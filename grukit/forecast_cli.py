@@ -106,8 +106,6 @@ def _run(arguments: argparse.Namespace) -> None:
         random_state=arguments.seed,
         verbose=sys.stderr.isatty(),
     )
-    if arguments.coverage is None and not arguments.save:  # nobody reads what calibrates
-        model.set_params(calibration_fraction=None)
     print(f"{n_series} series, {len(y)} rows up to {y.index.get_level_values(-1).max()}")
     if arguments.splits:
         _judge(model, y, X, past_X, arguments)

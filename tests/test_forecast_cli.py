@@ -65,16 +65,6 @@ def test_with_as_many_rows_as_it_asks_for_there_are_intervals(run, table, monkey
     assert status == 2 and f"needs {fewest} rows of a series; there are {fewest - 1}" in errors
 
 
-def test_errors_that_nobody_reads_are_not_made(run, table, monkeypatch):
-    fitted, fit = [], GRUForecaster.fit
-    monkeypatch.setattr(
-        GRUForecaster, "fit", lambda self, *args: fitted.append(self.calibration_fraction) or fit(self, *args)
-    )
-    for more in ([], ["--coverage", "0.8"], ["--save", "load.gru"]):
-        assert run(table, "--splits", "0", *more)[0] == 0
-    assert fitted == [None, 0.1, 0.1]
-
-
 def test_the_model_is_saved_where_it_is_asked_for(run, table):
     status, output, errors = run(table, "--splits", "0", "--save", "load.gru", "--out", "forecast.csv")
     assert (status, errors) == (0, "") and output.endswith("Model: load.gru\n")

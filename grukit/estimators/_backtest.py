@@ -11,7 +11,6 @@ from sklearn.base import clone
 from grukit.data import SeriesSet, backtest_origins, beside_truth, joined, read_series, up_to
 from grukit.estimators._conformal import check_coverages
 from grukit.estimators._forecast import forecast_state
-from grukit.estimators._forecast_folds import calibration_of
 from grukit.estimators._quantiles import point_of
 
 if TYPE_CHECKING:
@@ -93,10 +92,6 @@ def _check_unseen(model: "GRUForecaster", series: SeriesSet, origin: Any, interv
             return
 
 
-def _calibrates_by_copies(model: "GRUForecaster", past: Any) -> bool:
-    return calibration_of(model, read_series(past, model.missing != "error")) == "folds"
-
-
 def _from_origin(
     model: "GRUForecaster", y: Any, X: Any, past_X: Any, series: SeriesSet, origin: Any, settings: BacktestSettings
 ) -> Any:
@@ -104,8 +99,6 @@ def _from_origin(
     past = up_to(y, origin, settings.train_size if settings.refit else None)
     context: dict[str, Any] = {"context": past, "past_X": past_X}
     if settings.refit:
-        if settings.coverage is None and _calibrates_by_copies(model, past):
-            model.set_params(calibration_fraction=None)  # which leaves the forecasts as they are
         model.fit(past, X, past_X)
         context = {"context": None, "past_X": None}
     bounds = {}

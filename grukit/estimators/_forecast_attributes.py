@@ -85,6 +85,15 @@ class FittedForecaster(FittedNetwork):
         return forecast_state(self).final.normalize
 
     @property
+    def network_weight_(self) -> float | None:
+        """float or None: How much of what the network learned is added to the linear part, from 0 to 1.
+
+        That with which blocks in time are forecast best that were no part of training, those that calibrate intervals;
+        ``weights_`` hold it already. None where there were none, or quantiles are forecast.
+        """
+        return forecast_state(self).weight
+
+    @property
     def calendar_(self) -> tuple[str, ...]:
         """tuple of str: The fields of the calendar that are read."""
         return forecast_state(self).columns.calendar

@@ -29,9 +29,10 @@ from grukit.estimators._checkpoints import checkpoint_options, open_checkpoint
 from grukit.estimators._choices import Choices
 from grukit.estimators._forecast import ForecastState, measured, typical_scale, varies
 from grukit.estimators._forecast_errors import calibrate
-from grukit.estimators._forecast_folds import calibration_of, fold_scores
+from grukit.estimators._forecast_folds import calibration_of, judge_by_folds
 from grukit.estimators._forecast_network import decoder_of, first_outputs, layout_of, told_of
 from grukit.estimators._forecast_split import Origins, learned_from, not_learned, seen_by, split
+from grukit.estimators._forecast_weight import in_time, weight_by, weighted
 from grukit.estimators._quantiles import levels_of
 from grukit.estimators._start import check_same, initial_weights, network_spec
 from grukit.estimators._training import train
@@ -56,7 +57,7 @@ def learn(model: "GRUForecaster", observed: Observed, before: ForecastState | No
     state, interrupted = learn_once(model, observed, before, calibration == "split", resume)
     if calibration == "folds" and not interrupted:
         fit = partial(learn_once, before=None, keeps_out=False, resume=False)
-        state = replace(state, scores=fold_scores(model, observed, state, fit))
+        state = judge_by_folds(model, observed, state, fit)
     if model.adaptation_rate is None or state.scores is None:
         return state
     first = next(iter(state.scores.errors.values()))
@@ -96,6 +97,7 @@ def learn_once(
     state, progress = train(model, state, training, validation, **options)
     judged = origins.judged if before is None else not_learned(origins.judged, series, positions, before.learned)
     if len(judged):
+        state = weighted(state, weight_by(state, in_time(model, state, rows, judged, unseen)))
         state = replace(state, scores=calibrate(model, state, rows, judged, series.keys, unseen))
     learned = learned_from(origins, series, positions, layout, unseen)
     state = replace(state, learned=_latest(learned, {} if before is None else before.learned))

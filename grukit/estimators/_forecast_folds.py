@@ -1,4 +1,6 @@
-"""Errors that calibrate intervals from blocks in time, each forecast by a copy that was fitted to what lies before it.
+"""What is told by blocks in time, each forecast by a copy that was fitted to what lies before it.
+
+Errors that calibrate intervals, and how much of the network's part is taken.
 
 Neighbouring origins share most of their errors, so that the last tenth of a short series tells little, and nothing of other
 times; and the model must do without it, where here it does without nothing but what early stopping watches.
@@ -11,21 +13,42 @@ autoregression), by folds 88, 88, 87 and 94 %, at 0.83, 0.86, 1.21 and 0.90 time
 from collections.abc import Callable
 from copy import copy, deepcopy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from grukit.data import FEWEST_JUDGED, Observed, SeriesSet, origins_of, up_to_position
+from grukit.data import FEWEST_JUDGED, Observed, Rows, SeriesSet, origins_of, up_to_position
 from grukit.estimators._conformal import Scores, thinned
 from grukit.estimators._forecast import ForecastState, varies
 from grukit.estimators._forecast_errors import errors_of
 from grukit.estimators._forecast_split import seen_by, split
+from grukit.estimators._forecast_weight import block_of, weight_by, weighted
 
 if TYPE_CHECKING:
     from grukit.estimators.forecaster import GRUForecaster
 
 N_FOLDS = 5
 MOST_ORIGINS = 2500  # of which folds are taken by themselves: a fit takes four to six times as long
+
+
+class Fold(NamedTuple):
+    """A copy that learned of what lies before a block."""
+
+    state: ForecastState
+    ends: np.ndarray  # origins of the block
+    own: np.ndarray  # (S, 2), mean and deviation that the copy has of each series
+    scales: np.ndarray  # (S,), these deviations over those of the model; NaN of series that it knows nothing of
+
+    def rows_of(self, observed: Observed) -> tuple[Rows, np.ndarray, np.ndarray]:
+        """The series as the copy sees them, the origins, and what the errors of each series are times."""
+        return observed.standardized(self.own, self.state.levels), self.ends, self.scales
+
+    def errors(
+        self, model: "GRUForecaster", weight: float | None, observed: Observed
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Errors and residuals of each series, by the copy with a weight."""
+        rows, ends, scales = self.rows_of(observed)
+        return errors_of(model, weighted(self.state, weight), rows, ends).of_each(len(scales), scales)
 
 
 def calibration_of(model: "GRUForecaster", series: SeriesSet) -> str | None:
@@ -39,15 +62,16 @@ def calibration_of(model: "GRUForecaster", series: SeriesSet) -> str | None:
     return "folds" if few and not model.warm_start else "split"
 
 
-def fold_scores(
+def judge_by_folds(
     model: "GRUForecaster",
     observed: Observed,
     state: ForecastState,
     fit: Callable[[Any, Observed], tuple[ForecastState, bool]],
-) -> Scores | None:
-    """Errors of copies, of the later half of the origins, in standard deviations that ``state`` has of the series.
+) -> ForecastState:
+    """The state with the weight of its network, and with errors of copies that have it, too.
 
-    None where these are too few, or training of a copy was interrupted.
+    They forecast from the later half of the origins. The state as it is where these are too few, or training of a copy was
+    interrupted.
 
     Parameters
     ----------
@@ -59,8 +83,8 @@ def fold_scores(
     at = positions[far]
     half = 0 if len(at) == 0 else (int(at.min()) + int(at.max()) + 1) // 2
     if len(at) == 0 or at.max() - half + 1 < FEWEST_JUDGED:
-        return None
-    found: list[tuple[list[np.ndarray], list[np.ndarray]]] = []  # of each block
+        return state
+    folds: list[Fold] = []
     for block in np.array_split(np.arange(half, at.max() + 1), N_FOLDS):
         part, other = up_to_position(observed, positions, int(block[0])), _copy(model, state)
         ends = far[(at >= block[0]) & (at <= block[-1])]
@@ -68,15 +92,17 @@ def fold_scores(
             continue
         learned, interrupted = fit(other, part)
         if interrupted:
-            return None
-        found.append(_errors(model, learned, part, observed, ends, state))
-    if not found:
-        return None
+            return state
+        folds.append(_fold(learned, part, observed, ends, state))
+    if not folds:
+        return state
+    weight = weight_by(state, (block_of(model, each.state, *each.rows_of(observed)) for each in folds))
+    found = [each.errors(model, weight, observed) for each in folds]
     errors, residuals = (
         [np.concatenate(own) for own in zip(*blocks, strict=True)] for blocks in zip(*found, strict=True)
     )
     scores = Scores.of(series.keys, errors, residuals)
-    return scores if scores.n else None
+    return replace(weighted(state, weight), scores=scores if scores.n else None)
 
 
 def _copy(model: "GRUForecaster", state: ForecastState) -> "GRUForecaster":
@@ -99,23 +125,15 @@ def _teaches(model: "GRUForecaster", part: Observed, state: ForecastState) -> bo
     return not np.isnan(part.covariates[seen]).all(axis=0).any()
 
 
-def _errors(
-    model: "GRUForecaster",
-    learned: ForecastState,
-    part: Observed,
-    observed: Observed,
-    ends: np.ndarray,
-    state: ForecastState,
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Errors and residuals of each series by what a copy learned of a part; NaN of series that this tells nothing of."""
+def _fold(learned: ForecastState, part: Observed, observed: Observed, ends: np.ndarray, state: ForecastState) -> Fold:
+    """What a copy learned of a part, and those of the origins ``ends`` whose errors are kept."""
     keys, layout = observed.series.keys, state.layout
     own = np.array([learned.figures.get(key, (0.0, 1.0)) for key in keys])
-    rows = observed.standardized(own, learned.levels)
-    of_end = np.searchsorted(rows.offsets, ends, side="right") - 1
+    of_end = np.searchsorted(observed.as_they_are().offsets, ends, side="right") - 1
     ends = ends[thinned(of_end, state.steps * layout.n_joint, FEWEST_JUDGED, N_FOLDS)]
     scales = own[:, 1] / np.array([state.figures[key][1] for key in keys])
     scales[~_told(part, observed)] = np.nan
-    return errors_of(model, learned, rows, ends).of_each(len(keys), scales)
+    return Fold(learned, ends, own, scales)
 
 
 def _told(part: Observed, observed: Observed) -> np.ndarray:

@@ -108,7 +108,7 @@ class ForecastParameters(CheckpointParameters):
             None,
             text="""With ``calibration="split"``, share of the origins, the last in time, that is no part of training and
             calibrates the intervals; at least 19 origins. Where less than half of all would be left for training, there are
-            no intervals. None: none at all.""",
+            no intervals. None: none at all, and the whole of the network's part is taken.""",
         ),
     ] = 0.1
     calibration: Annotated[
@@ -120,7 +120,7 @@ class ForecastParameters(CheckpointParameters):
             by a copy that is fitted to what lies before it, while the model itself learns from all but what early stopping
             watches; such a fit takes four to six times as long. "auto": folds of at most 2500 origins, but not with
             ``warm_start``, where those origins of the split calibrate whose truths no fit before has learned
-            from.""",
+            from. The same origins tell how much of the network's part is taken, ``network_weight_``.""",
         ),
     ] = "auto"
     adaptation_rate: Annotated[

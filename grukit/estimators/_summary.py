@@ -58,9 +58,16 @@ def forecast_summary_of(state: "ForecastState") -> str:
         f"Linear part: ridge regressions on {lags[0]} rows{fewer}" if lags else "",
         f"{state.spec.n_parameters:,} parameters of type {state.parameters.dtype}",
         _training(state, kept),
+        _weight(state) if state.training.kept_iter else "",
         "Intervals: none" if state.scores is None else f"Intervals: by the errors from {state.scores.n} origins",
     ]
     return "\n".join(line for line in lines if line)
+
+
+def _weight(state: "ForecastState") -> str:
+    if state.weight is None:
+        return ""
+    return f"Network: {state.weight:.2f} times its part, by blocks in time that were no part of training"
 
 
 def _layers(state: "FittedState") -> list[str]:

@@ -120,7 +120,7 @@ def test_nothing_after_the_origin_changes_a_forecast(driven, normalize):
 
 
 def test_only_the_window_is_seen(noise):
-    model = small().fit(noise)
+    model = small(calibration_fraction=None).fit(noise)  # with the whole of the network
     changed = noise.copy()
     changed.iloc[: 160 - 12] += 50.0
     pd.testing.assert_series_equal(model.predict(context=changed), model.predict(context=noise))
@@ -162,7 +162,8 @@ def test_other_series_of_a_shared_network_do_not_change_a_forecast_and_those_of_
     y = pd.DataFrame(rng.normal(size=(160, 2)).cumsum(axis=0), index=HOURS, columns=["a", "b"])
     changed = y.assign(b=y["b"] * 2)
     for channels, same in (("shared", True), ("joint", False)):
-        model = small(channels=channels, normalize="last", early_stopping=False).fit(y)
+        options = {"normalize": "last", "early_stopping": False, "calibration_fraction": None}
+        model = small(channels=channels, **options).fit(y)
         kept = model.predict(context=changed)["a"]
         assert np.array_equal(kept, model.predict()["a"]) is same
     assert np.array_equal(
@@ -369,6 +370,7 @@ def test_the_summary(driven):
         "Linear part: ridge regressions on 12 rows, of fewer where there is less history (6, 3, 1)\n"
         f"{model.n_parameters_} parameters of type float64\n"
         "Training: 2 epochs, the weights of epoch 2 are kept. All 2 epochs were run.\n"
+        "Network: 0.00 times its part, by blocks in time that were no part of training\n"
         "Intervals: by the errors from 19 origins"
     )
 

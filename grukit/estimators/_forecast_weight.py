@@ -1,0 +1,89 @@
+"""How much of the network's part forecasts take: what forecasts blocks in time best that were no part of training.
+
+Early stopping watches the last origins alone, which share most of their errors, and of a short series tell little. So a
+network that did better there may do worse later. The blocks are others, and judge its outputs beside the linear part.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from grukit.data import Rows
+from grukit.estimators._folds import score_epochs
+from grukit.estimators._forecast import ForecastState, forecasts
+from grukit.estimators._parameters import SharedParameters
+from grukit.estimators.targets import Objective
+
+WEIGHTS = np.linspace(0.0, 1.0, 21)
+N_BLOCKS = 5  # of origins that one fit kept out
+
+
+class Block(NamedTuple):
+    """Forecasts of a block in time, in standard deviations of the series."""
+
+    network: np.ndarray  # (n, H), the network's part
+    left: np.ndarray  # (n, H), what the linear part leaves of the truth; NaN where that is not known
+
+    def losses(self, objective: Objective, unit: float) -> np.ndarray:
+        """Mean losses of each of the weights; ``unit`` is that of Huber's delta. NaN where nothing is known."""
+        known = ~np.isnan(self.left)
+        if not known.any():
+            return np.full(len(WEIGHTS), np.nan)
+        network, left = self.network[known], self.left[known]
+        return np.array([_loss(objective, (left - weight * network) / unit) for weight in WEIGHTS])
+
+
+def _loss(objective: Objective, errors: np.ndarray) -> float:
+    size = np.abs(errors)
+    if objective.loss == "absolute_error":
+        return float(size.mean())
+    if objective.loss == "huber":
+        delta = float(objective.parameter)  # type: ignore[arg-type]
+        return float(np.where(size <= delta, 0.5 * size**2, delta * (size - 0.5 * delta)).mean())
+    return float((size**2).mean())
+
+
+def block_of(model: SharedParameters, state: ForecastState, rows: Rows, ends: np.ndarray, scales: np.ndarray) -> Block:
+    """Of the origins ``ends``, rows of the (first) series; ``scales`` (S,) are what the errors of each series are times."""
+    H, each = state.layout.horizon, rows.of_each(ends, state.layout)
+    linear = state.final.predict(rows, each)
+    total = forecasts(model, state, rows, ends).reshape(len(each), H)
+    scale = scales[np.searchsorted(rows.offsets, each, side="right") - 1][:, None]
+    return Block((total - linear) * scale, (rows.ahead(each, H) - linear) * scale)
+
+
+def in_time(
+    model: SharedParameters, state: ForecastState, rows: Rows, ends: np.ndarray, unseen: np.ndarray
+) -> Iterator[Block]:
+    """Blocks of the origins ``ends``, in the order of time, without the series that are ``unseen`` (S,) by training."""
+    scales = np.where(unseen, np.nan, 1.0)
+    return (block_of(model, state, rows, part, scales) for part in np.array_split(ends, N_BLOCKS) if len(part))
+
+
+def weight_by(state: ForecastState, blocks: Iterable[Block]) -> float | None:
+    """The weight, from 0 to 1, of the least loss on the blocks: mean and worst one, see :func:`score_epochs`.
+
+    None where there is nothing to choose by, or quantiles are forecast, which are no multiples of a part.
+    """
+    if state.quantiles:
+        return None
+    unit = float(state.y_scaler.scale[0])
+    found = [block.losses(state.training.objective, unit) for block in blocks]
+    losses = np.array([each for each in found if not np.isnan(each).any()])
+    if not len(losses):
+        return None
+    linear = np.where(losses[:, 0] > 0, losses[:, 0], 1.0)
+    return float(WEIGHTS[np.argmin(score_epochs(losses, linear))])
+
+
+def weighted(state: ForecastState, weight: float | None) -> ForecastState:
+    """The state whose network gives ``weight`` times as much: so do its streams, files and exports."""
+    if weight is None:
+        return state
+    parameters = state.parameters.copy()
+    for name, view in state.spec.views(parameters).items():
+        if name.startswith("head."):
+            view *= parameters.dtype.type(weight)
+    return replace(state, parameters=parameters, weight=weight)
