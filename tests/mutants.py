@@ -408,10 +408,12 @@ def reasons():
     return dict(line.rsplit("  # ", 1) for line in lines if "  # " in line)
 
 
-def key_of(mutant):
-    """A mutant, by what does not change with lines."""
-    function, _, was, now, _ = mutant.made()
-    return f"{mutant.module} {function.split(':')[0]}: {was} -> {now}"
+def key_of(mutant, known):
+    """A mutant, by what does not change with lines; with the text of its line where it is ``known`` by that."""
+    function, line, was, now, _ = mutant.made()
+    key = f"{mutant.module} {function.split(':')[0]}: {was} -> {now}"
+    whole = f"{key} | {mutant.text.splitlines()[line - 1].strip()}"
+    return whole if whole in known else key
 
 
 def main():
@@ -439,10 +441,10 @@ def main():
     counts, seconds = Counter(what for _, what in results), time.monotonic() - began
     print(f"{len(results)} of {len(every)} mutants in {seconds:.0f} s: {dict(counts)}")
     left = [mutant for mutant, what in results if what not in ("found", "hangs")]
-    equal = [mutant for mutant in left if key_of(mutant) in known_equal]
+    equal = [key for key in (key_of(mutant, known_equal) for mutant in left) if key in known_equal]
     print(f"{len(left) - len(equal)} were not found, besides {len(equal)} that change nothing:")
-    for mutant in equal:
-        print(f"  {key_of(mutant)}: {known_equal[key_of(mutant)]}")
+    for key in equal:
+        print(f"  {key}: {known_equal[key]}")
     return len(left) > len(equal)
 
 

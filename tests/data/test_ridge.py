@@ -12,7 +12,18 @@ from sklearn.linear_model import Ridge
 from grukit.data import ALL_ALIKE, Samples, Scaler, read_sequences, read_table, windows
 from grukit.data.lags import LinearLags, Moments, ends_of, left_by
 from grukit.data.ridge import N_BLOCKS, choose_anchors, fit_linear
-from grukit.data.stacking import ALPHAS, Solver, forms_of, simplex, stack, where_sure
+from grukit.data.stacking import (
+    ALPHAS,
+    Basis,
+    Leading,
+    Regression,
+    Solver,
+    add_up,
+    forms_of,
+    simplex,
+    stack,
+    where_sure,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -127,6 +138,42 @@ def test_the_stack_forecasts_the_blocks_no_worse_than_any_of_its_forms():
         stacked += block.weight * block.loss(together)[0]
     assert stacked <= single.min() * (1 + 1e-9)
     assert errors[0] == pytest.approx(stacked / sum(block.weight for block in blocks[N_BLOCKS // 2 :]))
+
+
+BASES = {
+    "all lags": (Basis(-1, False), lambda z: z.reshape(len(z), -1)),
+    "of one column": (Basis(1, False), lambda z: z[:, :, 1]),
+    "relative": (Basis(-1, True), lambda z: (z[:, 1:] - z[:, :1]).reshape(len(z), -1)),
+    "of one column, relative": (Basis(1, True), lambda z: z[:, 1:, 1] - z[:, :1, 1]),
+    "the first": (Leading(3), lambda z: z.reshape(len(z), -1)[:, :3]),
+}
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_a_regression_in_a_basis_is_one_on_what_the_basis_makes_of_the_lags(name):
+    basis, made = BASES[name]
+    samples = samples_of(150, D=2, K=2, window=4)
+    scaler, center = Scaler.fit(samples.sequences.values), np.zeros(2)
+    z = np.nan_to_num((lag_table(samples.sequences, 4) - scaler.mean) / scaler.scale)
+    towards = np.random.default_rng(5).normal(size=(9, 2))
+    shrunk = np.hstack([z.reshape(150, -1), np.ones((150, 1))]) @ towards
+    path = Solver(Moments.of(samples, scaler, center, 4), 2).path(Regression(towards, basis, False), np.arange(2))
+    for alpha in (1e-3, 0.1):
+        ridge = weighted_ridge(made(z), samples.targets - shrunk, samples.weights, alpha)
+        coef = path.coefficients(alpha)
+        found = np.hstack([z.reshape(150, -1), np.ones((150, 1))]) @ coef
+        np.testing.assert_allclose(found, shrunk + ridge.predict(made(z)), rtol=1e-9, atol=1e-9)
+
+
+def test_without_samples_to_judge_by_the_mean_alone_is_left():
+    samples = samples_of(60, D=1, window=3)
+    scaler, center, outputs = Scaler.fit(samples.sequences.values), np.zeros(1), np.array([0])
+    forms = forms_of(0, scaler, center, 3)
+    alphas, weights, errors = stack([], forms, outputs)
+    coef = add_up(Solver(Moments.of(samples, scaler, center, 3), 1), forms, outputs, alphas, weights)
+    mean = np.average(samples.targets[:, 0], weights=samples.weights)
+    np.testing.assert_allclose(coef[:, 0], [0, 0, 0, mean], rtol=1e-12)
+    assert np.isnan(errors).all()
 
 
 def test_penalties_do_not_depend_on_the_unit_of_the_targets():
