@@ -26,12 +26,15 @@ def read_variant(text: str, kind: str) -> tuple[str, Factory]:
     if re.fullmatch(r"[\w.]+:\w+", rest):
         module, function = rest.split(":")
         return name, getattr(import_module(module), function)
-    parameters: dict[str, Any] = {}
-    if rest:
-        call = ast.parse(f"f({rest})", mode="eval").body
-        assert isinstance(call, ast.Call)
-        parameters = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
-    return name, with_parameters(kind, parameters)
+    return name, with_parameters(kind, read_parameters(text)[1])
+
+
+def read_parameters(text: str) -> tuple[str, dict[str, Any]]:
+    """NAME=parameter=value,..."""
+    name, _, rest = text.partition("=")
+    call = ast.parse(f"f({rest})", mode="eval").body
+    assert isinstance(call, ast.Call)
+    return name, {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
 
 
 def factories(variants: list[str], kind: str, quick: bool) -> dict[str, Factory]:

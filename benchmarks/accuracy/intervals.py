@@ -2,9 +2,8 @@
 
     python benchmarks/accuracy/intervals.py [--splits 12]
 
-Backtests from origins spread over the last 40 % of the bundled series of ``forecasts.py``, and of an autoregression, without
-the blocks that ``forecasts.py`` judges: a choice by those would say nothing of it. ``quantiles`` are intervals between
-quantiles, calibrated by folds. Errors and interval scores are over those of ``split``.
+Backtests from origins spread over the last 40 % of bundled series without their last ten horizons, and of an autoregression.
+``quantiles`` are intervals between quantiles, calibrated by folds. Errors and interval scores are over those of ``split``.
 """
 
 import time
@@ -13,11 +12,12 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from _common import argparse, machine, table
-from forecasts import COVERAGE, tasks
+from _forecast_tasks import MACRO, macro
 
-from grukit import GRUForecaster
+from grukit import GRUForecaster, datasets
 from grukit.metrics import score_forecasts
 
+COVERAGE = 0.9
 KINDS = {
     "split": {"calibration": "split"},
     "folds": {"calibration": "folds"},
@@ -27,9 +27,13 @@ KINDS = {
 
 def series() -> Iterator[tuple[str, pd.Series | pd.DataFrame, int, int]]:
     """Name, series, horizon and window."""
-    for name, y, horizon, window in tasks():
-        if len(y) < 1000:
-            yield name, y.iloc[: -10 * horizon], horizon, window
+    bundled = [
+        ("El Nino, monthly", datasets.load_elnino()["sst"], 12, 48),
+        ("sunspots, yearly", datasets.load_sunspots()["sunspots"], 5, 24),
+        ("macrodata, quarterly, 6 series", macro(*MACRO), 4, 20),
+    ]
+    for name, y, horizon, window in bundled:
+        yield name, y.iloc[: -10 * horizon], horizon, window
     rng, values = np.random.default_rng(5), [0.0, 0.0]
     for _ in range(480):
         values.append(1.2 * values[-1] - 0.4 * values[-2] + rng.standard_t(5))
