@@ -1,6 +1,6 @@
 """ETTh1, horizon 96: all seven columns, all test windows, beside the seasonal naive forecast.
 
-    python benchmarks/accuracy/etth1.py --csv ETTh1.csv [--horizon 96] [--seeds 3] [--quick]
+    python benchmarks/accuracy/etth1.py --csv ETTh1.csv [--horizon 96] [--seeds 3] [--ladder] [--quick]
 
 The file is that of Zhou et al. (2021), hourly, with a column ``date`` and seven others; it is not part of this project
 (CC BY-ND). Protocol: z-scores by the first 8640 rows; these train, of the next 2880 the first half is watched by early
@@ -8,21 +8,28 @@ stopping, the second tells how much of the network's part is taken, and every wi
 MAE on z-scores. As always, the linear part of forecasts is fitted once more with what was watched, when nothing is left to be
 chosen there. Other files of the same form work by the same command.
 
-Published, horizon 96: SegRNN (Lin et al. 2023) 0.351 / 0.392 with 720 rows of history, 0.368 / 0.395 with 96; NLinear (Zeng et
-al. 2023) 0.374 / 0.394.
+``--ladder`` adds ridge regression, a perceptron, PyTorch's GRU and HistGradientBoosting on the window less its latest value.
 """
 
 import statistics
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from _common import argparse, machine, table
+from _etth1_ladder import LADDER, Windows
 
 from grukit import GRUForecaster
 
 TRAINING, WATCHED, TEST = 8640, 2880, 2880
+PUBLISHED = [
+    ("SegRNN, 720 rows (Lin et al. 2023)", "0.351", "0.392"),
+    ("SegRNN, 96 rows", "0.368", "0.395"),
+    ("NLinear (Zeng et al. 2023)", "0.374", "0.394"),
+]
 
 
 def scores_of(truth: np.ndarray, predicted: np.ndarray) -> tuple[float, float]:
@@ -70,6 +77,18 @@ def forecaster(z: pd.DataFrame, seed: int, options: argparse.Namespace) -> tuple
     return *scores, seconds, model.best_iter_, float(model.network_weight_)
 
 
+def ladder(z: np.ndarray, options: argparse.Namespace) -> Iterator[list[str]]:
+    """A row for each of the ladder, which train on the first part and may look at the watched one."""
+    H, L, all_rows = options.horizon, options.window, TRAINING + WATCHED + TEST
+    bounds = [(L - 1, TRAINING), (TRAINING - 1, TRAINING + WATCHED), (TRAINING + WATCHED - 1, all_rows)]
+    parts = [Windows(z, np.arange(first, last - H), L, H) for first, last in bounds]
+    for name, contender in LADDER.items():
+        began = time.perf_counter()
+        predicted = contender(parts[0], parts[1], parts[2].lags - parts[2].last) + parts[2].last
+        seconds = f"{time.perf_counter() - began:.0f}"
+        yield [name, *(f"{score:.4f}" for score in scores_of(parts[2].ahead, predicted)), "", seconds]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--csv", required=True, help="the file")
@@ -83,6 +102,9 @@ def main() -> None:
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--normalize", choices=("auto", "last", "mean"), default="auto")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--ladder", action="store_true", help="ridge regression, a perceptron, PyTorch's GRU, trees too"
+    )
     parser.add_argument("--quick", action="store_true", help="one seed, a small network, a day between windows")
     options = parser.parse_args()
     if options.quick:
@@ -93,6 +115,10 @@ def main() -> None:
     early = frame.iloc[:TRAINING]
     z = (frame - early.mean()) / early.std(ddof=0)
     rows = [["seasonal naive", *(f"{score:.4f}" for score in seasonal_naive(z.to_numpy(), options.horizon)), "", ""]]
+    if options.ladder:
+        for row in ladder(z.to_numpy(), options):
+            rows.append(row)
+            print(" | ".join(row), flush=True)
     runs = []
     for seed in range(options.seeds):
         runs.append(forecaster(z, seed, options))
@@ -106,6 +132,8 @@ def main() -> None:
     name = f"{kind}, median of {options.seeds}"
     epochs = ", ".join(f"{run[3]} times {run[4]:.2f}" for run in runs)
     rows.append([name, f"{medians[0]:.4f}", f"{medians[1]:.4f}", epochs, f"{medians[2]:.0f}"])
+    if options.horizon == 96 and Path(options.csv).stem == "ETTh1":
+        rows += [[f"{name}, published", mse, mae, "", ""] for name, mse, mae in PUBLISHED]
     print(table(["", "MSE", "MAE", "epoch kept, and weight", "seconds"], rows))
     print(machine())
 
