@@ -4,6 +4,7 @@ from grukit.data.aligned import check_same_index
 from grukit.data.backtests import backtest_origins, beside_truth, joined, up_to
 from grukit.data.containers import as_samples
 from grukit.data.context import Tail, continuation, given_context, tail_of
+from grukit.data.covariate_form import CovariateForm
 from grukit.data.covariates import CALENDAR, calendar_at
 from grukit.data.cutting import up_to_position
 from grukit.data.features import Features
@@ -36,7 +37,7 @@ from grukit.data.missing import (
     fit_inputs,
     sequences_with_time,
 )
-from grukit.data.observed import CovariateForm, Observed
+from grukit.data.observed import Observed
 from grukit.data.packed import PackedSeries, are_of_kind
 from grukit.data.predictions import as_probabilities
 from grukit.data.quiet import quiet
@@ -45,6 +46,7 @@ from grukit.data.samples import ALL_ALIKE, HeldOut, Samples, select_samples
 from grukit.data.scaling import Scaler
 from grukit.data.sequences import Sequences, independent_rows, is_sequences, read_sequences, stand_alone, windows
 from grukit.data.series import SeriesForm, SeriesSet, read_series
+from grukit.data.static import MOST_CATEGORIES, StaticColumn, fit_static, read_static
 from grukit.data.targets import TargetForm, read_targets, to_output
 from grukit.data.times import Pace, as_times, time_between, time_kind, time_since
 from grukit.data.written import interval_columns, quantile_columns, sample_columns, write_forecasts
@@ -55,6 +57,7 @@ __all__ = [
     "FEWEST_JUDGED",
     "FLOOR",
     "LINKS",
+    "MOST_CATEGORIES",
     "Classes",
     "CovariateForm",
     "Features",
@@ -76,6 +79,7 @@ __all__ = [
     "Sequences",
     "SeriesForm",
     "SeriesSet",
+    "StaticColumn",
     "Table",
     "Tail",
     "TargetForm",
@@ -105,6 +109,7 @@ __all__ = [
     "fit_horizon",
     "fit_inputs",
     "fit_linear",
+    "fit_static",
     "folds_in_time",
     "given_context",
     "history_frame",
@@ -126,6 +131,7 @@ __all__ = [
     "read_labels",
     "read_sequences",
     "read_series",
+    "read_static",
     "read_table",
     "read_targets",
     "rows_after",

@@ -25,7 +25,7 @@ class Layout:
     window, horizon : int
         W rows that a window holds at most, and H steps ahead.
     n_past, n_known, n_calendar : int
-        Covariates known up to the origin, known ahead, and of the calendar.
+        Covariates known up to the origin, known ahead, and of the calendar and of series, which are known at any row.
     n_joint : int
         Series that one window holds: one, or all.
     segment : int

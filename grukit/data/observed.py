@@ -6,34 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from grukit.data.covariate_form import CovariateForm
 from grukit.data.covariates import calendar_fields, calendar_values, covariate_columns, read_covariates
 from grukit.data.grid import Grid
 from grukit.data.horizon import Rows
 from grukit.data.scaling import Scaler
 from grukit.data.series import SeriesSet, read_series, where_of
-
-
-@dataclass(frozen=True)
-class CovariateForm:
-    """Columns of covariates known up to the origin and known ahead, and fields of the calendar."""
-
-    past: list[Any]
-    known: list[Any]
-    calendar: tuple[str, ...]
-
-    @property
-    def counts(self) -> tuple[int, int, int]:
-        """Columns of each; a field has two, its sine and cosine."""
-        return len(self.past), len(self.known), 2 * len(self.calendar)
-
-    @property
-    def columns(self) -> list[Any]:
-        """Names of all."""
-        return [
-            *self.past,
-            *self.known,
-            *(f"{part} of {field}" for field in self.calendar for part in ("sine", "cosine")),
-        ]
+from grukit.data.static import StaticColumn
 
 
 @dataclass(frozen=True)
@@ -144,6 +123,16 @@ class Observed:
             _check_ends(kept, list(more))
         return replace(self, series=kept, covariates=np.concatenate(covariates))
 
+    @property
+    def constants(self) -> np.ndarray:
+        """The static columns (S, n) of each series."""
+        return self.covariates[self.series.offsets[1:] - 1, self.covariates.shape[1] - self.form.n_static :]
+
+    def with_constants(self, constants: np.ndarray, columns: tuple[StaticColumn, ...]) -> "Observed":
+        """The same, read without them, with static columns (S, n)."""
+        covariates = np.hstack([self.covariates, np.repeat(constants, self.series.lengths, axis=0)])
+        return replace(self, covariates=covariates, form=replace(self.form, static=columns))
+
     def with_future(self, horizon: int, X: Any, allow_nan: bool) -> "Observed":
         """The same with ``horizon`` more rows a series, whose values are not known, and X there.
 
@@ -160,6 +149,7 @@ class Observed:
         ahead = [later[id(times)] for times in series.times]
         known = read_covariates(X, self.form.known, series.keys, ahead, "X", allow_nan)
         calendars = _calendars(ahead, self.form.calendar)
+        constants = np.repeat(self.constants, horizon, axis=0)
         n_past, lengths = len(self.form.past), series.lengths
         offsets = series.offsets + horizon * np.arange(len(series.offsets))
         known_rows = np.arange(len(series.values)) + horizon * np.repeat(np.arange(len(series)), lengths)
@@ -170,7 +160,7 @@ class Observed:
         if covariates.shape[1] > n_past:
             later_rows = (offsets[1:, None] - horizon + np.arange(horizon)).ravel()
             future = np.concatenate([np.hstack(each) for each in zip(known, calendars, strict=True)])
-            covariates[later_rows, n_past:] = future
+            covariates[later_rows, n_past:] = np.hstack([future, constants])
         own = {id(times): times for times in series.times}
         whole = {number: times.append(later[number]) for number, times in own.items()}
         extended = replace(series, values=values, offsets=offsets, times=[whole[id(times)] for times in series.times])

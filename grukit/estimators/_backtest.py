@@ -26,6 +26,7 @@ class BacktestSettings(NamedTuple):
     refit: bool
     coverage: float | None
     n_jobs: int | None
+    static: Any
 
 
 def check_splits(n_splits: Any, stride: Any, train_size: Any) -> None:
@@ -97,9 +98,9 @@ def _from_origin(
 ) -> Any:
     """Forecasts from one origin."""
     past = up_to(y, origin, settings.train_size if settings.refit else None)
-    context: dict[str, Any] = {"context": past, "past_X": past_X}
+    context: dict[str, Any] = {"context": past, "past_X": past_X, "static": settings.static}
     if settings.refit:
-        model.fit(past, X, past_X)
+        model.fit(past, X, past_X, static=settings.static)
         context = {"context": None, "past_X": None}
     bounds = {}
     if settings.coverage is None:
@@ -123,6 +124,7 @@ class Backtests:
         X: Any = None,
         past_X: Any = None,
         *,
+        static: Any = None,
         n_splits: int = 5,
         stride: int | None = None,
         train_size: int | None = None,
@@ -134,7 +136,7 @@ class Backtests:
 
         Parameters
         ----------
-        y, X, past_X
+        y, X, past_X, static
             As in :meth:`fit`.
         n_splits : int, default=5
             Origins: the last one of which the whole horizon is known, and those before it.
@@ -171,5 +173,5 @@ class Backtests:
         """
         check_splits(n_splits, stride, train_size)
         coverage = None if coverage is None else check_coverages(coverage)[0]
-        settings = BacktestSettings(n_splits, stride, train_size, refit, coverage, n_jobs)
+        settings = BacktestSettings(n_splits, stride, train_size, refit, coverage, n_jobs, static)
         return backtest(self, y, X, past_X, settings)  # type: ignore[arg-type]

@@ -22,6 +22,7 @@ from grukit.data import (
     Scaler,
     SeriesForm,
     SeriesSet,
+    StaticColumn,
     Tail,
     TargetForm,
 )
@@ -46,7 +47,7 @@ ROUTING = "_metadata_request"  # of set_fit_request and its like: how pipelines 
 RECORDS = Codec(
     FittedState, TrainingState, InputForm, Features, TargetForm, Classes, Scaler, Choices, LinearLags, NetworkSpec, Objective,
     Tail, Pace, ForecastState, Layout, CovariateForm, Grid, Observed, SeriesForm, LinearHorizon, LagMap, Scores,
-    Online, Decoder,
+    Online, Decoder, StaticColumn,
     packed={SeriesSet: PackedSeries},
 )  # fmt: skip
 CHECKS: dict[type, Callable[[Any], None]] = {FittedState: check_state, ForecastState: check_forecast_state}

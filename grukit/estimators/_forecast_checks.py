@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from grukit.data import CALENDAR, Layout, LinearHorizon, Observed, are_of_kind
+from grukit.data import CALENDAR, Layout, LinearHorizon, Observed, StaticColumn, are_of_kind
 from grukit.estimators._checks import (
     check_array,
     check_choices,
@@ -101,6 +101,7 @@ def _check_layout(state: ForecastState) -> tuple[int, int, int]:
     demand(state.recent.series.grid == state.grid, "grid is not that of recent.series.")  # which was looked into
     demand(set(form.calendar) <= set(CALENDAR), f"columns.calendar is {form.calendar!r:.80}.")
     demand(_are_names([*form.past, *form.known]), "columns have names that are none.")
+    _check_static(form.static, layout)
     demand(not form.calendar or state.grid.seconds is not None, "columns.calendar is there, of an index without one.")
     K, levels = state.spec.n_outputs, state.quantiles
     demand(layout.horizon * layout.n_joint * max(len(levels), 1) == K, "layout.horizon is not that of the network.")
@@ -108,6 +109,16 @@ def _check_layout(state: ForecastState) -> tuple[int, int, int]:
     demand(state.steps == layout.horizon or (one_by_one and 0 < state.steps < MOST), f"steps is {state.steps!r:.80}.")
     C = sum(counts)
     return C, layout.n_joint + C + len(layout.leads) * layout.n_known, K
+
+
+def _check_static(columns: tuple[StaticColumn, ...], layout: Layout) -> None:
+    demand(not columns or layout.n_joint == 1, "columns.static tells series apart that are read at once.")
+    for name, categories, center, scale in columns:
+        demand(_are_names([name, *(categories or [])]), "columns.static has names that are none.")
+        demand(
+            len(center) == (1 if categories is None else len(categories)) > 0, f"columns.static has no {name!r:.80}."
+        )
+        demand(np.isfinite([*center, scale]).all() and scale > 0, f"columns.static scales {name!r:.80} by nothing.")
 
 
 def _check_linear(linear: LinearHorizon, layout: Layout, name: str) -> None:
@@ -129,6 +140,7 @@ def _check_recent(state: ForecastState, n_covariates: int) -> None:
     series, n_joint = recent.series, state.layout.n_joint
     demand(recent.form.counts == state.columns.counts, "recent.form is another.")
     demand(recent.form.calendar == state.columns.calendar, "recent.form.calendar is another.")
+    demand(recent.form.static == state.columns.static, "recent.form.static is another.")
     check_array(recent.covariates, (len(series.values), n_covariates), np.float64, "recent.covariates")
     known = [series.values, recent.covariates] if state.inputs.missing == "error" else []
     demand(all(np.isfinite(each).all() for each in known), "recent holds NaN or infinity.")

@@ -80,7 +80,11 @@ def learn_once(
         check_any_seen(observed.covariates[seen], "X", observed.form.columns)
         levels = Scaler.identity(observed.covariates.shape[1])
         if model.standardize:
-            levels = Scaler.fit(observed.covariates[seen])
+            n = (
+                observed.covariates.shape[1] - observed.form.n_static
+            )  # those of series are standardised as they are read
+            known = Scaler.fit(observed.covariates[seen, :n])
+            levels.mean[:n], levels.scale[:n] = known.mean, known.scale
     else:
         figures, levels = {**figures, **before.figures}, before.levels
     rows = observed.standardized(np.array([figures[key] for key in series.keys]), levels)

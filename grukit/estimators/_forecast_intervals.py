@@ -16,7 +16,9 @@ from grukit.estimators._quantiles import chosen_levels, nearest_pair, pairs_of, 
 class Intervals:
     """Quantiles and intervals of a forecaster."""
 
-    def predict_quantiles(self, quantiles: Any = None, X: Any = None, context: Any = None, past_X: Any = None) -> Any:
+    def predict_quantiles(
+        self, quantiles: Any = None, X: Any = None, context: Any = None, past_X: Any = None, *, static: Any = None
+    ) -> Any:
         """Quantiles of the steps after the end of each series, as the network was trained for them.
 
         Nothing calibrates them: where the future is like what was trained on, a share of the truths as large as its level is
@@ -26,7 +28,7 @@ class Intervals:
         ----------
         quantiles : float or list of float, default=None
             Levels among those of the parameter ``quantiles``; None: all.
-        X, context, past_X
+        X, context, past_X, static
             As in :meth:`predict`.
 
         Returns
@@ -40,11 +42,13 @@ class Intervals:
             As :meth:`predict`, and for a model without quantiles, or levels that it was not fitted with.
         """
         chosen = chosen_levels(forecast_state(self).quantiles, quantiles)
-        observed, ahead = self._ahead(X, context, past_X)
+        observed, ahead = self._ahead(X, context, past_X, static)
         series, columns = observed.series, quantile_columns([forecast_state(self).quantiles[m] for m in chosen])
         return write_forecasts(ahead[:, :, chosen], series.keys, series.ends, series.grid, series.form, columns)
 
-    def predict_interval(self, coverage: Any = 0.9, X: Any = None, context: Any = None, past_X: Any = None) -> Any:
+    def predict_interval(
+        self, coverage: Any = 0.9, X: Any = None, context: Any = None, past_X: Any = None, *, static: Any = None
+    ) -> Any:
         """Intervals around the forecasts, by conformal calibration of each step ahead.
 
         Half the width of an interval is the ceil((n + 1) coverage)-th smallest absolute error at that step of forecasts from
@@ -61,7 +65,7 @@ class Intervals:
         ----------
         coverage : float or list of float, default=0.9
             How often the truth is to be inside.
-        X, context, past_X
+        X, context, past_X, static
             As in :meth:`predict`.
 
         Returns
@@ -81,12 +85,19 @@ class Intervals:
         Gibbs and Candes (2021), Adaptive Conformal Inference Under Distribution Shift.
         """
         coverages = check_coverages(coverage)
-        observed, _, bounds = self._bounds(coverages, X, context, past_X)
+        observed, _, bounds = self._bounds(coverages, X, context, past_X, static)
         series, columns = observed.series, interval_columns(None if np.ndim(coverage) == 0 else coverages)
         return write_forecasts(np.stack(bounds, axis=2), series.keys, series.ends, series.grid, series.form, columns)
 
     def predict_samples(
-        self, n_samples: int = 100, X: Any = None, context: Any = None, past_X: Any = None, *, random_state: Any = None
+        self,
+        n_samples: int = 100,
+        X: Any = None,
+        context: Any = None,
+        past_X: Any = None,
+        *,
+        static: Any = None,
+        random_state: Any = None,
     ) -> Any:
         """Paths that the steps after the end of each series may take, all steps of one together.
 
@@ -100,7 +111,7 @@ class Intervals:
         ----------
         n_samples : int, default=100
             Paths.
-        X, context, past_X
+        X, context, past_X, static
             As in :meth:`predict`.
         random_state : int, RandomState or None, default=None
             What is drawn.
@@ -120,18 +131,18 @@ class Intervals:
         Efron and Tibshirani (1993), An Introduction to the Bootstrap, section 8.5: residuals of a time series.
         """
         check_samples(forecast_state(self), n_samples)
-        observed, ahead = self._ahead(X, context, past_X)
+        observed, ahead = self._ahead(X, context, past_X, static)
         series, columns = observed.series, sample_columns(n_samples)
         paths = sample_paths(self, forecast_state(self), observed, X, ahead[..., 0], n_samples, random_state)  # type: ignore[arg-type]
         return write_forecasts(paths, series.keys, series.ends, series.grid, series.form, columns)
 
     def _bounds(
-        self, coverages: list[float], X: Any, context: Any, past_X: Any
+        self, coverages: list[float], X: Any, context: Any, past_X: Any, static: Any = None
     ) -> tuple[Observed, np.ndarray, list[np.ndarray]]:
         """The series that are forecast, forecasts (S, H, M), and a lower and an upper bound (S, H) for each coverage."""
         state = forecast_state(self)
         scores, online = scores_of(state), state.online
-        observed, ahead = self._ahead(X, context, past_X)
+        observed, ahead = self._ahead(X, context, past_X, static)
         if online is not None and context is not None:
             online = online.at(state.recent.series, observed.series)
         scale, bounds = state.figures_of(observed)[:, 1:], []
@@ -148,5 +159,7 @@ class Intervals:
         return observed, ahead, [each[at] for at in places for each in (lower, upper)]
 
     @abstractmethod
-    def _ahead(self, X: Any, context: Any, past_X: Any, horizon: int | None = None) -> tuple[Observed, np.ndarray]:
+    def _ahead(
+        self, X: Any, context: Any, past_X: Any, static: Any = None, horizon: int | None = None
+    ) -> tuple[Observed, np.ndarray]:
         """The series that are forecast, and forecasts (S, H, M)."""

@@ -101,6 +101,14 @@ class ForecastParameters(CheckpointParameters):
             that the value is missing, and steps ahead without a value are left out of the loss.""",
         ),
     ] = "error"
+    handle_unknown: Annotated[
+        str,
+        Parameter(
+            Choice("error", "mean"),
+            text="""What a category in ``static`` is that ``fit`` did not have: an error, or the mean of those that it had,
+            each counted as often as there were series of it.""",
+        ),
+    ] = "error"
     calibration_fraction: Annotated[
         float | None,
         Parameter(

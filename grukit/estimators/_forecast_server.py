@@ -8,6 +8,7 @@ import numpy as np
 from grukit.data import FLOOR, LinearLags, Scaler
 from grukit.estimators._choices import Choices
 from grukit.estimators._forecast import ForecastState
+from grukit.estimators._forecast_static import constants_of
 from grukit.estimators._quantiles import in_order, point_of
 from grukit.estimators.service import Predictor
 
@@ -32,7 +33,9 @@ class ForecastPredictor:
     """
 
     def __init__(self, state: ForecastState, key: tuple[Any, ...]):
-        if state.layout.n_joint > 1 or state.columns.columns or state.inputs.missing != "error":
+        form = state.columns
+        others = bool(form.past or form.known or form.calendar)
+        if state.layout.n_joint > 1 or others or state.inputs.missing != "error":
             raise ValueError(
                 "A predictor is for windows of one series alone: not for channels='joint', covariates, a calendar or missing "
                 "values. Use predict(context=...), or fit with calendar=None."
@@ -46,11 +49,14 @@ class ForecastPredictor:
         self._floor = FLOOR * state.final.unit * scale if state.final.normalize == "window" else None
         if self._floor is not None:  # windows and forecasts are in units of their own
             mean, scale = 0.0, 1.0
-        lags = _lags(state, mean, scale)
+        self._constants = constants_of(state, key)
+        lags = _lags(state, self._constants, mean, scale)
         lags = LinearLags(np.repeat(lags.coef, M, axis=2), np.repeat(lags.intercept, M), lags.mean)
         self.n_rows = len(lags.coef) if self._floor is None else self._window
         differenced, own = state.choices.differenced, state.x_scaler
-        x_scaler = Scaler(own.mean * scale + (mean if differenced is None else 0.0), own.scale * scale)
+        units, origin = np.ones(len(own.mean)), np.zeros(len(own.mean))
+        units[0], origin[0] = scale, mean if differenced is None else 0.0
+        x_scaler = Scaler(own.mean * units + origin, own.scale * units)
         y_scaler = Scaler(state.y_scaler.mean, state.y_scaler.scale * (scale / state.final.unit))
         K = state.steps * M
         choices = Choices(lags, lags, np.full(K, -1), np.full(K, np.inf), differenced, {})
@@ -81,13 +87,17 @@ class ForecastPredictor:
             )
         values = values[..., -self._window :]
         if self._floor is None:
-            return self._point(self._predict(values[..., None]))
+            return self._forecasts(values)
         mean = values.mean(axis=-1, keepdims=True)
         spread = np.hypot(values.std(axis=-1, keepdims=True), self._floor)
-        return mean + spread * self._point(self._predict(((values - mean) / spread)[..., None]))
+        return mean + spread * self._forecasts((values - mean) / spread)
 
-    def _point(self, outputs: np.ndarray) -> np.ndarray:
-        """Forecasts, or medians, of what the network gives."""
+    def _forecasts(self, values: np.ndarray) -> np.ndarray:
+        """Forecasts, or medians, of windows."""
+        x, n = values[..., None], len(self._constants)
+        if n:
+            x = np.concatenate([x, np.broadcast_to(self._constants, (*values.shape, n))], axis=-1)
+        outputs = self._predict(x)
         if not self._levels:
             return outputs
         return point_of(self._levels, in_order(outputs.reshape(*outputs.shape[:-1], -1, len(self._levels))))
@@ -99,12 +109,20 @@ def check_series(state: ForecastState, key: tuple[Any, ...]) -> None:
         raise ValueError(f"series must name one of those of fit, such as {list(state.figures)[:3]}; got {key!r}.")
 
 
-def _lags(state: ForecastState, mean: float, scale: float) -> LinearLags:
-    """The linear part of a series in its own unit, as a map of lags."""
+def _lags(state: ForecastState, constants: np.ndarray, mean: float, scale: float) -> LinearLags:
+    """The linear part of a series in its own unit, as a map of lags; of its ``constants`` (n,) the lags are not looked at."""
+    lags = _lags_of_series(state, constants, mean, scale)
+    L, _, H = lags.coef.shape
+    coef = np.concatenate([lags.coef, np.zeros((L, len(constants), H))], axis=1)
+    return LinearLags(coef, lags.intercept, np.append(lags.mean, np.zeros(len(constants))))
+
+
+def _lags_of_series(state: ForecastState, constants: np.ndarray, mean: float, scale: float) -> LinearLags:
     linear, H = state.final, state.steps
     coef, intercept = np.zeros((1, H)), np.zeros(H)
     if linear.maps:
-        coef, intercept = linear.maps[0].coef, linear.maps[0].intercept
+        n, coef, intercept = linear.maps[0]
+        coef, intercept = coef[:n], intercept + constants @ coef[n:]
     if linear.normalize in (None, "window"):
         return LinearLags(coef[:, None].copy(), mean + scale * intercept, np.array([mean]))
     rows = state.layout.window if linear.normalize == "mean" else len(coef)

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from grukit.data import calendar_at
+from grukit.data import Scaler, calendar_at
 from grukit.estimators._forecast import ForecastState
 from grukit.estimators._forecast_server import check_series
+from grukit.estimators._forecast_static import constants_of
 from grukit.estimators._quantiles import in_order, point_of
 from grukit.estimators.service import Stream
 
@@ -65,7 +66,10 @@ class ForecastStream:
             check_series(state, key)
         if state.layout.n_joint > 1 and keys != state.recent.series.keys:
             raise ValueError("With channels='joint', all series advance together; leave series out.")
-        self._layout, self._linear, self._levels = state.layout, state.final, state.levels
+        self._constants = np.stack([constants_of(state, key) for key in keys])
+        n = 2 * len(form.calendar)
+        self._levels = Scaler(state.levels.mean[:n], state.levels.scale[:n])
+        self._layout, self._linear = state.layout, state.final
         self._calendar, self._zone, self._kind = form.calendar, state.recent.series.zone, state.grid.kind
         self._quantiles, self._may_be_missing = state.quantiles, state.inputs.missing == "mask"
         self._mean, self._scale = np.array([state.figures[key] for key in keys]).T
@@ -104,7 +108,8 @@ class ForecastStream:
         waves = self._calendar_at(time)
         with self._lock:
             row = (np.atleast_1d(values) - self._mean) / self._scale
-            x = np.hstack([row.reshape(self._rows, -1), np.repeat(waves, self._rows, axis=0)])
+            waves = np.hstack([np.repeat(waves, len(self._constants), axis=0), self._constants])
+            x = np.hstack([row.reshape(self._rows, -1), waves[: self._rows]])
             outputs = np.asarray(self._network.step(x)).reshape(n_series, self._layout.horizon, -1)
             self._recent = np.concatenate([self._recent, np.atleast_1d(values)[None]])[-self._layout.window :]
             linear = self._linear.from_last((self._recent - self._mean) / self._scale, waves)
@@ -156,7 +161,7 @@ class ForecastStream:
         if self._differenced:  # the network looks back at the last row of the series, and at no calendar
             last = (recent[-1:] - self._mean) / self._scale
             n = self._layout.n_joint
-            before = np.zeros((len(last), self._rows, n + 2 * len(self._calendar)))
+            before = np.zeros((len(last), self._rows, n + 2 * len(self._calendar) + self._constants.shape[1]))
             before[:, :, :n] = last.reshape(len(last), self._rows, n)
             layers = [*layers, before]
         with self._lock:

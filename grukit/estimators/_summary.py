@@ -43,6 +43,7 @@ def forecast_summary_of(state: "ForecastState") -> str:
         *([f"known ahead {', '.join(map(str, form.known))}"] if form.known else []),
         *([f"known up to the origin {', '.join(map(str, form.past))}"] if form.past else []),
         *([f"calendar {', '.join(form.calendar)}"] if form.calendar else []),
+        *([f"of each series {', '.join(str(each.name) for each in form.static)}"] if form.static else []),
     ]
     n_series, lags = len(state.figures), [str(each.n_lags) for each in state.final.maps]
     fewer = f", of fewer where there is less history ({', '.join(lags[1:])})" if lags[1:] else ""

@@ -19,6 +19,7 @@ from grukit.estimators._forecast_fit import learn
 from grukit.estimators._forecast_intervals import Intervals
 from grukit.estimators._forecast_parameters import ForecastParameters
 from grukit.estimators._forecast_refit import check_epochs, updated
+from grukit.estimators._forecast_static import with_static
 from grukit.estimators._predicting import NO_WINDOWS
 from grukit.estimators._quantiles import point_of
 
@@ -48,7 +49,7 @@ class GRUForecaster(FittedForecaster, Intervals, Backtests, ForecastsEach, Forec
     """
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, y: Any, X: Any = None, past_X: Any = None, *, resume: bool = False) -> Self:
+    def fit(self, y: Any, X: Any = None, past_X: Any = None, *, static: Any = None, resume: bool = False) -> Self:
         """Learn from series.
 
         Parameters
@@ -62,6 +63,11 @@ class GRUForecaster(FittedForecaster, Intervals, Backtests, ForecastsEach, Forec
             series, or, of a panel, of (series, time).
         past_X : DataFrame or Series, default=None
             Covariates that are known up to the origin only, alike.
+        static : DataFrame, default=None
+            What is known of each series and never changes, a row for each, whose index names the series, or the columns of y.
+            Numbers, standardised by the mean and deviation over the series, and categories (strings, objects, booleans or
+            categoricals), each of which is an input of its own: at most 64 a column. Read at every row, beside the covariates
+            known ahead. Not with ``channels="joint"``.
         resume : bool, default=False
             Go on at the file that the parameter ``checkpoint`` names, where an earlier call with the same data and parameters
             was ended, to the bits that it would have come to. Where there is no such file yet, training begins.
@@ -73,7 +79,7 @@ class GRUForecaster(FittedForecaster, Intervals, Backtests, ForecastsEach, Forec
         Raises
         ------
         TypeError
-            Where y, X or past_X is of no such kind.
+            Where y, X, past_X or static is of no such kind.
         ValueError
             For bad input, naming the parameter, column, series or first stamp that is wrong.
         RuntimeError
@@ -89,6 +95,7 @@ class GRUForecaster(FittedForecaster, Intervals, Backtests, ForecastsEach, Forec
         observed = Observed.read(y, X, past_X, self.calendar, self.missing != "error", known, zone=zone)
         if self.channels == "joint" and observed.series.form.kind != "frame":
             raise ValueError("channels='joint' reads all columns of a DataFrame on one index; y is none.")
+        observed = with_static(self, observed, static, before)
         if self.strategy == "recursive" and (self.channels == "joint" or observed.form.past):
             what = "channels='joint'" if self.channels == "joint" else f"past_X, {observed.form.past},"
             raise ValueError(
@@ -98,7 +105,9 @@ class GRUForecaster(FittedForecaster, Intervals, Backtests, ForecastsEach, Forec
             self._fitted = learn(self, observed, before, resume)
         return self
 
-    def predict(self, X: Any = None, context: Any = None, past_X: Any = None, *, horizon: int | None = None) -> Any:
+    def predict(
+        self, X: Any = None, context: Any = None, past_X: Any = None, *, static: Any = None, horizon: int | None = None
+    ) -> Any:
         """Forecast the steps after the end of each series.
 
         Parameters
@@ -111,6 +120,8 @@ class GRUForecaster(FittedForecaster, Intervals, Backtests, ForecastsEach, Forec
             brought to that of ``fit``. None: those of ``fit``.
         past_X : DataFrame or Series, default=None
             The covariates known up to the origin at the last ``window`` rows of ``context``.
+        static : DataFrame, default=None
+            Of the series of ``context`` that ``fit`` did not have; of others what is given counts instead.
         horizon : int, default=None
             Steps ahead. None: as many as in ``fit``. With fewer, ``strategy="direct"`` still forecasts all those of ``fit``,
             and needs X for them.
@@ -133,23 +144,28 @@ class GRUForecaster(FittedForecaster, Intervals, Backtests, ForecastsEach, Forec
         UserWarning
             Where ``horizon`` is beyond that of ``fit``: later steps are forecast from forecasts.
         """
-        observed, ahead = self._ahead(X, context, past_X, horizon)
+        observed, ahead = self._ahead(X, context, past_X, static, horizon)
         series, point = observed.series, point_of(forecast_state(self).quantiles, ahead)
         return write_forecasts(point, series.keys, series.ends, series.grid, series.form)
 
-    def _ahead(self, X: Any, context: Any, past_X: Any, horizon: int | None = None) -> tuple[Observed, np.ndarray]:
+    def _ahead(
+        self, X: Any, context: Any, past_X: Any, static: Any = None, horizon: int | None = None
+    ) -> tuple[Observed, np.ndarray]:
         """The series that are forecast, and forecasts (S, H, M), see :func:`forecast_ahead`."""
         state = forecast_state(self)
         check_horizon(state, horizon)
         if context is None:
-            if past_X is not None:
-                raise ValueError("past_X goes with context; that of fit is known. Leave it out.")
+            for name, given in (("past_X", past_X), ("static", static)):
+                if given is not None:
+                    raise ValueError(f"{name} goes with context; that of fit is known. Leave it out.")
             observed = state.recent if state.online is None else state.recent.tail(state.layout.window)
         else:
-            observed = read_context(state, context, X, past_X)
+            observed = with_static(self, read_context(state, context, X, past_X), static, state)
         return observed, forecast_ahead(self, state, observed, X, horizon)
 
-    def update(self, y: Any, X: Any = None, past_X: Any = None, *, refit: int | None = None) -> Self:
+    def update(
+        self, y: Any, X: Any = None, past_X: Any = None, *, static: Any = None, refit: int | None = None
+    ) -> Self:
         """Move the origin: let later rows of the series follow; train further where that is asked for.
 
         Parameters
@@ -160,6 +176,8 @@ class GRUForecaster(FittedForecaster, Intervals, Backtests, ForecastsEach, Forec
             together; a single series keeps its name.
         X, past_X : DataFrame or Series, default=None
             The covariates at these rows; further rows of X are not looked at.
+        static : DataFrame, default=None
+            Of series that are new; of others nothing else may be told than before.
         refit : int, default=None
             Epochs of training, from the weights and moments as they are, on all rows that are known then: those of y, and
             before them the last ``window`` rows of each series, which are all that a model keeps. So give the whole history
@@ -189,5 +207,6 @@ class GRUForecaster(FittedForecaster, Intervals, Backtests, ForecastsEach, Forec
         later = Observed.read(y, X, past_X, None, allow_nan, known, zone=state.recent.series.zone)
         if state.layout.n_joint > 1 and later.series.keys != state.recent.series.keys:
             raise ValueError("With channels='joint', y has the columns of fit, in that order, in every row.")
-        self._fitted = updated(self, state, state.recent.named_alike(later), refit)
+        later = with_static(self, state.recent.named_alike(later), static, state, lasting=True)
+        self._fitted = updated(self, state, later, refit)
         return self

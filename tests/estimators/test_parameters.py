@@ -47,7 +47,7 @@ def test_the_estimators_share_all_but_what_their_targets_ask_for():
     of_tables = {"averaging", "difference", "quantile", "anchor"}
     assert set(regressor) - set(forecaster) == of_tables
     own = {"horizon", "strategy", "channels", "normalize", "calendar", "quantiles"}
-    own |= {"segment", "calibration", "calibration_fraction", "adaptation_rate"}
+    own |= {"segment", "calibration", "calibration_fraction", "adaptation_rate", "handle_unknown"}
     assert set(forecaster) - set(regressor) == own
     other_defaults = {name for name in classifier if name in regressor and regressor[name] != classifier[name]}
     training = {"alpha", "early_stopping", "learning_rate_init", "max_iter", "n_iter_no_change"}
