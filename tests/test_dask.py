@@ -191,6 +191,11 @@ def test_a_forecaster(client, panel):
     model = DaskGRUForecaster(**settings).fit(long(y), past_X=long(X))
     assert same(model, local)
     pd.testing.assert_series_equal(model.predict(), local.predict())
+    told = pd.DataFrame({"kind": ["x", "y", "x"]}, index=["u", "v", "w"])
+    wanted = GRUForecaster(**settings).fit(y, static=told)
+    assert same(DaskGRUForecaster(**settings).fit(long(y), static=told), wanted)
+    with pytest.raises(ValueError, match="normalize='window' is not on Dask"):
+        DaskGRUForecaster(**settings, normalize="window").fit(long(y))
     with pytest.raises(ValueError, match=r"y must have one column of values beside \['id', 'ds'\]; it has"):
         model.fit(long(panel))
     with pytest.raises(TypeError, match="y is a Series; a Dask DataFrame is wanted, in long form"):

@@ -20,7 +20,7 @@ class DaskGRUForecaster(OnDask, GRUForecaster):
 
     _local: ClassVar[type] = GRUForecaster
 
-    def fit(self, y: Any, X: Any = None, past_X: Any = None) -> Self:
+    def fit(self, y: Any, X: Any = None, past_X: Any = None, *, static: Any = None) -> Self:
         """Learn from series, on all workers of the cluster.
 
         Parameters
@@ -30,6 +30,8 @@ class DaskGRUForecaster(OnDask, GRUForecaster):
             partitions, in the order of time. What is no Dask collection is taken as the plain estimator takes it.
         X, past_X : DataFrame of Dask's, default=None
             Covariates known ahead, and up to the origin only, on columns of the same names.
+        static : DataFrame, default=None
+            What is known of each series, a row for each, as in :meth:`grukit.GRUForecaster.fit`.
 
         Returns
         -------
@@ -56,7 +58,7 @@ class DaskGRUForecaster(OnDask, GRUForecaster):
             self._check_values(y)
             y = gather(client, y, {}, keys, "y")[0].iloc[:, 0]
         known, past = (gather(client, each, {}, keys, name)[0] for name, each in (("X", X), ("past_X", past_X)))
-        return self._fit_with(client, y, known, past)
+        return self._fit_with(client, y, known, past, static=static)
 
     def fit_each(self, y: Any, X: Any = None, past_X: Any = None) -> Any:
         """Fit a model of its own to each series, see ``fit_each`` of the plain estimator: one task a partition.
