@@ -652,3 +652,8 @@ def test_one_worker_comes_to_the_same_bits(client, panel, target):
     model = DaskGRURegressor(client=client, **settings).fit(long(panel, 3), beside(target, 3))
     assert "1 worker of" in model.device_reason_
     assert same(model, GRURegressor(**settings).fit(panel, target))
+
+
+def test_a_decoder_is_refused_before_any_work():
+    with pytest.raises(ValueError, match="strategy='decoder' reads rows ahead of windows"):
+        DaskGRUForecaster(strategy="decoder", horizon=2).fit(pd.Series(np.arange(40.0)))

@@ -59,13 +59,13 @@ def _more_than_layers(state: FittedState) -> Iterator[str]:
     spec = state.spec
     if spec.cell not in ("gru", "gru_reset_before"):
         yield f"the cell {spec.cell!r}"
+    yield from forecasters_own(spec)
     if state.choices.final is not None:
         yield "the linear part, which reads the last rows beside the network; fit with anchor=None, linear_lags=0"
     if state.choices.differenced is not None:
         yield "differences, which the network receives of some columns; fit with difference=False"
     if state.inputs.missing != "error":
         yield f"missing={state.inputs.missing!r}, which gives the network more than the columns of X"
-    yield from forecasters_own(spec)
     if spec.learned_state:
         yield "learned initial states; fit with initial_state='zeros'"
     if not np.isfinite(state.y_scaler.mean).all():

@@ -11,6 +11,7 @@ import reference
 import grukit
 from grukit import GRUForecaster
 from grukit.engines import missing_in_cuda
+from grukit.interchange import to_keras, to_torch
 
 HOURS = pd.date_range("2024-01-01", periods=160, freq="h", name="time")
 SMALL = {
@@ -116,6 +117,13 @@ def test_what_is_told(plain, driven):
     assert "Decoder: gru, 4 units, 2 segments of 2 steps at once, 1 columns known ahead" in driven.summary()
     assert driven.weights_["weight_ih_decoder"].shape == (12, 2 + 2)
     assert missing_in_cuda(plain._fitted.spec) == "the GPU's kernels have no decoder"
+
+
+def test_other_libraries_have_no_place_for_it(plain, driven):
+    with pytest.raises(ValueError, match="PyTorch has no place for strategy='decoder'"):
+        to_torch(plain)
+    with pytest.raises(ValueError, match="Keras has no place for segment=2"):
+        to_keras(driven)
 
 
 def test_the_same_bits_for_any_number_of_threads(noise, known):
