@@ -119,6 +119,30 @@ def test_what_is_told(plain, driven):
     assert missing_in_cuda(plain._fitted.spec) == "the GPU's kernels have no decoder"
 
 
+def test_a_fit_that_was_ended_goes_on_to_the_bit(noise, known, tmp_path):
+    settings = {"segment": 2, "normalize": "last", "max_iter": 4}
+
+    def end(record):
+        if record["epoch"] == 2:
+            raise InterruptedError
+
+    model = small(**settings, checkpoint=tmp_path / "run.ckpt", checkpoint_every=1, callbacks=end)
+    with pytest.raises(InterruptedError):
+        model.fit(noise, known)
+    model.set_params(callbacks=None).fit(noise, known, resume=True)
+    np.testing.assert_array_equal(model._fitted.parameters, small(**settings).fit(noise, known)._fitted.parameters)
+
+
+def test_paths_backtests_and_later_rows(driven, noise, known):
+    paths = driven.predict_samples(50, known, random_state=0)
+    np.testing.assert_allclose(paths.mean(axis=1), driven.predict(known), atol=2 * noise.diff().std())
+    table = driven.backtest(noise, known, n_splits=2)
+    assert len(table) == 8 and table["prediction"].notna().all()
+    later = known["price"].iloc[160:163].rename("load")
+    moved, y = pickle.loads(pickle.dumps(driven)).update(later, known), pd.concat([noise, later])
+    np.testing.assert_array_equal(moved.predict(known), driven.predict(known, context=y))
+
+
 def test_other_libraries_have_no_place_for_it(plain, driven):
     with pytest.raises(ValueError, match="PyTorch has no place for strategy='decoder'"):
         to_torch(plain)
