@@ -1,5 +1,6 @@
 """Ridge regressions of several forms from second moments, chosen and weighted by what they forecast (stacking)."""
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -60,6 +61,7 @@ class Regression(NamedTuple):
     towards: np.ndarray
     basis: Basis | Leading
     anchored: bool
+    weighing: int = 0  # which of several moments of the samples, weighted differently, it is solved from
 
 
 class Path(NamedTuple):
@@ -109,6 +111,20 @@ class Solver:
         return self._solved[basis]
 
 
+class Solvers:
+    """Of moments of the same samples, weighted differently: a regression is solved from those of its weighing."""
+
+    def __init__(self, moments: list[Moments], n_columns: int):
+        self._each = [Solver(own, n_columns) for own in moments]
+
+    def path(self, form: Regression, outputs: np.ndarray) -> Path:
+        """The regression of the chosen outputs."""
+        return self._each[form.weighing].path(form, outputs)
+
+
+Judges = Sequence[tuple[Solver | Solvers, Moments]]  # what is fitted to, and the block that judges
+
+
 def forms_of(anchor: int, scaler: Scaler, center: np.ndarray, L: int) -> list[Regression]:
     """The regressions on L lags, of targets less their ``center``, whose anchor is a column, or none: -1."""
     D = len(scaler.mean)
@@ -125,9 +141,7 @@ def forms_of(anchor: int, scaler: Scaler, center: np.ndarray, L: int) -> list[Re
     return forms + [Regression(last, Basis(column, relative), True) for column in columns for relative in relatives]
 
 
-def stack(
-    judges: list[tuple[Solver, Moments]], forms: list[Regression], outputs: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def stack(judges: Judges, forms: list[Regression], outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Penalties and weights, (F, K) each, that forecast best from the samples solved each of those with them.
 
     And the mean squared errors (K,) of what they forecast, NaN where there is nothing to judge by.
@@ -151,7 +165,7 @@ def stack(
 
 
 def where_sure(
-    judges: list[tuple[Solver, Moments]],
+    judges: Judges,
     forms: list[Regression],
     outputs: np.ndarray,
     alphas: np.ndarray,
@@ -177,7 +191,7 @@ def where_sure(
 
 
 def add_up(
-    solver: Solver, forms: list[Regression], outputs: np.ndarray, alphas: np.ndarray, weights: np.ndarray
+    solver: Solver | Solvers, forms: list[Regression], outputs: np.ndarray, alphas: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
     """Coefficients (P + 1, K) of all forms together, with penalties and weights (F, K)."""
     return sum(
