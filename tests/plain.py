@@ -5,4 +5,4 @@ PLAIN = {"anchor": None, "linear_lags": 0, "difference": False, "early_stopping"
 
 def for_labels(settings):
     """Settings of a classifier: those of a regressor that it has."""
-    return {name: value for name, value in settings.items() if name not in ("anchor", "linear_lags")}
+    return {name: value for name, value in settings.items() if name != "anchor"}

@@ -81,7 +81,7 @@ def run_grukit(recipe: Recipe, split: dict[str, list[Any]], seed: int, **options
     from grukit import GRUClassifier
 
     (X, y), (X_valid, y_valid), (X_test, y_test) = (frames(split[part]) for part in ("train", "valid", "test"))
-    model = GRUClassifier(**recipe.for_grukit(), standardize=False, random_state=seed, **options)
+    model = GRUClassifier(**recipe.for_grukit(), linear_lags=0, standardize=False, random_state=seed, **options)
     model.fit(X, y, X_val=X_valid, y_val=y_valid)
     notes = {"best epoch": model.best_iter_, "validation": nats(model.predict_proba(X_valid), y_valid)}
     return nats(model.predict_proba(X_test), y_test), model.n_parameters_, notes

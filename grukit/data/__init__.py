@@ -8,7 +8,7 @@ from grukit.data.covariate_form import CovariateForm
 from grukit.data.covariates import CALENDAR, calendar_at
 from grukit.data.cutting import up_to_position
 from grukit.data.features import Features
-from grukit.data.folds import folds_in_time
+from grukit.data.folds import folds_in_time, folds_of_classes
 from grukit.data.frames import Table, check_columns, check_different_names, check_finite, plain_numbers, read_table
 from grukit.data.grid import Grid
 from grukit.data.history import history_frame
@@ -20,6 +20,7 @@ from grukit.data.labels import Classes, as_labels, read_labels
 from grukit.data.lags import LinearLags, in_blocks, left_by
 from grukit.data.linear_horizon import FLOOR, LagMap, LinearHorizon
 from grukit.data.links import LINKS, log_probability_of, mean_of
+from grukit.data.logistic import fit_logistic
 from grukit.data.matching import rows_at
 from grukit.data.members import (
     Members,
@@ -109,8 +110,10 @@ __all__ = [
     "fit_horizon",
     "fit_inputs",
     "fit_linear",
+    "fit_logistic",
     "fit_static",
     "folds_in_time",
+    "folds_of_classes",
     "given_context",
     "history_frame",
     "in_blocks",

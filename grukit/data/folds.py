@@ -1,4 +1,4 @@
-"""Folds in time: samples up to a moment, and the block that follows."""
+"""Folds: samples up to a moment and the block that follows; or parts of samples that stand alone, and all others."""
 
 from itertools import pairwise
 
@@ -46,6 +46,41 @@ def folds_in_time(samples: Samples, table: Table, n_folds: int, first: float) ->
             if _complete(training.inputs_seen()[0]) and _complete(training.targets_seen()[0]):
                 folds.append((training, judged))
     return folds
+
+
+def folds_of_classes(samples: Samples, n_folds: int) -> list[tuple[Samples, Samples]]:
+    """Training samples and the others, for each of some parts that have their share of every class, which takes turns.
+
+    Parameters
+    ----------
+    samples : Samples
+        That stand alone, with the number of a class each.
+    n_folds : int
+        Parts.
+
+    Returns
+    -------
+    list of (Samples, Samples)
+        None where a class has fewer samples than there are parts.
+    """
+    part = turns_of_classes(samples, n_folds)
+    labels, counts = np.unique(samples.targets[:, 0], return_counts=True)
+    if len(labels) < 2 or counts.min() < n_folds:
+        return []
+    pairs = ((np.flatnonzero(part != fold), np.flatnonzero(part == fold)) for fold in range(n_folds))
+    return [
+        (samples.take(fit, samples.weights[fit]), samples.take(judged, samples.weights[judged]))
+        for fit, judged in pairs
+    ]
+
+
+def turns_of_classes(samples: Samples, n: int) -> np.ndarray:
+    """A part, 0 to n - 1, for each sample, such that the samples of each class take turns."""
+    part = np.empty(len(samples.targets), dtype=np.int64)
+    for label in np.unique(samples.targets[:, 0]):
+        own = np.flatnonzero(samples.targets[:, 0] == label)
+        part[own] = np.arange(len(own)) % n
+    return part
 
 
 def _complete(values: np.ndarray) -> bool:

@@ -66,16 +66,22 @@ def ends_of(sequences: Sequences, per_step: bool) -> tuple[np.ndarray, np.ndarra
     return sequences.steps() if per_step else (sequences.starts + sequences.lengths - 1, sequences.lengths)
 
 
-def left_by(linear: LinearLags | None, samples: Samples) -> Samples:
-    """The samples with what a linear map leaves of their targets."""
+def left_by(linear: LinearLags | None, samples: Samples, link: str) -> Samples:
+    """The samples with what a linear map leaves to the network.
+
+    Where the outputs are the predictions, that is a part of the targets; under another link the targets stay what they are,
+    and the map's values are the samples' offsets.
+    """
     if linear is None:
         return samples
     predicted = linear.predict(samples.sequences, samples.per_step)
-    if not samples.per_step:
+    if samples.per_step:
+        at_steps = np.zeros((len(samples.targets), predicted.shape[1]))
+        at_steps[ends_of(samples.sequences, True)[0]] = predicted
+        predicted = at_steps
+    if link == "identity":
         return replace(samples, targets=samples.targets - predicted)
-    targets = samples.targets.copy()
-    targets[ends_of(samples.sequences, True)[0]] -= predicted
-    return replace(samples, targets=targets)
+    return replace(samples, offsets=predicted)
 
 
 @dataclass(frozen=True)
@@ -124,12 +130,10 @@ class Moments:
         n_blocks : int
             Blocks; those without a sample are left out.
         """
-        D = len(scaler.mean)
-        scaled = scaler.transform(samples.sequences.values[:, :D], "float64")
-        scaled[np.isnan(scaled)] = 0.0
+        scaled = _scaled(samples, scaler)
         rows, history = ends_of(samples.sequences, samples.per_step)
         targets, weights = samples.targets_seen()
-        block_of = _blocks(samples, n_blocks)
+        block_of = blocks_of(samples, n_blocks)
         kept = ~np.isnan(targets).any(axis=1) & (weights > 0)
         found = []
         for block in range(n_blocks):
@@ -150,9 +154,7 @@ class Moments:
             block = slice(first, first + BLOCK)
             z = np.zeros((len(rows[block]), P + 1))
             z[:, P] = 1.0
-            for k in range(min(L, int(history[block].max()))):
-                seen = history[block] > k
-                z[seen, k * D : (k + 1) * D] = scaled[rows[block][seen] - k]
+            _fill(z, scaled, rows[block], history[block], L)
             weighted = z * weights[block, None]
             lags += weighted.T @ z
             cross += weighted.T @ targets[block]
@@ -194,14 +196,39 @@ class Moments:
         return np.maximum(self.loss(coef) - (self.cross[-1] - self.lags[-1] @ coef) ** 2, 0.0)
 
 
+def lagged(samples: Samples, scaler: Scaler, L: int) -> np.ndarray:
+    """Standardised lags (n, L D), lag by lag, of every sample, or step.
+
+    Rows from before a series, and missing values, are zero.
+    """
+    rows, history = ends_of(samples.sequences, samples.per_step)
+    out = np.zeros((len(rows), L * len(scaler.mean)))
+    _fill(out, _scaled(samples, scaler), rows, history, L)
+    return out
+
+
+def _scaled(samples: Samples, scaler: Scaler) -> np.ndarray:
+    scaled = scaler.transform(samples.sequences.values[:, : len(scaler.mean)], "float64")
+    scaled[np.isnan(scaled)] = 0.0
+    return scaled
+
+
+def _fill(out: np.ndarray, scaled: np.ndarray, rows: np.ndarray, history: np.ndarray, L: int) -> None:
+    """Write lags of the rows of ``scaled`` (N, D) into the columns of ``out``, lag by lag, as far as there is history."""
+    D = scaled.shape[1]
+    for k in range(min(L, int(history.max(initial=0)))):
+        seen = history > k
+        out[seen, k * D : (k + 1) * D] = scaled[rows[seen] - k]
+
+
 def in_blocks(samples: Samples, n_blocks: int) -> list[Samples]:
     """The samples of each of so many blocks of them, those of each series one after another in time; none is empty."""
-    block_of = _blocks(replace(samples, per_step=False), n_blocks)
+    block_of = blocks_of(replace(samples, per_step=False), n_blocks)
     chosen = (np.flatnonzero(block_of == block) for block in range(n_blocks))
     return [samples.take(rows, samples.weights[rows]) for rows in chosen if len(rows)]
 
 
-def _blocks(samples: Samples, n_blocks: int) -> np.ndarray:
+def blocks_of(samples: Samples, n_blocks: int) -> np.ndarray:
     """The block of each sample, or of each step; samples that stand alone have no order in time and take turns."""
     sequences = samples.sequences
     if sequences.exchangeable:

@@ -30,6 +30,8 @@ class Samples:
         A target at every step.
     step_weights : ndarray of shape (N,), or (0,) where all steps count alike
         With a target at every step, what the weights of the samples are multiplied with there.
+    offsets : ndarray of shape (n, K) or (N, K), or None
+        Of targets of a classifier: what the linear part adds to the network's outputs, before their link.
     """
 
     sequences: Sequences
@@ -37,12 +39,16 @@ class Samples:
     weights: np.ndarray
     per_step: bool
     step_weights: np.ndarray
+    offsets: np.ndarray | None = None
 
     def take(self, chosen: np.ndarray, weights: np.ndarray) -> "Samples":
         """The chosen samples, with other weights."""
         whole = len(chosen) == len(self.sequences) and (np.diff(chosen) == 1).all()
-        targets = self.targets if self.per_step or whole else self.targets[chosen]
-        return replace(self, sequences=self.sequences.take(chosen), targets=targets, weights=weights)
+        targets, offsets = self.targets, self.offsets
+        if not (self.per_step or whole):
+            targets, offsets = targets[chosen], None if offsets is None else offsets[chosen]
+        sequences = self.sequences.take(chosen)
+        return replace(self, sequences=sequences, targets=targets, weights=weights, offsets=offsets)
 
     def weighted(self) -> "Samples":
         """The samples that count."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from grukit.data import Samples, in_blocks, left_by
+from grukit.data import Samples, in_blocks
 from grukit.estimators._choices import MUCH_BETTER
 from grukit.estimators._parameters import SharedParameters
 from grukit.estimators._start import begin
@@ -20,7 +20,6 @@ from grukit.train import Progress, interrupted_again
 if TYPE_CHECKING:
     from grukit.estimators._base import RecurrentEstimator
 
-OPEN = ("anchor", "linear_lags", "alpha", "learning_rate_init")  # parameters that must be "auto"
 # Steps of both trainings together, where max_iter epochs are fewer: a network alone took 8,000 to 16,000 to learn what a
 # linear part knows at once.
 FEW_STEPS = 40_000
@@ -38,8 +37,11 @@ def may_be_alone(model: SharedParameters, state: FittedState) -> bool:
     state : FittedState
         Of the training that began at the linear part.
     """
-    asked = [getattr(model, name, None) for name in OPEN]
-    return all(isinstance(each, str) and each == "auto" for each in asked) and state.choices.linear is not None
+    asked = [getattr(model, name) for name in model._open_to_alone]
+    if not all(isinstance(each, str) and each == "auto" for each in asked) or state.choices.linear is None:
+        return False
+    # A classifier's linear part that is an intercept is what the network alone begins with, too.
+    return state.classes is None or bool(np.isfinite(state.choices.alpha).any())
 
 
 def begin_beside(
@@ -135,7 +137,7 @@ def _share_on(
     model: SharedParameters, tried: FittedState, beside: FittedState, scale: np.ndarray, validation: Samples
 ) -> float:
     """The share of :func:`share_of` on blocks of validation samples with the targets as they are."""
-    watched = left_by(beside.choices.linear, validation)
+    watched = beside.left(validation)
     losses = [
         (loss_of(model, tried, plain), loss_at_scale(model, beside, left, scale))
         for plain, left in zip(in_blocks(validation, N_BLOCKS), in_blocks(watched, N_BLOCKS), strict=True)

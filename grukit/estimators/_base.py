@@ -16,7 +16,6 @@ from grukit.data import (
     Samples,
     Scaler,
     Tail,
-    left_by,
     select_samples,
     tail_of,
 )
@@ -114,11 +113,11 @@ class RecurrentEstimator(FitsEach, FittedEstimator, TableParameters, BaseEstimat
         """Weights of the samples (n,), and of single steps (N,) or none (0,), once the targets are known."""
         return weights, ALL_ALIKE
 
+    @abstractmethod
     def _choose_linear(
-        self, inputs: InputForm, link: str, training: Samples, everything: Samples, levels: Scaler, partial: bool
+        self, inputs: InputForm, targets: Targets, training: Samples, everything: Samples, levels: Scaler, partial: bool
     ) -> FittedLinear | None:
-        """The linear part of regressors; others have none."""
-        return None
+        """The linear part, or none; of a part of the data, as partial_fit has, none is chosen by itself."""
 
     def _fit_one_epoch(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
         """What ``partial_fit`` does."""
@@ -166,7 +165,7 @@ class RecurrentEstimator(FitsEach, FittedEstimator, TableParameters, BaseEstimat
                     state, left = go_on(self, before, targets, training)
                 if given.X is not None:
                     validation = self._given_validation(given, work, state)
-                watched = None if validation is None else left_by(state.choices.linear, validation)
+                watched = None if validation is None else state.left(validation)
                 # One epoch, as partial_fit takes, has none.
                 checkpoint = None if overrides else open_checkpoint(self, state, left, watched, resume)
                 state, progress = train(self, state, left, watched, **overrides, **checkpoint_options(checkpoint, 0))

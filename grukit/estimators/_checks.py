@@ -112,7 +112,7 @@ def check_choices(state: FittedState, D: int, K: int) -> None:
     for name in ("linear", "final"):
         linear: LinearLags | None = getattr(choices, name)
         if linear is not None:
-            demand(state.y_scaler.link == "identity", "choices.linear is added to identities alone.")
+            demand(state.y_scaler.link != "log", "choices.linear is not added to logarithms.")
             check_array(linear.coef, (*linear.coef.shape[:1], D, K), np.float64, f"choices.{name}.coef")
             check_array(linear.intercept, (K,), np.float64, f"choices.{name}.intercept")
             check_array(linear.mean, (D,), np.float64, f"choices.{name}.mean")

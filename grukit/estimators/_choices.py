@@ -6,11 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from grukit.data import FittedLinear, LinearLags, Samples, Scaler, Sequences, choose_anchors, fit_linear
+from grukit.data import (
+    FittedLinear,
+    LinearLags,
+    Samples,
+    Scaler,
+    Sequences,
+    choose_anchors,
+    fit_linear,
+    fit_logistic,
+)
 from grukit.estimators.inputs import InputForm
 
 # Lags times columns of an automatic linear part. Of 14,000 rows, one output: 224 take 0.2 s, 512 take 0.9 s, 1024 take 4.4 s.
 MOST_REGRESSORS = 1024
+MOST_LAGGED = 1 << 24  # numbers in the table of lags that an automatic linear part of a classifier is fitted to
 # A column drifts where its changes vary less than half as much as it does itself, and its means over windows more than 0.4
 # times as much. The means tell a drift (0.48 to 0.99 for CO2, random walks, temperatures of oil) from what swings about a
 # level (0.06 to 0.32 for sines, Lorenz's equations, El Nino).
@@ -96,6 +106,28 @@ def choose_linear(
     if n_lags == 0 and (anchors < 0).all():
         return None
     return fit_linear(training, everything, levels, n_lags, anchors)
+
+
+def choose_logistic(
+    linear_lags: Any, training: Samples, everything: Samples, levels: Scaler, n_outputs: int, link: str
+) -> FittedLinear | None:
+    """The linear part of a classifier with K outputs; None where there is none.
+
+    Parameters
+    ----------
+    linear_lags
+        The parameter.
+    training, everything, levels
+        As of :func:`choose_linear`.
+    n_outputs, link
+        K, and what they are.
+    """
+    if linear_lags == 0:
+        return None
+    n, D = len(training.targets_seen()[0]), len(levels.mean)
+    n_lags = max(1, min(MOST_REGRESSORS // D, MOST_LAGGED // (n * D))) if linear_lags == "auto" else linear_lags
+    n_lags = min(n_lags, int(training.sequences.lengths.max()))
+    return fit_logistic(training, everything, levels, n_lags, n_outputs, link)
 
 
 def choose_differences(difference: Any, form: InputForm, training: Samples, D: int) -> np.ndarray | None:

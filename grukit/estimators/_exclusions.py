@@ -25,7 +25,7 @@ def check_parameters(estimator: SharedParameters) -> None:
         raise ValueError(f"callbacks must be callables; got {callbacks!r}.")
     if estimator.solver == "lbfgs" and (estimator.dropout > 0 or estimator.recurrent_dropout > 0):
         raise ValueError("dropout and recurrent_dropout need a solver that trains in batches, not solver='lbfgs'.")
-    averaging = getattr(estimator, "averaging", "auto")  # a regressor's
+    averaging = getattr(estimator, "averaging", "auto")  # a forecaster has none
     if estimator.solver == "lbfgs" and not isinstance(averaging, str) and averaging > 0:
         raise ValueError(
             f"averaging={averaging!r} is of the weights after each epoch, which solver='lbfgs' does not have; use 'auto' or 0."

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from grukit.data import Samples, left_by
+from grukit.data import Samples
 from grukit.estimators._alone import begin_alone, begin_beside, loss_at_scale, may_be_alone, share_of, without_trial
 from grukit.estimators._choices import MUCH_BETTER
 from grukit.estimators._training import averaging_of, callbacks_of, loss_of, train
@@ -102,9 +102,7 @@ def count_epochs(
     """Train on every fold from the linear part, or alone ``beside`` that, as long as it may still do better."""
     begins = begin_beside if beside is None else begin_alone
     started = [begins(model, inputs, targets, training) for training, _ in folds]
-    begun = [
-        (start, left_by(start.choices.linear, judged)) for (start, _), (_, judged) in zip(started, folds, strict=True)
-    ]
+    begun = [(start, start.left(judged)) for (start, _), (_, judged) in zip(started, folds, strict=True)]
     linear, other = (None, None) if beside is None else _at_scales(model, beside, [start for start, _ in begun])
     curves, scale, kept, states, share = [], [], [], [], None
     for number, (start, left) in enumerate(started):

@@ -1,4 +1,4 @@
-"""What a fitted regressor shows of its linear part."""
+"""What a fitted model shows of its linear part."""
 
 from typing import Any
 
@@ -13,18 +13,11 @@ class FittedLinearPart:
     _fitted: FittedState
 
     @property
-    def anchor_(self) -> Any:
-        """label or None: Column from whose latest value y is predicted as a change, a list of them for several outputs."""
-        state = fitted_state(self)
-        found = [None if d < 0 else state.column(int(d)) for d in state.choices.anchors]
-        return found[0] if state.outputs.squeeze else found
-
-    @property
     def linear_coef_(self) -> np.ndarray:
         """ndarray of shape (n_lags, n_features) or (n_lags, n_features, n_outputs): Coefficients of the linear part.
 
-        ``linear_coef_[k, d]`` is what a unit of feature d, k rows before, adds to the prediction; no rows where there is no
-        linear part.
+        ``linear_coef_[k, d]`` is what a unit of feature d, k rows before, adds to the prediction, of a classifier to the log
+        odds, or logits; no rows where there is no linear part.
         """
         state = fitted_state(self)
         linear = state.choices.final
@@ -35,7 +28,8 @@ class FittedLinearPart:
     def linear_alpha_(self) -> Any:
         """float or ndarray of shape (n_outputs,): Penalty of the heaviest ridge regression, on standardised lags.
 
-        Infinite where nothing but the anchor or the mean is left of it.
+        Of a classifier, that of logistic regression, times the samples. Infinite where nothing but the anchor, the mean, or
+        the shares of the classes is left of it.
         """
         state = fitted_state(self)
         return float(state.choices.alpha[0]) if state.outputs.squeeze else state.choices.alpha.copy()
@@ -48,3 +42,16 @@ class FittedLinearPart:
         network alone is kept. Where trials end early because it can no longer be reached, the share is what it is at least.
         """
         return fitted_state(self).choices.alone
+
+
+class FittedAnchors:
+    """What a regressor's linear part shrinks towards."""
+
+    _fitted: FittedState
+
+    @property
+    def anchor_(self) -> Any:
+        """label or None: Column from whose latest value y is predicted as a change, a list of them for several outputs."""
+        state = fitted_state(self)
+        found = [None if d < 0 else state.column(int(d)) for d in state.choices.anchors]
+        return found[0] if state.outputs.squeeze else found

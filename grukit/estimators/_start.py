@@ -80,8 +80,8 @@ def begin(
     objective = model._objective(targets.classes)
     link = objective.link
     levels = measured = measure(seen if seen.shape[1] == D else seen[:, :D], weights)
-    chosen = model._choose_linear(inputs, link, training, everything, levels, partial)
-    left = left_by(None if chosen is None else chosen.linear, training)
+    chosen = model._choose_linear(inputs, targets, training, everything, levels, partial)
+    left = left_by(None if chosen is None else chosen.linear, training, link)
     differenced = _differenced(model, inputs, training, D, partial)
     if differenced is not None:
         measured = Scaler.fit(*training.inputs_seen(training.sequences.differenced(differenced)))
@@ -92,7 +92,8 @@ def begin(
     random_state = check_random_state(model.random_state)
     spec = network_spec(model, D, targets.outputs)
     parameters = initial_weights(model, spec, training.sequences, random_state, at_linear=chosen is not None)
-    spec.views(parameters)["head.bias"][...] += model._initial_bias(link, spec.n_outputs, values, weights)
+    if chosen is None:
+        spec.views(parameters)["head.bias"][...] += model._initial_bias(link, spec.n_outputs, values, weights)
     state = FittedState(
         inputs,
         targets.outputs,
@@ -171,7 +172,7 @@ def go_on(
         **_asked(model),
     }
     check_same(was, now)
-    left = left_by(before.choices.linear, training)
+    left = left_by(before.choices.linear, training, objective.link)
     state = replace(
         before,
         outputs=targets.outputs,

@@ -101,6 +101,11 @@ def _linear(state: "FittedState") -> str:
     linear, anchors = state.choices.final, state.choices.anchors
     if linear is None:
         return ""
+    if state.classes is not None:
+        penalty = state.choices.alpha[0]
+        if not np.isfinite(penalty):
+            return "Linear part: the shares of the classes"
+        return f"Linear part: logistic regression on {len(linear.coef)} rows, penalty {penalty:.3g}"
     named = sorted({int(d) for d in anchors if d >= 0})
     towards = " and ".join(
         [*(f"the last value of {state.column(d)}" for d in named), *(["the mean"] if -1 in anchors else [])]

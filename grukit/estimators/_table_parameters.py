@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from grukit.estimators._checkpoint_parameters import CheckpointParameters
 from grukit.estimators._declare import Choice, Parameter, with_parameters
+from grukit.estimators._parameters import DECAY
 
 
 @with_parameters
@@ -24,3 +25,13 @@ class TableParameters(CheckpointParameters):
             more than 0.4 times as much. Not with ``missing="decay"``.""",
         ),
     ] = False
+    averaging: Annotated[
+        float | str,
+        Parameter(
+            DECAY,
+            Choice("auto"),
+            text="""Share that an average of the weights keeps from epoch to epoch; it is what is watched and kept. "auto": 0.8
+            with early stopping, else 0, which is none. It begins anew with each ``fit``, of a warm start too; ``partial_fit``
+            takes none. Not for "lbfgs".""",
+        ),
+    ] = "auto"

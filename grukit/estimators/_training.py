@@ -120,6 +120,8 @@ def _for_kernels(engine: Engine, state: FittedState, values: np.ndarray, samples
         targets = state.y_scaler.transform(targets, dtype)
     elif engine.device != "cpu":  # which wants all at once
         targets = targets.take(np.arange(len(targets)))
+    if samples.offsets is not None:
+        targets = np.concatenate([targets, samples.offsets.astype(dtype)], axis=1)
     steps, weights = state.steps_of(samples.sequences), samples.weights.astype(dtype)
     scaling = scaling_of(engine, samples.sequences)
     return engine.kernels.Samples(values, targets, steps.starts, steps.lengths, weights, samples.step_weights, scaling)

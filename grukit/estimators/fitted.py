@@ -7,7 +7,18 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from grukit.data import Classes, Scaler, Sequences, Tail, TargetForm, encode_inputs, encode_relative
+from grukit.data import (
+    Classes,
+    Samples,
+    Scaler,
+    Sequences,
+    Tail,
+    TargetForm,
+    encode_inputs,
+    encode_relative,
+    left_by,
+    mean_of,
+)
 from grukit.engines import Engine
 from grukit.estimators import _large
 from grukit.estimators._choices import Choices
@@ -111,6 +122,10 @@ class FittedState:
         columns = None if self.inputs.features is None else self.inputs.features.columns
         return d if columns is None else columns[d]
 
+    def left(self, samples: Samples) -> Samples:
+        """The samples with what the linear part of training leaves to the network."""
+        return left_by(self.choices.linear, samples, self.y_scaler.link)
+
     def encode(self, sequences: Sequences, dtype: str) -> np.ndarray:
         """The values of sequences as the kernels take them."""
         if sequences.relative is not None:
@@ -155,8 +170,16 @@ class FittedState:
 
     def predictions(self, outputs: np.ndarray, sequences: Sequences) -> np.ndarray:
         """Predictions on the targets' own scale, or probabilities, from what the network gives for sequences; float64."""
-        predictions, linear = self.y_scaler.inverse(outputs), self.choices.final
-        return predictions if linear is None else predictions + linear.predict(sequences, self.spec.per_step)
+        linear, link = self.choices.final, self.y_scaler.link
+        if link == "identity" or linear is None:
+            predictions = self.y_scaler.inverse(outputs)
+            return predictions if linear is None else predictions + linear.predict(sequences, self.spec.per_step)
+        return mean_of(self.with_linear(outputs, sequences), link)
+
+    def with_linear(self, outputs: np.ndarray, sequences: Sequences) -> np.ndarray:
+        """What a classifier's network gives for sequences and what the linear part adds, before the link; float64."""
+        linear = self.choices.final
+        return outputs if linear is None else outputs + linear.predict(sequences, self.spec.per_step)
 
 
 def scaling_of(engine: Engine, sequences: Sequences) -> Any:

@@ -13,8 +13,8 @@ from grukit.data import Classes, FittedLinear, Samples, Scaler, to_output
 from grukit.estimators._base import RecurrentEstimator
 from grukit.estimators._choices import choose_linear
 from grukit.estimators._declare import Choice, Number, Parameter, with_parameters
-from grukit.estimators._linear_attributes import FittedLinearPart
-from grukit.estimators._parameters import AMOUNT, DECAY, POSITIVE, SHARE
+from grukit.estimators._linear_attributes import FittedAnchors, FittedLinearPart
+from grukit.estimators._parameters import AMOUNT, POSITIVE, SHARE
 from grukit.estimators._weights import weigh_known, weights_of_targets
 from grukit.estimators.fitted import FittedState
 from grukit.estimators.inputs import InputForm, Work
@@ -23,7 +23,7 @@ from grukit.train import REGRESSION_LOSSES
 
 
 @with_parameters
-class GRURegressor(RegressorMixin, FittedLinearPart, RecurrentEstimator):
+class GRURegressor(RegressorMixin, FittedAnchors, FittedLinearPart, RecurrentEstimator):
     """Gated recurrent units for regression on time series and sequences.
 
     Stacked GRU layers and a linear head, trained by back-propagation through time. X is a table whose rows are
@@ -49,6 +49,7 @@ class GRURegressor(RegressorMixin, FittedLinearPart, RecurrentEstimator):
     """
 
     _chosen_by = ("anchor", "linear_lags", "difference")
+    _open_to_alone = ("anchor", "linear_lags", "alpha", "learning_rate_init")
 
     _: KW_ONLY
     # Chosen on parts of series before the test blocks of benchmarks/accuracy/defaults.py, and on generated series of other
@@ -78,16 +79,6 @@ class GRURegressor(RegressorMixin, FittedLinearPart, RecurrentEstimator):
             where its loss is much the better one (``alone_`` < 0.95). With ``anchor=None, linear_lags=0``: 0.002.""",
         ),
     ] = "auto"  # type: ignore[assignment]  # numbers in the base
-    averaging: Annotated[
-        float | str,
-        Parameter(
-            DECAY,
-            Choice("auto"),
-            text="""Share that an average of the weights keeps from epoch to epoch; it is what is watched and kept. "auto": 0.8
-            with early stopping, else 0, which is none. It begins anew with each ``fit``, of a warm start too; ``partial_fit``
-            takes none. Not for "lbfgs".""",
-        ),
-    ] = "auto"
     loss: Annotated[
         str,
         Parameter(
@@ -217,9 +208,10 @@ class GRURegressor(RegressorMixin, FittedLinearPart, RecurrentEstimator):
         return read_numbers(y, work, self.loss)
 
     def _choose_linear(
-        self, inputs: InputForm, link: str, training: Samples, everything: Samples, levels: Scaler, partial: bool
+        self, inputs: InputForm, targets: Targets, training: Samples, everything: Samples, levels: Scaler, partial: bool
     ) -> FittedLinear | None:
         """By itself where y is predicted as it is; a part of the data alone, as partial_fit has, chooses nothing."""
+        link = self._objective(targets.classes).link
         auto = link == "identity" and not partial
         anchor = None if self.anchor == "auto" and not auto else self.anchor
         n_lags = 0 if self.linear_lags == "auto" and not auto else self.linear_lags

@@ -94,7 +94,10 @@ def _targets(subject: Subject, y: Any) -> np.ndarray:
         targets = subject.table.from_user_order(targets)
     linear = subject.state.choices.linear  # the one in training
     if linear is not None:
-        targets = targets - linear.predict(subject.rows, subject.spec.per_step)
+        predicted = linear.predict(subject.rows, subject.spec.per_step)
+        if subject.state.classes is not None:  # what is added to the outputs stands behind the labels
+            return np.hstack([targets, predicted])
+        targets = targets - predicted
     return subject.state.y_scaler.transform(targets, "float64")
 
 
@@ -141,6 +144,9 @@ def _loss_derivative(objective: Objective, outputs: np.ndarray, targets: np.ndar
     # Imported here, so that importing this module does not import numba.
     from grukit.kernels.scalar import loss_derivative
 
+    K = outputs.shape[1]
+    if objective.loss in ("cross_entropy", "log_loss") and targets.shape[1] > K:
+        outputs, targets = outputs + targets[:, -K:], targets[:, :-K]
     if objective.loss == "cross_entropy":
         return softmax(outputs, axis=1) - (np.arange(outputs.shape[1]) == targets)
     if objective.loss == "log_loss":

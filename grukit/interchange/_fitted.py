@@ -90,11 +90,11 @@ def _unfitted(spec: NetworkSpec, around: Around, window: int | None, dtype: str)
         "difference": False if differenced is None else differenced,
         "dtype": dtype,
     }
+    n_lags = 0 if around.linear is None else len(around.linear.coef)
     model: Any
     if around.classes is not None:
-        model = GRUClassifier(**settings)
+        model = GRUClassifier(**settings, linear_lags=n_lags)
     else:
-        n_lags = 0 if around.linear is None else len(around.linear.coef)
         loss = "poisson" if around.link == "log" else "squared_error"
         model = GRURegressor(**settings, anchor=None, linear_lags=n_lags, loss=loss)
     model._validate_params()

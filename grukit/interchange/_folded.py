@@ -61,7 +61,7 @@ def _more_than_layers(state: FittedState) -> Iterator[str]:
         yield f"the cell {spec.cell!r}"
     yield from forecasters_own(spec)
     if state.choices.final is not None:
-        yield "the linear part, which reads the last rows beside the network; fit with anchor=None, linear_lags=0"
+        yield "the linear part, which reads the last rows beside the network; fit with linear_lags=0, and anchor=None"
     if state.choices.differenced is not None:
         yield "differences, which the network receives of some columns; fit with difference=False"
     if state.inputs.missing != "error":

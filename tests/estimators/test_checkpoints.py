@@ -110,7 +110,7 @@ def test_a_killed_process_goes_on_to_the_bit(tmp_path):
 
 
 def test_a_warm_start_and_a_classifier_go_on(tmp_path):
-    settings = {name: value for name, value in SETTINGS.items() if name not in ("anchor", "linear_lags")}
+    settings = {name: value for name, value in SETTINGS.items() if name != "anchor"}
     labels = X.sum(axis=1) > 0
     whole, model = (GRUClassifier(**settings, warm_start=True).fit(X, labels) for _ in range(2))
     whole.fit(X, labels)

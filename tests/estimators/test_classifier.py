@@ -15,8 +15,13 @@ from grukit import GRUClassifier
 STILL = {"max_iter": 1, "learning_rate_init": 1e-30}  # trains without a change of the weights
 
 
+ALONE = {"linear_lags": 0, "difference": False, "early_stopping": False}
+
+
 def tiny(**changes):
-    return GRUClassifier(**{"hidden_layer_sizes": 4, "window": 4, "max_iter": 2, "random_state": 0, **changes})
+    """The network alone."""
+    small = {"hidden_layer_sizes": 4, "window": 4, "max_iter": 2, "random_state": 0}
+    return GRUClassifier(**{**small, **ALONE, **changes})
 
 
 def bias_of(model):

@@ -33,11 +33,12 @@ class Samples(NamedTuple):
 
     Sample i is ``values[starts[i] : starts[i] + lengths[i]]``. Its target is ``targets[i]``, or, with an output at every
     step, the same rows of ``targets`` as of ``values``. The target of the cross entropy is the number of a class, in one
-    column. With an output at every step, a step's weight is the sample's times its own, where steps have weights.
+    column. Behind its targets may stand K numbers that are added to the network's outputs before the loss is taken. With an
+    output at every step, a step's weight is the sample's times its own, where steps have weights.
     """
 
     values: np.ndarray  # (N, D)
-    targets: np.ndarray  # (n, K) or (N, K); of M quantiles K / M columns, for the cross entropy one
+    targets: np.ndarray  # (n, .) or (N, .): K columns, of M quantiles K / M, for the cross entropy one; or K more
     starts: np.ndarray  # (n,) int64
     lengths: np.ndarray  # (n,) int64, at least 1
     weights: np.ndarray  # (n,)

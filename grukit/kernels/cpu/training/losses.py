@@ -52,17 +52,22 @@ def _add_loss(total: float, target: Any, weight: float, loss: Any, scale: float,
     """``total`` and the loss of one output vector (K,), times its weight; it is overwritten by its derivative times ``scale``.
 
     The loss is the mean over those of its K numbers whose targets are not missing, or the cross entropy of their softmax.
-    Of M parameters each target (K / M,) has M numbers, one after another, a parameter each.
+    Of M parameters each target (K / M,) has M numbers, one after another, a parameter each. What stands behind the targets,
+    K numbers, is added to the outputs first.
     """
-    dtype = outputs.dtype.type
+    dtype, M = outputs.dtype.type, loss.parameters.size
+    n = 1 if loss.kind == CROSS_ENTROPY else outputs.size // M
+    if target.size > n:
+        for k in range(outputs.size):
+            outputs[k] += target[n + k]
     if loss.kind == CROSS_ENTROPY:
         return total + weight * _cross_entropy(int(target[0]), dtype(weight * scale), outputs)
-    seen, M = 0, loss.parameters.size
-    for j in range(target.size):
+    seen = 0
+    for j in range(n):
         seen += 0 if math.isnan(target[j]) else M
     weight /= max(seen, 1)
     factor = dtype(weight * scale)
-    for j in range(target.size):
+    for j in range(n):
         y = target[j]
         for m in range(M):
             k, parameter = j * M + m, dtype(loss.parameters[m])

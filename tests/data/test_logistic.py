@@ -1,0 +1,94 @@
+"""The linear part of classifiers, against scikit-learn's logistic regression on a table of lags."""
+
+import numpy as np
+import pytest
+from scipy.special import expit, softmax
+from sklearn.linear_model import LogisticRegression
+
+from grukit.data import ALL_ALIKE, Samples, Scaler, stand_alone
+from grukit.data.lags import lagged
+from grukit.data.logistic import Form, Lagged, fit_logistic, solve
+from grukit.data.stacking import Basis
+
+RNG = np.random.default_rng(0)
+N, T, D = 200, 3, 2
+X = RNG.normal(size=(N, T, D)).cumsum(axis=1)
+SCORE = X[:, -1, 0] - X[:, -2, 0] + 0.5 * X[:, -1, 1] + RNG.logistic(size=N)
+SEQUENCES = stand_alone(X.reshape(-1, D), np.full(N, T))
+SCALER = Scaler.fit(SEQUENCES.values)
+WEIGHTS = RNG.uniform(0.5, 2, N)
+
+
+def samples(targets):
+    return Samples(SEQUENCES, targets, WEIGHTS, False, ALL_ALIKE)
+
+
+def known(z, classes, alpha):
+    """Coefficients (P + 1, K) of scikit-learn."""
+    model = LogisticRegression(C=1 / (alpha * WEIGHTS.sum()), tol=1e-10, max_iter=10_000).fit(z, classes, WEIGHTS)
+    return np.vstack([model.coef_.T, model.intercept_])
+
+
+def test_lags_are_those_of_a_table():
+    scaled = (X - SCALER.mean) / SCALER.scale
+    np.testing.assert_allclose(lagged(samples(None), SCALER, 4)[:, : T * D], scaled[:, ::-1].reshape(N, -1), atol=1e-12)
+    assert (lagged(samples(None), SCALER, 4)[:, T * D :] == 0).all()  # there is no fourth row
+
+
+@pytest.mark.parametrize("alpha", [1e-4, 0.1])
+@pytest.mark.parametrize("relative", [False, True])
+def test_coefficients_of_two_classes_are_scikit_learns(alpha, relative):
+    classes = (SCORE > 0).astype(float)
+    given = Lagged.of(samples(classes[:, None]), SCALER, T, 1, "binary")
+    form = Form.of(given, Basis(-1, relative), D)
+    coef = form.expand(solve(form.of_lags(given, D), form.variances, alpha, "binary"), T * D, D)
+    z = given.lags[:, D:] - np.tile(given.lags[:, :D], T - 1) if relative else given.lags
+    expected = known(z, classes, alpha)
+    outputs = given.lags @ coef[:-1] + coef[-1]
+    np.testing.assert_allclose(outputs, z @ expected[:-1] + expected[-1], atol=2e-4)
+
+
+def test_coefficients_of_three_classes_are_scikit_learns():
+    classes = np.digitize(SCORE, [-1, 1]).astype(float)
+    given = Lagged.of(samples(classes[:, None]), SCALER, T, 3, "softmax")
+    form = Form.of(given, Basis(-1, False), D)
+    coef = form.expand(solve(form.of_lags(given, D), form.variances, 0.01, "softmax"), T * D, D)
+    np.testing.assert_allclose(
+        softmax(given.lags @ coef[:-1] + coef[-1], axis=1),
+        softmax(given.lags @ (own := known(given.lags, classes, 0.01))[:-1] + own[-1], axis=1),
+        atol=1e-4,
+    )
+
+
+def test_the_map_is_in_the_units_of_the_columns_and_its_penalty_is_told():
+    labels = np.c_[SCORE > 0, SCORE + X[:, -1, 1] > 1].astype(float)
+    found = fit_logistic(samples(labels), samples(labels), SCALER, T, 2, "logit")
+    z = lagged(samples(None), SCALER, T)
+    alpha = found.alpha[0] / N
+    both = [known(z, own, alpha)[:, 0] for own in labels.T]
+    relative = [known(z[:, D:] - np.tile(z[:, :D], T - 1), own, alpha)[:, 0] for own in labels.T]
+    forms = [
+        expit(table @ np.transpose(coef)[:-1] + np.transpose(coef)[-1])
+        for table, coef in ((z, both), (z[:, D:] - np.tile(z[:, :D], T - 1), relative))
+    ]
+    given = expit(found.linear.predict(SEQUENCES, False))
+    assert min(np.abs(given - each).max() for each in forms) < 1e-4
+    np.testing.assert_array_equal(found.final.coef, found.linear.coef)
+
+
+def test_labels_that_nothing_tells_have_their_shares():
+    labels = np.random.default_rng(1).integers(0, 2, N).astype(float)
+    found = fit_logistic(samples(labels[:, None]), samples(labels[:, None]), SCALER, T, 1, "binary")
+    assert np.isinf(found.alpha).all() and (found.final.coef == 0).all()
+    share = np.average(labels, weights=WEIGHTS)
+    np.testing.assert_allclose(expit(found.final.intercept), share, rtol=1e-12)
+
+
+def test_more_lags_than_samples():
+    few = np.arange(30)
+    wide = stand_alone(np.random.default_rng(2).normal(size=(30 * 60, 1)), np.full(30, 60))
+    target = (wide.values.reshape(30, 60)[:, 40:].sum(axis=1) > 0).astype(float)[:, None]
+    found = fit_logistic(
+        *2 * [Samples(wide, target, np.ones(30), False, ALL_ALIKE)], Scaler.fit(wide.values), 60, 1, "binary"
+    )
+    assert found.final.coef.shape[0] in (1, 60) and np.isfinite(found.final.coef).all() and len(few) == 30
