@@ -71,7 +71,7 @@ def errors_of(node):
         yield lambda n: setattr(n, "op", ast.Or() if isinstance(n.op, ast.And) else ast.And())
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub | ast.Invert):
         yield lambda n: n.operand
-    elif isinstance(node, ast.Constant) and type(node.value) in (bool, int, float):
+    elif isinstance(node, ast.Constant) and type(node.value) in (bool, int, float) and not hasattr(node, "is_rest"):
         kind = type(node.value)
         yield lambda n: setattr(
             n, "value", not n.value if kind is bool else n.value + 1 if kind is int else 2 * n.value + 1
@@ -107,6 +107,10 @@ def _parts(node):
         return
     if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
         return
+    if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "reshape":
+        for each in node.args:
+            if isinstance(each, ast.UnaryOp):
+                each.operand.is_rest = True  # NumPy takes -2 for -1
     for field, value in ast.iter_fields(node):
         if field not in ("annotation", "returns", "decorator_list", "type_comment"):
             yield from (each for each in (value if isinstance(value, list) else [value]) if isinstance(each, ast.AST))
