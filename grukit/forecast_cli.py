@@ -85,10 +85,7 @@ def run_forecast(arguments: argparse.Namespace) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    for name in ("out", "plot", "save"):  # what would go wrong after the training goes wrong before it
-        path = getattr(arguments, name)
-        if path is not None and not path.absolute().parent.is_dir():
-            raise FileNotFoundError(f"the folder of --{name} does not exist: {path.parent}")
+    _check_written(arguments)
     if arguments.plot:
         require_matplotlib()
     y, X, past_X = read_file(arguments)
@@ -119,6 +116,22 @@ def _run(arguments: argparse.Namespace) -> None:
         print(f"Model: {arguments.save}")
     if arguments.plot:
         _draw(model, y, X, past_X, arguments)
+
+
+def _check_written(arguments: argparse.Namespace) -> None:
+    """Raise for what would go wrong once the training is done, or write over the data."""
+    taken = {arguments.file.resolve(): "the file that is read"}
+    for name in ("out", "plot", "save"):
+        path = getattr(arguments, name)
+        if path is None:
+            continue
+        if not path.absolute().parent.is_dir():
+            raise FileNotFoundError(f"the folder of --{name} does not exist: {path.parent}")
+        if path.is_dir():
+            raise IsADirectoryError(f"--{name} is a folder: {path}")
+        before = taken.setdefault(path.resolve(), f"--{name}")
+        if before != f"--{name}":
+            raise Wrong(f"--{name} {path} would write over {before}.")
 
 
 def _check_calibrates(y: pd.Series, n_series: int, arguments: argparse.Namespace) -> None:

@@ -186,16 +186,26 @@ def _numbers(column: pd.Series, decimal: str, line: Any) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(column):
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     text = column.astype(str).str.strip()
-    plain = text if decimal == "." else text.str.replace(decimal, ".", regex=False)
+    plain = text if decimal == "." else text.str.translate({ord(","): ".", ord("."): ","})  # a point is no decimal one
     empty = text.str.lower().isin(["", "nan", "na", "null", "none"])
     numbers = pd.to_numeric(plain.where(~empty), errors="coerce")
     wrong = numbers.isna() & ~empty
     if wrong.any():
         row = int(wrong.argmax())
-        comma = text.iloc[row].count(",") == 1 and decimal == "."
-        hint = " Where a comma is the decimal point, use --decimal ','." if comma else ""
-        raise Wrong(f"{line(row)}, column {column.name!r}: {text.iloc[row]!r} is no number.{hint}")
+        raise Wrong(
+            f"{line(row)}, column {column.name!r}: {text.iloc[row]!r} is no number.{_remedy(text.iloc[row], decimal)}"
+        )
     return numbers.to_numpy(dtype=np.float64)
+
+
+def _remedy(text: str, decimal: str) -> str:
+    """What to do about a number with another decimal point, or with separators of thousands."""
+    other = "." if decimal == "," else ","
+    if not re.search(r"\d", text) or other not in text:
+        return ""
+    if decimal == "." and text.count(",") == 1 and "." not in text:
+        return " Where a comma is the decimal point, use --decimal ','."
+    return f" With --decimal '{decimal}', numbers must be written without {other!r}, between thousands, too."
 
 
 def _line(arguments: argparse.Namespace) -> Any:

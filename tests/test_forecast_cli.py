@@ -81,6 +81,18 @@ def test_a_folder_that_is_missing_is_told_before_any_work(run, table, option):
     assert errors == f"grukit forecast: the folder of {option} does not exist: missing\n"
 
 
+def test_what_would_be_written_over_or_is_a_folder_is_told_before_any_work(run, table, tmp_path):
+    for arguments, status, words in (
+        (["--out", "./data.csv"], 2, "data.csv: --out data.csv would write over the file that is read.\n"),
+        (["--out", "a", "--save", str(tmp_path / "a")], 2, "a would write over --out.\n"),
+        (["--save", "."], 1, "--save is a folder: .\n"),
+    ):
+        ended, output, errors = run(table, *arguments)
+        assert (ended, output) == (status, "") and errors.startswith("grukit forecast: ") and errors.endswith(words)
+    assert pd.read_csv("data.csv").columns.tolist() == ["date", "load", "temp"]
+    assert [path.name for path in tmp_path.iterdir()] == ["data.csv"]
+
+
 def test_nothing_is_written_that_nobody_asked_for(run, table, tmp_path):
     status, output, _ = run(table, "--splits", "0")
     assert status == 0 and [path.name for path in tmp_path.iterdir()] == ["data.csv"]
@@ -142,6 +154,16 @@ def changed(table, row, column, value):
             lambda t: changed(t, 5, "load", "1,5"),
             [],
             "'1,5' is no number. Where a comma is the decimal point, use --decimal",
+        ),
+        (
+            lambda t: changed(t, 5, "load", "1,234.5"),
+            [],
+            "'1,234.5' is no number. With --decimal '.', numbers must be written without ',', between thousands, too.\n",
+        ),
+        (
+            lambda t: changed(t.assign(load="1"), 5, "load", "1.234"),
+            ["--decimal", ","],
+            "line 7, column 'load': '1.234' is no number. With --decimal ',', numbers must be written without '.'",
         ),
         (lambda t: changed(t, 5, "temp", "x"), ["--past", "temp"], "line 7, column 'temp': 'x' is no number"),
         (lambda t: changed(t, 9, "date", "soon"), [], "line 11, column 'date': 'soon' is no time like '2024-01-01'"),
