@@ -37,13 +37,13 @@ def check_times(times: pd.Index, series: str = "", what: str = "") -> None:
             raise ValueError(f"The time index{where} mixes types that have no order.") from error
         raise ValueError(
             f"The time index{where} is not sorted: {times[row]} (row {row}) comes after {times[row - 1]}. Rows must be in "
-            f"time order. {_remedy(times, series)}"
+            f"time order. {_remedy(times, series, what)}"
         )
     row = int(times.duplicated().argmax())
     raise ValueError(f"The time index{where} has duplicates: {times[row]} (row {row}) is there more than once.")
 
 
-def _remedy(times: pd.Index, series: str) -> str:
+def _remedy(times: pd.Index, series: str, what: str) -> str:
     """What to do about times that are not in order."""
     if _is_text(times):
         return PARSE
@@ -53,8 +53,8 @@ def _remedy(times: pd.Index, series: str) -> str:
             "X.set_index([id, time]).sort_index(); so for y."
         )
     return (
-        "Sort with X.sort_index(), and y alike; where a splitter or a search has shuffled them, use TimeSeriesSplit or "
-        "shuffle=False."
+        f"Sort with {what or 'X'}.sort_index(){'' if what else ', and y alike'}; where a splitter or a search has shuffled "
+        "them, use TimeSeriesSplit or shuffle=False."
     )
 
 

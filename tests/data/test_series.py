@@ -98,7 +98,7 @@ def test_missing_values_and_rows():
     ("y", "words"),
     [
         (FRAME["a"].iloc[:0], "y is empty"),
-        (FRAME["a"].iloc[::-1], "not sorted: 2024-01-01 04:00:00"),
+        (FRAME["a"].iloc[::-1], r"not sorted: 2024-01-01 04:00:00 .*\. Sort with y\.sort_index\(\); where"),
         (FRAME["a"].drop(HOURS[2]), "has a gap: after 2024-01-01 01:00:00"),
         (FRAME.assign(b="x"), "column 'b' has dtype"),
         (FRAME["a"].where(FRAME["a"] < 3, np.inf), r"inf \(infinity\) at 2024-01-01 03:00:00 .*\. Replace"),
