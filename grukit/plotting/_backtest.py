@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pandas as pd
 
 from grukit.metrics import score_forecasts
-from grukit.plotting._common import DASHED, SOLID, axes_or_new, require_matplotlib
+from grukit.plotting._common import DASHED, SOLID, axes_or_new, require_matplotlib, whole_steps
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -103,7 +103,7 @@ class BacktestDisplay:
         self
         """
         ax = axes_or_new(ax)
-        from matplotlib.ticker import MaxNLocator, PercentFormatter
+        from matplotlib.ticker import PercentFormatter
 
         model, naive = (self.scores[self.score].xs(name, level="forecast") for name in ("model", "seasonal naive"))
         marked: dict[str, Any] = {"marker": "o", "markersize": 3.5} if len(model) < 50 else {}
@@ -116,7 +116,7 @@ class BacktestDisplay:
         ax.margins(y=0.25)  # room for the legend
         if self.score != "coverage":
             ax.set_ylim(bottom=0.0)  # so that a difference looks as large as it is
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        whole_steps(ax)
         name = NAMES.get(self.score, self.score)
         has_unit = unit is not None and self.score in IN_UNITS
         ax.set(title=f"{name} by step", xlabel="Steps ahead", ylabel=f"{name} ({unit})" if has_unit else name)

@@ -21,6 +21,7 @@ STYLES: list[dict[str, Any]] = [
 MARKERS = ["", "o", "s", "^", "D", "v"]
 SOLID: dict[str, Any] = {"color": "black", "linestyle": "-", "linewidth": 1.0}
 DASHED: dict[str, Any] = {"color": "#0072B2", "linestyle": (0, (6, 0.8)), "linewidth": 1.6}
+SINGLE = 11  # size of a point that is a line, so that it is seen around a mark upon it
 MARK: dict[str, Any] = {"color": "#D55E00", "linestyle": "", "marker": "o", "markersize": 7}
 
 
@@ -52,6 +53,16 @@ def line_style(number: int) -> dict[str, Any]:
     """Style of line ``number``: six dashes and colours, then the same with markers."""
     marker = MARKERS[number // len(STYLES) % len(MARKERS)]
     return {**STYLES[number % len(STYLES)], "linewidth": 1.6, "marker": marker, "markersize": 4}
+
+
+def whole_steps(ax: "Axes") -> None:
+    """Ticks of x at whole numbers alone, where there is but one, too; and a mark for each line that is a single point."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    for line in ax.get_lines():
+        if np.size(line.get_xdata()) == 1 and line.get_linestyle() != "None":  # which nothing else would show
+            line.set(marker="o", markersize=SINGLE)
 
 
 def log_scale_of_losses(ax: "Axes") -> None:

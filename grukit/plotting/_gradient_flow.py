@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pandas as pd
 
 from grukit.inspection import gradient_flow
-from grukit.plotting._common import axes_or_new, check_frame, line_style, require_matplotlib
+from grukit.plotting._common import axes_or_new, check_frame, line_style, require_matplotlib, whole_steps
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,8 +84,6 @@ class GradientFlowDisplay:
         self
         """
         ax = axes_or_new(ax)
-        from matplotlib.ticker import MaxNLocator
-
         self.lines_ = []
         for layer in self.flow:
             name = f"layer {layer}" if self.name is None else f"{self.name}, layer {layer}"
@@ -93,7 +91,7 @@ class GradientFlowDisplay:
             self.lines_ += ax.plot(self.flow.index, self.flow[layer], label=name, **style)
         if (self.flow > 0).any(axis=None):
             ax.set_yscale("log")
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        whole_steps(ax)
         ax.set(
             title="Gradient that reaches the states",
             xlabel="Distance from the end (steps)",

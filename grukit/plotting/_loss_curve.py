@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from grukit.plotting._common import DASHED, MARK, SOLID, axes_or_new, log_scale_of_losses
+from grukit.plotting._common import DASHED, MARK, SOLID, axes_or_new, log_scale_of_losses, whole_steps
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,8 +100,6 @@ class LossCurveDisplay:
         self
         """
         ax = axes_or_new(ax)
-        from matplotlib.ticker import MaxNLocator
-
         history, watched, watched_name = self.history, "loss", "training"
         (self.training_line_,) = ax.plot(history["epoch"], history["loss"], label="training", **SOLID)
         self.validation_line_, columns = None, ["loss"]
@@ -114,7 +112,7 @@ class LossCurveDisplay:
         (self.lowest_mark_,) = ax.plot([epoch], [lowest], label=label, **MARK)
         if (history[columns].min() > 0).all():
             log_scale_of_losses(ax)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        whole_steps(ax)
         ax.set(title="Loss while training", xlabel="Epoch", ylabel=f"Mean {self.loss_name}")
         ax.legend()
         self.ax_, self.figure_ = ax, ax.figure

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pandas as pd
 
 from grukit.inspection import saliency
-from grukit.plotting._common import axes_or_new, line_style, require_matplotlib
+from grukit.plotting._common import axes_or_new, line_style, require_matplotlib, whole_steps
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -110,13 +110,11 @@ class SaliencyDisplay:
         self
         """
         ax = axes_or_new(ax)
-        from matplotlib.ticker import MaxNLocator
-
         self.lines_ = []
         for position, name in enumerate(self.profile):
             style = line_style(position)
             self.lines_ += ax.plot(self.profile.index, self.profile.iloc[:, position], label=str(name), **style)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        whole_steps(ax)
         ax.set(
             title="What predictions depend on",
             xlabel="Lag (steps before the prediction)",

@@ -63,7 +63,13 @@ def test_it_labels_losses_as_plain_numbers_and_epochs_as_whole_ones():
 
 
 def test_one_epoch(legend_of):
-    assert legend_of(LossCurveDisplay(HISTORY.iloc[:1]).plot().ax_)[-1] == "lowest validation loss (epoch 1)"
+    display = LossCurveDisplay(HISTORY.iloc[:1]).plot()
+    assert legend_of(display.ax_)[-1] == "lowest validation loss (epoch 1)"
+    for line in (display.training_line_, display.validation_line_):  # a line of one point would not be seen
+        assert line.get_marker() == "o" and line.get_markersize() > display.lowest_mark_.get_markersize()
+    display.figure_.draw_without_rendering()
+    low, high = display.ax_.get_xlim()
+    assert [place for place in display.ax_.get_xticks() if low <= place <= high] == [1]
 
 
 def test_of_a_fitted_model_it_is_that_of_its_history(legend_of):
