@@ -588,6 +588,28 @@ def test_who_comes_again_is_told_what_is_kept():
         other.close()
 
 
+def test_what_a_client_asked_before_it_came_again_ends_no_part(monkeypatch):
+    """On a busy machine a worker may read what came over a connection that was given up after what came over the next."""
+    token, none = "0123456789abcdef", np.zeros(0, np.int64)
+    monkeypatch.setattr(_worker, "PATIENCE", 0.3)
+    with serving(job_of(token)) as address:
+        first, second = (connect(address, token, "client") for _ in range(2))
+        for friend in (first, second):
+            assert friend.receive()[0]["kind"] == "ready"
+        second.send("join", generation=2, worker=0, peers=[address], owners=[])
+        assert second.receive()[0]["kind"] == "joined"
+        first.send("join", generation=1, worker=0, peers=[address], owners=[])
+        with pytest.raises(Lost):
+            first.receive()  # hung up, for nobody is there any more
+        first.close()
+        time.sleep(0.5)  # longer than a worker without a client waits
+        second.send("group", [none] * 7, group=1, n=0, length=None)
+        second.send("forget", group=1)
+        second.send("goodbye")
+        assert second.receive()[0]["kind"] == "goodbye"
+        second.close()
+
+
 def test_the_error_of_who_keeps_rows_is_told():
     """Of two workers, the one that should keep piece 3 does not, and says so to the one that asks for it."""
     token = "0123456789abcdef"

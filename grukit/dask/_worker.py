@@ -107,7 +107,8 @@ class Server:
         self._between = 0  # bytes of the parts before
         self._sums: dict[int, SimpleQueue[np.ndarray | None]] = {}
         self._over, self._joining = over, threading.Lock()
-        self._client: Connection | None = None
+        self._clients: set[Connection] = set()  # connections of the client: one, or for a moment those before it, too
+        self._generation = 0  # of the part that was begun last
         self._has_come, self._until = False, time.monotonic() + PATIENCE
 
     def __enter__(self) -> "Server":
@@ -130,7 +131,7 @@ class Server:
         """
         listener.settimeout(LOOK)
         while not self._over.is_set():
-            if self._client is None and time.monotonic() > self._until:
+            if not self._clients and time.monotonic() > self._until:
                 if self._has_come:
                     return
                 host, port = listener.getsockname()[:2]
@@ -159,7 +160,8 @@ class Server:
 
     def _hear_client(self, connection: Connection) -> None:
         """Do what the client asks; what one connection asked is of no concern to the part that a later one begins."""
-        self._client, self._has_come = connection, True
+        self._clients.add(connection)
+        self._has_come = True
         part = None
         try:
             connection.send("ready", kept=sorted(self.pieces))
@@ -178,13 +180,22 @@ class Server:
                 else:
                     part.answer(connection, told, arrays)
         finally:
-            if self._client is connection:
-                self._client, self._until = None, time.monotonic() + PATIENCE
+            self._until = time.monotonic() + PATIENCE
+            self._clients.discard(connection)
 
     def _join(self, connection: Connection, told: dict[str, Any]) -> Part | None:
-        """Leave the part before and begin another; None where its neighbour is gone."""
+        """Leave the part before and begin another; None where its neighbour is gone.
+
+        Raises
+        ------
+        Lost
+            Where a later one was begun: the client hung up before this was read, and has come again.
+        """
         place = Place.of(told)
         with self._joining:
+            if place.generation < self._generation:
+                raise Lost("the client has come again")
+            self._generation = place.generation
             self._leave()
             if self._over.is_set():
                 return None
