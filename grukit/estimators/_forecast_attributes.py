@@ -88,8 +88,8 @@ class FittedForecaster(FittedNetwork):
     def network_weight_(self) -> float | None:
         """float or None: How much of what the network learned is added to the linear part, from 0 to 1.
 
-        That with which blocks in time are forecast best that were no part of training, those that calibrate intervals;
-        ``weights_`` hold it already. None where there were none, or quantiles are forecast.
+        By blocks in time that were no part of training, those that calibrate intervals: the largest that keeps nine tenths of
+        what the best one gains there. ``weights_`` hold it already. None where there were none, or quantiles are forecast.
         """
         return forecast_state(self).weight
 

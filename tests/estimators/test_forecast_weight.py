@@ -58,7 +58,8 @@ def test_the_weight_is_that_of_the_least_loss_on_the_folds(loss):
         }[loss].mean(axis=(1, 2))
         relative.append(losses / losses[0])
     scores = np.mean(relative, axis=0) + np.max(relative, axis=0)
-    assert model.network_weight_ == WEIGHTS[np.argmin(scores)] > 0
+    enough = scores[0] - scores >= 0.9 * (scores[0] - scores.min())
+    assert model.network_weight_ == WEIGHTS[enough].max() > 0
 
 
 def test_a_network_that_learns_nothing_is_left_out_and_one_that_knows_the_rule_is_taken_whole():
