@@ -50,6 +50,7 @@ class ForecastTask(NamedTuple):
 def make_task(name: str, y: Any, horizon: int, end: float = 1.0) -> ForecastTask:
     """A task on the first ``end`` of the time, of which the last fifth is forecast."""
     y = y.iloc[: round(end * len(y))]
+    y = y.rename("y") if y.ndim == 1 else y  # a name, by which forecasts and series are put beside each other
     n_training = round((1 - TEST) * len(y))
     room = len(y) - horizon - n_training + 1  # origins: the last row that trains, and those after it
     stride = -(-room // MOST_ORIGINS)
