@@ -7,9 +7,12 @@ import numpy as np
 import pandas as pd
 from _tasks import Task
 
+TORCH_STEPS = 500_000  # steps of all windows of an epoch at most, for time
 HGB_STEPS = 24  # at most so many models, one a step; of more steps none
 SEASONS = {"h": 24, "D": 7, "W": 52, "MS": 12, "ME": 12, "QS": 4, "QE": 4, "B": 5}
-Contender = Callable[[Task, int, bool], np.ndarray]  # task, seed, quick -> predictions of all rows, or of the test rows
+Contender = Callable[
+    [Task, int, bool], np.ndarray | None
+]  # task, seed, quick -> predictions of all rows, or of the test rows
 
 
 def last_value(task: Task, seed: int, quick: bool) -> np.ndarray:
@@ -98,8 +101,10 @@ def perceptron(task: Task, seed: int, quick: bool) -> np.ndarray:
     return model.predict(Z[task.test]).reshape(-1, task.horizon) * scale + mean
 
 
-def torch_gru(task: Task, seed: int, quick: bool) -> np.ndarray:
+def torch_gru(task: Task, seed: int, quick: bool) -> np.ndarray | None:
     """PyTorch's GRU of 32 units with a linear head on standardised levels, the best epoch on the last tenth."""
+    if task.train.sum() * task.window > TORCH_STEPS:
+        return None
     import torch
     from _common import Recipe
     from _torch import TorchTask, fit_torch, torch_outputs

@@ -9,6 +9,20 @@ from typing import Any
 Factory = Callable[..., Any]  # (window, random_state) -> an estimator
 
 
+OLD = "old default"
+# The defaults before an estimator chose anything by itself.
+OLD_DEFAULTS: dict[str, dict[str, Any]] = {
+    "GRURegressor": {
+        "early_stopping": False, "difference": False, "anchor": None, "linear_lags": 0, "max_iter": 200,
+        "learning_rate_init": 0.003, "n_iter_no_change": 10, "alpha": 0.0,
+    },
+    "GRUClassifier": {
+        "early_stopping": False, "difference": False, "linear_lags": 0, "max_iter": 200, "n_iter_no_change": 10, "alpha": 0.0,
+        "weight_init": "glorot",
+    },
+}  # fmt: skip
+
+
 def with_parameters(kind: str, parameters: dict[str, Any]) -> Factory:
     """A factory of ``GRURegressor`` or ``GRUClassifier`` with parameters of its own."""
 
@@ -37,7 +51,8 @@ def read_parameters(text: str) -> tuple[str, dict[str, Any]]:
     return name, {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
 
 
-def factories(variants: list[str], kind: str, quick: bool) -> dict[str, Factory]:
-    """The default, called grukit, then the variants."""
-    default = with_parameters(kind, {"max_iter": 2} if quick else {})
-    return {"grukit": default, **dict(read_variant(text, kind) for text in variants)}
+def factories(variants: list[str], kind: str, quick: bool, old: bool) -> dict[str, Factory]:
+    """The default, called grukit, where asked for the one of before, then the variants."""
+    short = {"max_iter": 2} if quick else {}
+    before = {OLD: with_parameters(kind, {**OLD_DEFAULTS[kind], **short})} if old else {}
+    return {"grukit": with_parameters(kind, short), **before, **dict(read_variant(text, kind) for text in variants)}

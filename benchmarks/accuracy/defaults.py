@@ -1,6 +1,6 @@
 """The default settings beside what a forecast must beat, on every bundled and generated series and any CSV.
 
-    python benchmarks/accuracy/defaults.py [--csv PATH[:column,...] ...] [--variant NAME=...] [--peers] [--write]
+    python benchmarks/accuracy/defaults.py [--csv PATH[:column,...] ...] [--variant NAME=...] [--peers] [--old] [--write]
 
 Each task forecasts the next 1, 6, 24 or 96 values of a column, one output a step, from windows of 32 or 96 rows. The last
 fifth of the time is the test block; training targets end before it, and nothing is chosen on it. The score is the root mean
@@ -8,12 +8,13 @@ square error over the standard deviation of the test targets; GRUs, perceptrons 
 
 The ladder: last value; seasonal naive; ridge regression, HistGradientBoosting and a perceptron on the window's lags; with
 ``--peers`` PyTorch's GRU of the same size on the levels. HistGradientBoosting has one model a step, for several steps on the
-lags of the target and the other columns' latest values, and is left out above 24 steps. Then classification: log loss and
-accuracy beside logistic regression and HistGradientBoosting.
+lags of the target and the other columns' latest values, and is left out above 24 steps, PyTorch's GRU above 500,000 steps of
+all windows of an epoch. Then classification: log loss and accuracy beside logistic regression and HistGradientBoosting.
 
 With ``--costs`` it prints instead what the default settings cost.
 
-``--variant`` adds a model: ``NAME=parameter=value,...`` or ``NAME=module:callable``, called with window and random_state.
+``--old`` adds the default settings of before, with as many seeds as the ladder; ``--variant`` another model:
+``NAME=parameter=value,...`` or ``NAME=module:callable``, called with window and random_state.
 With ``--keep`` the result of every single run is kept in a folder, and runs that are there already are not repeated.
 ``--untimed`` leaves out seconds, which a machine that others keep busy cannot tell.
 """
@@ -32,9 +33,10 @@ from _kept import Kept
 from _label_tasks import direction_tasks, label_ladder, sequence_tasks
 from _ladder import LADDER, Contender
 from _report import report
+from _summaries import against_old, forecast_cells, label_summary, label_table, summary
 from _tasks import Task, bundled_tasks, csv_tasks
 from _timing import limit
-from _variants import Factory, factories
+from _variants import OLD, Factory, factories
 from threadpoolctl import threadpool_limits
 
 QUICK = 6  # one task of so many
@@ -83,7 +85,8 @@ def run_forecasts(
         best = min(scores, key=lambda name: scores[name])
         record: dict[str, Any] = {"task": task.name, "ladder": scores, "best": best, "models": {}}
         for name, make in models.items():
-            runs = [kept(forecast, (make, task, seed), task.name, name, seed) for seed in range(args.seeds)]
+            seeds = range(args.ladder_seeds if name == OLD else args.seeds)
+            runs = [kept(forecast, (make, task, seed), task.name, name, seed) for seed in seeds]
             own, seconds, epochs = zip(*runs, strict=True)
             record["models"][name] = {
                 "scores": own, "mean": statistics.mean(own), "ratio": statistics.mean(own) / scores[best],
@@ -103,62 +106,13 @@ def run_labels(models: dict[str, Factory], kept: Kept, args: Namespace) -> list[
             for name, scores in kept(label_ladder, (task, seed), task.name, "ladder", seed).items():
                 record["ladder"].setdefault(name, []).append(scores)
             for name, make in models.items():
+                if name == OLD and seed >= args.ladder_seeds:
+                    continue
                 scores = kept(classify, (make, task, seed), task.name, name, seed)
                 record["models"].setdefault(name, []).append(scores)
             if args.quick and len(records) == 2:
                 break
     return list(records.values())
-
-
-def forecast_cells(record: dict[str, Any], ladder: list[str]) -> list[str]:
-    """A row of the long table."""
-    cells = [record["task"], *(f"{record['ladder'][name]:.3f}" if name in record["ladder"] else "" for name in ladder)]
-    for own in record["models"].values():
-        seconds = "" if own["seconds"] is None else f"{own['seconds']:.1f}"
-        cells += [f"{own['mean']:.3f}", f"{own['ratio']:.2f} of {record['best']}", seconds]
-    return cells
-
-
-def label_table(records: list[dict[str, Any]]) -> str:
-    """Log loss (accuracy), means over the seeds, and of a model the lowest accuracy too."""
-    rows = []
-    for record in records:
-        cells = [record["task"]]
-        for scores in record["ladder"].values():
-            loss, accuracy = np.mean(scores, axis=0)
-            cells.append(f"{loss:.3f} ({accuracy:.2f})")
-        for runs in record["models"].values():
-            loss, accuracy, _ = np.mean(runs, axis=0)
-            cells += [f"{loss:.3f} ({accuracy:.2f})", f"{min(run[1] for run in runs):.2f}"]
-        rows.append(cells)
-    names = list(records[0]["ladder"]) + [cell for name in records[0]["models"] for cell in (name, "lowest accuracy")]
-    return table(["log loss (accuracy)", *names], rows)
-
-
-def summary(records: list[dict[str, Any]], name: str) -> str:
-    """How one model stands against each rung and against the best of them, and every task where it is behind."""
-    rungs: dict[str, list[float]] = {}
-    for record in records:
-        own = record["models"][name]
-        for rung, score in record["ladder"].items():
-            rungs.setdefault(rung, []).append(own["mean"] / score)
-        rungs.setdefault("the best of these", []).append(own["ratio"])
-    behind = sorted((record["models"][name]["ratio"], record["task"], record["best"]) for record in records)[::-1]
-    rung_of_worst = behind[0]
-    rows = []
-    for rung in sorted(rungs, key=lambda rung: rung.startswith("the best")):
-        ratios = rungs[rung]
-        ahead = sum(ratio < 1 for ratio in ratios)
-        rows.append([rung, f"{statistics.median(ratios):.2f}", f"{max(ratios):.2f}", f"{ahead} of {len(ratios)}"])
-    named = "; ".join(f"{task} {ratio:.2f} ({rung})" for ratio, task, rung in behind if ratio > 1.0)
-    seconds = [record["models"][name]["seconds"] for record in records]
-    timed = None not in seconds
-    took = f" Seconds of a fit: median {statistics.median(seconds):.1f}, at most {max(seconds):.1f}." if timed else ""
-    return (
-        table([f"error of {name} as a share of that of", "median", "worst", "ahead"], rows)
-        + f"\n\nWorst: {rung_of_worst[1]}. Above 1.00, in brackets the best of the ladder: {named or 'none'}."
-        + took
-    )
 
 
 def main() -> None:
@@ -167,6 +121,7 @@ def main() -> None:
     parser.add_argument(
         "--variant", action="append", default=[], help="NAME=parameter=value,... or NAME=module:callable"
     )
+    parser.add_argument("--old", action="store_true", help="also the default settings of before")
     parser.add_argument("--only", default="", help="tasks whose names hold this")
     parser.add_argument("--what", choices=["forecasts", "labels", "both"], default="both")
     parser.add_argument("--without", nargs="*", default=[], choices=[*LADDER], help="rungs of the ladder to leave out")
@@ -192,19 +147,22 @@ def main() -> None:
     rungs = [name for name in LADDER if name not in args.without and (args.peers or name != "PyTorch")]
     parts, content, short, kept = [], {"machine": described, "seeds": args.seeds}, "", Kept(args.keep)
     if args.what != "labels":
-        models = factories(args.variant, "GRURegressor", args.quick)
+        models = factories(args.variant, "GRURegressor", args.quick, args.old)
         content["forecasts"] = records = run_forecasts(tasks, models, rungs, kept, args)
         header = ["task", *rungs, *chain(*([name, "ratio", "seconds"] for name in models))]
         parts.append(table(header, [forecast_cells(record, rungs) for record in records]))
         parts += [summary(records, name) for name in models]
-        short = summary(records, "grukit")
+        parts += [against_old(records)] if args.old else []
+        short = "\n\n".join([summary(records, "grukit"), *parts[len(models) + 1 :]])
     if args.what != "forecasts":
-        content["labels"] = records = run_labels(factories(args.variant, "GRUClassifier", args.quick), kept, args)
-        parts.append(label_table(records))
-        short = "\n\n".join(filter(None, [short, parts[-1]]))
+        models = factories(args.variant, "GRUClassifier", args.quick, args.old)
+        content["labels"] = records = run_labels(models, kept, args)
+        told = [label_table(records), label_summary(records), *([against_old(records)] if args.old else [])]
+        parts += told
+        short = "\n\n".join(filter(None, [short, *told]))
     save("defaults", "\n\n".join(parts), content, args.write)
     if args.write:
-        seeded = [name for name in rungs if LADDER[name][1]]
+        seeded = [name for name in rungs if LADDER[name][1]] + [OLD] * args.old
         means = f"Means of {args.seeds} seeds" + (
             f", of {args.ladder_seeds} for {' and '.join(seeded)}" if seeded else ""
         )
