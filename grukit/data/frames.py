@@ -97,8 +97,12 @@ def check_columns(X: Any, what: str = "X") -> None:
         raise ValueError(f"{what} has no columns: 0 feature(s) (shape={X.shape}) while a minimum of 1 is required.")
     for at, (name, dtype) in enumerate(X.dtypes.items()):
         if not _is_numbers(dtype):
-            objects = _of_objects(X.iloc[:, at], f"{what}[{name!r}]")
-            raise ValueError(f"{what}: column {name!r} has dtype {dtype}; {MUST} {objects or ENCODE}")
+            remedy = _of_objects(X.iloc[:, at], f"{what}[{name!r}]") or ENCODE
+            if getattr(dtype, "kind", "") == "M" or isinstance(dtype, pd.PeriodDtype):
+                remedy = (
+                    f"Where it is the time of the rows, make it the index, with {what}.set_index({name!r}); or drop it."
+                )
+            raise ValueError(f"{what}: column {name!r} has dtype {dtype}; {MUST} {remedy}")
 
 
 def _of_objects(column: pd.Series, what: str) -> str:

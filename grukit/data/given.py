@@ -1,4 +1,4 @@
-"""What users give as series: a Series or DataFrame of it."""
+"""What users give as series: a Series or DataFrame of it, and what to do where values are missing."""
 
 from typing import Any
 
@@ -16,6 +16,8 @@ def as_pandas(y: Any, what: str) -> Any:
     """
     if isinstance(y, pd.Series | pd.DataFrame):
         return y
+    if hasattr(y, "columns") and hasattr(y, "dtypes"):  # of another library
+        return pd.DataFrame({name: np.asarray(y[name]) for name in y.columns})
     array = np.asarray(y)
     if array.ndim not in (1, 2) or array.dtype.kind not in "biuf":
         raise TypeError(
@@ -23,3 +25,11 @@ def as_pandas(y: Any, what: str) -> Any:
             f"{type(y).__name__}."
         )
     return pd.Series(array) if array.ndim == 1 else pd.DataFrame(array)
+
+
+def remedy_for_missing(values: np.ndarray) -> str:
+    """What to do about missing values (N, C) of y: those before the first value and after the last have nothing between."""
+    known = np.flatnonzero(~np.isnan(values).any(axis=1))
+    if len(known) and len(known) == known[-1] - known[0] + 1 and values.shape[1] == 1:
+        return "Leave out the rows before the first value and after the last, with y.dropna(), or use missing='mask'."
+    return "Fill it first, for instance with y.interpolate(), or use missing='mask'."

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from grukit.data.frames import FILL_OR_DROP, Table, check_columns, check_finite, read_table
-from grukit.data.given import as_pandas
+from grukit.data.given import as_pandas, remedy_for_missing
 from grukit.data.grid import Grid
 from grukit.data.matching import rows_at
 from grukit.data.order import check_times
@@ -163,8 +163,9 @@ def read_series(
     form = _form_of(y, what)
     values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
     columns = list(frame.columns) if form.kind == "frame" else [None]
-    remedy = "Fill it first, for instance with y.interpolate(), or use missing='mask'."
-    check_finite(values, what, columns, frame.index, allow_nan, remedy if what == "y" else FILL_OR_DROP)
+    check_finite(
+        values, what, columns, frame.index, allow_nan, remedy_for_missing(values) if what == "y" else FILL_OR_DROP
+    )
     if frame.index.nlevels == 1:
         check_times(as_times(frame.index), what=what)
     table = read_table(values, frame)

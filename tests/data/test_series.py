@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from grukit.data.series import read_series
@@ -110,6 +111,16 @@ def test_missing_values_and_rows():
             r"numbers; its dtype is object. At 2024-01-01 03:00:00 \(row 3\) it has 'x'",
         ),
         (FRAME["a"].astype(object), r"its dtype is object. Convert it, with y.astype"),
+        (
+            FRAME["a"].diff(),
+            r"NaN at 2024-01-01 00:00:00 \(row 0\)\. Leave out the rows .* with y\.dropna\(\), or use missing",
+        ),
+        (FRAME["a"].where(FRAME["a"] < 4), r"\. Leave out the rows before the first value and after the last"),
+        (FRAME["a"].where(FRAME["a"] != 3), r"\(row 3\)\. Fill it first, for instance with y\.interpolate\(\)"),
+        (
+            FRAME.reset_index(names="date"),
+            r"'date' has dtype .* make it the index, with y\.set_index\('date'\); or drop it",
+        ),
         (FRAME["a"].iloc[[0, 1, 1, 2]], r"The time index of y has duplicates: 2024-01-01 01:00:00"),
         (FRAME["a"].set_axis(list("abcdef")), "must hold times, periods or numbers"),
     ],
@@ -117,6 +128,12 @@ def test_missing_values_and_rows():
 def test_what_is_refused(y, words):
     with pytest.raises(ValueError, match=words):
         read_series(y)
+
+
+def test_a_frame_of_another_library_keeps_its_columns():
+    series = read_series(pl.from_pandas(FRAME))
+    assert series.keys == [("a",), ("b",)] and series.values.tolist() == [*FRAME["a"], *FRAME["b"]]
+    assert written(series, [[1, 2], [3, 4]]).to_dict("list") == {"a": [1.0, 2.0], "b": [3.0, 4.0]}
 
 
 def test_what_is_no_series():
