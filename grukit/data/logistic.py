@@ -18,6 +18,7 @@ PATIENCE = 3  # weaker penalties that are tried without doing better
 N_BLOCKS = 10  # of a table, in time: each of the second half judges what was fitted to all before it
 N_TURNS = 5  # parts of samples that stand alone; each judges what was fitted to the others
 MANY, FEW_JUDGES = 1 << 21, 2  # numbers in a table of lags from which so many blocks judge
+MOST = 1 << 23  # numbers in such a table, 64 MiB: of more samples every second is taken, every third, and so on
 LEAST_VARIANCE = 1e-12  # of a direction, as a share of the largest one's
 RAREST = 1e-6  # share of a class that an intercept takes for the least
 FIRST_CORRECTIONS, MOST_STEPS = 20, 300  # of L-BFGS
@@ -103,8 +104,10 @@ def fit_logistic(
     le Cessie and van Houwelingen (1992), Ridge Estimators in Logistic Regression.
     """
     D = len(scaler.mean)
+    alike = everything is training
+    training = _thinned(training, n_lags * D)
     given = Lagged.of(training, scaler, n_lags, n_outputs, link)
-    whole = given if everything is training else Lagged.of(everything, scaler, n_lags, n_outputs, link)
+    whole = given if alike else Lagged.of(_thinned(everything, n_lags * D), scaler, n_lags, n_outputs, link)
     judges = _judges(training, given, link)
     bases = [Basis(-1, False), Basis(-1, True)] if n_lags > 1 else [Basis(-1, False)]
     forms = [Form.of(given, basis, D) for basis in bases]
@@ -114,6 +117,14 @@ def fit_logistic(
     else:
         linear, final = (_map_of(form, each, alpha, scaler, link) for each in (given, whole))
     return FittedLinear(linear, final, np.full(n_outputs, -1), np.full(n_outputs, alpha * len(given.shares)))
+
+
+def _thinned(samples: Samples, n_regressors: int) -> Samples:
+    """As many of the samples, evenly spaced, as have no more than ``MOST`` lags, or one."""
+    n_steps = int(samples.sequences.lengths.sum()) if samples.per_step else len(samples.sequences)
+    each = -(-n_steps * n_regressors // MOST)
+    chosen = np.arange(0, len(samples.sequences), max(each, 1))
+    return samples.take(chosen, samples.weights[chosen])
 
 
 def _map_of(form: Form, given: Lagged, alpha: float, scaler: Scaler, link: str) -> LinearLags:

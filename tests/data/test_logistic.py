@@ -92,3 +92,16 @@ def test_more_lags_than_samples():
         *2 * [Samples(wide, target, np.ones(30), False, ALL_ALIKE)], Scaler.fit(wide.values), 60, 1, "binary"
     )
     assert found.final.coef.shape[0] in (1, 60) and np.isfinite(found.final.coef).all() and len(few) == 30
+
+
+def test_of_many_samples_some_are_taken(monkeypatch):
+    """Evenly spaced, so many that their lags are no more than a bound: the same map as of these alone."""
+    classes = (X[:, -1, :1] > X[:, -2, :1]).astype(float)
+    whole = samples(classes)
+    half = whole.take(np.arange(0, N, 2), WEIGHTS[::2])
+    expected = fit_logistic(half, half, SCALER, T, 1, "binary").linear
+    monkeypatch.setattr("grukit.data.logistic.MOST", len(half.weights) * T * D)
+    found = fit_logistic(whole, whole, SCALER, T, 1, "binary").linear
+    np.testing.assert_array_equal(found.coef, expected.coef)
+    np.testing.assert_array_equal(found.intercept, expected.intercept)
+    assert np.abs(found.coef).max() > 0.1
