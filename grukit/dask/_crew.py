@@ -214,8 +214,9 @@ class Crew:
         try:
             connection.socket.settimeout(AGAIN)
             connection.send("goodbye")
-            while (told := connection.receive()[0])["kind"] != "goodbye":
-                pass
+            told = connection.receive()[0]
+            while told["kind"] != "goodbye":  # an answer that nobody waits for any more
+                told = connection.receive()[0]
             self.traffic.between_workers += told["between"]
         except Lost:
             return False
