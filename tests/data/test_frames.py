@@ -56,7 +56,8 @@ def test_everything_that_is_not_finite_is_found(values, dtype):
         return
     first, others = int(np.argmax(bad)), int(bad.sum()) - 1
     kind = "NaN" if np.isnan(array[first, 0]) else r"inf \(infinity\)"
-    more = f", and {others} more entries" if others else r"\. Fill"
+    remedy = "Fill or drop" if kind == "NaN" else "Replace what is infinite"
+    more = rf", and {others} more entries that are NaN or infinite\. {remedy}" if others else rf"\. {remedy}"
     with pytest.raises(ValueError, match=rf"X contains {kind} in column 0 at row {first}{more}"):
         check_finite(array, "X")
 
