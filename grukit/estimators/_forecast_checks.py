@@ -1,5 +1,6 @@
 """What must be true of a forecaster's record that was not made by ``fit``, such as one from a file."""
 
+import sys
 from itertools import pairwise
 from typing import Any
 
@@ -156,8 +157,9 @@ def _check_recent(state: ForecastState, n_covariates: int) -> None:
 def _check_series(state: ForecastState) -> None:
     """Raise where what is told of each series is none."""
     demand(len(state.figures) > 0, "figures are of no series.")
-    numbers = np.array(list(state.figures.values()), dtype=np.float64)
-    demand(np.isfinite(numbers).all() and (numbers[:, 1] > 0).all(), "figures hold numbers that scale nothing.")
+    largest = sys.float_info.max  # an integer of Python's may be larger
+    scale = all(abs(mean) <= largest and 0 < deviation <= largest for mean, deviation in state.figures.values())
+    demand(scale, "figures hold numbers that scale nothing.")
     for what in ("ends", "learned"):
         stamps = list(getattr(state, what).values())
         demand(are_of_kind(state.grid.kind, stamps), f"{what} are not {state.grid.kind}.")

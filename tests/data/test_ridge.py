@@ -165,6 +165,28 @@ def test_a_regression_in_a_basis_is_one_on_what_the_basis_makes_of_the_lags(name
         np.testing.assert_allclose(found, shrunk + ridge.predict(made(z)), rtol=1e-9, atol=1e-9)
 
 
+FORMS = {  # anchor, columns, lags: basis, and whether what is forecast without it is the anchor's last value, or the mean
+    "no anchor": (-1, 2, 3, [(-1, False, False)]),
+    "one lag of one column": (0, 1, 1, [(-1, False, False), (-1, False, True)]),
+    "two lags": (0, 1, 2, [(-1, False, False), (-1, False, True), (-1, True, True)]),
+    "two columns": (1, 2, 2, [
+        (-1, False, False), (1, False, False), (-1, False, True), (-1, True, True), (1, False, True), (1, True, True),
+    ]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_forms_are_of_all_columns_and_of_the_anchor(name):
+    anchor, D, L, wanted = FORMS[name]
+    scaler = Scaler(np.arange(1.0, 1 + D), np.arange(2.0, 2 + D))
+    forms = forms_of(anchor, scaler, np.array([5.0]), L)
+    assert [(*form.basis, form.anchored) for form in forms] == wanted
+    last = np.zeros((D * L + 1, 1))
+    last[anchor], last[-1] = scaler.scale[anchor], scaler.mean[anchor] - 5.0
+    for form in forms:
+        np.testing.assert_array_equal(form.towards, last if form.anchored else np.zeros_like(last))
+
+
 def test_without_samples_to_judge_by_the_mean_alone_is_left():
     samples = samples_of(60, D=1, window=3)
     scaler, center, outputs = Scaler.fit(samples.sequences.values), np.zeros(1), np.array([0])

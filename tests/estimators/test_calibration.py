@@ -162,13 +162,14 @@ def obvious(calibration, online, coverage, rate, ahead=1):
     for k in range(len(online)):
         origin = k - ahead  # whose truth came last
         if origin >= 0:
-            missed = online[origin] > half_width(origin, levels[origin])
+            nothing = levels[origin] > 1 - 1e-9  # is in an interval of level one
+            missed = nothing or online[origin] > half_width(origin, levels[origin])
             level = min(max(level + rate * (1 - coverage - missed), 0.0), 1.0)
         levels.append(level)
     return half_width(len(online) - 1, level)
 
 
-@pytest.mark.parametrize("rate", [0.01, 0.2])
+@pytest.mark.parametrize("rate", [0.01, 0.2, 3.0])  # the last leads to levels of 0 and 1
 def test_the_level_moves_after_each_truth(rate):
     rng = np.random.default_rng(0)
     calibration, online = np.abs(rng.normal(size=130)), np.abs(3 * rng.normal(size=60))
@@ -185,10 +186,36 @@ def test_the_level_moves_after_each_truth(rate):
         np.testing.assert_allclose(found, wanted, rtol=1e-12)
 
 
+@pytest.mark.parametrize("coverage", [0.9, 0.5])
+def test_errors_that_are_equal_and_few_count_as_those_of_any_other_number(coverage):
+    rng, few = np.random.default_rng(1), 9 if coverage == 0.9 else 1
+    for _ in range(200):
+        n, kept = rng.integers(2, 12), rng.integers(few, few + 4)
+        calibration, online = rng.integers(1, 5, (kept, 2)) / 2, rng.integers(1, 6, (n, 2)) / 2
+        online[np.arange(n)[:, None] + np.arange(1, 3) >= n] = np.nan
+        found = adapted_margins(calibration, online, coverage, 0.3)
+        wanted = [obvious(calibration[:, h], online[:, h], coverage, 0.3, h + 1) for h in range(2)]
+        assert found.tolist() == wanted
+
+
+def test_a_level_of_one_is_an_interval_of_nothing_and_none_is_higher():
+    """Each error is smaller than all before it: a miss only where the level, which rises by 0.07, has come to 1."""
+    calibration, online = np.arange(200.0, 70.0, -1.0)[:, None], np.append(np.arange(60.0, 0.0, -1.0), np.nan)[:, None]
+    level = 0.1
+    for _ in range(60):
+        level = min(max(level + 0.7 * (0.1 - (level > 1 - 1e-9)), 0.0), 1.0)
+    known = np.arange(1.0, 131.0)  # the latest 130, which are 1 to 60 and 71 to 140
+    known[60:] += 10
+    rank = max(int(np.ceil(131 * (1 - level) - 1e-9)), 1)
+    assert 0.2 < level < 0.95 and adapted_margins(calibration, online, 0.9, 0.7) == known[rank - 1]
+
+
 def test_without_later_truths_the_margin_is_that_of_calibration():
     errors = np.abs(np.random.default_rng(0).normal(size=(99, 2)))
     found = adapted_margins(errors, np.full((2, 2), np.nan), 0.9, 0.05)
     np.testing.assert_array_equal(found, np.sort(errors, axis=0)[89])
+    widest = adapted_margins(errors[:9], np.full((2, 2), np.nan), 0.9, 0.05)
+    np.testing.assert_array_equal(widest, errors[:9].max(axis=0))
     assert np.isnan(adapted_margins(errors[:8], np.full((2, 2), np.nan), 0.9, 0.05)).all()  # too few
 
 
@@ -211,6 +238,8 @@ def test_of_many_series_fewer_errors_are_kept(monkeypatch):
             online = online.followed_by({("a",): (2000, errors)})
         assert len(online.errors[("b",)]) == 2
         np.testing.assert_array_equal(online.errors[("a",)], errors[-wanted:])
+    far = Online.begin(0.05, [("a",)], 50, 1).followed_by({("a",): (400, np.ones((400, 50, 1)))})
+    assert len(far.errors[("a",)]) == 150  # three times the steps ahead, of which the last ones are known that late
     assert Online(0.05, {}).followed_by({}).errors == {}  # as a file may have it
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from grukit import GRUForecaster
-from grukit.estimators._conformal import Scores, thinned
+from grukit.estimators._conformal import Scores, check_coverages, thinned
 
 HOURS = pd.date_range("2024-01-01", periods=400, freq="h", name="time")
 SMALL = {
@@ -83,8 +83,26 @@ def test_of_many_origins_some_are_kept_of_each_series():
 
 
 def test_the_origins_that_are_kept_begin_with_the_first_of_each_series():
-    kept = thinned(np.repeat([0, 1], [502, 1003]), 24, 19)  # every second and every third
-    assert kept.tolist() == [*range(0, 502, 2), *range(502, 1505, 3)]
+    kept = thinned(np.repeat([0, 1, 2], [501, 502, 1003]), 24, 19)  # every second, or third of the last
+    assert kept.tolist() == [*range(0, 501, 2), *range(501, 1003, 2), *range(1003, 2006, 3)]
+
+
+def test_series_without_an_origin_take_no_room():
+    """10,000 series with origins may have 16 of 24 steps each; half of them have one, and the numbers between none."""
+    counts = np.tile([60, 0, 1, 0], 5000)
+    series = np.repeat(np.arange(20_000), counts)
+    assert np.bincount(series[thinned(series, 24, 1)])[::4].tolist() == [15] * 5000  # every fourth
+
+
+@pytest.mark.parametrize("given", [0.9, np.float32(0.5), (0.5, 0.9), [0.1]])
+def test_coverages_are_one_or_several(given):
+    assert check_coverages(given) == ([given] if np.ndim(given) == 0 else list(given))
+
+
+@pytest.mark.parametrize("given", [0, 1, 0.0, 1.0, -0.5, 1.5, np.nan, "0.9", None, (), [0.5, 1.0], [1.0, 0.5], ["0.9"]])
+def test_what_is_no_coverage_is_refused(given):
+    with pytest.raises(ValueError, match="coverage must be a number between 0 and 1, or several; got"):
+        check_coverages(given)
 
 
 def test_intervals_are_what_the_errors_of_calibration_say(frame):

@@ -251,6 +251,8 @@ WRONG = {
     "covariates": (put_array("fitted.recent.covariates", np.zeros((24, 4))), r"recent\.covariates has the shape"),
     "rows": (put(*LAYOUT, "window", value=11), r"inputs\.window and layout"),
     "figures": (put(*STATE, "figures", "dict", 0, 1, value={"tuple": [0.0, 0.0]}), "figures hold numbers that scale"),
+    "huge figures": (put(*STATE, "figures", "dict", 0, 1, value={"tuple": [10**400, 1]}), "figures hold numbers that"),
+    "no number": (put(*STATE, "figures", "dict", 0, 1, value={"tuple": [{"float": "nan"}, 1]}), "figures hold numbers"),
     "no figures": (put(*STATE, "figures", value={"dict": []}), "figures are of no series"),
     "a figure": (put(*STATE, "figures", "dict", 0, 1, value={"tuple": [0.0]}), r"fitted\.figures is .* another type"),
     "ends": (put(*STATE, "ends", "dict", 0, 1, value=3), "ends are not times with a time zone"),
