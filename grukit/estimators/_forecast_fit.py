@@ -80,9 +80,7 @@ def learn_once(
         check_any_seen(observed.covariates[seen], "X", observed.form.columns)
         levels = Scaler.identity(observed.covariates.shape[1])
         if model.standardize:
-            n = (
-                observed.covariates.shape[1] - observed.form.n_static
-            )  # those of series are standardised as they are read
+            n = len(levels.mean) - observed.form.n_static  # those of series are standardised as they are read
             known = Scaler.fit(observed.covariates[seen, :n])
             levels.mean[:n], levels.scale[:n] = known.mean, known.scale
     else:
