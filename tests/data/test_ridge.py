@@ -145,7 +145,11 @@ BASES = {
     "of one column": (Basis(1, False), lambda z: z[:, :, 1]),
     "relative": (Basis(-1, True), lambda z: (z[:, 1:] - z[:, :1]).reshape(len(z), -1)),
     "of one column, relative": (Basis(1, True), lambda z: z[:, 1:, 1] - z[:, :1, 1]),
-    "the first": (Leading(3), lambda z: z.reshape(len(z), -1)[:, :3]),
+    "the first": (Leading(3, 8), lambda z: z.reshape(len(z), -1)[:, :3]),
+    "the first and the last": (
+        Leading(3, 6),
+        lambda z: np.hstack([z.reshape(len(z), -1)[:, each] for each in ([0, 1, 2], [6, 7])]),
+    ),
 }
 
 
