@@ -84,15 +84,18 @@ class Problem:
         size, n = batches.size, max(1, GATHERED // batches.size)  # batches in a group
         while batches.done[0] < stop_at:
             first = int(batches.done[0])
-            last = min(stop_at, (first // n + 1) * n)
-            numbers = batches.order[first * size : last * size]
-            group = self._targets_of(batches.order, first // n * n * size, n * size)
-            self.session.samples = _taken(self.samples, numbers, group[first % n * size :][: len(numbers)])
+            begin = first // n * n
+            last = min(stop_at, begin + n)
+            numbers = batches.order[begin * size : (begin + n) * size]
+            group = self._targets_of(batches.order, begin * size, n * size)
+            self.session.samples = _taken(self.samples, numbers, group)
+            # Numbers are those in the group: dropout is drawn by them, and must not be by where a call ended.
             part = batches._replace(
-                order=np.arange(len(numbers)),
+                order=np.arange(len(numbers))[(first - begin) * size : (last - begin) * size],
                 rates=batches.rates[first:last],
                 records=batches.records[first:last],
                 done=np.zeros(1, dtype=np.int64),
+                seed=batches.seed + first // n,
             )
             self.session.train(part, last - first)
             batches.done[0] += part.done[0]
