@@ -246,6 +246,11 @@ def test_regressions_that_may_have_gained_by_chance_leave_the_last_value(chance)
     else:
         plain = [form.anchored for form in forms].index(True)
         assert sure[1][:, 0].tolist() == [float(f == plain) for f in range(len(forms))] and np.isinf(sure[0][plain, 0])
+        # Two blocks are enough to tell that a regression on noise, hardly shrunk, gains nothing, and one tells nothing.
+        loose, other = np.full_like(alphas, np.min(ALPHAS)), np.zeros_like(weights)
+        other[plain - 1] = 1.0
+        np.testing.assert_array_equal(where_sure(judges[:2], forms, outputs, loose, other)[1], sure[1])
+        np.testing.assert_array_equal(where_sure(judges[:1], forms, outputs, loose, other)[1], other)
 
 
 @settings(max_examples=40, deadline=None)
