@@ -223,7 +223,18 @@ def network_backward(d_outputs, cache):
     return gradients, back["d_x"], d_initial
 
 
-# --- A decoder that goes on ahead of a sequence ---------------------------------------------------------
+# --- Steps of several rows, and a decoder that goes on ahead of a sequence ------------------------------
+
+
+def in_steps(sequences, k):
+    """Sequences (n, D) as steps x (T, B, k D) of k rows, zeros before the first row; returns it and lengths (B,)."""
+    lengths = np.array([-(-len(rows) // k) for rows in sequences])
+    x = np.zeros((lengths.max(), len(sequences), k * sequences[0].shape[1]))
+    for b, (rows, T) in enumerate(zip(sequences, lengths, strict=True)):
+        whole = np.zeros((T * k, rows.shape[1]))
+        whole[T * k - len(rows) :] = rows
+        x[:T, b] = whole.reshape(T, -1)
+    return x, lengths
 
 
 def decoder_inputs(values, ends, steps, at_once, rows, columns):

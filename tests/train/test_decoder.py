@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import reference
+from compare import assert_same_bits_on_threads
 from thorough import if_full
 
 from grukit.engines import select_engine
@@ -31,14 +32,9 @@ def samples(spec, n=5, dtype="float64"):
 
 def by_hand(spec, parameters, data):
     """Outputs (B, K) of the reference, and a function that takes their gradients to those of the parameters."""
-    k, ahead, B = spec.segment, spec.decoder, len(data.starts)
-    steps = -(-data.lengths // k)
-    x = np.zeros((steps.max(), B, 3 * k))
-    for b, (start, n, T) in enumerate(zip(data.starts, data.lengths, steps, strict=True)):
-        rows = np.zeros((T * k, 3))
-        rows[T * k - n :] = data.values[start : start + n]
-        x[:T, b] = rows.reshape(T, 3 * k)
-    ends = data.starts + data.lengths
+    ahead, B, ends = spec.decoder, len(data.starts), data.starts + data.lengths
+    sequences = [data.values[start:end] for start, end in zip(data.starts, ends, strict=True)]
+    x, steps = reference.in_steps(sequences, spec.segment)
     x_ahead = reference.decoder_inputs(data.values, ends, ahead.steps, ahead.at_once, ahead.rows, ahead.columns)
     made, cache = reference.decoder_forward(spec.cell, spec.views(parameters), x, x_ahead, ahead.at_once, steps)
     P, shape = len(made), (B, ahead.parts, len(made), -1)
@@ -72,13 +68,7 @@ def test_loss_gradient_and_outputs(name):
 def test_the_same_bits_for_any_number_of_threads_and_samples():
     spec = CASES["at once"]
     data, parameters = samples(spec, 100), np.random.default_rng(1).normal(0, 0.5, spec.n_parameters)
-    found = []
-    for n_threads in (1, 2, 3):
-        with Problem(KERNELS, spec, data, "squared_error", 0.0, n_threads=n_threads, batch_size=100) as problem:
-            value, gradient = problem.loss_and_gradient(parameters)
-            found.append([value, *gradient, *predict(KERNELS, spec, parameters, data, n_threads).ravel()])
-    np.testing.assert_array_equal(found[0], found[1])
-    np.testing.assert_array_equal(found[0], found[2])
+    assert_same_bits_on_threads(spec, data, parameters)
     whole = predict(KERNELS, spec, parameters, data)
     one = data._replace(starts=data.starts[7:8], lengths=data.lengths[7:8])
     np.testing.assert_array_equal(predict(KERNELS, spec, parameters, one)[0], whole[7])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import reference
+from compare import assert_same_bits_on_threads
 
 from grukit.engines import select_engine
 from grukit.model import NetworkSpec
@@ -23,14 +24,9 @@ def samples(lengths, dtype="float64"):
 
 
 def laid_out(data):
-    """Steps x (T, B, 2 K), the last one of the last rows, with zeros before the first row; and how many."""
-    steps = -(-data.lengths // K)
-    x = np.zeros((steps.max(), len(steps), 2 * K))
-    for b, (start, n, T) in enumerate(zip(data.starts, data.lengths, steps, strict=True)):
-        rows = np.zeros((T * K, 2))
-        rows[T * K - n :] = data.values[start : start + n]
-        x[:T, b] = rows.reshape(T, 2 * K)
-    return x, steps
+    """Steps x (T, B, 2 K) of the samples, and how many."""
+    spans = zip(data.starts, data.starts + data.lengths, strict=True)
+    return reference.in_steps([data.values[start:end] for start, end in spans], K)
 
 
 def parameters_of(spec, dtype="float64"):
@@ -57,13 +53,7 @@ def test_loss_gradient_and_outputs(lengths):
 
 def test_the_same_bits_for_any_number_of_threads():
     data, parameters = samples(np.tile([13, 12, 7, 3, 2, 1, 11], 20)), parameters_of(SPEC)
-    found = []
-    for n_threads in (1, 2, 3):
-        with Problem(KERNELS, SPEC, data, "squared_error", 0.0, n_threads=n_threads, batch_size=140) as problem:
-            value, gradient = problem.loss_and_gradient(parameters)
-            found.append([value, *gradient, *predict(KERNELS, SPEC, parameters, data, n_threads).ravel()])
-    np.testing.assert_array_equal(found[0], found[1])
-    np.testing.assert_array_equal(found[0], found[2])
+    assert_same_bits_on_threads(SPEC, data, parameters)
 
 
 @pytest.mark.parametrize("wrong", [{"per_step": True}, {"decay": True}, {"n_inputs": 7}])
