@@ -12,7 +12,7 @@ from grukit.data.folds import folds_in_time, folds_of_classes
 from grukit.data.frames import Table, check_columns, check_different_names, check_finite, plain_numbers, read_table
 from grukit.data.grid import Grid
 from grukit.data.history import history_frame
-from grukit.data.horizon import FEWEST_JUDGED, Horizons, Layout, Rows, first_held_out, origins_of
+from grukit.data.horizon import Horizons, Layout, Rows
 from grukit.data.horizon_ridge import fit_horizon, most_lags
 from grukit.data.indexes import choose_rows, feature_columns, lag_index, sample_index, step_index
 from grukit.data.known import all_known, rows_after
@@ -39,6 +39,7 @@ from grukit.data.missing import (
     sequences_with_time,
 )
 from grukit.data.observed import Observed
+from grukit.data.origins import FEWEST_JUDGED, first_held_out, origins_of
 from grukit.data.packed import PackedSeries, are_of_kind
 from grukit.data.predictions import as_probabilities
 from grukit.data.quiet import quiet

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from grukit.data.horizon import Horizons, Layout, Rows, first_held_out, origins_of
-from grukit.data.horizon_ridge import LagMap, LinearHorizon, fit_horizon, most_lags
+from grukit.data.horizon import Horizons, Layout, Rows
+from grukit.data.horizon_ridge import fit_horizon, most_lags
+from grukit.data.linear_horizon import LagMap, LinearHorizon
+from grukit.data.origins import first_held_out, origins_of
 
 RNG = np.random.default_rng(0)
 
