@@ -63,7 +63,7 @@ class Rows:
     y : ndarray of shape (N,)
         NaN where nothing is known.
     covariates : ndarray of shape (N, C)
-        Those known up to the origin, those known ahead, those of the calendar.
+        Those known up to the origin, those known ahead, those of the calendar, constants of the series.
     offsets : ndarray of shape (S + 1,)
         Series s is the rows ``offsets[s]:offsets[s + 1]``.
     """
@@ -90,14 +90,12 @@ class Rows:
 
     def means(self, rows: np.ndarray, window: int) -> np.ndarray:
         """The mean (n,) of what is known of the ``window`` rows up to each of these; zero, the mean, where nothing is."""
-        values, known = self._within(rows, window)
-        return np.where(known, values, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+        return _mean(*self._within(rows, window))
 
     def deviations(self, rows: np.ndarray, window: int) -> np.ndarray:
         """The standard deviation (n,) of the same; zero where less than two values are known."""
         values, known = self._within(rows, window)
-        away = np.where(known, values - self.means(rows, window)[:, None], 0.0)
-        return np.sqrt((away * away).sum(axis=1) / np.maximum(known.sum(axis=1), 1))
+        return np.sqrt(_mean((values - _mean(values, known)[:, None]) ** 2, known))
 
     def _within(self, rows: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
         """The ``window`` rows (n, window) up to each of these, the latest first, and which of them are known."""
@@ -192,9 +190,8 @@ class Horizons:
 
     def take(self, numbers: np.ndarray) -> np.ndarray:
         """The targets (b, K) of these windows. A number has the same bits whenever the same numbers are asked for."""
-        rows = self.rows_of(numbers)
-        targets = self.rows.ahead(rows, self.layout.horizon) - self.linear.together(self.rows, rows)
-        return (targets / self.scale).astype(self.dtype).reshape(len(numbers), self.n_outputs)
+        left = self._left_of(self.rows_of(numbers))
+        return (left / self.scale).astype(self.dtype).reshape(len(numbers), self.n_outputs)
 
     def left(self, relative: bool = False) -> np.ndarray:
         """What is left of the targets, unscaled (b, K), of at most ``BLOCK`` windows spread evenly.
@@ -203,10 +200,14 @@ class Horizons:
         """
         numbers = np.unique(np.linspace(0, len(self.ends) - 1, BLOCK).astype(np.int64))
         rows = self.rows_of(numbers)
-        left = self.rows.ahead(rows, self.layout.horizon) - self.linear.together(self.rows, rows)
+        left = self._left_of(rows)
         if relative:
             left /= self.linear.factors(self.rows, rows)[:, None]
         return left.reshape(len(numbers), self.n_outputs)
+
+    def _left_of(self, rows: np.ndarray) -> np.ndarray:
+        """What the linear part leaves (n, H) of the values ahead of these rows."""
+        return self.rows.ahead(rows, self.layout.horizon) - self.linear.together(self.rows, rows)
 
     def spread(self) -> float:
         """Root mean square of :meth:`left`; 1 of nothing."""
@@ -220,3 +221,8 @@ class Horizons:
         known = ~np.isnan(left).all(axis=0)
         found[known] = np.nanquantile(left[:, known], levels, axis=0).T
         return found
+
+
+def _mean(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The mean (n,) of the values (n, w) that are known; zero of none."""
+    return np.where(known, values, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)

@@ -82,7 +82,7 @@ class LinearHorizon:
 
         The last L = ``n_lags`` values, less the base, in units of the spread; of each covariate known up to the origin, the
         last L; of each known ahead, those from L - 1 rows before the origin to the end of the horizon; the calendar at the
-        origin. What is missing counts as the mean, or of the series itself as its base.
+        origin, and constants of the series. What is missing counts as the mean, or of the series itself as its base.
         """
         layout, columns = self.layout, rows.covariates.T
         past = np.maximum(ends[:, None] - np.arange(n_lags), 0)
@@ -109,12 +109,14 @@ class LinearHorizon:
     def from_last(self, y: np.ndarray, calendar: np.ndarray) -> np.ndarray:
         """Values (S, H) ahead of series without other covariates, in microseconds: to the bit those of :meth:`predict`.
 
+        Not with ``normalize="window"``.
+
         Parameters
         ----------
         y : ndarray of shape (n, S)
             Their last rows, one at least and no more than a window holds.
-        calendar : ndarray of shape (S, C) or (1, C)
-            The calendar at the last row.
+        calendar : ndarray of shape (S, C)
+            The calendar at the last row, and constants of the series.
         """
         latest, known = y[::-1].T, ~np.isnan(y[::-1].T)
         held = np.where(known, latest, 0.0)
