@@ -59,11 +59,10 @@ def fit_horizon(
     """
     bases = ("last", "mean", None) if normalize == "auto" else (normalize,)
     unit = _typical(rows, training, layout.window) if normalize == "window" else 1.0
-    tried = [
-        (base, _error_of(LinearHorizon(base, layout, unit=unit), rows, n_lags, training, watched)) for base in bases
-    ]
-    base, _ = min(tried, key=lambda each: each[1])
-    bare, found, lags = LinearHorizon(base, layout, unit=unit), [], n_lags
+    tried = [LinearHorizon(base, layout, unit=unit) for base in bases]
+    bare, found, lags = tried[0], [], n_lags
+    if len(tried) > 1:
+        bare = min(tried, key=lambda each: _error_of(each, rows, n_lags, training, watched))
     while lags:
         fitted = _fit_maps(bare, rows, lags, training, watched, FEWER)
         found += [] if fitted is None else [fitted[:2]]
@@ -143,8 +142,7 @@ def _moments(bare: LinearHorizon, rows: Rows, n_lags: int, origins: np.ndarray) 
         known = ~np.isnan(ahead).any(axis=1)
         ends, ahead = ends[known], ahead[known] - bare.base(rows, ends[known])[:, None]
         z = np.column_stack([bare.regressors(rows, ends, n_lags), np.ones(len(ends))])
-        if bare.normalize == "window":
-            z *= bare.spread(rows, ends)[:, None]  # the values ahead are in units of the series
+        z *= bare.spread(rows, ends)[:, None]  # the values ahead are in units of the series
         lags, cross, targets = lags + z.T @ z, cross + z.T @ ahead, targets + (ahead**2).sum(axis=0)
         n, weight = n + len(ends), weight + float((z[:, -1] ** 2).sum())
     return Moments(weight, n, lags / weight, cross / weight, targets / weight) if n else None

@@ -88,12 +88,10 @@ class LinearHorizon:
         past = np.maximum(ends[:, None] - np.arange(n_lags), 0)
         ahead = np.maximum(ends[:, None] + np.arange(layout.horizon, -n_lags, -1), 0)
         n_past, n_known = layout.n_past, layout.n_known
-        found = [rows.y[past] - self.base(rows, ends)[:, None]]
+        found = [(rows.y[past] - self.base(rows, ends)[:, None]) / self.spread(rows, ends)[:, None]]
         found += [column[past] for column in columns[:n_past]]
         found += [column[ahead] for column in columns[n_past : n_past + n_known]]
         found += [column[ends, None] for column in columns[n_past + n_known :]]
-        if self.normalize == "window":
-            found[0] /= self.spread(rows, ends)[:, None]
         regressors = np.hstack(found)
         regressors[np.isnan(regressors)] = 0.0
         return regressors
@@ -147,7 +145,7 @@ class LinearHorizon:
             taken = np.flatnonzero(left >= n_lags)
             if len(taken):
                 ahead = product(self.regressors(rows, ends[taken], n_lags), coef) + intercept
-                out[taken] += self.spread(rows, ends[taken])[:, None] * ahead if self.normalize == "window" else ahead
+                out[taken] += self.spread(rows, ends[taken])[:, None] * ahead
                 left[taken] = 0
         return out
 
