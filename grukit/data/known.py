@@ -6,21 +6,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from grukit.data.cutting import rows_between
 from grukit.data.grid import Grid
 from grukit.data.observed import Observed
 from grukit.data.series import where_of
 
 
-def rows_after(given: Observed, kept: Observed) -> Observed | None:
-    """The rows that come after the ends of the series that are ``kept``; None where there are none.
-
-    All rows of series that are not among these.
-    """
+def rows_after(given: Observed, kept: Observed) -> Observed:
+    """The rows that come after the ends of the series that are ``kept``, and all of series that are not among these."""
     ends = dict(zip(kept.series.keys, kept.series.ends, strict=True))
     first = np.zeros(len(given.series), dtype=int)
     for s, (key, times) in enumerate(zip(given.series.keys, given.series.times, strict=True)):
         first[s] = _count_up_to(times, ends[key], kept.series.grid) if key in ends else 0
-    return _between(given, first, given.series.lengths)
+    return rows_between(given, first, given.series.lengths)
 
 
 def all_known(given: Observed, kept: Observed) -> Observed:
@@ -37,8 +35,8 @@ def all_known(given: Observed, kept: Observed) -> Observed:
         if key in own:
             last[s] = _before(given, own[key], kept, s)
     given = replace(given, series=replace(given.series, form=kept.series.form))
-    before = _between(kept, np.zeros(len(last), dtype=int), last)
-    return given if before is None else before.followed_by(given, int(last.max() + given.series.lengths.max()))
+    before = rows_between(kept, np.zeros(len(last), dtype=int), last)
+    return before.followed_by(given, int(last.max() + given.series.lengths.max())) if len(before.series) else given
 
 
 def _before(given: Observed, g: int, kept: Observed, s: int) -> int:
@@ -70,22 +68,3 @@ def _before(given: Observed, g: int, kept: Observed, s: int) -> int:
 def _count_up_to(times: pd.Index, end: Any, grid: Grid) -> int:
     """Entries of an index in order that are not after ``end``."""
     return int(times.searchsorted(end + 0.5 * grid.step if isinstance(grid.step, float) else end, side="right"))
-
-
-def _between(observed: Observed, first: np.ndarray, last: np.ndarray) -> Observed | None:
-    """Rows ``first`` (S,) to ``last`` (S,) of each series, without those that then have none; None where none has any."""
-    series, there = observed.series, np.flatnonzero(last > first)
-    if len(there) == 0:
-        return None
-    rows = np.concatenate([np.arange(series.offsets[s] + first[s], series.offsets[s] + last[s]) for s in there])
-    cut: dict[tuple[int, int, int], pd.Index] = {}  # one index stays one
-    for s in there:
-        cut.setdefault((id(series.times[s]), first[s], last[s]), series.times[s][first[s] : last[s]])
-    kept = replace(
-        series,
-        values=series.values[rows],
-        offsets=np.append(0, np.cumsum((last - first)[there])),
-        keys=[series.keys[s] for s in there],
-        times=[cut[id(series.times[s]), first[s], last[s]] for s in there],
-    )
-    return replace(observed, series=kept, covariates=observed.covariates[rows])

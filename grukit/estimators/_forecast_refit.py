@@ -27,7 +27,7 @@ def updated(model: "GRUForecaster", state: ForecastState, given: Observed, refit
     if not refit:
         return _moved(model, state, given)
     later, history = rows_after(given, state.recent), all_known(given, state.recent)
-    moved = state if later is None else _moved(model, state, later)
+    moved = _moved(model, state, later) if len(later.series) else state
     return _trained(model, moved, history, int(refit))
 
 
