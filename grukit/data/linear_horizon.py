@@ -104,7 +104,7 @@ class LinearHorizon:
         """The same by matrix products, which are fast and the same for the same rows together."""
         return self._predict(rows, ends, np.matmul)
 
-    def from_last(self, y: np.ndarray, calendar: np.ndarray) -> np.ndarray:
+    def from_last(self, y: np.ndarray, beside: np.ndarray) -> np.ndarray:
         """Values (S, H) ahead of series without other covariates, in microseconds: to the bit those of :meth:`predict`.
 
         Not with ``normalize="window"``.
@@ -113,7 +113,7 @@ class LinearHorizon:
         ----------
         y : ndarray of shape (n, S)
             Their last rows, one at least and no more than a window holds.
-        calendar : ndarray of shape (S, C)
+        beside : ndarray of shape (S, C)
             The calendar at the last row, and constants of the series.
         """
         latest, known = y[::-1].T, ~np.isnan(y[::-1].T)
@@ -129,8 +129,7 @@ class LinearHorizon:
         for n_lags, coef, intercept in self.maps:
             if n_lags <= len(y):
                 lags = np.where(known[:, :n_lags], latest[:, :n_lags] - base[:, None], 0.0)
-                z = np.hstack([lags, np.repeat(calendar, len(lags) // len(calendar), axis=0)])
-                return out + (_in_order(z, coef) + intercept)
+                return out + (_in_order(np.hstack([lags, beside]), coef) + intercept)
         return out
 
     def _predict(

@@ -105,24 +105,23 @@ class ForecastStream:
         n_series = len(self._mean)
         if values.shape != (n_series,) and not (n_series == 1 and values.ndim == 0):
             raise ValueError(f"A row of {n_series} series has the shape ({n_series},); got {values.shape}.")
-        waves = self._calendar_at(time)
+        beside = self._beside(time)
         with self._lock:
             row = (np.atleast_1d(values) - self._mean) / self._scale
-            waves = np.hstack([np.repeat(waves, len(self._constants), axis=0), self._constants])
-            x = np.hstack([row.reshape(self._rows, -1), waves[: self._rows]])
+            x = np.hstack([row.reshape(self._rows, -1), beside[: self._rows]])
             outputs = np.asarray(self._network.step(x)).reshape(n_series, self._layout.horizon, -1)
             self._recent = np.concatenate([self._recent, np.atleast_1d(values)[None]])[-self._layout.window :]
-            linear = self._linear.from_last((self._recent - self._mean) / self._scale, waves)
+            linear = self._linear.from_last((self._recent - self._mean) / self._scale, beside)
         ahead = point_of(self._quantiles, in_order(outputs + linear[:, :, None]))
         ahead = ahead * self._scale[:, None] + self._mean[:, None]
         return ahead[0] if values.ndim == 0 else ahead
 
-    def _calendar_at(self, time: Any) -> np.ndarray:
-        """The calendar (1, C) at a time, standardised."""
+    def _beside(self, time: Any) -> np.ndarray:
+        """What is read beside the series (n_series, C): the calendar at a time, standardised, and constants of each."""
         if not self._calendar:
-            return np.empty((1, 0))
-        waves = calendar_at(time, self._calendar, self._kind, self._zone)
-        return self._levels.transform(waves[None], "float64")
+            return self._constants
+        waves = self._levels.transform(calendar_at(time, self._calendar, self._kind, self._zone)[None], "float64")
+        return np.hstack([np.repeat(waves, len(self._constants), axis=0), self._constants])
 
     def reset(self) -> None:
         """Forget all rows."""
@@ -161,7 +160,7 @@ class ForecastStream:
         if self._differenced:  # the network looks back at the last row of the series, and at no calendar
             last = (recent[-1:] - self._mean) / self._scale
             n = self._layout.n_joint
-            before = np.zeros((len(last), self._rows, n + 2 * len(self._calendar) + self._constants.shape[1]))
+            before = np.zeros((len(last), self._rows, n + len(self._levels.mean) + self._constants.shape[1]))
             before[:, :, :n] = last.reshape(len(last), self._rows, n)
             layers = [*layers, before]
         with self._lock:
