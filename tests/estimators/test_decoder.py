@@ -11,7 +11,9 @@ import reference
 import grukit
 from grukit import GRUForecaster
 from grukit.engines import missing_in_cuda
+from grukit.estimators._forecast_network import first_outputs
 from grukit.interchange import to_keras, to_torch
+from grukit.model import Decoder
 
 HOURS = pd.date_range("2024-01-01", periods=160, freq="h", name="time")
 SMALL = {
@@ -215,6 +217,17 @@ def test_quantiles_holes_and_all_series_at_once(noise, known):
     assert found.notna().all(axis=None) and (found.diff(axis=1)[[("b", 0.5), ("b", 0.9)]] >= 0).all(axis=None)
     with pytest.warns(UserWarning, match="fitted with horizon=4"):
         assert len(model.predict(X, horizon=7)) == 7
+
+
+def test_training_begins_at_the_mean_quantiles_of_the_steps_that_a_head_gives():
+    wanted = np.random.default_rng(0).normal(size=(2 * 6, 3))  # of two series, six steps, three levels
+    np.testing.assert_array_equal(first_outputs(None, wanted), wanted.ravel())
+    one_by_one, at_once = Decoder(6, 1, 1, (), 2), Decoder(1, 3, 2, (), 2)
+    series = np.split(wanted, 2)
+    found = first_outputs(one_by_one, wanted)
+    np.testing.assert_allclose(found, np.concatenate([own.mean(axis=0) for own in series]))
+    within = [own[k::2].mean(axis=0) for own in series for k in range(2)]  # the same step of all segments
+    np.testing.assert_allclose(first_outputs(at_once, wanted), np.concatenate(within))
 
 
 def test_the_calendar_is_read_ahead(noise):

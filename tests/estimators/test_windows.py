@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from grukit import GRUForecaster, load
-from grukit.data import Layout, Rows, fit_horizon
+from grukit.data import Horizons, Layout, Rows, fit_horizon
 
 HOURS = pd.date_range("2024-01-01", periods=160, freq="h", name="time")
 RNG = np.random.default_rng(0)
@@ -103,6 +103,18 @@ def test_least_squares_count_errors_in_units_of_the_series():
     best = np.linalg.lstsq(design, ahead - base[:, None], rcond=None)[0]
     least = ((design @ best - (ahead - base[:, None])) ** 2).mean()
     assert least <= ((predicted - ahead) ** 2).mean() < 1.02 * least
+
+
+def test_quantiles_that_training_begins_at_are_in_units_of_the_network_s_outputs():
+    y = (np.random.default_rng(1).normal(size=200) * np.repeat([0.3, 3.0], 100)).cumsum()
+    rows, layout = Rows(y, np.empty((200, 0)), np.array([0, 200])), Layout(window=6, horizon=2)
+    ends = np.arange(5, 190)
+    linear = fit_horizon(rows, layout, 6, "window", ends, ends[:0]).linear
+    windows = np.stack([y[end - 5 : end + 1] for end in ends])
+    factor = np.sqrt(windows.var(axis=1) / linear.unit**2 + 0.01**2)
+    left = np.stack([y[end + 1 : end + 3] for end in ends]) - linear.predict(rows, ends)
+    found = Horizons(rows, ends, layout, linear, 1.0, "float64").quantiles((0.1, 0.8))
+    np.testing.assert_allclose(found, np.quantile(left / factor[:, None], (0.1, 0.8), axis=0).T, rtol=1e-9)
 
 
 def test_nothing_after_the_origin_counts(fitted):
