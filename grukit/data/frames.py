@@ -109,11 +109,12 @@ def _of_objects(column: pd.Series, what: str) -> str:
     """The remedy for a column of objects: the first entry that is no number, or how to make numbers of them; "" of others."""
     if not pd.api.types.is_object_dtype(column.dtype):
         return ""
-    for row in np.flatnonzero(column.notna()):
+    known = np.flatnonzero(column.notna())
+    for row, entry in zip(known.tolist(), column.iloc[known].tolist(), strict=True):
         try:
-            float(column.iloc[row])
+            float(entry)
         except (TypeError, ValueError):
-            return f"At {name_of_row(column.index, int(row))} it has {column.iloc[row]!r}."
+            return f"At {name_of_row(column.index, row)} it has {entry!r}."
     return f"Convert it, with {what}.astype(float)."
 
 
