@@ -7,7 +7,8 @@ from sklearn.linear_model import LogisticRegression
 
 from grukit.data import ALL_ALIKE, Samples, Scaler, stand_alone
 from grukit.data.lags import lagged
-from grukit.data.logistic import Form, Lagged, fit_logistic, solve
+from grukit.data.logistic import fit_logistic
+from grukit.data.logistic_solver import Form, Lagged, solve
 from grukit.data.stacking import Basis
 
 RNG = np.random.default_rng(0)
