@@ -53,10 +53,8 @@ def fit_logistic(
     bases = [Basis(-1, False), Basis(-1, True)] if n_lags > 1 else [Basis(-1, False)]
     forms = [Form.of(given, basis, D) for basis in bases]
     alpha, form = _choose([(each, each.of_lags(given, D)) for each in forms], judges, link)
-    if form is None:
-        linear, final = (_intercept(each, scaler, link) for each in (given, whole))
-    else:
-        linear, final = (_map_of(form, each, alpha, scaler, link) for each in (given, whole))
+    linear = _map_of(form, given, alpha, scaler, link)
+    final = linear if alike else _map_of(form, whole, alpha, scaler, link)
     return FittedLinear(linear, final, np.full(n_outputs, -1), np.full(n_outputs, alpha * len(given.shares)))
 
 
@@ -64,15 +62,17 @@ def _thinned(samples: Samples, n_regressors: int) -> Samples:
     """As many of the samples, evenly spaced, as have no more than ``MOST`` lags, or one."""
     n_steps = int(samples.sequences.lengths.sum()) if samples.per_step else len(samples.sequences)
     each = -(-n_steps * n_regressors // MOST)
-    chosen = np.arange(0, len(samples.sequences), max(each, 1))
+    chosen = np.arange(0, len(samples.sequences), each)
     return samples.take(chosen, samples.weights[chosen])
 
 
-def _map_of(form: Form, given: Lagged, alpha: float, scaler: Scaler, link: str) -> LinearLags:
-    """Logistic regression in a form, in the columns' own units."""
-    D = len(scaler.mean)
+def _map_of(form: Form | None, given: Lagged, alpha: float, scaler: Scaler, link: str) -> LinearLags:
+    """Logistic regression in a form, in the columns' own units; without one the shares of the classes, whatever the rows."""
+    D, K = len(scaler.mean), given.targets.shape[1]
+    if form is None:
+        return LinearLags(np.zeros((1, D, K)), at_shares(given, link)[-1], scaler.mean)
     coef = solve(form.of_lags(given, D), form.variances, alpha, link)
-    return own_units(form.expand(coef, given.lags.shape[1], D), np.zeros(given.targets.shape[1]), scaler)
+    return own_units(form.expand(coef, given.lags.shape[1], D), np.zeros(K), scaler)
 
 
 def _judges(training: Samples, given: Lagged, link: str) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -102,7 +102,7 @@ def _choose(
     best: tuple[float, Form | None] = np.inf, None
     least, losses = np.inf, plain
     for form, given in forms:
-        alpha, own = _best_penalty(form, given, judges, link)
+        alpha, own = _best_penalty(form, given, judges, weight, link)
         if weight @ own < least:
             best, least, losses = (alpha, form), float(weight @ own), own
     gains = weight * (plain - losses)
@@ -111,29 +111,23 @@ def _choose(
 
 
 def _best_penalty(
-    form: Form, given: Lagged, judges: list[tuple[np.ndarray, np.ndarray]], link: str
+    form: Form, given: Lagged, judges: list[tuple[np.ndarray, np.ndarray]], weight: np.ndarray, link: str
 ) -> tuple[float, np.ndarray]:
-    """The penalty of least loss where it is judged, and its losses (n_judges,)."""
+    """The penalty of least loss where it is judged, and its losses (n_judges,), which count by ``weight``."""
     parts = [(given.take(fit), given.take(judge)) for fit, judge in judges]
-    weight = np.array([given.shares[judge].sum() for _, judge in judges])
     coefs = [at_shares(fit, link) for fit, _ in parts]
-    found: list[tuple[float, np.ndarray]] = []
-    least, waited = np.inf, 0
+    best, least, waited = (np.inf, np.full(len(weight), np.inf)), np.inf, 0
     for alpha in PENALTIES:
         coefs = [solve(fit, form.variances, alpha, link, coef) for (fit, _), coef in zip(parts, coefs, strict=True)]
         losses = np.array([loss_of(judge, coef, link) for (_, judge), coef in zip(parts, coefs, strict=True)])
-        found.append((float(alpha), losses))
-        least, waited = min(least, float(weight @ losses)), waited + 1 if weight @ losses >= least else 0
+        if weight @ losses < least:
+            best, least, waited = (float(alpha), losses), float(weight @ losses), 0
+        else:
+            waited += 1
         if waited == PATIENCE:
             break
-    return min(found, key=lambda each: float(weight @ each[1]))
+    return best
 
 
 def _loss_of_shares(given: Lagged, fit: np.ndarray, judge: np.ndarray, link: str) -> float:
     return loss_of(given.take(judge), at_shares(given.take(fit), link), link)
-
-
-def _intercept(given: Lagged, scaler: Scaler, link: str) -> LinearLags:
-    """The shares of the classes, whatever the last row is."""
-    D, K = len(scaler.mean), given.targets.shape[1]
-    return LinearLags(np.zeros((1, D, K)), at_shares(given, link)[-1], scaler.mean)
