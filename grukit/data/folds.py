@@ -42,7 +42,7 @@ def folds_in_time(samples: Samples, table: Table, n_folds: int, first: float) ->
             np.flatnonzero(counts & chosen) for chosen in (position < begin, (position >= begin) & (position < end))
         )
         if len(before) and len(block):
-            training, judged = (samples.take(rows, samples.weights[rows]) for rows in (before, block))
+            training, judged = (samples.take(rows) for rows in (before, block))
             if _complete(training.inputs_seen()[0]) and _complete(training.targets_seen()[0]):
                 folds.append((training, judged))
     return folds
@@ -61,16 +61,15 @@ def folds_of_classes(samples: Samples, n_folds: int) -> list[tuple[Samples, Samp
     Returns
     -------
     list of (Samples, Samples)
-        None where a class has fewer samples than there are parts.
+        Empty where there is one class, or a class has fewer samples than there are parts.
     """
-    part = turns_of_classes(samples, n_folds)
     labels, counts = np.unique(samples.targets[:, 0], return_counts=True)
     if len(labels) < 2 or counts.min() < n_folds:
         return []
-    pairs = ((np.flatnonzero(part != fold), np.flatnonzero(part == fold)) for fold in range(n_folds))
+    part = turns_of_classes(samples, n_folds)
     return [
-        (samples.take(fit, samples.weights[fit]), samples.take(judged, samples.weights[judged]))
-        for fit, judged in pairs
+        (samples.take(np.flatnonzero(part != fold)), samples.take(np.flatnonzero(part == fold)))
+        for fold in range(n_folds)
     ]
 
 

@@ -225,7 +225,7 @@ def in_blocks(samples: Samples, n_blocks: int) -> list[Samples]:
     """The samples of each of so many blocks of them, those of each series one after another in time; none is empty."""
     block_of = blocks_of(replace(samples, per_step=False), n_blocks)
     chosen = (np.flatnonzero(block_of == block) for block in range(n_blocks))
-    return [samples.take(rows, samples.weights[rows]) for rows in chosen if len(rows)]
+    return [samples.take(rows) for rows in chosen if len(rows)]
 
 
 def blocks_of(samples: Samples, n_blocks: int) -> np.ndarray:

@@ -62,8 +62,7 @@ def _thinned(samples: Samples, n_regressors: int) -> Samples:
     """As many of the samples, evenly spaced, as have no more than ``MOST`` lags, or one."""
     n_steps = int(samples.sequences.lengths.sum()) if samples.per_step else len(samples.sequences)
     each = -(-n_steps * n_regressors // MOST)
-    chosen = np.arange(0, len(samples.sequences), each)
-    return samples.take(chosen, samples.weights[chosen])
+    return samples.take(np.arange(0, len(samples.sequences), each))
 
 
 def _map_of(form: Form | None, given: Lagged, alpha: float, scaler: Scaler, link: str) -> LinearLags:

@@ -41,19 +41,27 @@ class Samples:
     step_weights: np.ndarray
     offsets: np.ndarray | None = None
 
-    def take(self, chosen: np.ndarray, weights: np.ndarray) -> "Samples":
-        """The chosen samples, with other weights."""
+    def take(self, chosen: np.ndarray, weights: np.ndarray | None = None) -> "Samples":
+        """The chosen samples, with their own weights or with others."""
         whole = len(chosen) == len(self.sequences) and (np.diff(chosen) == 1).all()
         targets, offsets = self.targets, self.offsets
         if not (self.per_step or whole):
             targets, offsets = targets[chosen], None if offsets is None else offsets[chosen]
         sequences = self.sequences.take(chosen)
+        weights = self.weights[chosen] if weights is None else weights
         return replace(self, sequences=sequences, targets=targets, weights=weights, offsets=offsets)
 
     def weighted(self) -> "Samples":
         """The samples that count."""
-        chosen = np.flatnonzero(self.weights > 0)
-        return self.take(chosen, self.weights[chosen])
+        return self.take(np.flatnonzero(self.weights > 0))
+
+    @cached_property
+    def distinct(self) -> "Samples":
+        """The samples that count, of which there must be some; equal ones that stand alone are one, of their weights' sum."""
+        own = self.weighted()
+        if not own.sequences.exchangeable:
+            return own
+        return own.take(*fold_duplicates(own.sequences, own.targets, own.per_step, own.weights))
 
     def inputs_seen(self, values: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
         """Rows that the samples see, and their weights; windows of a table have each row once, unweighted.
@@ -123,7 +131,7 @@ def select_samples(
     counts = np.flatnonzero(samples.weights > 0)
     if len(counts) == 0:
         raise ValueError(_nothing_left("training"))
-    training, validation = counts, None
+    training, validation = samples, None
     if held_out is not None:
         left, chosen = _split(samples, held_out, window, table)
         if held_out.required:
@@ -132,11 +140,8 @@ def select_samples(
         if held_out.required and not (len(left) and len(chosen)):
             raise ValueError(_nothing_left("validation" if len(left) else "training"))
         if held_out.required or (len(chosen) and 2 * len(left) >= len(counts)):
-            training, validation = left, samples.take(chosen, samples.weights[chosen])
-    taken = samples.take(training, samples.weights[training])
-    if fold and samples.sequences.exchangeable:
-        taken = taken.take(*fold_duplicates(taken.sequences, taken.targets, samples.per_step, taken.weights))
-    return taken, validation
+            training, validation = samples.take(left), samples.take(chosen)
+    return training.distinct if fold else training.weighted(), validation
 
 
 def _split(

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils import check_random_state
 
-from grukit.data import HeldOut, Samples, folds_in_time, folds_of_classes, select_samples
+from grukit.data import HeldOut, Samples, folds_in_time, folds_of_classes
 from grukit.estimators._parameters import SharedParameters
 from grukit.estimators.inputs import Work
 from grukit.estimators.targets import Targets
@@ -83,4 +83,4 @@ def _count(model: SharedParameters, samples: Samples, alone: bool) -> int:
 
 def _folded(model: SharedParameters, samples: Samples) -> Samples:
     """All that count, equal ones as one where their order is free: so that a weight of k is k copies in the folds, too."""
-    return select_samples(samples, None, None, None, fold=model.shuffle)[0]
+    return samples.distinct if model.shuffle else samples.weighted()

@@ -1,11 +1,12 @@
-"""Blocks in time, each with the samples before it."""
+"""Blocks in time, each with the samples before it; and parts of samples that stand alone, each with the others."""
 
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from grukit.data import ALL_ALIKE, Samples, folds_in_time, read_table, windows
+from grukit.data import ALL_ALIKE, Samples, folds_in_time, folds_of_classes, read_table, stand_alone, windows
 
 
 def samples_of(frame, weights=None, window=4):
@@ -50,3 +51,22 @@ def test_a_fold_without_a_value_to_learn_from_is_left_out():
     table = read_table(frame.to_numpy(), frame)
     samples = Samples(windows(table, 4), np.arange(16.0)[:, None], np.ones(16), False, ALL_ALIKE)
     assert [len(training.targets) for training, _ in folds_in_time(samples, table, 4, 0.5)] == [12, 14]
+
+
+def test_each_part_has_its_share_of_every_class_and_the_others_are_learned_from():
+    labels = np.array([0, 1, 0, 0, 1, 0, 1, 0, 1, 0])[:, None].astype(float)
+    alone = stand_alone(np.arange(10.0)[:, None], np.ones(10, int))
+    folds = folds_of_classes(Samples(alone, labels, np.arange(1.0, 11), False, ALL_ALIKE), 3)
+    judged = [[0, 1, 5, 8], [2, 4, 7], [3, 6, 9]]  # the first of each class, its second, its third, and so on
+    for (training, part), own in zip(folds, judged, strict=True):
+        others = np.setdiff1d(np.arange(10), own)
+        for samples, rows in ((part, own), (training, others)):
+            np.testing.assert_array_equal(samples.sequences.starts, rows)
+            np.testing.assert_array_equal(samples.targets, labels[rows])
+            np.testing.assert_array_equal(samples.weights, np.array(rows) + 1.0)
+
+
+@pytest.mark.parametrize("labels", [np.zeros(9), np.r_[np.zeros(7), np.ones(2)]], ids=["one class", "too few of one"])
+def test_without_enough_of_every_class_there_are_no_parts(labels):
+    alone = stand_alone(np.arange(9.0)[:, None], np.ones(9, int))
+    assert folds_of_classes(Samples(alone, labels[:, None], np.ones(9), False, ALL_ALIKE), 3) == []
