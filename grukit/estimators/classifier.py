@@ -15,18 +15,15 @@ from grukit.data import (
     FittedLinear,
     Samples,
     Scaler,
-    TargetForm,
-    as_probabilities,
-    log_probability_of,
     read_labels,
     to_output,
 )
-from grukit.estimators._base import RecurrentEstimator
 from grukit.estimators._choices import choose_logistic
 from grukit.estimators._declare import Choice, Number, Parameter, with_parameters
 from grukit.estimators._linear_attributes import FittedLinearPart
+from grukit.estimators._probabilities import ProbabilisticEstimator
 from grukit.estimators._weights import weigh_labels, weights_of_targets
-from grukit.estimators.fitted import FittedState, fitted_state
+from grukit.estimators.fitted import FittedState
 from grukit.estimators.inputs import InputForm, Work
 from grukit.estimators.targets import Objective, Targets, check_kind, check_same_columns, read_classes
 
@@ -34,7 +31,7 @@ RAREST = 1e-6  # share of a class that the initial bias takes for the least
 
 
 @with_parameters
-class GRUClassifier(ClassifierMixin, FittedLinearPart, RecurrentEstimator):
+class GRUClassifier(ClassifierMixin, FittedLinearPart, ProbabilisticEstimator):
     """Gated recurrent units for classification of time series and sequences.
 
     Stacked GRU layers and a linear head, trained by back-propagation through time on the log loss. X is a table whose rows
@@ -100,7 +97,7 @@ class GRUClassifier(ClassifierMixin, FittedLinearPart, RecurrentEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """Train for one epoch on X and y, at ``learning_rate_init``, without early stopping.
+        """Train for one epoch on X and y, at ``learning_rate_init``, without early stopping or an average of the weights.
 
         The first call sets the classes, the scaling and the initial weights. A frame that starts one step after the last
         one ended sees its end as history.
@@ -154,52 +151,6 @@ class GRUClassifier(ClassifierMixin, FittedLinearPart, RecurrentEstimator):
         work, (_, form) = self._work(X, context), self._labelled()
         return to_output(self._answers(work), work.X, work.sequences, form)
 
-    def predict_proba(self, X: Any, context: Any = "auto") -> Any:
-        """Probabilities of the classes, or of each of several labels.
-
-        Parameters
-        ----------
-        X, context
-            As in :meth:`predict`.
-
-        Returns
-        -------
-        DataFrame or array of shape (n, n_classes)
-            Columns in the order of ``classes_``. A DataFrame on the index of X where X is one and y was a pandas object;
-            scikit-learn's scorers may take its columns by position, ``[:, k]``.
-            With a label at every step, a list gives a list, an array one array (n_sequences, n_steps, n_classes).
-
-        Raises
-        ------
-        ValueError, sklearn.exceptions.NotFittedError
-            As :meth:`predict`.
-        """
-        work = self._work(X, context)
-        return as_probabilities(to_output(self._outputs(work), work.X, work.sequences, self._fitted.outputs))
-
-    def predict_log_proba(self, X: Any, context: Any = "auto") -> Any:
-        """Logarithms of the probabilities, computed from the log odds, so exact where a probability rounds to 0 or 1.
-
-        Parameters
-        ----------
-        X, context
-            As in :meth:`predict`.
-
-        Returns
-        -------
-        DataFrame or array
-            As :meth:`predict_proba`.
-
-        Raises
-        ------
-        ValueError, sklearn.exceptions.NotFittedError
-            As :meth:`predict`.
-        """
-        work = self._work(X, context)
-        outputs = self._fitted.with_linear(self._network_outputs(work), work.sequences)
-        logarithms = log_probability_of(work.to_user_order(outputs), self._fitted.y_scaler.link)
-        return to_output(logarithms, work.X, work.sequences, self._fitted.outputs)
-
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Share of labels that ``predict(X)`` gets right; with a label at every step, of all steps.
 
@@ -224,21 +175,6 @@ class GRUClassifier(ClassifierMixin, FittedLinearPart, RecurrentEstimator):
         weights = weights_of_targets(sample_weight, work, form.per_step)
         chosen = classes.choose(self._outputs(work))
         return float(accuracy_score(classes.numbers(labels), chosen, sample_weight=weights))
-
-    @property
-    def classes_(self) -> np.ndarray:
-        """ndarray of shape (n_classes,): The labels, sorted.
-
-        With several labels a sample: the columns of y, or their numbers.
-        """
-        return self._labelled()[0].values
-
-    def _labelled(self) -> tuple[Classes, TargetForm]:
-        """The classes, and the form of the labels."""
-        state = fitted_state(self)
-        assert state.classes is not None
-        assert state.labels is not None
-        return state.classes, state.labels
 
     def _answers(self, work: Work) -> np.ndarray:
         classes, _ = self._labelled()
