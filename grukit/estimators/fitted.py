@@ -17,7 +17,6 @@ from grukit.data import (
     encode_inputs,
     encode_relative,
     left_by,
-    mean_of,
 )
 from grukit.engines import Engine
 from grukit.estimators import _large
@@ -170,14 +169,12 @@ class FittedState:
 
     def predictions(self, outputs: np.ndarray, sequences: Sequences) -> np.ndarray:
         """Predictions on the targets' own scale, or probabilities, from what the network gives for sequences; float64."""
-        linear, link = self.choices.final, self.y_scaler.link
-        if link == "identity" or linear is None:
-            predictions = self.y_scaler.inverse(outputs)
-            return predictions if linear is None else predictions + linear.predict(sequences, self.spec.per_step)
-        return mean_of(self.with_linear(outputs, sequences), link)
+        if self.y_scaler.link == "identity":
+            return self.with_linear(self.y_scaler.inverse(outputs), sequences)
+        return self.y_scaler.inverse(self.with_linear(outputs, sequences))
 
     def with_linear(self, outputs: np.ndarray, sequences: Sequences) -> np.ndarray:
-        """What a classifier's network gives for sequences and what the linear part adds, before the link; float64."""
+        """What the linear part adds to: predictions, or what a classifier's network gives, before the link; float64."""
         linear = self.choices.final
         return outputs if linear is None else outputs + linear.predict(sequences, self.spec.per_step)
 
