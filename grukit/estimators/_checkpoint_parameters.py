@@ -22,8 +22,8 @@ class CheckpointParameters(SharedParameters):
             kind="path or None",
             text="""File that ``fit`` writes between epochs, each time as a whole. Where the process ends before training
             does, ``fit(..., resume=True)`` with the same data and parameters goes on there, and ends with the same
-            bits. Nothing is written where early stopping counts epochs on blocks in time, as by itself it does for small
-            tables of X and y.""",
+            bits. Nothing is written where early stopping counts epochs on blocks in time, or parts of sequences, as by
+            itself it does for small tables of X and y and for few sequences with a label each.""",
         ),
     ] = None
     checkpoint_every: Annotated[int, Parameter(COUNT, text="Epochs between two writings of ``checkpoint``.")] = 10

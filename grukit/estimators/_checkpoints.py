@@ -124,8 +124,9 @@ def refuse_checkpoint(model: CheckpointParameters, resume: bool) -> None:
     """Raise where a fit that writes no checkpoint is to resume one, which is then of another fit."""
     if resume and Path(model.checkpoint).exists():
         raise ValueError(
-            f"{model.checkpoint} cannot be resumed: this fit counts epochs on blocks in time, as early_stopping='auto' does "
-            "for small tables, and writes no checkpoint. Delete the file, or choose early_stopping yourself."
+            f"{model.checkpoint} cannot be resumed: this fit counts epochs on blocks in time, or on parts of the sequences, "
+            "as early_stopping='auto' does with few samples, and writes no checkpoint. Delete the file, or choose "
+            "early_stopping yourself."
         )
 
 

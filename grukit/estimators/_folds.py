@@ -1,4 +1,8 @@
-"""Early stopping with few samples: the number of epochs that forecasts blocks in time best, each from what came before it."""
+"""Early stopping with few samples: the number of epochs that does best on folds, what each is judged on left out of it.
+
+Folds are blocks in time, each forecast from what came before it, or parts of samples that stand alone, each judged by what the
+others taught.
+"""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
     from grukit.estimators._base import RecurrentEstimator
 
 KEPT = "what the last block left"
+BLOCKS = "blocks in time, each forecast from the samples before it"
+PARTS = "parts, each judged by what the others taught"
 
 
 class Counted(NamedTuple):
@@ -61,7 +67,7 @@ def fit_counting(
     samples : Samples
         All that count.
     folds : list of (Samples, Samples)
-        Training samples, and those that judge, see :func:`grukit.data.folds_in_time`.
+        Training samples, and those that judge, see :func:`grukit.data.folds_in_time` and ``folds_of_classes``.
 
     Returns
     -------
@@ -89,7 +95,8 @@ def fit_counting(
     start = replace(start, choices=replace(start.choices, alone=share))
     ended = {"n_iter_no_change": model.max_iter, **averaging_of(model), **_until(model, max(1, chosen.n_epochs))}
     state, progress = train(model, start, left, None, **ended)
-    return state if progress.interrupted else _with_record_of(chosen, start, state, len(folds))
+    where = f"{len(folds)} {PARTS if samples.sequences.exchangeable else BLOCKS}"
+    return state if progress.interrupted else _with_record_of(chosen, start, state, where)
 
 
 def count_epochs(
@@ -159,8 +166,8 @@ def score_epochs(losses: np.ndarray, scale: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(scores), np.inf, scores)
 
 
-def _with_record_of(counted: Counted, start: FittedState, state: FittedState, n_folds: int) -> FittedState:
-    """The state trained on all samples, with the losses on the folds in its record."""
+def _with_record_of(counted: Counted, start: FittedState, state: FittedState, where: str) -> FittedState:
+    """The state trained on all samples, with the losses on the folds in its record; ``where`` says what these are."""
     records = tuple(
         {**record, "validation_loss": float(loss)}
         for record, loss in zip(state.training.records, counted.losses[:, 1:].mean(axis=0), strict=False)
@@ -168,7 +175,7 @@ def _with_record_of(counted: Counted, start: FittedState, state: FittedState, n_
     n_epochs = counted.n_epochs
     if len(records) < n_epochs:  # a callback or divergence ended it
         return replace(state, training=replace(state.training, records=records))
-    reason = f"{n_epochs} epochs do best on {n_folds} blocks in time, each forecast from the samples before it."
+    reason = f"{n_epochs} epochs do best on {where}."
     record = replace(state.training, records=records, best_iter=n_epochs, kept_iter=n_epochs, stop_reason=reason)
     return replace(state, parameters=state.parameters if n_epochs else start.parameters, training=record)
 

@@ -38,8 +38,9 @@ class FittedLinearPart:
     def alone_(self) -> float | None:
         """float or None: Validation loss of the network alone as a share of that beside a linear part; None: not tried.
 
-        On four blocks in time: the mean of the ratio of their means and of the ratio in the worst of them. Below 0.95 the
-        network alone is kept. Where trials end early because it can no longer be reached, the share is what it is at least.
+        On four blocks in time, or parts of sequences that stand alone: the mean of the ratio of their means and of the ratio
+        in the worst of them. Below 0.95 the network alone is kept. Where trials end early because it can no longer be reached,
+        the share is what it is at least.
         """
         return fitted_state(self).choices.alone
 

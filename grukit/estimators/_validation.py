@@ -1,4 +1,4 @@
-"""What early stopping watches: samples that the user gives, a part that is held out, or folds in time."""
+"""What early stopping watches: samples that the user gives, a part that is held out, or folds."""
 
 from typing import Any, NamedTuple
 

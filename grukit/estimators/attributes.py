@@ -33,8 +33,8 @@ class FittedNetwork:
     def n_iter_(self) -> int:
         """int: Epochs run, over all calls of ``partial_fit`` and warm starts.
 
-        Of a regressor that trained two networks, beside a linear part and alone, those of the one that is kept; of epochs
-        counted on blocks in time, those of the training on all samples.
+        Where two networks were trained, beside a linear part and alone, those of the one that is kept; where epochs are
+        counted on blocks in time, or parts of sequences, those of the training on all samples.
         """
         return len(fitted_state(self).training.records)
 
@@ -43,8 +43,8 @@ class FittedNetwork:
         """int: Epoch of the last call of ``fit`` with the lowest validation loss, whose weights are kept.
 
         Where nothing was held out, with the lowest training loss, while the last weights are kept. 0 where no epoch was
-        better than the linear part alone. Where epochs are counted on blocks in time, the one whose losses there, relative
-        to the linear part's, are least: their mean plus that of the worst block.
+        better than the linear part alone. Where epochs are counted on blocks in time, or parts of sequences, the one
+        whose losses there, relative to the linear part's, are least: their mean plus that of the worst block.
         """
         return fitted_state(self).training.best_iter
 
@@ -67,7 +67,7 @@ class FittedNetwork:
     def validation_curve_(self) -> list[float] | None:
         """List of float or None: Validation loss of each epoch; None where nothing was held out.
 
-        Where epochs are counted on blocks in time, the mean over the blocks.
+        Where epochs are counted on blocks in time, or parts of sequences, the mean over them.
         """
         losses = [entry["validation_loss"] for entry in fitted_state(self).training.records]
         return losses if np.isfinite(losses).any() else None
