@@ -1,13 +1,15 @@
 """The linear part of classifiers, against scikit-learn's logistic regression on a table of lags."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
 
-from grukit.data import ALL_ALIKE, Samples, Scaler, stand_alone
+from grukit.data import ALL_ALIKE, Samples, Scaler, read_table, stand_alone, windows
 from grukit.data.lags import lagged
-from grukit.data.logistic import fit_logistic
+from grukit.data.logistic import PENALTIES, fit_logistic
 from grukit.data.logistic_solver import Form, Lagged, solve
 from grukit.data.stacking import Basis
 
@@ -75,6 +77,50 @@ def test_the_map_is_in_the_units_of_the_columns_and_its_penalty_is_told():
     given = expit(found.linear.predict(SEQUENCES, False))
     assert min(np.abs(given - each).max() for each in forms) < 1e-4
     np.testing.assert_array_equal(found.final.coef, found.linear.coef)
+
+
+def in_time():
+    """Windows of a table, and the rows that are learned from and judged on: each of five blocks, and all before it."""
+    values = np.random.default_rng(4).normal(size=(N, D)).cumsum(axis=0)
+    block = np.arange(N) * 10 // N
+    return windows(read_table(values, values), T), values, [(block < j, block == j) for j in range(5, 10)]
+
+
+def on_their_own():
+    """Sequences, and five parts in which the samples of each class take turns."""
+    part = np.empty(N, int)
+    for label in (False, True):
+        part[own] = np.arange((own := (SCORE > 0) == label).sum()) % 5
+    return SEQUENCES, X[:, -1], [(part != j, part == j) for j in range(5)]
+
+
+def log_losses(table, classes, folds, alpha):
+    """Sum over the folds, of scikit-learn."""
+    total = 0.0
+    for fit, judge in folds:
+        model = LogisticRegression(C=1 / (alpha * WEIGHTS[fit].sum()), solver="newton-cholesky")
+        p = model.fit(table[fit], classes[fit], WEIGHTS[fit]).predict_proba(table[judge])[:, 1]
+        total -= WEIGHTS[judge] @ np.log(np.where(classes[judge] == 1, p, 1 - p))
+    return total
+
+
+@pytest.mark.parametrize(("kind", "relative"), [(in_time, False), (in_time, True), (on_their_own, None)])
+def test_the_form_and_the_penalty_are_those_of_least_log_loss_where_they_are_judged(kind, relative):
+    sequences, last, folds = kind()
+    given = Samples(sequences, None, WEIGHTS, False, ALL_ALIKE)
+    z = lagged(given, SCALER, T)
+    tables = [z, z[:, D:] - np.tile(z[:, :D], T - 1)]
+    classes = (SCORE > 0).astype(float)
+    if kind is in_time:
+        score = tables[1][:, 0] if relative else last[:, 0] - last[:, 0].mean()
+        classes = (score + 0.5 * score.std() * np.random.default_rng(3).logistic(size=N) > 0).astype(float)
+    losses = [[log_losses(table, classes, folds, alpha) for alpha in PENALTIES] for table in tables]
+    form, chosen = np.unravel_index(np.argmin(losses), np.shape(losses))
+    found = fit_logistic(*2 * [replace(given, targets=classes[:, None])], SCALER, T, 1, "binary")
+    assert found.alpha[0] == pytest.approx(PENALTIES[chosen] * N)
+    expected = known(tables[form], classes, PENALTIES[chosen])
+    outputs = tables[form] @ expected[:-1] + expected[-1]
+    np.testing.assert_allclose(found.linear.predict(sequences, False), outputs, atol=2e-3)
 
 
 def test_labels_that_nothing_tells_have_their_shares():
