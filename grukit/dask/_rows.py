@@ -15,21 +15,15 @@ if TYPE_CHECKING:
 class Piece(NamedTuple):
     """Consecutive rows of those that samples see, and where each has one its target and weight."""
 
-    number: int
     first: int  # the row that it begins with, see Cut
     values: np.ndarray  # (n, D)
     targets: np.ndarray | None = None  # (n, K), with a target at every step
     weights: np.ndarray | None = None  # (n,), where steps have weights
 
-    @classmethod
-    def of(cls, arrays: list[np.ndarray], *, number: int, first: int, **others: Any) -> "Piece":
-        """Out of a message."""
-        return cls(number, first, *arrays)
-
     @property
     def columns(self) -> list[np.ndarray]:
         """Values, and targets and weights where there are any."""
-        return [column for column in self[2:] if column is not None]
+        return [column for column in self[1:] if column is not None]
 
     def rows(self, firsts: np.ndarray, lasts: np.ndarray) -> list[np.ndarray]:
         """Of each column the rows from each of ``firsts`` up to ``lasts``."""
@@ -59,14 +53,14 @@ class Cut(NamedTuple):
         np.maximum.at(reach, np.searchsorted(begins, own, side="right") - 1, own + lengths)
         return cls(firsts, before, begins, reach)
 
-    def piece(self, number: int, k: int, samples: Any, per_step: bool) -> Piece:
-        """The k-th piece, which all pieces of all tables know by its ``number``."""
+    def piece(self, k: int, samples: Any, per_step: bool) -> Piece:
+        """The k-th piece."""
         own = np.arange(self.begins[k], self.reach[k])
         interval = np.searchsorted(self.before, own, side="right") - 1
         rows = self.firsts[interval] + own - self.before[interval]
         weights = samples.step_weights[rows] if per_step and samples.step_weights.size else None
         targets = samples.targets[rows] if per_step else None
-        return Piece(number, int(self.begins[k]), samples.values[rows], targets, weights)
+        return Piece(int(self.begins[k]), samples.values[rows], targets, weights)
 
     def starts_of(self, samples: Any, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The rows, so numbered, at which the chosen samples start, and which of the pieces they are in."""

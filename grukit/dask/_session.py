@@ -112,7 +112,7 @@ class SharedSession(Session):
 
     def _piece(self, number: int) -> Piece:
         table = [table for table in self._tables if table.first <= number][-1]
-        return table.cut.piece(number, number - table.first, table.samples, bool(self.training.per_step))
+        return table.cut.piece(number - table.first, table.samples, bool(self.training.per_step))
 
     def _job(self, **told: Any) -> Job:
         values = self._all.values

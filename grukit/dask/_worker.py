@@ -168,7 +168,7 @@ class Server:
             while True:
                 told, arrays = connection.receive()
                 if told["kind"] == "keep":
-                    self.pieces[told["number"]] = Piece.of(arrays, **told)
+                    self.pieces[told["number"]] = Piece(told["first"], *arrays)
                 elif told["kind"] == "join":
                     part = self._join(connection, told)
                 elif told["kind"] == "goodbye":
