@@ -13,7 +13,6 @@ import numpy as np
 from grukit.dask._rows import Piece
 from grukit.dask._tasks import AGAIN, Member, Recruits
 from grukit.dask._wire import Connection, Lost, Traffic, connect
-from grukit.dask._worker import Job
 
 TRIES = 5  # in a row that workers may be lost before training gives up
 
@@ -23,14 +22,12 @@ class Crew:
 
     Parameters
     ----------
-    client : distributed.Client
-        Whose workers are taken, all of them.
+    recruits : Recruits
+        The workers to take.
     n_pieces : int
         Pieces of rows, dealt out to the workers in turn.
     piece : callable
         Cuts one, by its number.
-    job_of : callable
-        Makes a :class:`Job` of what only a crew knows.
     traffic : Traffic
         To be added to.
 
@@ -40,18 +37,11 @@ class Crew:
         How often in a row workers were lost; whoever gets a batch done sets it to 0.
     """
 
-    def __init__(
-        self,
-        client: Any,
-        n_pieces: int,
-        piece: Callable[[int], Piece],
-        job_of: Callable[..., Job],
-        traffic: Traffic,
-    ):
-        self.client, self.n_pieces, self.piece, self.traffic = client, n_pieces, piece, traffic
+    def __init__(self, recruits: Recruits, n_pieces: int, piece: Callable[[int], Piece], traffic: Traffic):
+        self.n_pieces, self.piece, self.traffic = n_pieces, piece, traffic
         self.members: list[Member] = []
         self.tries = 0
-        self._recruits, self._generation = Recruits(client, job_of), 0
+        self._recruits, self._generation = recruits, 0
 
     def __enter__(self) -> "Crew":
         try:
@@ -203,7 +193,7 @@ class Crew:
 
     def _dismiss(self) -> None:
         """Say goodbye, upon which the workers' tasks end."""
-        self._recruits.end(len([member for member in self.members if self._said_goodbye(member)]))
+        self._recruits.end(sum(map(self._said_goodbye, self.members)))
         self.members = []
 
     def _said_goodbye(self, member: Member) -> bool:

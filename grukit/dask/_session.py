@@ -9,6 +9,7 @@ import numpy as np
 
 from grukit.dask._crew import Crew
 from grukit.dask._rows import Cut, Piece
+from grukit.dask._tasks import Recruits
 from grukit.dask._wire import Lost, Traffic
 from grukit.dask._worker import Job
 from grukit.kernels.cpu import Batches, plan_batches, take_step
@@ -91,7 +92,7 @@ class SharedSession(Session):
                 first = sum(len(table.cut.begins) for table in self._tables)
                 self._tables.append(Table(self._key_of(each), each, self._cut(each, n), first))
         n_pieces = sum(len(table.cut.begins) for table in self._tables)
-        self.crew = Crew(self._client, n_pieces, self._piece, self._job, self._traffic)
+        self.crew = Crew(Recruits(self._client, self._job), n_pieces, self._piece, self._traffic)
         self.crew.__enter__()
         return self
 
