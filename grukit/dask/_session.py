@@ -76,7 +76,7 @@ class SharedSession(Session):
         precision: str,
     ):
         super().__init__(network, samples, validation, loss, loss_parameter, 1, batch_size, precision)
-        self.validation, self._all = validation, samples
+        self.validation = validation
         lengths = np.concatenate([each.lengths for each in (samples, validation) if each is not None])
         self.longest = int(lengths.max())
         self._tables: list[Table] = []
@@ -87,7 +87,7 @@ class SharedSession(Session):
     def __enter__(self) -> "SharedSession":
         super().__enter__()
         n = max(1, len(self._client.nthreads()))
-        for each in (self._all, self.validation):
+        for each in (self.samples, self.validation):
             if each is not None and not any(table.key is self._key_of(each) for table in self._tables):
                 first = sum(len(table.cut.begins) for table in self._tables)
                 self._tables.append(Table(self._key_of(each), each, self._cut(each, n), first))
@@ -106,7 +106,7 @@ class SharedSession(Session):
 
     def _cut(self, samples: Any, n: int) -> Cut:
         """The rows of the table of some samples, those of training and of validation together."""
-        key, both = self._key_of(samples), (self._all, self.validation)
+        key, both = self._key_of(samples), (self.samples, self.validation)
         parts = [each for each in both if each is not None and self._key_of(each) is key]
         starts, lengths = (np.concatenate([getattr(each, name) for each in parts]) for name in ("starts", "lengths"))
         return Cut.of(starts, lengths, n)
@@ -116,7 +116,7 @@ class SharedSession(Session):
         return table.cut.piece(number - table.first, table.samples, bool(self.training.per_step))
 
     def _job(self, **told: Any) -> Job:
-        values = self._all.values
+        values = self.samples.values
         return Job(
             network=self.training,
             loss=self.loss,
@@ -190,7 +190,7 @@ class SharedSession(Session):
 
     def _kept(self, samples: Any, batches: Any) -> Group:
         """One batch of all samples, which the workers keep where it comes again."""
-        again = samples is self.validation or samples is self._all
+        again = samples is self.validation or samples is self.samples
         key = id(samples.starts), "whole"
         if key not in self._groups:
             self._forget(lambda known: known[1] == "once")
