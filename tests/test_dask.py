@@ -522,6 +522,18 @@ def test_a_fit_that_cannot_begin_leaves_nothing_behind(client, panel, target, mo
     assert model.traffic_.steps > 5
 
 
+def test_all_that_are_lost_at_once_are_named_and_how_often_there_were_any_is_told(monkeypatch):
+    crew = _crew.Crew(SimpleNamespace(token=""), 0, None, Traffic())
+    crew.members = [_tasks.Member(name, ("127.0.0.1", 0), None) for name in ("a", "b", "c")]
+    monkeypatch.setattr(crew, "_meet", lambda: crew.members.__delitem__(slice(2)))
+    monkeypatch.setattr(crew, "_join", lambda: None)
+    with pytest.warns(RuntimeWarning, match=r"Of 3 Dask workers a, b were lost \(gone\)\. Training goes on with 1; "):
+        crew.regroup(Lost("gone"))
+    crew.tries = _crew.TRIES
+    with pytest.raises(RuntimeError, match=r"Dask workers were lost 6 times in a row, the last time: gone again"):
+        crew.regroup(Lost("gone again"))
+
+
 def test_a_task_that_the_cluster_has_forgotten_keeps_no_other_from_ending(client):
     """As of a worker that is lost."""
     recruits, address = _tasks.Recruits(client, None), min(client.nthreads())

@@ -109,7 +109,7 @@ class Crew:
             self._count(error)
             self._form(error)
         except OSError as last:
-            raise RuntimeError(f"Dask workers were lost {TRIES} times in a row, the last time: {last}") from last
+            raise RuntimeError(f"Dask workers were lost {self.tries} times in a row, the last time: {last}") from last
 
     def _count(self, error: OSError) -> None:
         self.tries += 1
@@ -135,8 +135,8 @@ class Crew:
         gone = sorted(set(before) - {member.address for member in self.members})
         if gone:
             warnings.warn(
-                f"Of {len(before)} Dask workers {', '.join(gone)} was lost ({error}). Training goes on with {len(self)}; "
-                "the result does not depend on how many there are.",
+                f"Of {len(before)} Dask workers {', '.join(gone)} {'was' if len(gone) == 1 else 'were'} lost ({error}). "
+                f"Training goes on with {len(self)}; the result does not depend on how many there are.",
                 RuntimeWarning,
                 stacklevel=2,
             )

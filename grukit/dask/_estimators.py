@@ -52,12 +52,12 @@ class WindowsOnDask(OnDask):
         ValueError
             For bad input, naming the parameter, the column, or the series and the time stamp.
         RuntimeError
-            Where all workers are lost, or one failed.
+            Where all workers are lost and none comes, some are lost again and again, or one failed.
 
         Warns
         -----
         RuntimeWarning
-            Where a worker was lost; training goes on with those that are left.
+            Where workers are lost; training goes on with those that are left.
         """
         client = self._get_client()
         X, (y, sample_weight) = gather(client, X, {"y": y, "sample_weight": sample_weight}, self._keys)

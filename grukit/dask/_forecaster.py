@@ -45,7 +45,12 @@ class DaskGRUForecaster(OnDask, GRUForecaster):
             For bad input, naming the parameter, the column, or the series and the time stamp; for ``normalize="window"`` and
             ``strategy="decoder"``.
         RuntimeError
-            Where all workers are lost, or one failed.
+            Where all workers are lost and none comes, some are lost again and again, or one failed.
+
+        Warns
+        -----
+        RuntimeWarning
+            Where workers are lost; training goes on with those that are left.
         """
         if self.normalize == "window":
             raise ValueError(
