@@ -1,6 +1,6 @@
 """grukit beside PyTorch, Keras/TensorFlow, JAX and onnxruntime: training steps, inference, and an estimator's calls.
 
-    python benchmarks/peers.py [--cases small,wide | --cases REGEX] [--threads 2] [--isa avx2] [--quick] [--write]
+    python benchmarks/peers.py [--cases small,wide | --cases REGEX] [--threads 2] [--isa avx2] [--quick] [--save]
                                [--write]
 
 A training step is everything that a user pays for: gathering the windows of a batch, forward, squared loss, backward,
