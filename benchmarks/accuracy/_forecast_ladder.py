@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 from _forecast_tasks import ForecastTask
+from _ladder import HGB_STEPS
 
 ALPHAS = np.logspace(-3, 4, 15)
-HGB_STEPS = 24  # at most so many models, one a step; of more steps none
 
 
 def windows(task: ForecastTask) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

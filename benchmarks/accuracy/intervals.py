@@ -9,10 +9,9 @@ Backtests from origins spread over the last 40 % of bundled series without their
 import time
 from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
 from _common import argparse, machine, table
-from _forecast_tasks import MACRO, macro
+from _forecast_tasks import MACRO, autoregression, macro
 
 from grukit import GRUForecaster, datasets
 from grukit.metrics import score_forecasts
@@ -34,10 +33,7 @@ def series() -> Iterator[tuple[str, pd.Series | pd.DataFrame, int, int]]:
     ]
     for name, y, horizon, window in bundled:
         yield name, y.iloc[: -10 * horizon], horizon, window
-    rng, values = np.random.default_rng(5), [0.0, 0.0]
-    for _ in range(480):
-        values.append(1.2 * values[-1] - 0.4 * values[-2] + rng.standard_t(5))
-    yield "autoregression, noise t(5)", pd.Series(values), 12, 24
+    yield "autoregression, noise t(5)", autoregression(480, (1.2, -0.4), 5).reset_index(drop=True), 12, 24
 
 
 def scores(y: pd.Series | pd.DataFrame, horizon: int, window: int, splits: int, settings: dict) -> dict[str, float]:
