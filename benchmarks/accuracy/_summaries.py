@@ -8,6 +8,20 @@ from _common import table
 from _variants import OLD
 
 
+def standing(what: str, shares: dict[str, list[float]]) -> str:
+    """How a model stands against each rung of a ladder, by its errors as shares of the rung's."""
+    rows = [
+        [rung, f"{statistics.median(own):.2f}", f"{max(own):.2f}", f"{sum(share < 1 for share in own)} of {len(own)}"]
+        for rung, own in shares.items() if own
+    ]  # fmt: skip
+    return table([f"{what} as a share of that of", "median", "worst", "ahead"], rows)
+
+
+def above_one(behind: list[tuple[float, str, str]]) -> str:
+    """Every task where a model is behind, with the best of the ladder there; of ratios, tasks and rungs."""
+    return "; ".join(f"{task} {ratio:.2f} ({rung})" for ratio, task, rung in behind if ratio > 1.0) or "none"
+
+
 def forecast_cells(record: dict[str, Any], ladder: list[str]) -> list[str]:
     """A row of the long table."""
     cells = [record["task"], *(f"{record['ladder'][name]:.3f}" if name in record["ladder"] else "" for name in ladder)]
@@ -25,10 +39,9 @@ def label_summary(records: list[dict[str, Any]]) -> str:
         best = min(losses, key=lambda rung: losses[rung])
         rows.append((float(np.mean(record["models"]["grukit"], axis=0)[0]) / losses[best], record["task"], best))
     rows.sort(reverse=True)
-    named = "; ".join(f"{task} {ratio:.2f} ({best})" for ratio, task, best in rows if ratio > 1.0)
     return (
         f"Log loss of grukit as a share of that of the best of the ladder: median "
-        f"{statistics.median(ratio for ratio, *_ in rows):.2f}. Above 1.00: {named or 'none'}."
+        f"{statistics.median(ratio for ratio, *_ in rows):.2f}. Above 1.00: {above_one(rows)}."
     )
 
 
@@ -77,18 +90,12 @@ def summary(records: list[dict[str, Any]], name: str) -> str:
             rungs.setdefault(rung, []).append(own["mean"] / score)
         rungs.setdefault("the best of these", []).append(own["ratio"])
     behind = sorted((record["models"][name]["ratio"], record["task"], record["best"]) for record in records)[::-1]
-    rung_of_worst = behind[0]
-    rows = []
-    for rung in sorted(rungs, key=lambda rung: rung.startswith("the best")):
-        ratios = rungs[rung]
-        ahead = sum(ratio < 1 for ratio in ratios)
-        rows.append([rung, f"{statistics.median(ratios):.2f}", f"{max(ratios):.2f}", f"{ahead} of {len(ratios)}"])
-    named = "; ".join(f"{task} {ratio:.2f} ({rung})" for ratio, task, rung in behind if ratio > 1.0)
+    in_order = {rung: rungs[rung] for rung in sorted(rungs, key=lambda rung: rung.startswith("the best"))}
     seconds = [record["models"][name]["seconds"] for record in records]
     timed = None not in seconds
     took = f" Seconds of a fit: median {statistics.median(seconds):.1f}, at most {max(seconds):.1f}." if timed else ""
     return (
-        table([f"error of {name} as a share of that of", "median", "worst", "ahead"], rows)
-        + f"\n\nWorst: {rung_of_worst[1]}. Above 1.00, in brackets the best of the ladder: {named or 'none'}."
+        standing(f"error of {name}", in_order)
+        + f"\n\nWorst: {behind[0][1]}. Above 1.00, in brackets the best of the ladder: {above_one(behind)}."
         + took
     )

@@ -24,6 +24,7 @@ from _forecast_ladder import LADDER, predictions
 from _forecast_tasks import ForecastTask, tasks
 from _kept import Kept
 from _report import report
+from _summaries import above_one, standing
 from _timing import limit
 from _variants import read_parameters
 from threadpoolctl import threadpool_limits
@@ -100,14 +101,9 @@ def summary(records: list[dict[str, Any]], name: str) -> str:
         for each, score in record["ladder"].items():
             rungs[each].append(record["mean"][name] / score)
     rungs["the best of these"] = [record["ratio"][name] for record in records]
-    rows = [
-        [each, f"{statistics.median(own):.2f}", f"{max(own):.2f}", f"{sum(x < 1 for x in own)} of {len(own)}"]
-        for each, own in rungs.items() if own
-    ]  # fmt: skip
     behind = sorted((record["ratio"][name], record["task"], record["best"]) for record in records)[::-1]
-    told = "; ".join(f"{task} {ratio:.2f} ({best})" for ratio, task, best in behind if ratio > 1)
-    header = [f"MASE of {name} as a share of that of", "median", "worst", "ahead"]
-    return table(header, rows) + f"\n\nAbove 1.00, in brackets the best of the ladder: {told or 'none'}."
+    told = f"Above 1.00, in brackets the best of the ladder: {above_one(behind)}."
+    return f"{standing(f'MASE of {name}', rungs)}\n\n{told}"
 
 
 def coverage_table(records: list[dict[str, Any]], name: str) -> str:
