@@ -10,7 +10,7 @@ Factory = Callable[..., Any]  # (window, random_state) -> an estimator
 
 
 OLD = "old default"
-# The defaults before an estimator chose anything by itself.
+# The defaults before an estimator chose anything by itself, but in batches of today's sizes: those before had 64 samples.
 OLD_DEFAULTS: dict[str, dict[str, Any]] = {
     "GRURegressor": {
         "early_stopping": False, "difference": False, "anchor": None, "linear_lags": 0, "max_iter": 200,
