@@ -204,6 +204,25 @@ def test_a_forecaster(client, panel):
         model.fit(da.from_array(y.to_numpy()))
 
 
+def test_a_fit_goes_on_at_a_checkpoint(client, panel, target, tmp_path):
+    settings, begun = {**SETTINGS, "early_stopping": False}, []
+
+    def stop(record):
+        begun.append(record["epoch"])
+        return record["epoch"] == 2  # before it is written
+
+    y = panel["a"].rename("load")
+    for Model, Local, given, alone, own in (
+        (DaskGRURegressor, GRURegressor, (long(panel), beside(target)), (panel, target), {}),
+        (DaskGRUForecaster, GRUForecaster, (long(y),), (y,), {"horizon": 3}),
+    ):
+        written = {**settings, **own, "checkpoint": tmp_path / Model.__name__, "checkpoint_every": 1}
+        Model(**written, callbacks=stop).fit(*given)
+        begun.clear()
+        resumed = Model(**written, callbacks=lambda record: begun.append(record["epoch"])).fit(*given, resume=True)
+        assert begun == [2, 3] and same(resumed, Local(**settings, **own).fit(*alone))
+
+
 def test_a_series_goes_on_from_partition_to_partition_and_from_training(client, panel, target):
     settings = {**SETTINGS, "early_stopping": True}
     ends = panel.groupby("id").cumcount() < panel.groupby("id")["a"].transform("size") * 0.7

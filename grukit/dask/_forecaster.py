@@ -20,7 +20,7 @@ class DaskGRUForecaster(OnDask, GRUForecaster):
 
     _local: ClassVar[type] = GRUForecaster
 
-    def fit(self, y: Any, X: Any = None, past_X: Any = None, *, static: Any = None) -> Self:
+    def fit(self, y: Any, X: Any = None, past_X: Any = None, *, static: Any = None, resume: bool = False) -> Self:
         """Learn from series, on all workers of the cluster.
 
         Parameters
@@ -32,6 +32,8 @@ class DaskGRUForecaster(OnDask, GRUForecaster):
             Covariates known ahead, and up to the origin only, on columns of the same names.
         static : DataFrame, default=None
             What is known of each series, a row for each, as in :meth:`grukit.GRUForecaster.fit`.
+        resume : bool, default=False
+            Go on at the file that the parameter ``checkpoint`` names.
 
         Returns
         -------
@@ -63,7 +65,7 @@ class DaskGRUForecaster(OnDask, GRUForecaster):
             self._check_values(y)
             y = gather(client, y, {}, keys, "y")[0].iloc[:, 0]
         known, past = (gather(client, each, {}, keys, name)[0] for name, each in (("X", X), ("past_X", past_X)))
-        return self._fit_with(client, y, known, past, static=static)
+        return self._fit_with(client, y, known, past, static=static, resume=resume)
 
     def fit_each(self, y: Any, X: Any = None, past_X: Any = None) -> Any:
         """Fit a model of its own to each series, see ``fit_each`` of the plain estimator: one task a partition.
