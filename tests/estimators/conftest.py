@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from forecasters import NOISE
 from plain import PLAIN
 
 from grukit import GRURegressor
@@ -29,6 +30,12 @@ def hourly():
         return pd.DataFrame(values, index=pd.date_range(start, periods=n, freq="h"), columns=list(columns))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def noise():
+    """A random walk of 160 hours."""
+    return NOISE.copy()
 
 
 @pytest.fixture(scope="session")

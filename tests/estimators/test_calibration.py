@@ -1,21 +1,17 @@
 """Errors that calibrate intervals: of folds in time, and of rows that came later."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
+from forecasters import HOURS, NOISE, small_forecaster
 
-from grukit import GRUForecaster
 from grukit.data import Observed
 from grukit.estimators._adaptive import Online, adapted_margins
 from grukit.estimators._forecast_folds import calibration_of
 
-HOURS = pd.date_range("2024-01-01", periods=160, freq="h", name="time")
-NOISE = pd.Series(np.random.default_rng(0).normal(size=160).cumsum(), index=HOURS, name="load")
-SMALL = {"hidden_layer_sizes": 4, "window": 6, "max_iter": 2, "random_state": 0, "dtype": "float64", "calendar": None}
-
-
-def small(horizon=3, **changes):
-    return GRUForecaster(horizon=horizon, **{**SMALL, **changes})
+small = partial(small_forecaster, window=6, calendar=None, calibration="auto")
 
 
 # --- Folds -----------------------------------------------------------------------------------------------------------

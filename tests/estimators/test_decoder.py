@@ -7,28 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import reference
+from forecasters import HOURS, small_forecaster
 
 import grukit
-from grukit import GRUForecaster
 from grukit.engines import missing_in_cuda
 from grukit.estimators._forecast_network import first_outputs
 from grukit.interchange import to_keras, to_torch
 from grukit.model import Decoder
 
-HOURS = pd.date_range("2024-01-01", periods=160, freq="h", name="time")
-SMALL = {
-    "hidden_layer_sizes": 4, "window": 12, "max_iter": 2, "random_state": 0, "dtype": "float64", "strategy": "decoder",
-    "early_stopping": False, "calibration": "split", "calendar": None,
-}  # fmt: skip
-
 
 def small(horizon=4, **changes):
-    return GRUForecaster(horizon=horizon, **{**SMALL, **changes})
-
-
-@pytest.fixture(scope="module")
-def noise():
-    return pd.Series(np.random.default_rng(0).normal(size=160).cumsum(), index=HOURS, name="load")
+    return small_forecaster(horizon, **{"strategy": "decoder", "early_stopping": False, "calendar": None, **changes})
 
 
 @pytest.fixture(scope="module")

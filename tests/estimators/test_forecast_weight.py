@@ -1,16 +1,17 @@
 """How much of the network's part a forecaster takes."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
+from forecasters import HOURS, NOISE, small_forecaster
 
-from grukit import GRUForecaster, load
+from grukit import load
 from grukit.estimators._forecast_weight import WEIGHTS, Block, weight_by
 from grukit.estimators.targets import Objective
 
-HOURS = pd.date_range("2024-01-01", periods=160, freq="h", name="time")
-NOISE = pd.Series(np.random.default_rng(0).normal(size=160).cumsum(), index=HOURS, name="load")
-SMALL = {"hidden_layer_sizes": 4, "window": 6, "max_iter": 2, "random_state": 0, "dtype": "float64", "calendar": None}
+small = partial(small_forecaster, window=6, calendar=None, calibration="auto")
 
 
 def bent(n_steps=160):
@@ -22,10 +23,6 @@ def bent(n_steps=160):
 
 
 LEARNS = {"max_iter": 40, "learning_rate_init": 0.03, "early_stopping": False}
-
-
-def small(horizon=3, **changes):
-    return GRUForecaster(horizon=horizon, **{**SMALL, **changes})
 
 
 def forecasts_of(model, y, origins):

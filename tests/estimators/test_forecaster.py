@@ -7,25 +7,14 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from forecasters import HOURS
+from forecasters import small_forecaster as small
 from sklearn.base import clone
 
 from grukit import GRUForecaster
 from grukit.data import Observed
 
-HOURS = pd.date_range("2024-01-01", periods=160, freq="h", name="time")
 N = np.arange(160)
-SMALL = {
-    "hidden_layer_sizes": 4, "window": 12, "max_iter": 2, "random_state": 0, "dtype": "float64", "calibration": "split",
-}  # fmt: skip
-
-
-def small(horizon=3, **changes):
-    return GRUForecaster(horizon=horizon, **{**SMALL, **changes})
-
-
-@pytest.fixture(scope="module")
-def noise():
-    return pd.Series(np.random.default_rng(0).normal(size=160).cumsum(), index=HOURS, name="load")
 
 
 @pytest.fixture(scope="module")

@@ -1,25 +1,17 @@
 """Forecasts that go on from forecasts: one step at a time, or beyond the horizon that was trained."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
+from forecasters import HOURS, small_forecaster
 
-from grukit import GRUForecaster
-
-HOURS = pd.date_range("2024-01-01", periods=160, freq="h", name="time")
-SMALL = {
-    "hidden_layer_sizes": 4, "window": 8, "max_iter": 2, "random_state": 0, "dtype": "float64", "calendar": None,
-    "calibration": "split",
-}  # fmt: skip
+small = partial(small_forecaster, window=8, calendar=None)
 
 
 def recursive(horizon=5, **changes):
-    return GRUForecaster(horizon=horizon, strategy="recursive", **{**SMALL, **changes})
-
-
-@pytest.fixture(scope="module")
-def noise():
-    return pd.Series(np.random.default_rng(0).normal(size=160).cumsum(), index=HOURS, name="load")
+    return small(horizon, strategy="recursive", **changes)
 
 
 def by_hand(model, y, steps, X=None):
@@ -33,7 +25,7 @@ def by_hand(model, y, steps, X=None):
 def test_each_forecast_is_fed_back(noise, normalize):
     model = recursive(normalize=normalize, early_stopping=False).fit(noise)
     np.testing.assert_allclose(model.predict(), by_hand(model, noise, 5), rtol=1e-10)
-    assert model.n_parameters_ == GRUForecaster(horizon=1, **SMALL).fit(noise).n_parameters_
+    assert model.n_parameters_ == small(1).fit(noise).n_parameters_
     assert model.summary().startswith("GRUForecaster of 5 steps, one by one, after windows of 8 rows")
 
 
@@ -107,7 +99,7 @@ def by_hand_of_panel(model, y, name, steps):
 
 @pytest.mark.parametrize("steps", [1, 3, 4, 6, 8, 11])
 def test_fewer_and_more_steps_than_were_trained(noise, steps):
-    model = GRUForecaster(horizon=4, **SMALL).fit(noise)
+    model = small(4).fit(noise)
     direct = model.predict()
     if steps <= 4:
         pd.testing.assert_series_equal(model.predict(horizon=steps), direct.iloc[:steps])
@@ -127,7 +119,7 @@ def test_fewer_and_more_steps_than_were_trained(noise, steps):
 
 def test_joint_series_go_on_beyond_the_horizon(noise):
     y = pd.DataFrame({"a": noise, "b": noise.shift(1, fill_value=0.0)})
-    model = GRUForecaster(horizon=3, channels="joint", **SMALL).fit(y)
+    model = small(3, channels="joint").fit(y)
     with pytest.warns(UserWarning, match="as if these were known"):
         forecast = model.predict(horizon=6)
     np.testing.assert_allclose(forecast.iloc[3:], model.predict(context=pd.concat([y, forecast.iloc[:3]])), rtol=1e-9)
@@ -139,7 +131,7 @@ def test_what_is_refused(noise):
         recursive().fit(noise, past_X=past)
     with pytest.raises(ValueError, match="which channels='joint' has none for"):
         recursive(channels="joint").fit(noise.to_frame())
-    model = GRUForecaster(horizon=4, **SMALL).fit(noise, past_X=past)
+    model = small(4).fit(noise, past_X=past)
     with pytest.raises(ValueError, match=r"Beyond horizon=4 of fit, .* is not known there; got horizon=5"):
         model.predict(horizon=5)
     for wrong in (0, 2.5, True):

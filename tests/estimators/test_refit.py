@@ -1,21 +1,17 @@
 """Training that goes on as the origin moves: on which rows, to which bits, and what it leaves alone."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
+from forecasters import HOURS, NOISE, small_forecaster
 
-from grukit import GRUForecaster
-
-HOURS = pd.date_range("2024-01-01", periods=120, freq="h", name="time")
-NOISE = pd.Series(np.random.default_rng(0).normal(size=120).cumsum(), index=HOURS, name="load")
+HOURS, NOISE = HOURS[:120], NOISE[:120]
 FRAME = pd.DataFrame({"a": NOISE, "b": 50 - NOISE})
+small = partial(small_forecaster, horizon=4, window=8, calendar=None)
 # As the same steps are taken by hand.
 BY_HAND = {"warm_start": True, "early_stopping": False, "calibration": "auto", "calibration_fraction": None}
-
-
-def small(**options):
-    common = {"horizon": 4, "window": 8, "hidden_layer_sizes": 4, "max_iter": 2, "random_state": 0, "dtype": "float64"}
-    return GRUForecaster(**{**common, "calendar": None, "calibration": "split", **options})
 
 
 def by_hand(model, y, n, **given):

@@ -1,30 +1,18 @@
 """Forecasters whose network reads several rows as one step."""
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 import reference
+from forecasters import HOURS, small_forecaster
 
 import grukit
-from grukit import GRUForecaster
 from grukit.engines import missing_in_cuda
 
-HOURS = pd.date_range("2024-01-01", periods=160, freq="h", name="time")
-SMALL = {
-    "hidden_layer_sizes": 4, "window": 12, "segment": 4, "max_iter": 2, "random_state": 0, "dtype": "float64",
-    "early_stopping": False, "calibration": "split",
-}  # fmt: skip
-
-
-def small(horizon=3, **changes):
-    return GRUForecaster(horizon=horizon, **{**SMALL, **changes})
-
-
-@pytest.fixture(scope="module")
-def noise():
-    return pd.Series(np.random.default_rng(0).normal(size=160).cumsum(), index=HOURS, name="load")
+small = partial(small_forecaster, segment=4, early_stopping=False)
 
 
 @pytest.fixture(scope="module")

@@ -2,22 +2,20 @@
 
 import pickle
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
+from forecasters import HOURS, small_forecaster
 
-from grukit import GRUForecaster, load
+from grukit import load
 from grukit.estimators._forecast_checks import check_forecast_state
 
-HOURS = pd.date_range("2024-01-01", periods=84, freq="h", name="time")
+HOURS = HOURS[:84]
 Y = pd.DataFrame(np.random.default_rng(0).normal(size=(84, 4)).cumsum(axis=0), index=HOURS, columns=list("abcd"))
 STATIC = pd.DataFrame({"size": [1.0, 2.0, 3.0, 6.0], "kind": ["shop", "depot", "shop", "shop"]}, index=list("abcd"))
-
-
-def small(**options):
-    common = {"horizon": 4, "window": 8, "hidden_layer_sizes": 4, "max_iter": 2, "random_state": 0, "dtype": "float64"}
-    return GRUForecaster(**{**common, "calendar": None, "calibration": "split", "early_stopping": False, **options})
+small = partial(small_forecaster, horizon=4, window=8, calendar=None, early_stopping=False)
 
 
 @pytest.fixture(scope="module")

@@ -1,19 +1,15 @@
 """Later rows that follow a series, under its name and in its time zone, and rows that are refused."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
+from forecasters import HOURS, NOISE, small_forecaster
 
-from grukit import GRUForecaster
-
-HOURS = pd.date_range("2024-01-01", periods=120, freq="h", name="time")
-NOISE = pd.Series(np.random.default_rng(0).normal(size=120).cumsum(), index=HOURS, name="load")
+HOURS, NOISE = HOURS[:120], NOISE[:120]
 FRAME = pd.DataFrame({"a": NOISE, "b": 50 - NOISE})
-
-
-def small(**options):
-    common = {"horizon": 4, "window": 8, "hidden_layer_sizes": 4, "max_iter": 1, "random_state": 0, "dtype": "float64"}
-    return GRUForecaster(**{**common, "calendar": None, "calibration": "split", **options})
+small = partial(small_forecaster, horizon=4, window=8, calendar=None, max_iter=1)
 
 
 def refused(model, y, words):

@@ -1,20 +1,18 @@
 """normalize="window": forecasts relative to each window's own mean and deviation."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
+from forecasters import HOURS, small_forecaster
 
-from grukit import GRUForecaster, load
+from grukit import load
 from grukit.data import Horizons, Layout, Rows, fit_horizon
 
-HOURS = pd.date_range("2024-01-01", periods=160, freq="h", name="time")
 RNG = np.random.default_rng(0)
 NOISE = pd.Series(RNG.normal(size=160).cumsum() + np.sin(np.arange(160) / 3), index=HOURS, name="load")
-
-
-def small(**options):
-    common = {"horizon": 4, "window": 8, "hidden_layer_sizes": 4, "max_iter": 2, "random_state": 0, "dtype": "float64"}
-    return GRUForecaster(**{**common, "calendar": None, "calibration": "split", "normalize": "window", **options})
+small = partial(small_forecaster, horizon=4, window=8, calendar=None, normalize="window")
 
 
 def by_hand(model, window):
