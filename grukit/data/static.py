@@ -93,19 +93,20 @@ def read_static(
         As :func:`fit_static`, for other columns than those of ``fit``, and for a category that is not known.
     """
     rows: dict[Any, int] = {}
+    values: list[list[Any]] = []  # of each column
     if static is not None:
         _check_frame(static)
         names = [column.name for column in columns]
         if sorted(map(repr, static.columns)) != sorted(map(repr, names)):
             raise ValueError(f"static must have the columns {names or None}, as in fit; got {list(static.columns)}.")
-        rows = _rows_of(static)
+        rows, values = _rows_of(static), [static[name].tolist() for name in names]
     found = np.empty((len(keys), sum(column.n_inputs for column in columns)))
     for s, key in enumerate(keys):
-        if key in known and _row_of(rows, key, required=False) is None:
+        if key in known and _label_of(key) not in rows:
             found[s] = known[key]
             continue
         row = _row_of(rows, key)
-        inputs = [_inputs(static[column.name].iloc[row], column, key, unknown) for column in columns]
+        inputs = [_inputs(own[row], column, key, unknown) for own, column in zip(values, columns, strict=True)]
         found[s] = np.concatenate(inputs) if inputs else []
     return found
 
@@ -130,13 +131,18 @@ def _rows_of(static: pd.DataFrame) -> dict[Any, int]:
     return {**rows, None: 0} if len(static) == 1 else rows
 
 
-def _row_of(rows: dict[Any, int], key: Key, required: bool = True) -> int | None:
-    """The row of a series; the only one where the series has no name."""
-    label = None if not key else key[0] if len(key) == 1 else key
-    if label not in rows and required:
-        some = [each for each in rows if each is not None][:3]
-        raise ValueError(f"static has no row of series {_named(key)}; its index names {', '.join(map(repr, some))}.")
-    return rows.get(label)
+def _label_of(key: Key) -> Any:
+    """What the index calls a series; None where the series has no name."""
+    return None if not key else key[0] if len(key) == 1 else key
+
+
+def _row_of(rows: dict[Any, int], key: Key) -> int:
+    """The row of a series."""
+    label = _label_of(key)
+    if label not in rows:
+        some = ", ".join([repr(each) for each in rows if each is not None][:3])
+        raise ValueError(f"static has no row of series {_named(key)}{f'; its index names {some}' if some else ''}.")
+    return rows[label]
 
 
 def _column_of(values: pd.Series, keys: list[Key], standardize: bool) -> StaticColumn:
