@@ -72,9 +72,13 @@ class Rows:
     covariates: np.ndarray
     offsets: np.ndarray
 
+    def series_of(self, rows: np.ndarray) -> np.ndarray:
+        """The number of the series of each of these rows."""
+        return np.searchsorted(self.offsets, rows, side="right") - 1
+
     def begins_of(self, rows: np.ndarray) -> np.ndarray:
         """The first row of the series of each of these rows."""
-        return self.offsets[np.searchsorted(self.offsets, rows, side="right") - 1]
+        return self.offsets[self.series_of(rows)]
 
     def of_each(self, ends: np.ndarray, layout: Layout) -> np.ndarray:
         """Rows (n * n_joint,) of each series, of rows (n,) of the first of those that are read jointly."""

@@ -46,7 +46,7 @@ def errors_of(model: SharedParameters, state: ForecastState, rows: Rows, ends: n
     predicted, truth = predicted.reshape(len(each), steps, -1), rows.ahead(each, steps)
     pairs = [(predicted[..., low] - truth, truth - predicted[..., high]) for low, high in pairs_of(state.quantiles)]
     errors = np.stack([np.maximum(below, above) for below, above in pairs], axis=2)
-    series = np.searchsorted(rows.offsets, each, side="right") - 1
+    series = rows.series_of(each)
     order = np.argsort(series, kind="stable")
     return Errors(errors[order], (truth - point_of(state.quantiles, predicted))[order], series[order])
 
@@ -64,7 +64,7 @@ def calibrate(
     Series that are ``unseen`` (S,) have none: their figures are of what is ahead, too.
     """
     layout = state.layout
-    of_end = np.searchsorted(rows.offsets, ends, side="right") - 1
+    of_end = rows.series_of(ends)
     if layout.n_joint == 1:
         ends, of_end = ends[~unseen[of_end]], of_end[~unseen[of_end]]
     if len(ends) == 0:

@@ -129,7 +129,7 @@ def _fold(learned: ForecastState, part: Observed, observed: Observed, ends: np.n
     """What a copy learned of a part, and those of the origins ``ends`` whose errors are kept."""
     keys, layout = observed.series.keys, state.layout
     own = np.array([learned.figures.get(key, (0.0, 1.0)) for key in keys])
-    of_end = np.searchsorted(observed.as_they_are().offsets, ends, side="right") - 1
+    of_end = observed.as_they_are().series_of(ends)
     ends = ends[thinned(of_end, state.steps * layout.n_joint, FEWEST_JUDGED, N_FOLDS)]
     scales = own[:, 1] / np.array([state.figures[key][1] for key in keys])
     scales[~_told(part, observed)] = np.nan

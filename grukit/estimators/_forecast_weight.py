@@ -51,7 +51,7 @@ def block_of(model: SharedParameters, state: ForecastState, rows: Rows, ends: np
     H, each = state.layout.horizon, rows.of_each(ends, state.layout)
     linear = state.final.predict(rows, each)
     total = forecasts(model, state, rows, ends).reshape(len(each), H)
-    scale = scales[np.searchsorted(rows.offsets, each, side="right") - 1][:, None]
+    scale = scales[rows.series_of(each), None]
     return Block((total - linear) * scale, (rows.ahead(each, H) - linear) * scale)
 
 
