@@ -39,34 +39,9 @@ class ForecastStream:
     _recent: np.ndarray  # the latest rows (., n_series), of which the linear part reads
 
     def __init__(self, state: ForecastState, keys: list[tuple[Any, ...]]):
-        form = state.columns
-        if form.past or form.known:
-            raise ValueError(
-                f"A stream reads the series alone; this model also has the covariates {form.past + form.known}. Use "
-                "predict(context=...)."
-            )
-        if state.steps != state.layout.horizon:
-            raise ValueError("A stream gives all steps at once, which strategy='recursive' does not.")
-        if state.layout.segment > 1:
-            raise ValueError(
-                f"A stream goes on row by row from the network's state, which segment={state.layout.segment} reads "
-                f"{state.layout.segment} rows at a time, counted back from the origin. Use predictor(), with the last window."
-            )
-        if state.final.normalize == "window":
-            raise ValueError(
-                "A stream keeps the layers' state, and with normalize='window' each row changes how all rows before are read. "
-                "Use predictor(), or predict(context=...)."
-            )
-        if form.calendar and state.layout.decodes:
-            raise ValueError(
-                "A stream is told no stamps ahead, whose calendar strategy='decoder' reads. Fit with calendar=None, or use "
-                "predict(context=...)."
-            )
-        for key in keys:
-            check_series(state, key)
-        if state.layout.n_joint > 1 and keys != state.recent.series.keys:
-            raise ValueError("With channels='joint', all series advance together; leave series out.")
+        _check(state, keys)
         self._constants = np.stack([constants_of(state, key) for key in keys])
+        form = state.columns
         n = 2 * len(form.calendar)
         self._levels = Scaler(state.levels.mean[:n], state.levels.scale[:n])
         self._layout, self._linear = state.layout, state.final
@@ -175,3 +150,34 @@ class ForecastStream:
         """With a lock of its own."""
         self.__dict__.update(state)
         self._lock = threading.Lock()
+
+
+def _check(state: ForecastState, keys: list[tuple[Any, ...]]) -> None:
+    """Raise where the model's state cannot advance a row at a time, or there are no such series."""
+    form = state.columns
+    if form.past or form.known:
+        raise ValueError(
+            f"A stream reads the series alone; this model also has the covariates {form.past + form.known}. Use "
+            "predict(context=...)."
+        )
+    if state.steps != state.layout.horizon:
+        raise ValueError("A stream gives all steps at once, which strategy='recursive' does not.")
+    if state.layout.segment > 1:
+        raise ValueError(
+            f"A stream goes on row by row from the network's state, which segment={state.layout.segment} reads "
+            f"{state.layout.segment} rows at a time, counted back from the origin. Use predictor(), with the last window."
+        )
+    if state.final.normalize == "window":
+        raise ValueError(
+            "A stream keeps the layers' state, and with normalize='window' each row changes how all rows before are read. "
+            "Use predictor(), or predict(context=...)."
+        )
+    if form.calendar and state.layout.decodes:
+        raise ValueError(
+            "A stream is told no stamps ahead, whose calendar strategy='decoder' reads. Fit with calendar=None, or use "
+            "predict(context=...)."
+        )
+    for key in keys:
+        check_series(state, key)
+    if state.layout.n_joint > 1 and keys != state.recent.series.keys:
+        raise ValueError("With channels='joint', all series advance together; leave series out.")
