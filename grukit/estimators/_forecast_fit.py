@@ -12,6 +12,7 @@ from grukit.data import (
     ALL_ALIKE,
     Horizons,
     Layout,
+    LinearHorizon,
     Observed,
     Rows,
     Samples,
@@ -71,8 +72,7 @@ def learn_once(
 ) -> tuple[ForecastState, bool]:
     """What is learned, and whether training was interrupted; ``keeps_out``: with errors from origins that are kept out."""
     series = observed.series
-    layout = layout_of(model, observed)
-    positions = series.positions()
+    layout, positions = layout_of(model, observed), series.positions()
     origins = split(model, observed, layout, positions, keeps_out)
     seen = seen_by(origins, positions, layout)
     figures, unseen = _measure(model, series, seen)
@@ -95,8 +95,7 @@ def learn_once(
     training, watched = (_samples(state, rows, values, ends) for ends in (origins.training, origins.watched))
     validation = watched if len(origins.watched) else None
     checkpoint = open_checkpoint(model, state, training, validation, resume)
-    options = checkpoint_options(checkpoint, 0)
-    state, progress = train(model, state, training, validation, **options)
+    state, progress = train(model, state, training, validation, **checkpoint_options(checkpoint, 0))
     judged = origins.judged if before is None else not_learned(origins.judged, series, positions, before.learned)
     if len(judged):
         state = weighted(state, weight_by(state, in_time(model, state, rows, judged, unseen)))
@@ -139,10 +138,9 @@ def _begin(
     """The linear part, scalers and a network that begins there, from what training sees alone."""
     ends = (rows.of_each(some, layout) for some in (origins.training, origins.watched))
     chosen = fit_horizon(rows, layout, most_lags(layout, model.linear_lags), model.normalize, *ends)
-    levels_in = chosen.linear.normalize in (None, "window")
-    differenced = None if levels_in else np.arange(values.shape[1]) < layout.n_joint
     sequences = chosen.linear.windows(rows, values, origins.training)
     left = Horizons(rows, origins.training, layout, chosen.linear, 1.0, "float64")
+    differenced, x_scaler = _inputs_of(model, chosen.linear, sequences)
     random_state = check_random_state(model.random_state)
     outputs, y_scaler, spec, parameters = _network(model, sequences, left, random_state)
     return ForecastState(
@@ -151,7 +149,7 @@ def _begin(
         None,
         None,
         levels,
-        _inputs_of(model, sequences, values, differenced),
+        x_scaler,
         y_scaler,
         Choices.of(None, spec.n_outputs, differenced, {}),
         spec,
@@ -165,7 +163,7 @@ def _begin(
         linear=chosen.linear,
         final=chosen.final,
         steps=model.horizon,
-        ends=_latest(dict(zip(observed.series.keys, observed.series.ends, strict=True)), {}),
+        ends=dict(zip(observed.series.keys, observed.series.ends, strict=True)),
         learned={},
         asked=_asked(model),
     )
@@ -185,15 +183,17 @@ def _network(
     return outputs, Scaler(np.zeros(K), np.full(K, scale)), spec, parameters
 
 
-def _inputs_of(model: "GRUForecaster", sequences: Sequences, values: np.ndarray, differenced: np.ndarray | None) -> Any:
-    """What scales the inputs, from the windows that train."""
+def _inputs_of(model: "GRUForecaster", linear: LinearHorizon, sequences: Sequences) -> tuple[np.ndarray | None, Scaler]:
+    """Which inputs are changes from row to row, if any are, and what scales all, from the windows that train."""
+    values, levels_in = sequences.values, linear.normalize in (None, "window")
+    differenced = None if levels_in else np.arange(values.shape[1]) < linear.layout.n_joint
     sample = Samples(sequences, None, np.ones(len(sequences)), False, ALL_ALIKE)
     known, _ = sample.inputs_seen(values if differenced is None else sequences.differenced(differenced))
     scaler = fit_inputs(Scaler.fit(known), np.empty((0, 0)), model.standardize, model.missing)
     if sequences.relative is not None:  # which scales the series
         n = sequences.relative.mean.shape[1]
         scaler = Scaler(np.append(np.zeros(n), scaler.mean[n:]), np.append(np.ones(n), scaler.scale[n:]))
-    return scaler
+    return differenced, scaler
 
 
 def _latest(stamps: Mapping[Any, Any], before: Mapping[Any, Any]) -> dict[Any, Any]:
