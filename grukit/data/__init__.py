@@ -19,7 +19,7 @@ from grukit.data.known import all_known, rows_after
 from grukit.data.labels import Classes, as_labels, read_labels
 from grukit.data.lags import LinearLags, in_blocks, left_by
 from grukit.data.linear_horizon import FLOOR, LagMap, LinearHorizon
-from grukit.data.links import LINKS, log_probability_of, mean_of
+from grukit.data.links import LINKS, RAREST, log_probability_of, mean_of, outputs_of
 from grukit.data.logistic import fit_logistic
 from grukit.data.matching import rows_at
 from grukit.data.members import (
@@ -60,6 +60,7 @@ __all__ = [
     "FLOOR",
     "LINKS",
     "MOST_CATEGORIES",
+    "RAREST",
     "Classes",
     "CovariateForm",
     "Features",
@@ -129,6 +130,7 @@ __all__ = [
     "most_lags",
     "one_below_another",
     "origins_of",
+    "outputs_of",
     "plain_numbers",
     "quantile_columns",
     "quiet",

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.special import expit, log_expit, softmax
 
 LINKS = ("identity", "log", "logit", "binary", "softmax")
+RAREST = 1e-6  # share of a class, or label, that outputs which know nothing else take for the least
 
 
 def mean_of(outputs: np.ndarray, link: str) -> np.ndarray:
@@ -24,6 +25,11 @@ def mean_of(outputs: np.ndarray, link: str) -> np.ndarray:
     if link == "log":
         return np.exp(outputs)
     return expit(_both(outputs, link)) if link in ("logit", "binary") else softmax(outputs, axis=-1)
+
+
+def outputs_of(shares: np.ndarray, link: str) -> np.ndarray:
+    """Float64 outputs (K,) that stand for shares (K,) of classes, of the second of two, or of labels; neither 0 nor 1."""
+    return np.log(shares) if link == "softmax" else np.log(shares / (1 - shares))
 
 
 def log_probability_of(outputs: np.ndarray, link: str) -> np.ndarray:

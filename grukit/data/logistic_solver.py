@@ -7,12 +7,12 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from grukit.data.lags import lagged
+from grukit.data.links import RAREST, outputs_of
 from grukit.data.samples import Samples
 from grukit.data.scaling import Scaler
 from grukit.data.stacking import Basis
 
 LEAST_VARIANCE = 1e-12  # of a direction, as a share of the largest one's
-RAREST = 1e-6  # share of a class that an intercept takes for the least
 CORRECTIONS, MOST_STEPS = 20, 300  # of L-BFGS
 
 
@@ -128,6 +128,5 @@ def _losses_and_means(outputs: np.ndarray, targets: np.ndarray, link: str) -> tu
 def at_shares(given: Lagged, link: str) -> np.ndarray:
     """Coefficients (Q + 1, K) of the shares of the classes, or labels, alone."""
     coef = np.zeros((given.lags.shape[1] + 1, given.targets.shape[1]))
-    share = np.clip(given.shares @ given.targets, RAREST, 1 - RAREST)
-    coef[-1] = np.log(share) if link == "softmax" else np.log(share / (1 - share))
+    coef[-1] = outputs_of(np.clip(given.shares @ given.targets, RAREST, 1 - RAREST), link)
     return coef

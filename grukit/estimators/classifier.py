@@ -11,10 +11,12 @@ from sklearn.utils import Tags
 
 from grukit.data import (
     ALL_ALIKE,
+    RAREST,
     Classes,
     FittedLinear,
     Samples,
     Scaler,
+    outputs_of,
     read_labels,
     to_output,
 )
@@ -26,8 +28,6 @@ from grukit.estimators._weights import weigh_labels, weights_of_targets
 from grukit.estimators.fitted import FittedState
 from grukit.estimators.inputs import InputForm, Work
 from grukit.estimators.targets import Objective, Targets, check_kind, check_same_columns, read_classes
-
-RAREST = 1e-6  # share of a class that the initial bias takes for the least
 
 
 @with_parameters
@@ -204,9 +204,8 @@ class GRUClassifier(ClassifierMixin, FittedLinearPart, ProbabilisticEstimator):
         """Start at the shares of the classes: at their log odds, or under a softmax at their logarithms."""
         if link == "softmax":
             totals = np.bincount(targets[:, 0].astype(np.int64), weights, minlength=n_outputs)
-            return np.log(np.maximum(totals / totals.sum(), RAREST))
-        share = np.clip(np.average(targets, axis=0, weights=weights), RAREST, 1 - RAREST)
-        return np.log(share / (1 - share))
+            return outputs_of(np.maximum(totals / totals.sum(), RAREST), link)
+        return outputs_of(np.clip(np.average(targets, axis=0, weights=weights), RAREST, 1 - RAREST), link)
 
     def __sklearn_tags__(self) -> Tags:
         """Tags: several labels, 3-D input."""

@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 from sklearn.utils.class_weight import compute_class_weight
 
 from grukit.data import Classes, independent_rows, log_probability_of, read_labels, read_sequences
-from grukit.data.links import mean_of
+from grukit.data.links import mean_of, outputs_of
 from grukit.data.predictions import ProbabilityFrame
 from grukit.estimators._weights import weights_of_classes
 
@@ -67,6 +67,13 @@ def test_links():
     np.testing.assert_allclose(log_probability_of(o[:1], "logit"), np.log(logistic[:1]), rtol=1e-14)
     np.testing.assert_allclose(log_probability_of(-o[1:, :1], "binary"), [[0, -900]], rtol=1e-14)
     np.testing.assert_allclose(log_probability_of(o, "softmax"), o - logsumexp(o, axis=1, keepdims=True), rtol=1e-14)
+
+
+def test_shares_have_outputs_that_stand_for_them():
+    shares = np.array([0.2, 0.5, 0.3])
+    np.testing.assert_allclose(mean_of(outputs_of(shares, "logit"), "logit"), shares, rtol=1e-14)
+    np.testing.assert_allclose(mean_of(outputs_of(shares[:1], "binary"), "binary"), [0.8, 0.2], rtol=1e-14)
+    np.testing.assert_allclose(mean_of(outputs_of(shares, "softmax"), "softmax"), shares, rtol=1e-14)
 
 
 def test_balanced_is_scikit_learns():
