@@ -43,7 +43,7 @@ class RecurrentEstimator(FitsEach, FittedEstimator, TableParameters, BaseEstimat
     """Base of the estimators. A subclass says what targets and outputs mean."""
 
     # Parameters that say what "auto" chooses; training goes on only with the same.
-    _chosen_by: ClassVar[tuple[str, ...]] = ("difference",)
+    _chosen_by: ClassVar[tuple[str, ...]]
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(

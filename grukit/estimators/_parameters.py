@@ -138,7 +138,7 @@ class SharedParameters:
             came before, and training then takes all (not with ``learning_rate="adaptive"``). Of fewer than 1000 sequences that
             have a class each, from 20 on, epochs are counted so on four parts, each judged by what the others teach.""",
         ),
-    ] = False
+    ] = "auto"
     validation_fraction: Annotated[
         float,
         Parameter(

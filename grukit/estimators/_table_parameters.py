@@ -24,7 +24,7 @@ class TableParameters(CheckpointParameters):
             those that drift: whose changes vary less than half as much as they do themselves, and whose means over windows
             more than 0.4 times as much. Not with ``missing="decay"``.""",
         ),
-    ] = False
+    ] = "auto"
     averaging: Annotated[
         float | str,
         Parameter(

@@ -68,8 +68,6 @@ class GRUClassifier(ClassifierMixin, FittedLinearPart, ProbabilisticEstimator):
     max_iter = 100
     n_iter_no_change = 100
     weight_init = "auto"
-    difference = "auto"
-    early_stopping = "auto"
     linear_lags: Annotated[
         int | str,
         Parameter(

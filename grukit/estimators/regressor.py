@@ -54,8 +54,6 @@ class GRURegressor(RegressorMixin, FittedAnchors, FittedLinearPart, RecurrentEst
     _: KW_ONLY
     # Chosen on parts of series before the test blocks of benchmarks/accuracy/defaults.py, and on generated series of other
     # kinds. On 16 of 800 to 3,200 rows, half the rate and two thirds of the epochs and patience had 5 % more error.
-    difference = "auto"
-    early_stopping = "auto"
     max_iter = 150
     n_iter_no_change = 30
     alpha: Annotated[
