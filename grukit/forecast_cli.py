@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from grukit import GRUForecaster
+from grukit.estimators._forecast_folds import rows_to_calibrate
 from grukit.forecast_file import Wrong, is_parquet, read_file
+from grukit.forecast_static import read_static
 from grukit.metrics import score_forecasts
 from grukit.plotting import ForecastDisplay, require_matplotlib
 
 SHOWN = 48  # rows of a forecast that are printed where no file is written
 MOST_PICTURED = 1  # series of which a picture is drawn
-FEWEST_JUDGED = 19  # origins that calibrate intervals, the later half of all
 
 
 def add_forecast(commands: Any, png: Any, seed: Any) -> None:
@@ -38,6 +39,12 @@ def add_forecast(commands: Any, png: Any, seed: Any) -> None:
         help="columns known ahead: the file goes on with their rows for the horizon, in which the target is empty",
     )
     parser.add_argument("--past", type=_names, default=[], metavar="A,B", help="columns known up to the last target")
+    parser.add_argument(
+        "--static",
+        type=Path,
+        metavar="FILE",
+        help="a row for each series, of what never changes: a column of its name, others of numbers or categories",
+    )
     parser.add_argument("--horizon", type=_count, required=True, metavar="N", help="steps ahead")
     parser.add_argument("--coverage", type=_share, metavar="SHARE", help="of intervals, such as 0.9 (default: none)")
     parser.add_argument("--window", type=_count, default=48, metavar="N", help="rows of history (default: %(default)s)")
@@ -85,15 +92,14 @@ def run_forecast(arguments: argparse.Namespace) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    _check_written(arguments)
+    _check_arguments(arguments)
     if arguments.plot:
         require_matplotlib()
     y, X, past_X = read_file(arguments)
-    n_series = y.index.droplevel(-1).nunique() if arguments.series else 1
+    series = y.index.get_level_values(0).unique() if arguments.series else pd.Index([])
+    static, n_series = read_static(arguments, series), max(len(series), 1)
     if arguments.plot and n_series > MOST_PICTURED:
         raise Wrong(f"--plot draws one series; --series {arguments.series} names {n_series}.")
-    if arguments.coverage is not None and arguments.missing == "error":  # with holes there may be more steps than rows
-        _check_calibrates(y, n_series, arguments)
     model = GRUForecaster(
         arguments.units,
         horizon=arguments.horizon,
@@ -103,10 +109,13 @@ def _run(arguments: argparse.Namespace) -> None:
         random_state=arguments.seed,
         verbose=sys.stderr.isatty(),
     )
+    if arguments.coverage is not None and arguments.missing == "error":  # with holes there may be more steps than rows
+        _check_calibrates(model, y, n_series, arguments)
     print(f"{n_series} series, {len(y)} rows up to {y.index.get_level_values(-1).max()}")
+    known = {"X": X, "past_X": past_X, "static": static}
     if arguments.splits:
-        _judge(model, y, X, past_X, arguments)
-    model.fit(y, X, past_X).set_params(verbose=False)
+        _judge(model, y, known, arguments)
+    model.fit(y, **known).set_params(verbose=False)
     forecast = model.predict(X).rename("prediction").to_frame()
     if arguments.coverage is not None:
         forecast = forecast.join(model.predict_interval(arguments.coverage, X))
@@ -118,9 +127,11 @@ def _run(arguments: argparse.Namespace) -> None:
         _draw(model, y, X, past_X, arguments)
 
 
-def _check_written(arguments: argparse.Namespace) -> None:
-    """Raise for what would go wrong once the training is done, or write over the data."""
-    taken = {arguments.file.resolve(): "the file that is read"}
+def _check_arguments(arguments: argparse.Namespace) -> None:
+    """Raise for what would go wrong once the training is done, or write over the data, and for what does not go together."""
+    if arguments.static and not arguments.series:
+        raise Wrong("--static tells series apart by their names; say which column holds these, with --series.")
+    taken = {path.resolve(): "the file that is read" for path in (arguments.static, arguments.file) if path}
     for name in ("out", "plot", "save"):
         path = getattr(arguments, name)
         if path is None:
@@ -134,27 +145,27 @@ def _check_written(arguments: argparse.Namespace) -> None:
             raise Wrong(f"--{name} {path} would write over {before}.")
 
 
-def _check_calibrates(y: pd.Series, n_series: int, arguments: argparse.Namespace) -> None:
+def _check_calibrates(model: GRUForecaster, y: pd.Series, n_series: int, arguments: argparse.Namespace) -> None:
     """Raise where the series cannot have the errors that intervals need, at the earliest origin of the backtest, too."""
-    rows, share = y.index.get_level_values(-1).nunique(), arguments.coverage
-    of_all = int(np.ceil(share / (1 - share) - 1e-9))  # the ceil((n + 1) share)-th of n errors must be there
-    n = max(FEWEST_JUDGED, -(-of_all // n_series))
-    needed = 2 * n - 1 + arguments.horizon  # rows, of whose origins the later half are as many
-    before = arguments.splits * arguments.horizon
-    if rows - before < needed:
-        splits = f", and {before} more for a backtest with --splits {arguments.splits}" if before else ""
-        raise Wrong(
-            f"--coverage {share:g} with --horizon {arguments.horizon} needs {needed} rows of a series{splits}; there are "
-            f"{rows}. Leave --coverage out, or give more rows, a shorter --horizon"
-            + (", fewer --splits" if before else "")
-            + (" or a smaller --coverage." if n > FEWEST_JUDGED else ".")
-        )
+    rows, share, horizon = y.index.get_level_values(-1).nunique(), arguments.coverage, arguments.horizon
+    before = arguments.splits * horizon
+    for more in sorted({0, before}, reverse=True):
+        n_origins = max(len(y) - n_series * (more + horizon), 0)
+        needed = rows_to_calibrate(model, share, n_series, n_origins)
+        if rows - more < needed:
+            splits = f", and {more} more for a backtest with --splits {arguments.splits}" if more else ""
+            raise Wrong(
+                f"--coverage {share:g} with --horizon {horizon} needs {needed} rows of a series{splits}; there are {rows}. "
+                "Leave --coverage out, or give more rows, a shorter --horizon"
+                + (", fewer --splits" if more else "")
+                + (" or a smaller --coverage." if rows_to_calibrate(model, 0.5, n_series, n_origins) < needed else ".")
+            )
 
 
-def _judge(model: GRUForecaster, y: Any, X: Any, past_X: Any, arguments: argparse.Namespace) -> None:
+def _judge(model: GRUForecaster, y: Any, known: dict[str, Any], arguments: argparse.Namespace) -> None:
     """Print a backtest beside the seasonal naive forecast."""
     try:
-        table = model.backtest(y, X, past_X, n_splits=arguments.splits, coverage=arguments.coverage)
+        table = model.backtest(y, **known, n_splits=arguments.splits, coverage=arguments.coverage)
     except ValueError as error:
         if "time index" in str(error):  # which ends a fit, too
             raise

@@ -21,13 +21,18 @@ def _read(arguments: argparse.Namespace) -> pd.DataFrame:
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise Wrong(f"column {doubled[0]!r} is asked for twice.")
-    frame = _parquet(arguments.file) if is_parquet(arguments.file) else _csv(arguments)
+    frame = read_table(arguments.file, arguments)
     lost = [name for name in names if name not in frame.columns]
     if lost:
         raise Wrong(f"there is no column {lost[0]!r}; there are {list(frame.columns)}.")
     if len(frame) == 0:
         raise Wrong("there are no rows.")
     return frame[names]
+
+
+def read_table(path: Path, arguments: argparse.Namespace) -> pd.DataFrame:
+    """A file as it is: a Parquet file, or a CSV of texts, which the arguments say how to read."""
+    return _parquet(path) if is_parquet(path) else _csv(path, arguments)
 
 
 def _parquet(path: Path) -> pd.DataFrame:
@@ -37,10 +42,10 @@ def _parquet(path: Path) -> pd.DataFrame:
     return frame.reset_index(named) if named else frame
 
 
-def _csv(arguments: argparse.Namespace) -> pd.DataFrame:
+def _csv(path: Path, arguments: argparse.Namespace) -> pd.DataFrame:
     options: Any = {"sep": arguments.separator, "encoding": arguments.encoding}
     try:
-        return pd.read_csv(arguments.file, dtype=str, keep_default_na=False, **options)
+        return pd.read_csv(path, dtype=str, keep_default_na=False, **options)
     except pd.errors.EmptyDataError as error:
         raise Wrong("the file is empty; a header and a row for each time are needed.") from error
     except UnicodeError as error:
@@ -58,10 +63,10 @@ def read_file(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
     Wrong
         For what is wrong with the file, naming line and column.
     """
-    frame, line = _read(arguments), _line(arguments)
+    frame, line = _read(arguments), line_of(arguments.file)
     index: Any = _times(frame[arguments.time], line, arguments.time_format)
     numbers = {
-        name: _numbers(frame[name], arguments.decimal, line)
+        name: numbers_of(frame[name], arguments.decimal, line)
         for name in (arguments.target, *arguments.known, *arguments.past)
     }
     table, rows_in_file = pd.DataFrame(numbers).set_axis(index), np.arange(len(frame))
@@ -181,7 +186,7 @@ def _day_first(text: str) -> str:
     return f" Where the day comes first, use --time-format '{layout}'."
 
 
-def _numbers(column: pd.Series, decimal: str, line: Any) -> np.ndarray:
+def numbers_of(column: pd.Series, decimal: str, line: Any) -> np.ndarray:
     """Numbers; empty entries are NaN."""
     if pd.api.types.is_numeric_dtype(column):
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -208,9 +213,9 @@ def _remedy(text: str, decimal: str) -> str:
     return f" With --decimal '{decimal}', numbers must be written without {other!r}, between thousands, too."
 
 
-def _line(arguments: argparse.Namespace) -> Any:
+def line_of(path: Path) -> Any:
     """How a row is called: by its line in a CSV, whose first is the header."""
-    return (lambda row: f"row {row}") if is_parquet(arguments.file) else (lambda row: f"line {row + 2}")
+    return (lambda row: f"row {row}") if is_parquet(path) else (lambda row: f"line {row + 2}")
 
 
 def is_parquet(path: Path) -> bool:

@@ -60,7 +60,7 @@ def test_a_forecast_with_its_interval_and_a_backtest(run, table):
 def test_with_as_many_rows_as_it_asks_for_there_are_intervals(run, table, monkeypatch, share, fewest):
     status, _, errors = run(table.iloc[:fewest], "--coverage", share, "--splits", "0")
     assert (status, errors) == (0, "")
-    monkeypatch.setattr(GRUForecaster, "fit", lambda *args: pytest.fail("it was fitted"))
+    monkeypatch.setattr(GRUForecaster, "fit", lambda *args, **options: pytest.fail("it was fitted"))
     status, _, errors = run(table.iloc[: fewest - 1], "--coverage", share, "--splits", "0")
     assert status == 2 and f"needs {fewest} rows of a series; there are {fewest - 1}" in errors
 
@@ -342,3 +342,98 @@ def test_encodings(run, table):
 def test_an_index_with_a_name_is_a_column_of_a_parquet_file(run, table):
     status, _, errors = run(table.assign(date=DAYS).set_index("date"), "--splits", "0", name="data.parquet", index=True)
     assert (status, errors) == (0, "")
+
+
+@pytest.fixture
+def units(table):
+    """Three series as a long table, and what is known of each, in another order and with a row too many."""
+    rng = np.random.default_rng(1)
+    both = [table.assign(unit=unit, load=table["load"] + rng.normal(size=70).round(3)) for unit in ("7", "b", "c")]
+    told = pd.DataFrame(
+        {"unit": ["c", "b", "d", "7"], "size": ["3,5", "2", "1", "1"], "kind": ["shop", "depot", "other", "shop"]}
+    )
+    return pd.concat(both), told
+
+
+def panel_of(long):
+    return long.assign(date=pd.to_datetime(long["date"])).set_index(["unit", "date"])["load"]
+
+
+def test_what_is_known_of_each_series_is_read_by_the_fit_the_backtest_and_the_file(run, units, monkeypatch):
+    long, told = units
+    told.to_csv("told.csv", index=False, sep=";")
+    flags = ["--series", "unit", "--static", "told.csv", "--splits", "1", "--separator", ";", "--decimal", ","]
+    seen, backtest = [], GRUForecaster.backtest
+
+    def spied(self, y, **options):
+        seen.append(options["static"])
+        return backtest(self, y, **options)
+
+    monkeypatch.setattr(GRUForecaster, "backtest", spied)
+    status, output, errors = run(long, *flags, "--save", "load.gru", "--out", "ahead.csv", sep=";", decimal=",")
+    assert (status, errors) == (0, "") and "Backtest of 1 origins" in output
+    static = pd.DataFrame({"size": [1.0, 2.0, 3.5], "kind": ["shop", "depot", "shop"]}, index=["7", "b", "c"])
+    pd.testing.assert_frame_equal(seen[0].loc[static.index], static)
+    expected = MODEL.fit(panel_of(long), static=static).predict()
+    written = pd.read_csv("ahead.csv", sep=";", decimal=",")
+    np.testing.assert_allclose(written["prediction"], expected)
+    model = grukit.load("load.gru")
+    np.testing.assert_allclose(model.predict(), expected)
+    own = panel_of(long).loc[["b"]]
+    asked = [model.predict(context=own, static=pd.DataFrame({"size": [2.0], "kind": [kind]}, index=["b"]))
+             for kind in ("depot", "shop")]  # fmt: skip
+    np.testing.assert_allclose(asked[0], expected.loc["b"], rtol=1e-5)
+    assert (asked[0] != asked[1]).all()
+
+
+def test_names_that_are_numbers_in_one_of_the_files(run, units):
+    long, told = units
+    long, told = (each[each["unit"] == "7"].assign(unit=7) for each in units)
+    told.rename(columns={"unit": "name"}).to_csv("told.csv", index=False)  # the first column names the series, then
+    flags = ["--series", "unit", "--static", "told.csv", "--splits", "0", "--out", "ahead.csv"]
+    status, _, errors = run(long.assign(date=pd.to_datetime(long["date"])), *flags, name="data.parquet")
+    assert (status, errors) == (0, "") and pd.read_csv("ahead.csv")["unit"].tolist() == [7] * 4
+
+
+@pytest.mark.parametrize(
+    ("change", "flags", "words"),
+    [
+        (lambda t: t, [None], "--static tells series apart by their names; say which column holds these, with --series."),
+        (lambda t: t.iloc[:3], [], "told.csv: there is no row of series '7'; its column 'unit' names 'c', 'b', 'd'.\n"),
+        (lambda t: t.iloc[[0, 1, 2, 3, 1]], [], "told.csv: line 6, column 'unit': series 'b' is there twice, in line 3"),
+        (lambda t: t[["unit"]], [], "told.csv: beside the column 'unit', which names the series, a column of what is known"),
+        (lambda t: changed(t.assign(size=1), 1, "kind", " "), [], "told.csv: line 3, column 'kind': the value is missing."),
+        (lambda t: changed(t.assign(size=1), 3, "size", "x"), [], "line 5, column 'size': 'x' is no number with --decimal"),
+        (lambda t: t, [], "line 2, column 'size': '3,5' is no number with --decimal '.', but others look like numbers."),
+        (lambda t: t.iloc[[0, 3, 1]].assign(size="1,5"), [], "line 2, column 'size': '1,5' is no number with --decimal '.'"),
+        (lambda t: t.iloc[:0], [], "told.csv: there is no row of series '7'; its column 'unit' names none.\n"),
+        (lambda t: pd.DataFrame(), [], "told.csv: the file is empty; a header and a row for each"),
+        (lambda t: t, ["--out", "told.csv"], "--out told.csv would write over the file that is read.\n"),
+    ],
+)  # fmt: skip
+def test_the_words_of_each_error_in_what_is_known_of_series(run, units, monkeypatch, change, flags, words):
+    monkeypatch.setattr(GRUForecaster, "fit", lambda *args, **options: pytest.fail("it was fitted"))
+    change(units[1]).to_csv("told.csv", index=False)
+    series = [] if None in flags else ["--series", "unit"]
+    flags = [flag for flag in flags if None not in flags]
+    status, output, errors = run(units[0], *series, "--static", "told.csv", *flags)
+    assert (status, output) == (2, "") and errors.startswith("grukit forecast: data.csv: ") and words in errors
+
+
+def test_intervals_of_many_series_are_refused_before_the_fit_where_a_tenth_cannot_calibrate(run, monkeypatch):
+    """Of more than 2500 origins the last 19, or tenth, calibrate, and half of all must be left for training."""
+    rng = np.random.default_rng(0)
+    fewest = 48  # of 44 origins the last 19 calibrate, and the first 22 end before these begin
+    long = pd.concat(
+        [pd.DataFrame({"date": DAYS, "load": rng.normal(size=70), "unit": f"u{unit:02}"}) for unit in range(65)]
+    )
+    flags = ["--series", "unit", "--coverage", "0.9", "--splits", "0", "--epochs", "1", "--out", "ahead.csv"]
+
+    def first(n):
+        return long[long["date"] < DAYS[n]]
+
+    assert run(first(fewest), *flags)[0] == 0
+    assert pd.read_csv("ahead.csv")["upper"].notna().all()
+    monkeypatch.setattr(GRUForecaster, "fit", lambda *args, **options: pytest.fail("it was fitted"))
+    status, _, errors = run(first(fewest - 1), *flags)
+    assert status == 2 and f"needs {fewest} rows of a series; there are {fewest - 1}." in errors

@@ -32,8 +32,10 @@ ALLOWED = {
     # Its sessions are the CPU's, but others compute their chunks.
     "dask": {"dask", "estimators", "engines", "kernels.cpu", "version"},
     "cli": {"demo", "forecast_cli", "info", "engines", "model", ""},
-    "forecast_cli": {"forecast_file", "metrics", "plotting", ""},
+    # Before a fit it asks how many rows intervals need.
+    "forecast_cli": {"forecast_file", "forecast_static", "estimators", "metrics", "plotting", ""},
     "forecast_file": set(),
+    "forecast_static": {"forecast_file"},
     "demo": {"datasets", "metrics", "plotting", ""},
     "info": {"engines", "cores", ""},
     "__main__": {"cli"},
@@ -58,6 +60,7 @@ ONLY_IN = {
         "plotting",
         "forecast_cli",
         "forecast_file",
+        "forecast_static",
     },
     "dask": {"dask"},
     "distributed": {"dask"},

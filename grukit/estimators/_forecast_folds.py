@@ -13,6 +13,7 @@ autoregression), by folds 88, 88, 87 and 94 %, at 0.83, 0.86, 1.21 and 0.90 time
 from collections.abc import Callable
 from copy import copy, deepcopy
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -53,13 +54,38 @@ class Fold(NamedTuple):
 
 def calibration_of(model: "GRUForecaster", series: SeriesSet) -> str | None:
     """Where the errors that calibrate come from: "split", "folds", or None."""
-    if model.calibration_fraction is None:
-        return None
-    if model.calibration != "auto":
-        return model.calibration
     lengths = series.lengths[:1] if model.channels == "joint" else series.lengths
-    few = (lengths - model.horizon).clip(0).sum() <= MOST_ORIGINS
-    return "folds" if few and not model.warm_start else "split"
+    return _calibration_by(model, int((lengths - model.horizon).clip(0).sum()))
+
+
+def _calibration_by(model: "GRUForecaster", n_origins: int) -> str | None:
+    if model.calibration_fraction is None or model.calibration != "auto":
+        return None if model.calibration_fraction is None else model.calibration
+    return "folds" if n_origins <= MOST_ORIGINS and not model.warm_start else "split"
+
+
+def rows_to_calibrate(model: "GRUForecaster", coverage: float, n_series: int, n_origins: int) -> int:
+    """Rows without holes that series of one length must have for intervals of a coverage.
+
+    Parameters
+    ----------
+    model : GRUForecaster
+        With ``strategy="direct"`` and a ``calibration_fraction``, of whose origins less than half would be kept out.
+    coverage : float
+        Of the intervals: the ceil((n + 1) coverage)-th of the n errors of all series must be there.
+    n_series, n_origins : int
+        Series, and origins of all.
+    """
+    of_all, H = int(np.ceil(coverage / (1 - coverage) - 1e-9)), model.horizon
+    n = max(FEWEST_JUDGED, -(-of_all // n_series))
+    if _calibration_by(model, n_origins) == "folds":
+        return 2 * n - 1 + H  # of whose origins the later half are n
+    assert model.calibration_fraction is not None
+    for m in count(n):  # origins of a series, see split
+        kept_out = max(int(np.ceil(model.calibration_fraction * m)), FEWEST_JUDGED)
+        if kept_out >= n and 2 * (m - kept_out - H + 1) >= m:
+            break
+    return m + H
 
 
 def judge_by_folds(

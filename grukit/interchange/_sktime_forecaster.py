@@ -32,8 +32,8 @@ from grukit.interchange._sktime import Adapter
 SERIES, PANELS = "pd.DataFrame", ["pd-multiindex", "pd_multiindex_hier"]
 
 
-# sktime's ``fit`` has no ``resume``.
-@with_parameters_of(estimators.GRUForecaster, without=("checkpoint", "checkpoint_every"))
+# sktime's ``fit`` has neither ``resume`` nor ``static``: what never changes is in X, as numbers.
+@with_parameters_of(estimators.GRUForecaster, without=("checkpoint", "checkpoint_every", "handle_unknown"))
 class GRUForecaster(Adapter, BaseForecaster):
     """:class:`grukit.GRUForecaster` as an estimator of sktime.
 
