@@ -76,25 +76,29 @@ def read_covariates(
         found: dict[int, np.ndarray] = {}
         for each in times:
             if id(each) not in found:
-                found[id(each)] = _rows(values, stamps, each, columns, what, "", allow_nan)
+                at = _positions(stamps, each, what, "")
+                found[id(each)] = _rows(values, at, each, columns, what, allow_nan)
         return [found[id(each)] for each in times]
     table = read_table(values, frame)
     assert table.times is not None
     own = {key: slice(*table.offsets[s : s + 2]) for s, key in enumerate(table.keys)}
-    rows = []
+    rows, known = [], dict[int, tuple[pd.Index, np.ndarray]]()
     for key, each in zip(keys, times, strict=True):
         if key not in own:
             raise ValueError(f"{what} has no rows of series {'/'.join(map(str, key)) or 'y, which has no name'}.")
-        where = f" of series {'/'.join(map(str, key))}"
-        rows.append(_rows(table.values[own[key]], table.times[own[key]], each, columns, what, where, allow_nan))
+        stamps = table.times[own[key]]
+        if id(each) not in known or not known[id(each)][0].equals(
+            stamps
+        ):  # most share theirs, and a search takes longer
+            known[id(each)] = stamps, _positions(stamps, each, what, f" of series {'/'.join(map(str, key))}")
+        rows.append(_rows(table.values[own[key]], known[id(each)][1], each, columns, what, allow_nan))
     return rows
 
 
-def _rows(
-    values: np.ndarray, stamps: pd.Index, times: pd.Index, columns: list[Any], what: str, where: str, allow_nan: bool
-) -> np.ndarray:
+def _positions(stamps: pd.Index, times: pd.Index, what: str, where: str) -> np.ndarray:
+    """The rows of covariates that have these times."""
     if len(times) == 0:
-        return np.empty((0, len(columns)))
+        return np.empty(0, dtype=np.int64)
     positions = rows_at(stamps, times)
     if (positions < 0).any():
         lost = times[int(np.argmax(positions < 0))]
@@ -102,6 +106,12 @@ def _rows(
             f"{what} has no row at {lost}{where}: it must have one at every step from {times[0]} to {times[-1]}. Its own are "
             f"from {stamps[0]} to {stamps[-1]}."
         )
+    return positions
+
+
+def _rows(
+    values: np.ndarray, positions: np.ndarray, times: pd.Index, columns: list[Any], what: str, allow_nan: bool
+) -> np.ndarray:
     taken = values[positions]
     check_finite(taken, what, columns, times, allow_nan)
     return taken
