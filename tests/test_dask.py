@@ -194,6 +194,10 @@ def test_a_forecaster(client, panel):
     told = pd.DataFrame({"kind": ["x", "y", "x"]}, index=["u", "v", "w"])
     wanted = GRUForecaster(**settings).fit(y, static=told)
     assert same(DaskGRUForecaster(**settings).fit(long(y), static=told), wanted)
+    segments = {**settings, "segment": 3}  # the oldest of a window of eight rows is of two
+    model, local = DaskGRUForecaster(**segments).fit(long(y)), GRUForecaster(**segments).fit(y)
+    assert same(model, local) and model.summary() == local.summary()
+    pd.testing.assert_series_equal(model.predict(), local.predict())
     with pytest.raises(ValueError, match="normalize='window' is not on Dask"):
         DaskGRUForecaster(**settings, normalize="window").fit(long(y))
     with pytest.raises(ValueError, match=r"y must have one column of values beside \['id', 'ds'\]; it has"):
