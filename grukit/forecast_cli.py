@@ -11,8 +11,9 @@ import pandas as pd
 
 from grukit import GRUForecaster
 from grukit.estimators._forecast_folds import rows_to_calibrate
-from grukit.forecast_file import Wrong, is_parquet, read_file
+from grukit.forecast_file import read_file
 from grukit.forecast_static import read_static
+from grukit.forecast_table import Wrong, is_parquet
 from grukit.metrics import score_forecasts
 from grukit.plotting import ForecastDisplay, require_matplotlib
 

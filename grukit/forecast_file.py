@@ -3,15 +3,12 @@
 import argparse
 import re
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-
-class Wrong(ValueError):
-    """What is wrong with the file or the arguments, in words."""
+from grukit.forecast_table import Wrong, line_of, read_table
 
 
 def _read(arguments: argparse.Namespace) -> pd.DataFrame:
@@ -24,35 +21,17 @@ def _read(arguments: argparse.Namespace) -> pd.DataFrame:
     frame = read_table(arguments.file, arguments)
     lost = [name for name in names if name not in frame.columns]
     if lost:
-        raise Wrong(f"there is no column {lost[0]!r}; there are {list(frame.columns)}.")
+        only, other = str(frame.columns[0]), " Columns are separated by --separator."
+        raise Wrong(
+            f"there is no column {lost[0]!r}; there are {list(frame.columns)}."
+            + (other if len(frame.columns) == 1 and re.search(r"[,;|\t]", only) else "")
+        )
+    twice = [name for name in names if (frame.columns == name).sum() > 1]
+    if twice:
+        raise Wrong(f"there are two columns {twice[0]!r}. Give each a name of its own.")
     if len(frame) == 0:
         raise Wrong("there are no rows.")
     return frame[names]
-
-
-def read_table(path: Path, arguments: argparse.Namespace) -> pd.DataFrame:
-    """A file as it is: a Parquet file, or a CSV of texts, which the arguments say how to read."""
-    return _parquet(path) if is_parquet(path) else _csv(path, arguments)
-
-
-def _parquet(path: Path) -> pd.DataFrame:
-    """All columns; an index that has a name is one, too."""
-    frame = pd.read_parquet(path)
-    named = [name for name in frame.index.names if name is not None and name not in frame.columns]
-    return frame.reset_index(named) if named else frame
-
-
-def _csv(path: Path, arguments: argparse.Namespace) -> pd.DataFrame:
-    options: Any = {"sep": arguments.separator, "encoding": arguments.encoding}
-    try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, **options)
-    except pd.errors.EmptyDataError as error:
-        raise Wrong("the file is empty; a header and a row for each time are needed.") from error
-    except UnicodeError as error:
-        raise Wrong(
-            f"the file is no text in {arguments.encoding}. Say which encoding it has, for instance with --encoding cp1252; "
-            "a spreadsheet must be written as CSV first."
-        ) from error
 
 
 def read_file(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
@@ -151,7 +130,8 @@ def _times(column: pd.Series, line: Any, layout: str | None) -> pd.Index:
         if wrong.any():
             row = int(wrong.argmax())
             raise Wrong(
-                f"{line(row)}, column {column.name!r}: {text.iloc[row]!r} is no time like {layout or text.iloc[0]!r}."
+                f"{line(row)}, column {column.name!r}: {text.iloc[row]!r} is no time"
+                + (f" like {layout or text.iloc[0]!r}." if layout or row else "; --time-format says how it is written.")
                 + ("" if layout else _day_first(text.iloc[row]))
             )
     return pd.DatetimeIndex(times, name=column.name)
@@ -211,13 +191,3 @@ def _remedy(text: str, decimal: str) -> str:
     if decimal == "." and text.count(",") == 1 and "." not in text:
         return " Where a comma is the decimal point, use --decimal ','."
     return f" With --decimal '{decimal}', numbers must be written without {other!r}, between thousands, too."
-
-
-def line_of(path: Path) -> Any:
-    """How a row is called: by its line in a CSV, whose first is the header."""
-    return (lambda row: f"row {row}") if is_parquet(path) else (lambda row: f"line {row + 2}")
-
-
-def is_parquet(path: Path) -> bool:
-    """Whether a file is, or is to be, Parquet."""
-    return path.suffix.lower() in (".parquet", ".pq")

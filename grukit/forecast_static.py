@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from grukit.forecast_file import Wrong, line_of, numbers_of, read_table
+from grukit.forecast_file import numbers_of
+from grukit.forecast_table import Wrong, line_of, read_table
 
 
 def read_static(arguments: argparse.Namespace, names: pd.Index) -> pd.DataFrame | None:

@@ -320,6 +320,26 @@ def test_hours_across_a_change_of_the_clock_are_told_in_utc(run, table):
     np.testing.assert_allclose(written["prediction"], expected)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda lines: [lines[0], *(f"{line},7" for line in lines[1:])], "rows have more cells than the header has names."),
+        (lambda lines: [lines[0], *(f"{line}," for line in lines[1:])], "Name each column, or end no row with a separator."),
+        (lambda lines: [*lines[:9], lines[9] + ",x", *lines[10:]], "line 10 has 4 cells, those before it 3. A text or number"),
+        (lambda lines: [lines[0].replace("temp", "load"), *lines[1:]], "there are two columns 'load'. Give each a name of"),
+        (lambda lines: [line.replace(",", ";") for line in lines], "['date;load;temp']. Columns are separated by --sep"),
+        (lambda lines: [lines[0], *(line.replace("2024-", "2024-W") for line in lines[1:])],
+         "line 2, column 'date': '2024-W01-01' is no time; --time-format says how it is written."),
+    ],
+)  # fmt: skip
+def test_the_words_of_what_is_no_table(table, tmp_path, capsys, change, words):
+    path = tmp_path / "data.csv"
+    path.write_text("\n".join(change(table.to_csv(index=False).splitlines())))
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["forecast", str(path), "--time", "date", "--target", "load", *SMALL])
+    assert words in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("separator", ["tab", r"\t"])
 def test_tabs(run, table, separator):
     status, _, errors = run(table, "--separator", separator, "--splits", "0", "--out", "ahead.csv", sep="\t")
