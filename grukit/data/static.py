@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-MOST_CATEGORIES = 64  # of a column: each is an input, at every step
+# Of a column. Each is an input at every step: 32 bytes a row, and of 120,000 windows of 48 rows and 32 units, an epoch took
+# 2.7 times as long with 64 of them, 7.5 times with 256 and 18 times with 1000.
+MOST_CATEGORIES = 256
 Key = tuple[Any, ...]
 
 
@@ -162,8 +164,8 @@ def _column_of(values: pd.Series, keys: list[Key], standardize: bool) -> StaticC
         counts[value] = counts.get(value, 0) + 1
     if len(counts) > MOST_CATEGORIES:
         raise ValueError(
-            f"Column {name!r} of static has {len(counts)} categories; at most {MOST_CATEGORIES} are read, each as an input. "
-            "Group them, or give numbers that tell of them."
+            f"Column {name!r} of static has {len(counts)} categories; at most {MOST_CATEGORIES} are read, each as an input "
+            "at every step. Group them, or give numbers that tell of them."
         )
     labels = sorted(counts, key=lambda label: (type(label).__name__, label))
     return StaticColumn(name, labels, [counts[label] / len(keys) for label in labels], 1.0)

@@ -66,7 +66,7 @@ class GRUForecaster(FittedForecaster, Intervals, Backtests, ForecastsEach, Forec
         static : DataFrame, default=None
             What is known of each series and never changes, a row for each, whose index names the series, or the columns of y.
             Numbers, standardised by the mean and deviation over the series, and categories (strings, objects, booleans or
-            categoricals), each of which is an input of its own: at most 64 a column. Read at every row, beside the covariates
+            categoricals), each of which is an input of its own: at most 256 a column. Read at every row, beside the covariates
             known ahead. Not with ``channels="joint"``.
         resume : bool, default=False
             Go on at the file that the parameter ``checkpoint`` names, where an earlier call with the same data and parameters
