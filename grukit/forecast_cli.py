@@ -18,7 +18,6 @@ from grukit.metrics import score_forecasts
 from grukit.plotting import ForecastDisplay, require_matplotlib
 
 SHOWN = 48  # rows of a forecast that are printed where no file is written
-MOST_PICTURED = 1  # series of which a picture is drawn
 
 
 def add_forecast(commands: Any, png: Any, seed: Any) -> None:
@@ -99,7 +98,7 @@ def _run(arguments: argparse.Namespace) -> None:
     y, X, past_X = read_file(arguments)
     series = y.index.get_level_values(0).unique() if arguments.series else pd.Index([])
     static, n_series = read_static(arguments, series), max(len(series), 1)
-    if arguments.plot and n_series > MOST_PICTURED:
+    if arguments.plot and n_series > 1:
         raise Wrong(f"--plot draws one series; --series {arguments.series} names {n_series}.")
     model = GRUForecaster(
         arguments.units,
@@ -141,6 +140,8 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
             raise FileNotFoundError(f"the folder of --{name} does not exist: {path.parent}")
         if path.is_dir():
             raise IsADirectoryError(f"--{name} is a folder: {path}")
+        if name == "out" and path.suffix.lower() not in ("", ".csv", ".tsv", ".txt", ".parquet", ".pq"):
+            raise Wrong(f"--out writes CSV, or Parquet to a name that ends in .parquet; got {path}.")
         before = taken.setdefault(path.resolve(), f"--{name}")
         if before != f"--{name}":
             raise Wrong(f"--{name} {path} would write over {before}.")

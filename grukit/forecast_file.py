@@ -167,12 +167,15 @@ def _day_first(text: str) -> str:
 
 
 def numbers_of(column: pd.Series, decimal: str, line: Any) -> np.ndarray:
-    """Numbers; empty entries are NaN."""
+    """Numbers; empty entries are NaN, and true and false, of a column that holds nothing else, one and zero."""
     if pd.api.types.is_numeric_dtype(column):
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     text = column.astype(str).str.strip()
     plain = text if decimal == "." else text.str.translate({ord(","): ".", ord("."): ","})  # a point is no decimal one
     empty = text.str.lower().isin(["", "nan", "na", "null", "none"])
+    truths = text.str.lower().map({"true": "1", "false": "0"})
+    if (truths.notna() | empty).all():
+        plain = truths
     numbers = pd.to_numeric(plain.where(~empty), errors="coerce")
     wrong = numbers.isna() & ~empty
     if wrong.any():

@@ -85,6 +85,7 @@ def test_what_would_be_written_over_or_is_a_folder_is_told_before_any_work(run, 
     for arguments, status, words in (
         (["--out", "./data.csv"], 2, "data.csv: --out data.csv would write over the file that is read.\n"),
         (["--out", "a", "--save", str(tmp_path / "a")], 2, "a would write over --out.\n"),
+        (["--out", "a.xlsx"], 2, "--out writes CSV, or Parquet to a name that ends in .parquet; got a.xlsx.\n"),
         (["--save", "."], 1, "--save is a folder: .\n"),
     ):
         ended, output, errors = run(table, *arguments)
@@ -122,6 +123,17 @@ def test_parquet_and_columns_of_the_past(run, table):
     written = pd.read_parquet("ahead.parquet")
     model = MODEL.fit(series_of(table), past_X=series_of(table, "temp"))
     np.testing.assert_allclose(written["prediction"], model.predict())
+
+
+def test_true_and_false_are_one_and_zero(run, table):
+    truths = table.assign(temp=table["temp"] > 0)
+    flags = ["--past", "temp", "--splits", "0", "--out", "ahead.csv"]
+    status, _, errors = run(truths, *flags)
+    assert (status, errors) == (0, "")
+    model = MODEL.fit(series_of(table), past_X=series_of(truths.astype({"temp": float}), "temp"))
+    np.testing.assert_allclose(pd.read_csv("ahead.csv")["prediction"], model.predict())
+    status, _, errors = run(changed(truths, 5, "temp", 2.5), *flags)
+    assert status == 2 and "line 2, column 'temp': 'True' is no number." in errors
 
 
 def test_decimal_commas(run, table):

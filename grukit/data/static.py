@@ -107,6 +107,11 @@ def read_static(
         if key in known and _label_of(key) not in rows:
             found[s] = known[key]
             continue
+        if static is None:
+            raise ValueError(
+                f"The model knows nothing of series {_named(key)}: give static, with a row for it, and the columns "
+                f"{[column.name for column in columns]}."
+            )
         row = _row_of(rows, key)
         inputs = [_inputs(own[row], column, key, unknown) for own, column in zip(values, columns, strict=True)]
         found[s] = np.concatenate(inputs) if inputs else []

@@ -139,6 +139,8 @@ def test_a_frame_of_another_library_keeps_its_columns():
 def test_what_is_no_series():
     with pytest.raises(TypeError, match="must be a Series, a DataFrame .*; got list"):
         read_series(["a", "b"])
+    with pytest.raises(TypeError, match=r"or numbers, \(n,\) or .*; got ndarray, of shape \(4,\) and dtype complex128"):
+        read_series(np.arange(4) + 1j)
     with pytest.raises(ValueError, match="series b has no value"):
         read_series(FRAME.assign(b=np.nan), allow_nan=True)
 
