@@ -92,6 +92,11 @@ class Rows:
         begins = np.repeat(self.offsets[:-1], np.diff(self.offsets))
         return np.where(seen >= begins, self.y[np.maximum(seen, 0)], 0.0)
 
+    @cached_property
+    def holds_nan(self) -> bool:
+        """Whether a value or covariate of any row is missing."""
+        return bool(np.isnan(self.y).any() or np.isnan(self.covariates).any())
+
     def means(self, rows: np.ndarray, window: int) -> np.ndarray:
         """The mean (n,) of what is known of the ``window`` rows up to each of these; zero, the mean, where nothing is."""
         return _mean(*self._within(rows, window))

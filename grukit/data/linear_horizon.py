@@ -86,14 +86,20 @@ class LinearHorizon:
         """
         layout, columns = self.layout, rows.covariates.T
         past = np.maximum(ends[:, None] - np.arange(n_lags), 0)
-        ahead = np.maximum(ends[:, None] + np.arange(layout.horizon, -n_lags, -1), 0)
         n_past, n_known = layout.n_past, layout.n_known
-        found = [(rows.y[past] - self.base(rows, ends)[:, None]) / self.spread(rows, ends)[:, None]]
-        found += [column[past] for column in columns[:n_past]]
-        found += [column[ahead] for column in columns[n_past : n_past + n_known]]
+        lags = rows.y[past]
+        if self.normalize is not None:
+            lags -= self.base(rows, ends)[:, None]
+        if self.normalize == "window":
+            lags /= self.spread(rows, ends)[:, None]
+        found = [lags, *(column[past] for column in columns[:n_past])]
+        if n_known:
+            ahead = np.maximum(ends[:, None] + np.arange(layout.horizon, -n_lags, -1), 0)
+            found += [column[ahead] for column in columns[n_past : n_past + n_known]]
         found += [column[ends, None] for column in columns[n_past + n_known :]]
         regressors = np.hstack(found)
-        regressors[np.isnan(regressors)] = 0.0
+        if rows.holds_nan:
+            regressors[np.isnan(regressors)] = 0.0
         return regressors
 
     def predict(self, rows: Rows, ends: np.ndarray) -> np.ndarray:
@@ -144,7 +150,9 @@ class LinearHorizon:
             taken = np.flatnonzero(left >= n_lags)
             if len(taken):
                 ahead = product(self.regressors(rows, ends[taken], n_lags), coef) + intercept
-                out[taken] += self.spread(rows, ends[taken])[:, None] * ahead
+                if self.normalize == "window":
+                    ahead *= self.spread(rows, ends[taken])[:, None]
+                out[taken] += ahead
                 left[taken] = 0
         return out
 
