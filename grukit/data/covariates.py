@@ -9,7 +9,7 @@ from grukit.data.frames import check_columns, check_different_names, check_finit
 from grukit.data.grid import DAY, YEAR, Grid
 from grukit.data.matching import rows_at
 from grukit.data.order import check_times
-from grukit.data.times import WITH_ZONE, WITHOUT_ZONE, as_times
+from grukit.data.times import WITH_ZONE, WITHOUT_ZONE, as_times, kind_of
 
 # Steps of a field in one turn. An hour counts its minutes, so that half hours differ.
 CALENDAR = {"minute": 60.0, "hour": 24.0, "dayofweek": 7.0, "dayofyear": 365.25, "month": 12.0, "quarter": 4.0}
@@ -64,6 +64,8 @@ def read_covariates(
     if not columns and X is None:
         return [np.empty((len(each), 0)) for each in times]
     given = covariate_columns(X, what)
+    if given != columns and not columns:
+        raise ValueError(f"{what} has the columns {given}, but fit had no {what}: leave it out, or fit with it.")
     if given != columns:
         raise ValueError(f"{what} must have the columns {columns}, as in fit; got {given or None}.")
     check_columns(X, what)
@@ -101,7 +103,12 @@ def _positions(stamps: pd.Index, times: pd.Index, what: str, where: str) -> np.n
         return np.empty(0, dtype=np.int64)
     positions = rows_at(stamps, times)
     if (positions < 0).any():
-        lost = times[int(np.argmax(positions < 0))]
+        lost, own, wanted = times[int(np.argmax(positions < 0))], kind_of(stamps), kind_of(times)
+        if own != wanted:
+            raise ValueError(
+                f"The time index of {what}{where} holds {own}, that of the series {wanted}, and none are the same. Convert "
+                f"it first{', with tz_localize' if {own, wanted} == {WITH_ZONE, WITHOUT_ZONE} else ''}."
+            )
         raise ValueError(
             f"{what} has no row at {lost}{where}: it must have one at every step from {times[0]} to {times[-1]}. Its own are "
             f"from {stamps[0]} to {stamps[-1]}."

@@ -33,12 +33,10 @@ class ForecastPredictor:
     """
 
     def __init__(self, state: ForecastState, key: tuple[Any, ...]):
-        form = state.columns
-        others = bool(form.past or form.known or form.calendar)
-        if state.layout.n_joint > 1 or others or state.inputs.missing != "error":
+        if more := _more_than_values(state):
             raise ValueError(
-                "A predictor is for windows of one series alone: not for channels='joint', covariates, a calendar or missing "
-                "values. Use predict(context=...), or fit with calendar=None."
+                f"A predictor is for windows of one series alone; this model has {more}. Use predict(context=...)"
+                f"{', or fit with calendar=None' if state.columns.calendar else ''}."
             )
         if state.steps != state.layout.horizon:
             raise ValueError("A predictor gives all steps at once, which strategy='recursive' does not.")
@@ -106,7 +104,12 @@ class ForecastPredictor:
 def check_series(state: ForecastState, key: tuple[Any, ...]) -> None:
     """Raise where no series of ``fit`` is called so."""
     if key not in state.figures:
-        raise ValueError(f"series must name one of those of fit, such as {list(state.figures)[:3]}; got {key!r}.")
+        some, given = [_label_of(each) for each in list(state.figures)[:3]], _label_of(key)
+        raise ValueError(f"series must name one of those of fit, such as {some}; got {given!r}.")
+
+
+def _label_of(key: tuple[Any, ...]) -> Any:
+    return key[0] if len(key) == 1 else key
 
 
 def _lags(state: ForecastState, constants: np.ndarray, mean: float, scale: float) -> LinearLags:
@@ -134,3 +137,17 @@ def _lags_of_series(state: ForecastState, constants: np.ndarray, mean: float, sc
     else:
         whole[0, 0] += left
     return LinearLags(whole, scale * intercept, np.zeros(1))
+
+
+def _more_than_values(state: ForecastState) -> str:
+    """What a model reads beside the last values of one series, in words."""
+    form, found = state.columns, []
+    if state.layout.n_joint > 1:
+        found.append("channels='joint'")
+    if form.past or form.known:
+        found.append(f"the covariates {[*form.past, *form.known]}")
+    if form.calendar:
+        found.append(f"the calendar {form.calendar}")
+    if state.inputs.missing != "error":
+        found.append(f"missing={state.inputs.missing!r}")
+    return " and ".join(found)

@@ -167,7 +167,7 @@ def test_several_threads_and_later_training():
     (lambda m: m.stream().step([1.0]), r"A row of 2 series has the shape \(2,\); got \(1,\)"),
     (lambda m: m.stream("a").step([1.0, 2.0]), r"A row of 1 series has the shape \(1,\); got \(2,\)"),
     (lambda m: m.stream().step([1.0, np.nan]), "A step must hold finite numbers"),
-    (lambda m: m.stream("c"), r"series must name one of those of fit, such as \[\('a',\), \('b',\)\]; got \('c',\)"),
+    (lambda m: m.stream("c"), r"series must name one of those of fit, such as \['a', 'b'\]; got 'c'"),
     (lambda m: setattr(m.stream(), "state", [np.zeros((2, 4))]), r"latest values.*\(n, 2\), n up to 12; got \(2, 4\)"),
     (lambda m: setattr(m.stream(), "state", [np.zeros((2, 3)), np.zeros((1, 2))]), "arrays of the shapes"),
     (lambda m: setattr(m.stream(), "state", [np.zeros((2, 4)), np.full((1, 2), np.nan)]), "hold NaN or infinity"),

@@ -442,6 +442,12 @@ def test_covariates_that_do_not_cover_what_is_needed(driven):
     model = small().fit(y, X, past)
     with pytest.raises(ValueError, match=r"X must have the columns \['price'\], as in fit; got None"):
         model.predict()
+    with pytest.raises(
+        ValueError, match="index of X holds times with a time zone, .* times without .*, with tz_localize"
+    ):
+        model.predict(X.tz_localize("UTC"))
+    with pytest.raises(ValueError, match="index of X holds numbers, .* Convert it first.$"):
+        model.predict(X.reset_index(drop=True))
     with pytest.raises(ValueError, match="X has no row at 2024-01-07 17:00:00: .* to 2024-01-07 18:00:00"):
         model.predict(X.iloc[:161])
     with pytest.raises(ValueError, match="X contains NaN in column 'price' at 2024-01-07 18:00:00"):
@@ -454,7 +460,7 @@ def test_covariates_that_do_not_cover_what_is_needed(driven):
         small().fit(y, X.iloc[1:])
     with pytest.raises(TypeError, match="X must be a DataFrame or a Series"):
         small().fit(y, X.to_numpy())
-    with pytest.raises(ValueError, match=r"X must have the columns \[\], as in fit"):
+    with pytest.raises(ValueError, match=r"X has the columns \['price'\], but fit had no X: leave it out"):
         small().fit(y).predict(X)
 
 
@@ -541,12 +547,14 @@ def test_a_predictor_forecasts_windows_as_predict_does(noise, normalize, lags):
 
 
 def test_what_has_no_predictor(noise, driven):
-    with pytest.raises(ValueError, match="for windows of one series alone"):
-        small().fit(noise).predictor()  # hours of the day
+    with pytest.raises(ValueError, match=r"this model has the calendar \('hour',\)\. .*, or fit with calendar=None"):
+        small().fit(noise).predictor()
+    with pytest.raises(ValueError, match=r"has the covariates \['wind', 'price'\]\. Use predict\(context=\.\.\.\)\."):
+        small(calendar=None).fit(*driven).predictor()
     bare = {"calendar": None}
     with pytest.raises(ValueError, match="strategy='recursive' does not"):
         small(strategy="recursive", **bare).fit(noise).predictor()
-    with pytest.raises(ValueError, match=r"one of those of fit, such as \[\('a',\), \('b',\)\]; got \(None,\)"):
+    with pytest.raises(ValueError, match=r"one of those of fit, such as \['a', 'b'\]; got None"):
         small(**bare).fit(pd.DataFrame({"a": noise, "b": noise})).predictor()
     with pytest.raises(ValueError, match="channels='joint'"):
         small(**bare, channels="joint").fit(pd.DataFrame({"a": noise, "b": -noise})).predictor("a")
