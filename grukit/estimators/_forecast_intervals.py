@@ -56,10 +56,11 @@ class Intervals:
         too few or the series is new, of all, in their standard deviations. With ``quantiles``, the interval between the two
         levels whose shares are nearest to ``coverage`` is widened, or narrowed, by as much as that many of these truths ask
         for, but always holds the median. It covers the truth of a new origin at least as often as it says, on average over
-        origins, if that and those of calibration could be exchanged, as good as that with folds, whose errors are those of
-        copies; a series that changes keeps no such promise, nor do all steps of one forecast at once. With
-        ``adaptation_rate``, truths that :meth:`update` brings correct the widths, those of a context where it ends where
-        the latest of these rows do. Of the coverages of one call, the interval of a larger one holds those of the smaller.
+        origins, if that and those of calibration could be exchanged. With folds that is an estimate: their errors are those
+        of copies, made smaller where the copies' learning curve is steep. A series that changes keeps no such promise, nor do
+        all steps of one forecast at once. With ``adaptation_rate``, truths that :meth:`update` brings correct the widths,
+        those of a context where it ends where the latest of these rows do. Of the coverages of one call, the interval of a
+        larger one holds those of the smaller.
 
         Parameters
         ----------
