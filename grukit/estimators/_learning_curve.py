@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-FEWEST_COPIES = 4  # of which a curve is told
+FEWEST_COPIES = 4  # of which a curve is told,
+FEWEST_ORIGINS = 40  # and of which a block is: mean errors of fewer, which share the most of theirs, tell of chance
 FAST = 0.5  # exponents up to here are left alone: older copies forecast worse for their age, too
 MOST = 1.5  # the largest exponent that is gone by
 
@@ -43,13 +44,13 @@ def exponent(sizes: np.ndarray, blocks: Iterable[np.ndarray]) -> float:
 
 
 def _log_errors(residuals: np.ndarray) -> np.ndarray:
-    """The logarithm of each copy's mean absolute error at a step, in the mean of the steps (f,); NaN or -inf of none.
+    """The logarithm of each copy's mean absolute error at a step, in the mean of the steps (f,); NaN of too few, -inf of none.
 
     Of truths that are known beside the forecasts of all of the copies.
     """
     known = ~np.isnan(residuals).any(axis=0)
     counts = known.sum(axis=0)
-    if not counts.any():
+    if known.any(axis=1).sum() < FEWEST_ORIGINS:
         return np.full(len(residuals), np.nan)
     totals = np.where(known, np.abs(residuals), 0.0).sum(axis=1)[:, counts > 0]
     with np.errstate(divide="ignore"):  # without any error there is no curve

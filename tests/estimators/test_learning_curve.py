@@ -14,8 +14,8 @@ SIZES = np.array([50, 60, 70, 80, 90])
 
 
 def blocks_of(errors):
-    """Of errors (F, F) of copies at blocks, those that a copy has not seen, at one origin and one step."""
-    return [np.array(errors)[: j + 1, j].reshape(-1, 1, 1) for j in range(len(errors))]
+    """Of errors (F, F) of copies at blocks, those that a copy has not seen, the same at each of 40 origins, of one step."""
+    return [np.repeat(np.array(errors)[: j + 1, j].reshape(-1, 1, 1), 40, axis=1) for j in range(len(errors))]
 
 
 def by_least_squares(sizes, errors):
@@ -35,6 +35,7 @@ def test_of_a_power_law(b, wanted):
     assert exponent(SIZES, blocks_of(errors)) == pytest.approx(wanted, abs=1e-9)
     assert exponent(SIZES[:4], blocks_of(errors[:4, :4])) == pytest.approx(wanted, abs=1e-9)
     assert exponent(SIZES[:3], blocks_of(errors[:3, :3])) == 0.0  # of too few copies
+    assert exponent(SIZES, [each[:, :39] for each in blocks_of(errors)]) == 0.0  # and of too few origins
 
 
 def test_a_standard_error_is_taken_off():
@@ -52,24 +53,27 @@ def test_steps_count_alike_and_what_one_copy_does_not_tell_counts_for_none():
     """Errors of the first step are a thousand times those of the second; two truths lie where some copies know nothing."""
     rng = np.random.default_rng(1)
     curves = [(SIZES / 100) ** -0.5, (SIZES / 100) ** -1.5]
-    whole = [np.stack([1000 * np.outer(curves[0], [1, -2]), np.outer(curves[1], [3, -4])], axis=2)] * 5
+    signs = np.tile([1.0, -2.0], 20)
+    whole = [np.stack([1000 * np.outer(curves[0], signs), np.outer(curves[1], 3 * signs)], axis=2)] * 5
     blocks = [each[: j + 1] for j, each in enumerate(whole)]
     assert exponent(SIZES, blocks) == pytest.approx(1.0, abs=1e-9)
     unknown = [np.concatenate([each, rng.normal(size=(len(each), 2, 2))], axis=1) for each in blocks]
     for each in unknown:
-        each[0, 2], each[-1, 3] = np.nan, np.nan
+        each[0, 40], each[-1, 41] = np.nan, np.nan
     assert exponent(SIZES, unknown) == pytest.approx(1.0, abs=1e-9)
+    assert exponent(SIZES, [each[:, 1:] for each in unknown]) == 0.0  # 41 origins, of which 39 are known to all
     for each in unknown:
         each[0] = np.nan  # the first copy knows nothing of these series: there is nothing to compare
     assert exponent(SIZES, unknown) == 0.0
 
 
 def test_without_errors_there_is_no_curve():
-    assert exponent(SIZES, [np.zeros((j + 1, 3, 2)) for j in range(5)]) == 0.0
+    assert exponent(SIZES, [np.zeros((j + 1, 40, 2)) for j in range(5)]) == 0.0
 
 
-def test_where_the_curve_is_steep_errors_of_copies_are_taken_for_those_of_the_model():
+def test_where_the_curve_is_steep_errors_of_copies_are_taken_for_those_of_the_model(monkeypatch):
     """As a user could: a chirp goes on to what earlier rows say nothing of, so that later copies forecast it better."""
+    monkeypatch.setattr("grukit.estimators._learning_curve.FEWEST_ORIGINS", 15)
     y = np.sin(np.arange(160) ** 1.15) + 0.02 * NOISE
     model, blocks = small().fit(y), np.array_split(np.arange(78, 157), 5)
     rows = np.array([block[0] + 1 for block in blocks])
