@@ -4,8 +4,9 @@
 
 Bytes are counted in a fit on two worker processes, whose weights must equal those of one process to the bit. The model of a
 cluster takes seconds of the processor from steps of one thread here, and for the rest a network of 10 Gbit/s: see ``model``.
-Instead, ``--speed`` prints rows a second in one process and on 1 and 2 workers, ``--memory`` the memory of client and workers,
-and ``--kill`` how many of ten fits, in each of which a worker is killed in mid-epoch, end with the bits of one process.
+Instead, ``--speed`` prints rows a second in one process and on 1 and 2 workers, ``--memory`` the memory of client and workers
+that nothing but they can give back (RssAnon: pages of files are none), and ``--kill`` how many of ten fits, in each of which a
+worker is killed in mid-epoch, end with the bits of one process.
 """
 
 import argparse
@@ -144,8 +145,41 @@ def _series(number: int) -> pd.DataFrame:
     return frame.assign(y=frame["x0"] * frame["x1"])
 
 
+class Watch(threading.Thread):
+    """Looks every 5 ms at this process's memory that is not of files; a context manager."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.before = self.peak = _status("RssAnon")
+        self._over = threading.Event()
+
+    def __enter__(self) -> "Watch":
+        self.start()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._over.set()
+        self.join()
+
+    def run(self) -> None:
+        """Look, until it is over."""
+        while not self._over.wait(0.005):
+            self.peak = max(self.peak, _status("RssAnon"))
+
+
+def begin_watch(dask_worker: Any) -> None:
+    """Of a worker, which Dask fills in."""
+    dask_worker.watch = Watch().__enter__()
+
+
+def end_watch(dask_worker: Any) -> tuple[float, float]:
+    """Of a worker: MiB before, and peak."""
+    dask_worker.watch.__exit__()
+    return dask_worker.watch.before, dask_worker.watch.peak
+
+
 def memory() -> str:
-    """Peak resident memory during a fit of more data than a worker may hold, above what each process had before."""
+    """Peak anonymous memory during a fit of more data than a worker may hold, above what each process had before."""
     import dask.dataframe as dd
 
     X, y = data(500)
@@ -156,15 +190,18 @@ def memory() -> str:
         size = len(_series(0).columns) * 8 * LARGE_ROWS / 2**20
         if size <= LIMIT:
             raise AssertionError(f"The frame has {size:.0f} MiB: a worker may hold it.")
-        before = {"client": _reset(), **client.run(_reset)}
-        DaskGRURegressor(**settings(4, 4096, 1)).fit(frame.drop(columns="y"), frame["y"])
-        after = {"client": _peak(), **client.run(_peak)}
-        if after.keys() != before.keys():
+        begun = client.run(begin_watch)
+        with Watch() as own:
+            DaskGRURegressor(**settings(4, 4096, 1)).fit(frame.drop(columns="y"), frame["y"])
+        if client.scheduler_info(n_workers=-1)["workers"].keys() != begun.keys():
             raise AssertionError("A worker was ended for what it held, and another came for it.")
-    for number, name in enumerate(after):
+        found = {"client": (own.before, own.peak), **client.run(end_watch)}
+    for number, (name, (before, peak)) in enumerate(found.items()):
         label, limit = ("client", "none") if name == "client" else (f"worker {number}", f"{LIMIT}")
-        rows.append([label, limit, f"{size:.0f}", f"{before[name]:.0f}", f"{after[name] - before[name]:.0f}"])
-    return table(["process", "limit, MiB", "the frame, MiB", "before, MiB", "peak above that, MiB"], rows)
+        rows.append(
+            [label, limit, f"{size:.0f}", f"{before:.0f}", f"{peak - before:.0f}", f"{(peak - before) / size:.2f}"]
+        )
+    return table(["process", "limit, MiB", "the frame, MiB", "before, MiB", "peak above that, MiB", "frames"], rows)
 
 
 def kill() -> str:
@@ -193,16 +230,6 @@ def kill() -> str:
 def _status(key: str) -> float:
     with open("/proc/self/status") as file:
         return next(int(line.split()[1]) for line in file if line.startswith(key)) / 1024
-
-
-def _reset() -> float:
-    with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")
-    return _status("VmRSS")
-
-
-def _peak() -> float:
-    return _status("VmHWM")
 
 
 def main() -> None:

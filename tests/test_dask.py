@@ -45,6 +45,7 @@ from grukit.dask._collections import Keys  # noqa: E402
 from grukit.dask._part import Part, Place  # noqa: E402
 from grukit.dask._rows import Rows  # noqa: E402
 from grukit.dask._session import SharedSession  # noqa: E402
+from grukit.dask._stack import Stack, StackedIndex  # noqa: E402
 from grukit.dask._wire import Connection, Lost, Traffic, connect, listen  # noqa: E402
 from grukit.dask._worker import Job, Server  # noqa: E402
 from grukit.engines import select_engine  # noqa: E402
@@ -267,16 +268,47 @@ def test_no_worker_holds_more_than_a_few_partitions(client, panel, target, monke
 
 
 def test_partitions_are_stacked_as_pandas_would():
-    keys, stamps = Keys(["id"], "ds"), pd.date_range("2024-01-01", periods=4, freq="h")
+    def stacked(parts, series):
+        index, stack = StackedIndex(series, "ds"), Stack()
+        for part in parts:
+            index.append(part)
+            stack.append(part.drop(columns=index.names))
+        return stack.whole(index.whole())
+
+    stamps = pd.date_range("2024-01-01", periods=4, freq="h")
     frame = pd.DataFrame({"id": list("aabb"), "ds": stamps, "x": [1.5, 2.0, np.nan, 4.0], "n": range(4)})
     for columns in (["x", "n"], ["x"], ["n"], []):  # numbers of two kinds, of one, whole ones, and none
         for whole in (frame[["id", "ds", *columns]], frame[["id", "ds", *columns]].assign(t="text", big=2**60 + 1)):
-            parts, wanted = [whole[:1], whole[1:1], whole[1:]], whole.set_index(["id", "ds"])
-            found = keys.stacked(parts)
+            wanted = whole.set_index(["id", "ds"])
+            found = stacked([whole[:1], whole[1:1], whole[1:]], ["id"])
             pd.testing.assert_frame_equal(found, wanted, check_dtype=not {"x", "n"} <= set(wanted), check_freq=False)
-            assert (parts == []) == (list(wanted) in (["x", "n"], ["x"]))
-    apart = Keys([], "ds").stacked([frame[["ds", "x"]]])
-    pd.testing.assert_frame_equal(apart, frame[["ds", "x"]].set_index("ds"), check_freq=False)
+    pd.testing.assert_frame_equal(
+        stacked([frame[["ds", "x"]]], []), frame[["ds", "x"]].set_index("ds"), check_freq=False
+    )
+    pd.testing.assert_frame_equal(
+        stacked([frame[:0], frame[:0]], ["id"]), frame[:0].set_index(["id", "ds"]), check_freq=False
+    )
+    zone, kinds = (
+        frame.assign(ds=stamps.tz_localize("CET")),
+        [frame[:2].astype({"x": np.float32}), frame[2:].astype({"n": bool})],
+    )
+    for parts in (
+        [zone[:2], zone[2:]],
+        kinds,
+        [frame[:2], frame[2:].assign(x="text")],
+        [frame[:2].assign(id="z"), frame],
+    ):
+        columns = ["id", "ds"] if len(parts[0].columns) else []
+        pd.testing.assert_frame_equal(
+            stacked(parts, ["id"]), pd.concat(parts).set_index(columns), check_dtype=False, check_freq=False
+        )
+    both = frame.assign(more=[None, 1, 1, 2])
+    pd.testing.assert_frame_equal(
+        stacked([both[:3], both[3:]], ["id", "more"]),
+        both.set_index(["id", "more", "ds"]),
+        check_dtype=False,
+        check_freq=False,
+    )
 
 
 def test_workers_forget(client, panel, target):

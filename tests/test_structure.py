@@ -30,7 +30,7 @@ ALLOWED = {
     "interchange": {"interchange", "estimators", "files", "data", "model", "version"},
     "plotting": {"plotting", "inspection", "estimators", "data", "metrics"},
     # Its sessions are the CPU's, but others compute their chunks.
-    "dask": {"dask", "estimators", "engines", "kernels.cpu", "version"},
+    "dask": {"dask", "estimators", "data", "engines", "kernels.cpu", "version"},
     "cli": {"demo", "forecast_cli", "info", "engines", "model", ""},
     # Before a fit it asks how many rows intervals need.
     "forecast_cli": {"forecast_file", "forecast_static", "forecast_table", "estimators", "metrics", "plotting", ""},

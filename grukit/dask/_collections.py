@@ -11,6 +11,9 @@ import pandas as pd
 from dask import delayed
 from dask.base import is_dask_collection
 
+from grukit.dask._stack import NUMBERS, Stack, StackedIndex
+from grukit.data.long_arrays import Growing
+
 
 class Keys(NamedTuple):
     """The columns of a long frame that name a row's series and time."""
@@ -44,21 +47,6 @@ class Keys(NamedTuple):
     def indexed(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The frame on an index of series and time."""
         return frame.set_index([*self.series, self.time])
-
-    def stacked(self, parts: list[pd.DataFrame]) -> pd.DataFrame:
-        """Frames one below another, on an index of series and time; ``parts`` is emptied, lest there be two copies of all."""
-        names = parts[0].columns.drop([*self.series, self.time])
-        index = self.indexed(pd.concat([part[[*self.series, self.time]] for part in parts])).index
-        dtypes = [dtype for part in parts for dtype in part[names].dtypes]
-        plain = all(isinstance(dtype, np.dtype) and dtype.kind in "iuf" for dtype in dtypes)
-        if not (dtypes and plain) or np.result_type(*dtypes) not in (np.float32, np.float64):
-            return pd.concat([part[names] for part in parts]).set_axis(index, axis=0)
-        values, end = np.empty((len(index), len(names)), np.result_type(*dtypes)), len(index)
-        while parts:
-            rows = parts.pop()[names].to_numpy()
-            values[end - len(rows) : end] = rows
-            end -= len(rows)
-        return pd.DataFrame(values, index, names, copy=False)
 
 
 def is_dask(X: Any) -> bool:
@@ -114,15 +102,14 @@ def gather(client: Any, X: Any, others: dict[str, Any], keys: Keys, what: str = 
         check_partitions(other.npartitions, X.npartitions, name, what)
     rows = zip(X.to_delayed(), *(other.to_delayed() for other in beside.values()), strict=True)
     parts = [delayed(_aligned)(number, list(beside), what, *part) for number, part in enumerate(rows)]
-    frames, columns = [], []
+    index, stacks = StackedIndex(keys.series, keys.time), [Stack() for _ in range(1 + len(beside))]
     for part, *others_of_part in _in_turn(client, parts):
-        frames.append(part)
-        columns.append(others_of_part)
-    frame = keys.stacked(frames)
-    found = {
-        name: pd.concat(own).set_axis(frame.index, axis=0)
-        for name, own in zip(beside, zip(*columns, strict=True), strict=True)
-    }
+        index.append(part)
+        for stack, own in zip(stacks, [part.drop(columns=index.names), *others_of_part], strict=True):
+            stack.append(own)
+    rows_of = index.whole()
+    frame, *columns = (stack.whole(rows_of) for stack in stacks)
+    found = dict(zip(beside, columns, strict=True))
     for name, other in others.items():
         if name not in found:
             found[name] = _whole(client, other)
@@ -160,7 +147,15 @@ def _array_of(client: Any, X: Any) -> np.ndarray:
     """An array, block by block."""
     if X.numblocks[1:] != (1,) * (X.ndim - 1):
         X = X.rechunk({axis: -1 for axis in range(1, X.ndim)})
-    return np.concatenate(list(_in_turn(client, list(X.to_delayed().ravel()))))
+    grown, others = None, []
+    for block in _in_turn(client, list(X.to_delayed().ravel())):
+        if block.dtype.kind not in NUMBERS:
+            others.append(block)
+            continue
+        grown = grown or Growing(block.shape[1:], block.dtype)
+        grown.append(block)
+    known = [] if grown is None else [grown.close()]
+    return known[0] if known and not others else np.concatenate([*known, *others])
 
 
 def check_partitions(own: int, wanted: int, name: str, what: str) -> None:

@@ -6,6 +6,7 @@ from grukit.dask._base import OnDask
 from grukit.dask._collections import gather, is_dask
 from grukit.dask._each import Rows, fit_each_partition
 from grukit.dask._predicting import predict_lazily
+from grukit.dask._stack import in_temporary_folder
 from grukit.estimators import GRUClassifier, GRURegressor
 from grukit.estimators._declare import with_parameters
 
@@ -60,11 +61,12 @@ class WindowsOnDask(OnDask):
             Where workers are lost; training goes on with those that are left.
         """
         client = self._get_client()
-        X, (y, sample_weight) = gather(client, X, {"y": y, "sample_weight": sample_weight}, self._keys)
-        beside = {"y_val": y_val, "sample_weight_val": sample_weight_val}
-        X_val, (y_val, sample_weight_val) = gather(client, X_val, beside, self._keys, "X_val")
-        watched = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
-        return self._fit_with(client, X, y, sample_weight, **watched, resume=resume)
+        with in_temporary_folder():
+            X, (y, sample_weight) = gather(client, X, {"y": y, "sample_weight": sample_weight}, self._keys)
+            beside = {"y_val": y_val, "sample_weight_val": sample_weight_val}
+            X_val, (y_val, sample_weight_val) = gather(client, X_val, beside, self._keys, "X_val")
+            watched = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
+            return self._fit_with(client, X, y, sample_weight, **watched, resume=resume)
 
     def fit_each(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Fit a model of its own to each series, see ``fit_each`` of the plain estimator: one task a partition.
@@ -146,9 +148,11 @@ class WindowsOnDask(OnDask):
             Before ``fit``.
         """
         local = self.to_local()
-        if any(map(is_dask, (X, y, sample_weight))):
+        if not any(map(is_dask, (X, y, sample_weight))):
+            return local.score(X, y, sample_weight)
+        with in_temporary_folder():
             X, (y, sample_weight) = gather(self._get_client(), X, {"y": y, "sample_weight": sample_weight}, self._keys)
-        return local.score(X, y, sample_weight)
+            return local.score(X, y, sample_weight)
 
     def _lazily(self, method: str, X: Any, context: Any) -> Any:
         local = self.to_local()

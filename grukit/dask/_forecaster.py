@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Self
 from grukit.dask._base import OnDask
 from grukit.dask._collections import check_frame, gather, is_dask
 from grukit.dask._each import Rows, fit_each_partition
+from grukit.dask._stack import in_temporary_folder
 from grukit.estimators import GRUForecaster
 from grukit.estimators._declare import with_parameters
 
@@ -63,9 +64,11 @@ class DaskGRUForecaster(OnDask, GRUForecaster):
         client, keys = self._get_client(), self._keys
         if is_dask(y):
             self._check_values(y)
-            y = gather(client, y, {}, keys, "y")[0].iloc[:, 0]
-        known, past = (gather(client, each, {}, keys, name)[0] for name, each in (("X", X), ("past_X", past_X)))
-        return self._fit_with(client, y, known, past, static=static, resume=resume)
+        with in_temporary_folder():
+            if is_dask(y):
+                y = gather(client, y, {}, keys, "y")[0].iloc[:, 0]
+            known, past = (gather(client, each, {}, keys, name)[0] for name, each in (("X", X), ("past_X", past_X)))
+            return self._fit_with(client, y, known, past, static=static, resume=resume)
 
     def fit_each(self, y: Any, X: Any = None, past_X: Any = None) -> Any:
         """Fit a model of its own to each series, see ``fit_each`` of the plain estimator: one task a partition.

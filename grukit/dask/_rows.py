@@ -1,10 +1,12 @@
 """The rows that workers keep: cut into pieces, and brought together for the windows of a group of batches."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from grukit.dask._wire import Connection, connect
+from grukit.data import blocks_of_rows, joined_rows
 from grukit.engines import select_engine
 
 if TYPE_CHECKING:
@@ -44,25 +46,35 @@ class Cut(NamedTuple):
     reach: np.ndarray  # (S,) and ends
 
     @classmethod
-    def of(cls, starts: np.ndarray, lengths: np.ndarray, n: int) -> "Cut":
-        """Of samples, into at most ``n`` pieces."""
-        firsts, lasts, own = together(starts, lengths)
+    def of(cls, parts: list[Any], n: int) -> "Cut":
+        """Of the samples of all parts, into at most ``n`` pieces."""
+        each = [covered(part.starts, part.lengths) for part in parts]
+        begin, end = (np.concatenate(bounds) for bounds in zip(*each, strict=True))
+        firsts, lasts = covered(begin, end - begin)
         N, before = int((lasts - firsts).sum()), np.cumsum(lasts - firsts) - (lasts - firsts)
         begins = np.unique(np.arange(n) * N // n)
-        reach = np.append(begins[1:], N)
-        np.maximum.at(reach, np.searchsorted(begins, own, side="right") - 1, own + lengths)
-        return cls(firsts, before, begins, reach)
+        cut = cls(firsts, before, begins, np.append(begins[1:], N))
+        for part in parts:
+            for block in blocks_of_rows(part.starts):
+                own, piece = cut.starts_of(part, block)
+                np.maximum.at(cut.reach, piece, own + part.lengths[block])
+        return cut
 
     def piece(self, k: int, samples: Any, per_step: bool) -> Piece:
-        """The k-th piece."""
-        own = np.arange(self.begins[k], self.reach[k])
-        interval = np.searchsorted(self.before, own, side="right") - 1
-        rows = self.firsts[interval] + own - self.before[interval]
-        weights = samples.step_weights[rows] if per_step and samples.step_weights.size else None
-        targets = samples.targets[rows] if per_step else None
-        return Piece(int(self.begins[k]), samples.values[rows], targets, weights)
+        """The k-th piece; of rows that are one interval of the table nothing is copied."""
+        first, last = int(self.begins[k]), int(self.reach[k])
+        at, end = np.searchsorted(self.before, [first, last - 1], side="right")
+        bounds = [first, *self.before[at:end].tolist(), last]
+        shifts = (self.firsts - self.before)[at - 1 : end].tolist()
+        own = [slice(a + shift, b + shift) for (a, b), shift in zip(pairwise(bounds), shifts, strict=True)]
 
-    def starts_of(self, samples: Any, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        def rows(values: np.ndarray) -> np.ndarray:
+            return values[own[0]] if len(own) == 1 else joined_rows([values[each] for each in own])
+
+        weights = rows(samples.step_weights) if per_step and samples.step_weights.size else None
+        return Piece(first, rows(samples.values), rows(samples.targets) if per_step else None, weights)
+
+    def starts_of(self, samples: Any, chosen: np.ndarray | slice) -> tuple[np.ndarray, np.ndarray]:
         """The rows, so numbered, at which the chosen samples start, and which of the pieces they are in."""
         starts = samples.starts[chosen]
         interval = np.searchsorted(self.firsts, starts, side="right") - 1
@@ -70,17 +82,23 @@ class Cut(NamedTuple):
         return own, np.searchsorted(self.begins, own, side="right") - 1
 
 
+def covered(starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and last rows of the intervals that samples cover."""
+    if (starts[1:] < starts[:-1]).any():
+        order = np.argsort(starts, kind="stable")
+        starts, lengths = starts[order], lengths[order]
+    end = starts + lengths
+    np.maximum.accumulate(end, out=end)
+    new = np.append(0, np.flatnonzero(starts[1:] > end[:-1]) + 1)
+    return starts[new], end[np.append(new[1:], len(end)) - 1]
+
+
 def together(starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """First and last rows of the intervals that samples cover, and where each sample starts in these one after another."""
-    order = np.argsort(starts, kind="stable")
-    begin, end = starts[order], np.maximum.accumulate(starts[order] + lengths[order])
-    new = np.append(True, begin[1:] > end[:-1])
-    firsts, lasts = begin[new], end[np.append(np.flatnonzero(new)[1:] - 1, len(end) - 1)]
+    firsts, lasts = covered(starts, lengths)
     before = np.cumsum(lasts - firsts) - (lasts - firsts)
-    which = np.cumsum(new) - 1
-    local = np.empty_like(starts)
-    local[order] = before[which] + begin - firsts[which]
-    return firsts, lasts, local
+    which = np.searchsorted(firsts, starts, side="right") - 1
+    return firsts, lasts, (before - firsts)[which] + starts
 
 
 class Rows:

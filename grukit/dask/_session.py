@@ -108,8 +108,7 @@ class SharedSession(Session):
         """The rows of the table of some samples, those of training and of validation together."""
         key, both = self._key_of(samples), (self.samples, self.validation)
         parts = [each for each in both if each is not None and self._key_of(each) is key]
-        starts, lengths = (np.concatenate([getattr(each, name) for each in parts]) for name in ("starts", "lengths"))
-        return Cut.of(starts, lengths, n)
+        return Cut.of(parts, n)
 
     def _piece(self, number: int) -> Piece:
         table = [table for table in self._tables if table.first <= number][-1]

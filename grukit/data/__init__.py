@@ -21,6 +21,7 @@ from grukit.data.lags import LinearLags, in_blocks, left_by
 from grukit.data.linear_horizon import FLOOR, LagMap, LinearHorizon
 from grukit.data.links import LINKS, RAREST, log_probability_of, mean_of, outputs_of
 from grukit.data.logistic import fit_logistic
+from grukit.data.long_arrays import blocks_of_rows, joined_rows, long_array, rows_of, with_column
 from grukit.data.matching import rows_at
 from grukit.data.members import (
     Members,
@@ -95,6 +96,7 @@ __all__ = [
     "backtest_origins",
     "beside_each_other",
     "beside_truth",
+    "blocks_of_rows",
     "calendar_at",
     "check_any_seen",
     "check_columns",
@@ -123,9 +125,11 @@ __all__ = [
     "interval_columns",
     "is_sequences",
     "joined",
+    "joined_rows",
     "lag_index",
     "left_by",
     "log_probability_of",
+    "long_array",
     "mean_of",
     "most_lags",
     "one_below_another",
@@ -142,6 +146,7 @@ __all__ = [
     "read_targets",
     "rows_after",
     "rows_at",
+    "rows_of",
     "sample_columns",
     "sample_index",
     "select_samples",
@@ -159,5 +164,6 @@ __all__ = [
     "up_to",
     "up_to_position",
     "windows",
+    "with_column",
     "write_forecasts",
 ]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from grukit.data.long_arrays import blocks_of_rows, long_array
 from grukit.data.samples import Samples
 from grukit.data.scaling import Scaler
 from grukit.data.sequences import Sequences
@@ -33,9 +34,11 @@ class LinearLags:
     def predict(self, sequences: Sequences, per_step: bool) -> np.ndarray:
         """Values (n, K) after the last row of each sample, or (N, K) after every step of all, float64."""
         L, D = self.coef.shape[:2]
-        centred = sequences.values[:, :D] - self.mean
-        centred[np.isnan(centred)] = 0.0
-        columns = np.ascontiguousarray(centred.T)
+        columns = long_array((D, len(sequences.values)), np.float64)
+        for block in blocks_of_rows(sequences.values):
+            centred = sequences.values[block, :D] - self.mean
+            centred[np.isnan(centred)] = 0.0
+            columns[:, block] = centred.T
         rows, history = ends_of(sequences, per_step)
         if len(rows) * self.coef.size <= FEW:
             return self._of_few(columns, rows, history)
@@ -209,7 +212,9 @@ def lagged(samples: Samples, scaler: Scaler, L: int) -> np.ndarray:
 
 def _scaled(samples: Samples, scaler: Scaler) -> np.ndarray:
     scaled = scaler.transform(samples.sequences.values[:, : len(scaler.mean)], "float64")
-    scaled[np.isnan(scaled)] = 0.0
+    for block in blocks_of_rows(scaled):
+        own = scaled[block]
+        own[np.isnan(own)] = 0.0
     return scaled
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from grukit.data.long_arrays import blocks_of_rows, long_array, with_column
 from grukit.data.scaling import Scaler, magnitudes
 from grukit.data.sequences import Sequences
 from grukit.data.times import as_times, time_since
@@ -17,8 +18,7 @@ def sequences_with_time(sequences: Sequences, X: Any) -> Sequences:
     for i, n in enumerate(sequences.lengths):
         own = X[i] if isinstance(X, list | tuple) else None
         since.append(time_since(as_times(own.index) if isinstance(own, pd.DataFrame) else None, n))
-    values = np.column_stack([sequences.values, np.concatenate(since)])
-    return replace(sequences, values=values)
+    return replace(sequences, values=with_column(sequences.values, np.concatenate(since)))
 
 
 def check_any_seen(values: np.ndarray, what: str, columns: Any) -> None:
@@ -94,9 +94,12 @@ def encode_inputs(
         scaled = scaler.transform(sequences.differenced(differenced), dtype)
         scaled[np.ix_(sequences.begins, np.flatnonzero(differenced))] = 0.0  # the mean: there is no difference yet
     if missing == "mask":
-        gone = np.isnan(scaled)
-        scaled[gone] = 0.0
-        return np.concatenate([scaled, gone.astype(dtype)], axis=1)
+        n, D = scaled.shape
+        flagged = long_array((n, 2 * D), dtype)
+        for block in blocks_of_rows(scaled):
+            gone = np.isnan(scaled[block])
+            flagged[block, :D], flagged[block, D:] = np.where(gone, 0.0, scaled[block]), gone
+        return flagged
     if missing == "decay":
         since = scaled[:, -1]
         since[np.isnan(since)] = 1.0

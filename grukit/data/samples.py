@@ -8,6 +8,7 @@ import numpy as np
 
 from grukit.data.fold import fold_duplicates
 from grukit.data.frames import Table
+from grukit.data.long_arrays import rows_of
 from grukit.data.sequences import Sequences
 from grukit.data.split import split_at_random, split_in_time
 
@@ -53,7 +54,8 @@ class Samples:
 
     def weighted(self) -> "Samples":
         """The samples that count."""
-        return self.take(np.flatnonzero(self.weights > 0))
+        counts = self.weights > 0
+        return self if counts.all() else self.take(np.flatnonzero(counts))
 
     @cached_property
     def distinct(self) -> "Samples":
@@ -72,8 +74,8 @@ class Samples:
         seen = self.rows_seen
         if self.sequences.exchangeable and not (seen.all() and (self.weights == self.weights[0]).all()):
             rows, weights = self._steps()
-            return values[rows], weights
-        return (values if seen.all() else values[seen]), None
+            return rows_of(values, rows), weights
+        return (values if seen.all() else rows_of(values, seen)), None
 
     @cached_property
     def rows_seen(self) -> np.ndarray:
@@ -81,7 +83,7 @@ class Samples:
         changes = np.zeros(len(self.sequences.values) + 1, dtype=np.int64)
         np.add.at(changes, self.sequences.starts, 1)
         np.add.at(changes, self.sequences.starts + self.sequences.lengths, -1)
-        return np.cumsum(changes)[:-1] > 0
+        return np.cumsum(changes, out=changes)[:-1] > 0
 
     def targets_seen(self) -> tuple[np.ndarray, np.ndarray]:
         """All targets of the samples, one a row, and their weights."""
@@ -128,18 +130,18 @@ def select_samples(
     ValueError
         Where no training sample, or no validation sample, is left.
     """
-    counts = np.flatnonzero(samples.weights > 0)
-    if len(counts) == 0:
+    n_counts = np.count_nonzero(samples.weights > 0)
+    if n_counts == 0:
         raise ValueError(_nothing_left("training"))
     training, validation = samples, None
     if held_out is not None:
         left, chosen = _split(samples, held_out, window, table)
         if held_out.required:
             _check_split(left, chosen, held_out, len(samples.sequences), None if table is None else window)
-        left, chosen = np.intersect1d(left, counts), np.intersect1d(chosen, counts)
+        left, chosen = (np.sort(each[samples.weights[each] > 0]) for each in (left, chosen))
         if held_out.required and not (len(left) and len(chosen)):
             raise ValueError(_nothing_left("validation" if len(left) else "training"))
-        if held_out.required or (len(chosen) and 2 * len(left) >= len(counts)):
+        if held_out.required or (len(chosen) and 2 * len(left) >= n_counts):
             training, validation = samples.take(left), samples.take(chosen)
     return training.distinct if fold else training.weighted(), validation
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from grukit.data.frames import Table, check_columns, check_finite, check_no_times, sum_is_finite
+from grukit.data.long_arrays import blocks_of_rows, joined_rows, long_array
 from grukit.data.order import check_times
 from grukit.data.times import as_times
 
@@ -77,9 +78,11 @@ class Sequences:
 
     def differenced(self, columns: np.ndarray) -> np.ndarray:
         """The values with differences to the row before in the chosen columns (D,); NaN in the first row of a series."""
-        values = self.values.astype(np.float64)
-        chosen = np.flatnonzero(columns)
-        values[1:, chosen] -= self.values[:-1, chosen]
+        values, chosen = long_array(self.values.shape, np.float64), np.flatnonzero(columns)
+        for block in blocks_of_rows(values):
+            values[block] = self.values[block]
+            first = max(block.start, 1)
+            values[first : block.stop, chosen] -= self.values[first - 1 : block.stop - 1, chosen]
         values[np.ix_(self.begins, chosen)] = np.nan
         return values
 
@@ -108,15 +111,17 @@ def windows(table: Table, window: int, context: dict[tuple[Any, ...], np.ndarray
         before = [context.get(key) for key in table.keys]
         n_before = np.array([0 if rows is None else len(rows) for rows in before])
         own = (table.values[first:last] for first, last in pairwise(offsets))
-        values = np.concatenate(
-            [piece for pair in zip(before, own, strict=True) for piece in pair if piece is not None]
-        )
+        values = joined_rows([piece for pair in zip(before, own, strict=True) for piece in pair if piece is not None])
     else:
         n_before, values = np.zeros(len(lengths), np.int64), table.values
     begins = offsets[:-1] + np.cumsum(n_before) - n_before
-    end = np.arange(1, offsets[-1] + 1) + np.repeat(np.cumsum(n_before), lengths)
-    start = np.maximum(end - window, np.repeat(begins, lengths))
-    return Sequences(values, start, end - start, False, begins)
+    end = np.arange(1, offsets[-1] + 1)
+    if context:
+        end += np.repeat(np.cumsum(n_before), lengths)
+    starts, n_rows = (long_array(end.shape, np.int64) for _ in range(2))
+    np.maximum(np.subtract(end, window, out=starts), np.repeat(begins, lengths), out=starts)
+    np.subtract(end, starts, out=n_rows)
+    return Sequences(values, starts, n_rows, False, begins)
 
 
 def independent_rows(values: np.ndarray) -> Sequences:
@@ -171,7 +176,7 @@ def read_sequences(X: Any, allow_nan: bool = False) -> Sequences:
             raise ValueError(f"{what} has {array.shape[1]} features; X[0] has {np.shape(first)[1]}.")
         check_finite(array, what, columns, index, allow_nan)
         arrays.append(array)
-    return stand_alone(np.concatenate(arrays), np.array([len(array) for array in arrays]))
+    return stand_alone(joined_rows(arrays), np.array([len(array) for array in arrays]))
 
 
 def _as_float(x: Any, what: str) -> np.ndarray:

@@ -139,7 +139,8 @@ class Pace:
         counts = times.asi8 if isinstance(times, pd.DatetimeIndex | pd.TimedeltaIndex | pd.PeriodIndex) else None
         if counts is None or len(lasts) == 1:
             return [cls.of(times[first:last]) for first, last in pairwise(offsets)]
-        gaps, starts = np.append(np.diff(counts), 0), offsets[:-1]
+        gaps, starts = np.zeros(len(counts), np.int64), offsets[:-1]
+        np.subtract(counts[1:], counts[:-1], out=gaps[:-1])
         gaps[offsets[1:] - 1] = gaps[np.maximum(offsets[1:] - 2, starts)]  # the last row has none: as the one before
         shortest, longest = np.minimum.reduceat(gaps, starts), np.maximum.reduceat(gaps, starts)
         alike = (shortest == longest) & (np.diff(offsets) > 2)

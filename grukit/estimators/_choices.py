@@ -12,9 +12,11 @@ from grukit.data import (
     Samples,
     Scaler,
     Sequences,
+    blocks_of_rows,
     choose_anchors,
     fit_linear,
     fit_logistic,
+    long_array,
 )
 from grukit.estimators.inputs import InputForm
 
@@ -142,49 +144,64 @@ def choose_differences(difference: Any, form: InputForm, training: Samples, D: i
         return chosen if chosen.any() else None
     if form.kind != "table" or form.window == 1:
         return None
-    sequences = training.sequences
-    levels = _less_means(sequences.values[:, :D], training.rows_seen, sequences.begins)
-    changes = sequences.differenced(np.full(D, True))[:, :D]
-    changes[np.isnan(levels)] = np.nan
-    means, sizes = _window_means(levels, sequences)
-    variance = _variances(levels)
-    smooth = _variances(changes) < SMOOTH * variance
-    drifts = _variances(means[sizes == sizes.max()]) > DRIFTING * variance
-    chosen = smooth & drifts
+    sequences, seen = training.sequences, training.rows_seen
+    chosen = np.array([_drifts(sequences.values[:, d], seen, sequences) for d in range(D)])
     return chosen if chosen.any() else None
 
 
-def _variances(values: np.ndarray) -> np.ndarray:
-    """``np.nanvar`` of each column, without its warnings: NaN of a column without a value."""
-    known = ~np.isnan(values)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        counts = known.sum(axis=0)
-        centred = np.where(known, values - np.where(known, values, 0.0).sum(axis=0) / counts, 0.0)
-        return (centred * centred).sum(axis=0) / counts
+def _drifts(values: np.ndarray, seen: np.ndarray, sequences: Sequences) -> bool:
+    """Whether a column (N,) drifts, by the rows that are seen. What is as long as it lies where long arrays do."""
+    known = seen & ~np.isnan(values)
+    levels = _less_means(values, known, sequences.begins)
+    changes, changed = long_array(values.shape, np.float64), known.copy()
+    changes[0] = 0.0
+    np.subtract(values[1:], values[:-1], out=changes[1:], dtype=np.float64)
+    changed[1:] &= ~np.isnan(values[:-1])
+    changed[sequences.begins] = False
+    means = _window_means(levels, known, sequences)
+    variance = _variance(levels, known)
+    smooth = _variance(changes, changed) < SMOOTH * variance
+    return bool(smooth and _variance(means, np.full(len(means), True)) > DRIFTING * variance)
 
 
-def _less_means(values: np.ndarray, seen: np.ndarray, begins: np.ndarray) -> np.ndarray:
-    """Rows (N, D) less the mean of their series, for what series differ in is no drift; NaN where a row is not seen."""
-    known = seen[:, None] & ~np.isnan(values)
-    lengths = np.diff([*begins, len(values)])
-    out = np.where(known, values, np.inf)
-    least = np.repeat(np.minimum.reduceat(out, begins, axis=0), lengths, axis=0)
-    out[known] -= least[known]  # of what never varies, zeros to the bit
-    out[~known] = 0.0
-    counts = np.maximum(np.add.reduceat(known, begins, axis=0, dtype=np.float64), 1)
-    out -= np.repeat(np.add.reduceat(out, begins, axis=0) / counts, lengths, axis=0)
-    out[~known] = np.nan
+def _variance(values: np.ndarray, known: np.ndarray) -> float:
+    """Variance of the values (n,) that are known, NaN of none; they are overwritten."""
+    count = np.count_nonzero(known)
+    if count == 0:
+        return np.nan
+    np.copyto(values, 0.0, where=~known)
+    values -= values.sum() / count
+    np.copyto(values, 0.0, where=~known)
+    values *= values
+    return float(values.sum() / count)
+
+
+def _less_means(values: np.ndarray, known: np.ndarray, begins: np.ndarray) -> np.ndarray:
+    """Values (N,) less the mean of their series, for what series differ in is no drift; zero where one is not known."""
+    lengths, out = np.diff([*begins, len(values)]), long_array(values.shape, np.float64)
+    out[:] = np.inf
+    np.copyto(out, values, where=known)
+    least = np.repeat(np.minimum.reduceat(out, begins), lengths)
+    np.subtract(out, least, out=out, where=known)  # of what never varies, zeros to the bit
+    np.copyto(out, 0.0, where=~known)
+    counts = np.maximum(np.add.reduceat(known, begins, dtype=np.float64), 1)
+    np.subtract(out, np.repeat(np.add.reduceat(out, begins) / counts, lengths), out=out, where=known)
     return out
 
 
-def _window_means(values: np.ndarray, sequences: Sequences) -> tuple[np.ndarray, np.ndarray]:
-    """Means of the columns of values (N, D) over each sample, missing ones left out, (n, D), and the samples' lengths."""
-    known = ~np.isnan(values)
-    zero = np.zeros((1, values.shape[1]))
-    sums = np.concatenate([zero, np.where(known, values, 0.0).cumsum(axis=0)])
-    counts = np.concatenate([zero, known.cumsum(axis=0)])
-    first, last = sequences.starts, sequences.starts + sequences.lengths
-    return (sums[last] - sums[first]) / np.maximum(counts[last] - counts[first], 1), sequences.lengths
+def _window_means(values: np.ndarray, known: np.ndarray, sequences: Sequences) -> np.ndarray:
+    """Means of values (N,), zero where one is not known, over each of the longest samples (m,)."""
+    sums, counts = (long_array((len(values) + 1,), dtype) for dtype in (np.float64, np.int64))
+    sums[0] = counts[0] = 0
+    np.cumsum(values, out=sums[1:])
+    np.cumsum(known, out=counts[1:])
+    longest = int(sequences.lengths.max())
+    first = sequences.starts[sequences.lengths == longest]
+    means = long_array(first.shape, np.float64)
+    for block in blocks_of_rows(means):
+        begin, end = first[block], first[block] + longest
+        means[block] = (sums[end] - sums[begin]) / np.maximum(counts[end] - counts[begin], 1)
+    return means
 
 
 def column_number(column: Any, form: InputForm, D: int) -> int:

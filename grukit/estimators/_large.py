@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from grukit.data import Scaler
+from grukit.data import Scaler, long_array
 from grukit.engines import select_engine
 
 # Numbers from which a table is large: the compiled passes, which are kernels to be compiled once, then gain 10 ms and more.
@@ -27,7 +27,7 @@ def measure(values: np.ndarray, weights: np.ndarray | None) -> Scaler:
 
 def standardize(values: np.ndarray, scaler: Scaler, dtype: str) -> np.ndarray:
     """``scaler.transform``, the same bits in less than half the time."""
-    out = np.empty(values.shape, dtype)
+    out = long_array(values.shape, dtype)
     select_engine("cpu").kernels.standardize(as_taken(values), scaling_of(scaler), out)
     return out
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
-from grukit.data import ALL_ALIKE, Sequences, check_same_index
+from grukit.data import ALL_ALIKE, Sequences, check_same_index, long_array
 from grukit.estimators.inputs import Work
 from grukit.estimators.targets import Targets
 
@@ -13,7 +13,9 @@ from grukit.estimators.targets import Targets
 def read_weights(sample_weight: Any, X: Any, sequences: Sequences) -> np.ndarray:
     """Weights (n,) of the samples, float64, not negative; ones where none are given."""
     if sample_weight is None:
-        return np.ones(len(sequences))
+        ones = long_array((len(sequences),), np.float64)
+        ones[:] = 1.0
+        return ones
     check_same_index(X, sample_weight, "X", "sample_weight")
     starts = sequences.starts  # as many as there are samples
     return _check_sample_weight(sample_weight, starts, dtype=np.float64, ensure_non_negative=True, copy=True)

@@ -31,6 +31,7 @@ from grukit.data import (
     time_kind,
     time_since,
     windows,
+    with_column,
 )
 
 NO_TIME = "no time"
@@ -194,7 +195,7 @@ def _read_table(form: InputForm, values: np.ndarray, X: Any) -> tuple[Table, Inp
     form = _with_time_kind(form, [table.times])
     series = [slice(*table.offsets[s : s + 2]) for s in range(len(table.keys))]
     since = [time_since(None if table.times is None else table.times[s], s.stop - s.start) for s in series]
-    return replace(table, values=np.column_stack([table.values, np.concatenate(since)])), form
+    return replace(table, values=with_column(table.values, np.concatenate(since))), form
 
 
 def _timed(form: InputForm, sequences: Sequences, X: Any) -> Work:

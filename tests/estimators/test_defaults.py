@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from grukit import GRUClassifier, GRURegressor
 from grukit.data import quiet
-from grukit.estimators._choices import _variances
+from grukit.estimators._choices import _variance
 from grukit.inspection import gates, gradient_flow, saliency
 
 N, TRAIN, TEST = 240, slice(0, 200), slice(200, 240)
@@ -336,11 +336,11 @@ def test_given_validation_samples_are_checked(given, changes, words):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.97])
-def test_variances_leave_out_what_is_missing_as_numpy_s_do_and_warn_of_nothing(share):
+def test_a_variance_leaves_out_what_is_missing_as_numpy_s_does_and_warns_of_nothing(share):
     rng = np.random.default_rng(0)
     for n in (1, 2, 30, 400):
-        values = 1e5 + rng.normal(size=(n, 3))
-        values[rng.random((n, 3)) < share] = np.nan
+        values = 1e5 + rng.normal(size=n)
+        values[rng.random(n) < share] = np.nan
         with quiet():
-            wanted = np.nanvar(values, axis=0)
-        np.testing.assert_array_equal(_variances(values), wanted)
+            wanted = np.nanvar(values)
+        np.testing.assert_array_equal(_variance(values, ~np.isnan(values)), wanted)
