@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from child import run_code
 from numba import typeof
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
@@ -309,6 +310,64 @@ def test_partitions_are_stacked_as_pandas_would():
         check_dtype=False,
         check_freq=False,
     )
+
+
+LIMITED = """
+import hashlib, resource, sys
+import dask.dataframe as dd, numpy as np, pandas as pd
+from distributed import Client, LocalCluster
+from grukit.dask import DaskGRURegressor
+
+rows, features, parts = map(int, sys.argv[1:4])
+settings = {**SETTINGS}
+
+def partition(number):
+    n = rows // parts
+    frame = pd.DataFrame(np.random.default_rng(number).normal(size=(n, features))).add_prefix("x")
+    frame.insert(0, "ds", pd.date_range("2020", periods=n, freq="min"))
+    frame.insert(0, "id", number)
+    return frame.assign(y=frame["x0"] * frame["x1"])
+
+def bits(model):
+    return hashlib.md5(b"".join(array.tobytes() for array in model.weights_.values())).hexdigest()
+
+def has():
+    with open("/proc/self/status") as file:
+        return next(1024 * int(line.split()[1]) for line in file if line.startswith("VmData"))
+
+if sys.argv[4] == "alone":
+    from grukit import GRURegressor
+    whole = pd.concat([partition(number) for number in range(parts)]).set_index(["id", "ds"])
+    print(bits(GRURegressor(**settings).fit(whole.drop(columns="y"), whole["y"])))
+else:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster):
+        def fit(parts):
+            whole = dd.from_map(partition, range(parts), meta=partition(0).iloc[:0])
+            return DaskGRURegressor(**settings).fit(whole.drop(columns="y"), whole["y"])
+
+        fit(2)  # loads what there is to load
+        limit = has() + int(float(sys.argv[4]) * rows * (features + 3) * 8)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+        print(bits(fit(parts)))
+"""
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(not FULL, reason="takes half a minute; GRUKIT_FULL_TESTS=1")
+@pytest.mark.skipif(sys.platform != "linux", reason="a limit on memory that is not of files")
+def test_a_client_needs_no_memory_for_the_rows():
+    """With half of the frame's size beside what it has before, it comes to the bits of a process that has no limit."""
+    settings = {
+        "hidden_layer_sizes": 4,
+        "window": 8,
+        "max_iter": 1,
+        "batch_size": 4096,
+        "random_state": 0,
+        "linear_lags": 2,
+    }
+    code = LIMITED.replace("{**SETTINGS}", repr(settings))
+    alone, limited = (run_code(code, 600_000, 32, 50, way)[0] for way in ("alone", 0.5))
+    assert limited == alone
 
 
 def test_workers_forget(client, panel, target):

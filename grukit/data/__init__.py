@@ -17,7 +17,7 @@ from grukit.data.horizon_ridge import fit_horizon, most_lags
 from grukit.data.indexes import choose_rows, feature_columns, lag_index, sample_index, step_index
 from grukit.data.known import all_known, rows_after
 from grukit.data.labels import Classes, as_labels, read_labels
-from grukit.data.lags import LinearLags, in_blocks, left_by
+from grukit.data.lags import LinearLags, left_by
 from grukit.data.linear_horizon import FLOOR, LagMap, LinearHorizon
 from grukit.data.links import LINKS, RAREST, log_probability_of, mean_of, outputs_of
 from grukit.data.logistic import fit_logistic
@@ -42,6 +42,7 @@ from grukit.data.missing import (
 from grukit.data.observed import Observed
 from grukit.data.origins import FEWEST_JUDGED, first_held_out, origins_of
 from grukit.data.packed import PackedSeries, are_of_kind
+from grukit.data.parts_in_time import in_blocks
 from grukit.data.predictions import as_probabilities
 from grukit.data.quiet import quiet
 from grukit.data.ridge import FittedLinear, choose_anchors, fit_linear

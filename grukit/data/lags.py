@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from grukit.data.long_arrays import blocks_of_rows, long_array
+from grukit.data.long_arrays import blocks_of_rows, long_array, rows_of
+from grukit.data.parts_in_time import blocks_of
 from grukit.data.samples import Samples
 from grukit.data.scaling import Scaler
 from grukit.data.sequences import Sequences
@@ -42,7 +43,8 @@ class LinearLags:
         rows, history = ends_of(sequences, per_step)
         if len(rows) * self.coef.size <= FEW:
             return self._of_few(columns, rows, history)
-        out = np.tile(self.intercept[:, None], (1, len(rows)))
+        out = long_array((len(self.intercept), len(rows)), np.float64)
+        out[:] = self.intercept[:, None]
         for first in range(0, len(rows), BLOCK):
             block = slice(first, first + BLOCK)
             for k in range(min(L, int(history[block].max(initial=0)))):
@@ -66,7 +68,12 @@ class LinearLags:
 
 def ends_of(sequences: Sequences, per_step: bool) -> tuple[np.ndarray, np.ndarray]:
     """The row at which each sample, or each of its steps, ends, and how many rows it has up to there."""
-    return sequences.steps() if per_step else (sequences.starts + sequences.lengths - 1, sequences.lengths)
+    if per_step:
+        return sequences.steps()
+    rows = long_array(sequences.starts.shape, np.int64)
+    np.add(sequences.starts, sequences.lengths, out=rows)
+    rows -= 1
+    return rows, sequences.lengths
 
 
 def left_by(linear: LinearLags | None, samples: Samples, link: str) -> Samples:
@@ -83,7 +90,7 @@ def left_by(linear: LinearLags | None, samples: Samples, link: str) -> Samples:
         at_steps[ends_of(samples.sequences, True)[0]] = predicted
         predicted = at_steps
     if link == "identity":
-        return replace(samples, targets=samples.targets - predicted)
+        return replace(samples, targets=np.subtract(samples.targets, predicted, out=predicted))
     return replace(samples, offsets=predicted)
 
 
@@ -142,14 +149,22 @@ class Moments:
         for block in range(n_blocks):
             chosen = np.flatnonzero(kept & (block_of == block))
             if len(chosen):
-                left, own = targets[chosen] - center, (rows[chosen], history[chosen])
-                found.append(cls._of_rows(scaled, *own, left, weights[chosen], L))
+                own = rows_of(rows, chosen), rows_of(history, chosen), rows_of(targets, chosen)
+                found.append(cls._of_rows(scaled, *own, rows_of(weights, chosen), center, L))
         return found
 
     @classmethod
     def _of_rows(
-        cls, scaled: np.ndarray, rows: np.ndarray, history: np.ndarray, targets: np.ndarray, weights: np.ndarray, L: int
+        cls,
+        scaled: np.ndarray,
+        rows: np.ndarray,
+        history: np.ndarray,
+        targets: np.ndarray,
+        weights: np.ndarray,
+        center: np.ndarray,
+        L: int,
     ) -> "Moments":
+        targets -= center  # a copy, of those chosen
         D, K = scaled.shape[1], targets.shape[1]
         P = L * D
         lags, cross = np.zeros((P + 1, P + 1)), np.zeros((P + 1, K))
@@ -162,7 +177,8 @@ class Moments:
             lags += weighted.T @ z
             cross += weighted.T @ targets[block]
         total = float(weights.sum())
-        return cls(total, len(rows), lags / total, cross / total, weights @ targets**2 / total)
+        targets *= targets
+        return cls(total, len(rows), lags / total, cross / total, weights @ targets / total)
 
     @classmethod
     def sum(cls, parts: list["Moments"]) -> "Moments":
@@ -224,22 +240,3 @@ def _fill(out: np.ndarray, scaled: np.ndarray, rows: np.ndarray, history: np.nda
     for k in range(min(L, int(history.max(initial=0)))):
         seen = history > k
         out[seen, k * D : (k + 1) * D] = scaled[rows[seen] - k]
-
-
-def in_blocks(samples: Samples, n_blocks: int) -> list[Samples]:
-    """The samples of each of so many blocks of them, those of each series one after another in time; none is empty."""
-    block_of = blocks_of(replace(samples, per_step=False), n_blocks)
-    chosen = (np.flatnonzero(block_of == block) for block in range(n_blocks))
-    return [samples.take(rows) for rows in chosen if len(rows)]
-
-
-def blocks_of(samples: Samples, n_blocks: int) -> np.ndarray:
-    """The block of each sample, or of each step; samples that stand alone have no order in time and take turns."""
-    sequences = samples.sequences
-    if sequences.exchangeable:
-        turns = np.arange(len(sequences)) % n_blocks
-        return np.repeat(turns, sequences.lengths) if samples.per_step else turns
-    series = sequences.series
-    counts = np.bincount(series, minlength=len(sequences.begins))
-    within = np.arange(len(series)) - (np.cumsum(counts) - counts)[series]
-    return within * n_blocks // counts[series]

@@ -3,8 +3,9 @@
 import numpy as np
 
 from grukit.data.folds import turns_of_classes
-from grukit.data.lags import LinearLags, blocks_of
+from grukit.data.lags import LinearLags
 from grukit.data.logistic_solver import Form, Lagged, at_shares, loss_of, solve
+from grukit.data.parts_in_time import blocks_of
 from grukit.data.ridge import FittedLinear, own_units
 from grukit.data.samples import Samples
 from grukit.data.scaling import Scaler

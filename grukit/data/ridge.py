@@ -169,7 +169,8 @@ def _known_together(*parts: Samples) -> list[np.ndarray]:
 
 def _only(samples: Samples, outputs: np.ndarray) -> Samples:
     """The samples with some of their targets."""
-    return replace(samples, targets=samples.targets[:, outputs])
+    whole = len(outputs) == samples.targets.shape[1]
+    return samples if whole else replace(samples, targets=samples.targets[:, outputs])
 
 
 def _mean_of(samples: Samples) -> np.ndarray:

@@ -47,9 +47,9 @@ class Samples:
         whole = len(chosen) == len(self.sequences) and (np.diff(chosen) == 1).all()
         targets, offsets = self.targets, self.offsets
         if not (self.per_step or whole):
-            targets, offsets = targets[chosen], None if offsets is None else offsets[chosen]
+            targets, offsets = rows_of(targets, chosen), None if offsets is None else rows_of(offsets, chosen)
         sequences = self.sequences.take(chosen)
-        weights = self.weights[chosen] if weights is None else weights
+        weights = rows_of(self.weights, chosen) if weights is None else weights
         return replace(self, sequences=sequences, targets=targets, weights=weights, offsets=offsets)
 
     def weighted(self) -> "Samples":
@@ -138,12 +138,20 @@ def select_samples(
         left, chosen = _split(samples, held_out, window, table)
         if held_out.required:
             _check_split(left, chosen, held_out, len(samples.sequences), None if table is None else window)
-        left, chosen = (np.sort(each[samples.weights[each] > 0]) for each in (left, chosen))
+        left, chosen = (_that_count(each, samples.weights) for each in (left, chosen))
         if held_out.required and not (len(left) and len(chosen)):
             raise ValueError(_nothing_left("validation" if len(left) else "training"))
         if held_out.required or (len(chosen) and 2 * len(left) >= n_counts):
             training, validation = samples.take(left), samples.take(chosen)
     return training.distinct if fold else training.weighted(), validation
+
+
+def _that_count(numbers: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Those of samples that have a weight, in order."""
+    counts = weights[numbers] > 0
+    own = numbers.copy() if counts.all() else numbers[counts]
+    own.sort()
+    return own
 
 
 def _split(

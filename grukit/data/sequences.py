@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from grukit.data.frames import Table, check_columns, check_finite, check_no_times, sum_is_finite
-from grukit.data.long_arrays import blocks_of_rows, joined_rows, long_array
+from grukit.data.long_arrays import blocks_of_rows, joined_rows, long_array, rows_of
 from grukit.data.order import check_times
 from grukit.data.times import as_times
 
@@ -55,12 +55,15 @@ class Sequences:
 
     def take(self, samples: np.ndarray) -> "Sequences":
         """The chosen samples, over the same rows."""
-        return replace(self, starts=self.starts[samples], lengths=self.lengths[samples])
+        return replace(self, starts=rows_of(self.starts, samples), lengths=rows_of(self.lengths, samples))
 
     @property
     def series(self) -> np.ndarray:
         """Number (n,) of the series that each sample is a piece of."""
-        return np.searchsorted(self.begins, self.starts, side="right") - 1
+        numbers = long_array(self.starts.shape, np.int64)
+        for block in blocks_of_rows(numbers):
+            numbers[block] = np.searchsorted(self.begins, self.starts[block], side="right") - 1
+        return numbers
 
     def of_each(self, offsets: np.ndarray) -> Iterator["Sequences"]:
         """The samples of each series over its own rows alone; of series s those from ``offsets[s]`` to ``offsets[s + 1]``."""

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from grukit.data.lags import ends_of
+from grukit.data.long_arrays import blocks_of_rows, long_array, rows_of
 from grukit.data.samples import Samples
 
 FEWEST = 5  # changes of a series from which its size is its own
@@ -26,14 +28,16 @@ def sizes_of_series(samples: Samples, anchors: np.ndarray) -> np.ndarray | None:
     n = len(sequences.begins)
     if n < 2 or sequences.exchangeable:
         return None
-    ends, of = sequences.starts + sequences.lengths - 1, sequences.series
+    ends, of = ends_of(sequences, False)[0], sequences.series
     total, counts = np.zeros(n), np.zeros(n)
     for k, anchor in enumerate(anchors):
         target = samples.targets[:, k]
         known = ~np.isnan(target)
-        start = sequences.values[ends, anchor] if anchor >= 0 else _means(target, known, of, n)[of]
+        start = rows_of(sequences.values[:, anchor], ends) if anchor >= 0 else rows_of(_means(target, known, of, n), of)
         known &= ~np.isnan(start)
-        squares = np.where(known, target - start, 0.0) ** 2
+        squares = long_array(target.shape, np.float64)
+        for block in blocks_of_rows(squares):
+            squares[block] = np.where(known[block], target[block] - start[block], 0.0) ** 2
         whole = squares.sum() / max(known.sum(), 1)
         if whole > 0:
             total += np.bincount(of, squares, n) / whole
@@ -47,8 +51,11 @@ def sizes_of_series(samples: Samples, anchors: np.ndarray) -> np.ndarray | None:
 
 def weighed_alike(samples: Samples, sizes: np.ndarray) -> Samples:
     """The samples with weights by which changes of all series are of one size."""
-    weights = samples.weights / sizes[samples.sequences.series]
-    return replace(samples, weights=weights * (samples.weights.sum() / weights.sum()))
+    weights, of = long_array(samples.weights.shape, np.float64), samples.sequences.series
+    for block in blocks_of_rows(weights):
+        weights[block] = samples.weights[block] / sizes[of[block]]
+    weights *= samples.weights.sum() / weights.sum()
+    return replace(samples, weights=weights)
 
 
 def _means(target: np.ndarray, known: np.ndarray, of: np.ndarray, n: int) -> np.ndarray:
