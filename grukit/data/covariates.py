@@ -89,9 +89,7 @@ def read_covariates(
         if key not in own:
             raise ValueError(f"{what} has no rows of series {'/'.join(map(str, key)) or 'y, which has no name'}.")
         stamps = table.times[own[key]]
-        if id(each) not in known or not known[id(each)][0].equals(
-            stamps
-        ):  # most share theirs, and a search takes longer
+        if id(each) not in known or not known[id(each)][0].equals(stamps):  # most share theirs; a search takes longer
             known[id(each)] = stamps, _positions(stamps, each, what, f" of series {'/'.join(map(str, key))}")
         rows.append(_rows(table.values[own[key]], known[id(each)][1], each, columns, what, allow_nan))
     return rows
@@ -119,7 +117,8 @@ def _positions(stamps: pd.Index, times: pd.Index, what: str, where: str) -> np.n
 def _rows(
     values: np.ndarray, positions: np.ndarray, times: pd.Index, columns: list[Any], what: str, allow_nan: bool
 ) -> np.ndarray:
-    taken = values[positions]
+    together = len(positions) > 0 and positions[-1] - positions[0] == len(positions) - 1
+    taken = values[positions[0] : positions[-1] + 1] if together else values[positions]
     check_finite(taken, what, columns, times, allow_nan)
     return taken
 

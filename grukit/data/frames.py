@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from grukit.data.long_arrays import blocks_of_rows, rows_of
+from grukit.data.long_arrays import blocks_of_rows, long_array, rows_of
 from grukit.data.order import check_each, check_names, check_text, check_times
 from grukit.data.times import as_times
 
@@ -64,7 +64,7 @@ def _is_numbers(dtype: Any) -> bool:
 
 
 def plain_numbers(X: Any) -> np.ndarray | None:
-    """The numbers (n, D) of a frame or an array that are floats as they are; None where anything is to be checked first.
+    """The numbers (n, D) of a frame or an array, floats as they are; None where anything is to be checked first.
 
     scikit-learn's ``check_array``, which knows all else, takes 0.6 ms for a frame of 32 rows.
     """
@@ -74,7 +74,11 @@ def plain_numbers(X: Any) -> np.ndarray | None:
         X = X.to_numpy()
     if not (type(X) is np.ndarray and X.ndim == 2 and X.size > 0):
         return None
-    return X if X.dtype in (np.float32, np.float64) else None
+    if X.dtype.kind not in "iu":
+        return X if X.dtype in (np.float32, np.float64) else None
+    values = long_array(X.shape, np.float64)
+    values[:] = X
+    return values
 
 
 def check_columns(X: Any, what: str = "X") -> None:

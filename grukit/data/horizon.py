@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from grukit.data.long_arrays import long_array
 from grukit.data.sequences import Sequences
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ class Rows:
         n, C = layout.n_joint, self.covariates.shape[1]
         N, ends = (len(self.y), self.offsets[1:]) if n == 1 else (int(self.offsets[1]), self.offsets[1:2])
         known = self.covariates[:N, layout.n_past : layout.n_past + layout.n_known]
-        values = np.full((N, n + C + len(layout.leads) * layout.n_known), np.nan)
+        values = long_array((N, n + C + len(layout.leads) * layout.n_known), np.float64)
+        values[:, n + C :] = np.nan
         values[:, :n] = self.y.reshape(n, N).T
         values[:, n : n + C] = self.covariates[:N]
         left_after = np.repeat(ends, np.diff(self.offsets[: len(ends) + 1])) - np.arange(N)

@@ -10,6 +10,7 @@ from grukit.data.covariate_form import CovariateForm
 from grukit.data.covariates import calendar_fields, calendar_values, covariate_columns, read_covariates
 from grukit.data.grid import Grid
 from grukit.data.horizon import Rows
+from grukit.data.long_arrays import long_array
 from grukit.data.scaling import Scaler
 from grukit.data.series import SeriesSet, read_series, where_of
 from grukit.data.static import StaticColumn
@@ -72,8 +73,7 @@ class Observed:
         past = read_covariates(past_X, form.past, series.keys, series.times, "past_X", allow_nan)
         ahead = read_covariates(X, form.known, series.keys, series.times, "X", allow_nan)
         calendars = _calendars(series.times, form.calendar)
-        covariates = np.concatenate([np.hstack(each) for each in zip(past, ahead, calendars, strict=True)])
-        return cls(series, covariates, form)
+        return cls(series, _beside_each_other(series, list(zip(past, ahead, calendars, strict=True))), form)
 
     def tail(self, n: int) -> "Observed":
         """The last n rows of each series."""
@@ -130,7 +130,9 @@ class Observed:
 
     def with_constants(self, constants: np.ndarray, columns: tuple[StaticColumn, ...]) -> "Observed":
         """The same, read without them, with static columns (S, n)."""
-        covariates = np.hstack([self.covariates, np.repeat(constants, self.series.lengths, axis=0)])
+        N, C = self.covariates.shape
+        covariates = long_array((N, C + constants.shape[1]), np.float64)
+        covariates[:, :C], covariates[:, C:] = self.covariates, np.repeat(constants, self.series.lengths, axis=0)
         return replace(self, covariates=covariates, form=replace(self.form, static=columns))
 
     def with_future(self, horizon: int, X: Any, allow_nan: bool) -> "Observed":
@@ -215,6 +217,14 @@ def _calendars(times: list[pd.Index], fields: tuple[str, ...]) -> list[np.ndarra
         if id(each) not in found:
             found[id(each)] = calendar_values(each, fields)
     return [found[id(each)] for each in times]
+
+
+def _beside_each_other(series: SeriesSet, parts: list[tuple[np.ndarray, ...]]) -> np.ndarray:
+    """Columns (N, C) of all series, of the parts of each."""
+    out = long_array((len(series.values), sum(part.shape[1] for part in parts[0])), np.float64)
+    for rows, own in zip(series.pieces(), parts, strict=True):
+        np.concatenate(own, axis=1, out=out[rows])
+    return out
 
 
 def _shared(times: list[pd.Index]) -> list[pd.Index]:

@@ -11,6 +11,7 @@ import pandas as pd
 from grukit.data.frames import FILL_OR_DROP, Table, check_columns, check_finite, read_table
 from grukit.data.given import as_pandas, remedy_for_missing
 from grukit.data.grid import Grid
+from grukit.data.long_arrays import joined_rows
 from grukit.data.matching import rows_at
 from grukit.data.order import check_times
 from grukit.data.times import as_times
@@ -183,7 +184,7 @@ def read_series(
             raise ValueError(f"{what}{where_of(key)} has no value to learn from. Leave it out.")
     lengths = [len(column) for column in columns_of]
     return SeriesSet(
-        np.concatenate(columns_of),
+        joined_rows(columns_of),
         np.append(0, np.cumsum(lengths)),
         keys,
         [whole[s] for s in of_series],

@@ -24,6 +24,7 @@ from grukit.data import (
     fit_horizon,
     fit_inputs,
     most_lags,
+    rows_of,
 )
 from grukit.estimators._adaptive import Online
 from grukit.estimators._checkpoints import checkpoint_options, open_checkpoint
@@ -44,7 +45,6 @@ from grukit.model import NetworkSpec
 
 if TYPE_CHECKING:
     from grukit.estimators.forecaster import GRUForecaster
-
 
 KEPT = ("calendar", "missing", "normalize", "linear_lags")  # parameters that training goes on with
 
@@ -77,11 +77,12 @@ def learn_once(
     seen = seen_by(origins, positions, layout)
     figures, unseen = _measure(model, series, seen)
     if before is None:
-        check_any_seen(observed.covariates[seen], "X", observed.form.columns)
+        shown = rows_of(observed.covariates, seen)
+        check_any_seen(shown, "X", observed.form.columns)
         levels = Scaler.identity(observed.covariates.shape[1])
         if model.standardize:
             n = len(levels.mean) - observed.form.n_static  # those of series are standardised as they are read
-            known = Scaler.fit(observed.covariates[seen, :n])
+            known = Scaler.fit(shown[:, :n])
             levels.mean[:n], levels.scale[:n] = known.mean, known.scale
     else:
         figures, levels = {**figures, **before.figures}, before.levels

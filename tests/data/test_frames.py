@@ -95,7 +95,8 @@ def test_text_in_another_order_than_what_it_holds(stamps):
     [
         (pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, np.nan]}), True),
         (pd.DataFrame({"a": [1.0, 2.0], "b": [3, 4]}), True),
-        (pd.DataFrame({"a": [1, 2]}), False),
+        (pd.DataFrame({"a": [1, 2]}), True),
+        (np.array([[2**60 + 1, -3]]), True),
         (pd.DataFrame({"a": [1.0, 2.0], "b": [True, False]}), False),
         (pd.DataFrame({"a": [1.0, 2.0], "b": pd.array([1, None], dtype="Int64")}), False),
         (pd.DataFrame({"a": [1.0, 2.0], "b": pd.to_datetime(["2024", "2025"])}), False),
