@@ -79,7 +79,12 @@ class Rows:
 
     def begins_of(self, rows: np.ndarray) -> np.ndarray:
         """The first row of the series of each of these rows."""
-        return self.offsets[self.series_of(rows)]
+        return self._begins[rows]
+
+    @cached_property
+    def _begins(self) -> np.ndarray:
+        """That of all rows (N,), which batch after batch asks for."""
+        return np.repeat(self.offsets[:-1], np.diff(self.offsets))
 
     def of_each(self, ends: np.ndarray, layout: Layout) -> np.ndarray:
         """Rows (n * n_joint,) of each series, of rows (n,) of the first of those that are read jointly."""
@@ -90,8 +95,7 @@ class Rows:
         """The latest value (N,) up to each row of its series; zero, the mean, before the first."""
         numbers = np.arange(len(self.y))
         seen = np.maximum.accumulate(np.where(np.isnan(self.y), -1, numbers))
-        begins = np.repeat(self.offsets[:-1], np.diff(self.offsets))
-        return np.where(seen >= begins, self.y[np.maximum(seen, 0)], 0.0)
+        return np.where(seen >= self._begins, self.y[np.maximum(seen, 0)], 0.0)
 
     @cached_property
     def holds_nan(self) -> bool:
