@@ -36,6 +36,10 @@ def read_static(arguments: argparse.Namespace, names: pd.Index) -> pd.DataFrame 
 
 def _of_series(frame: pd.DataFrame, arguments: argparse.Namespace, names: pd.Index) -> pd.DataFrame:
     """The rows of the series, by their names."""
+    if not frame.columns.is_unique:
+        raise Wrong(
+            f"there are two columns {frame.columns[frame.columns.duplicated()][0]!r}. Give each a name of its own."
+        )
     naming = arguments.series if arguments.series in frame.columns else frame.columns[0]
     if frame.shape[1] < 2:
         raise Wrong(

@@ -438,6 +438,7 @@ def test_names_that_are_numbers_in_one_of_the_files(run, units):
         (lambda t: changed(t.assign(size=1), 3, "size", "x"), [], "line 5, column 'size': 'x' is no number with --decimal"),
         (lambda t: t, [], "line 2, column 'size': '3,5' is no number with --decimal '.', but others look like numbers."),
         (lambda t: t.iloc[[0, 3, 1]].assign(size="1,5"), [], "line 2, column 'size': '1,5' is no number with --decimal '.'"),
+        (lambda t: t.rename(columns={"kind": "size"}), [], "told.csv: there are two columns 'size'. Give each a name of its"),
         (lambda t: t.iloc[:0], [], "told.csv: there is no row of series '7'; its column 'unit' names none.\n"),
         (lambda t: pd.DataFrame(), [], "told.csv: the file is empty; a header and a row for each"),
         (lambda t: t, ["--out", "told.csv"], "--out told.csv would write over the file that is read.\n"),
