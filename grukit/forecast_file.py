@@ -171,7 +171,7 @@ def numbers_of(column: pd.Series, decimal: str, line: Any) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(column):
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     text = column.astype(str).str.strip()
-    plain = text if decimal == "." else text.str.translate({ord(","): ".", ord("."): ","})  # a point is no decimal one
+    plain = with_points(text, decimal)
     empty = text.str.lower().isin(["", "nan", "na", "null", "none"])
     truths = text.str.lower().map({"true": "1", "false": "0"})
     if (truths.notna() | empty).all():
@@ -184,6 +184,11 @@ def numbers_of(column: pd.Series, decimal: str, line: Any) -> np.ndarray:
             f"{line(row)}, column {column.name!r}: {text.iloc[row]!r} is no number.{_remedy(text.iloc[row], decimal)}"
         )
     return numbers.to_numpy(dtype=np.float64)
+
+
+def with_points(text: pd.Series, decimal: str) -> pd.Series:
+    """Numbers with decimal points; where commas are, a point makes none."""
+    return text if decimal == "." else text.str.translate({ord(","): ".", ord("."): ","})
 
 
 def _remedy(text: str, decimal: str) -> str:

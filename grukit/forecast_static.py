@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from grukit.forecast_file import numbers_of
+from grukit.forecast_file import numbers_of, with_points
 from grukit.forecast_table import Wrong, line_of, read_table
 
 
@@ -30,7 +30,7 @@ def read_static(arguments: argparse.Namespace, names: pd.Index) -> pd.DataFrame 
         return None
     try:
         return _of_series(read_table(arguments.static, arguments), arguments, names)
-    except (Wrong, TypeError) as error:
+    except Wrong as error:
         raise Wrong(f"--static {arguments.static}: {error}") from error
 
 
@@ -53,7 +53,8 @@ def _of_series(frame: pd.DataFrame, arguments: argparse.Namespace, names: pd.Ind
         row, label = int(where[twice[0]]), labels.iloc[where[twice[0]]]
         first = line(int(np.flatnonzero(labels == label)[0]))
         raise Wrong(f"{line(row)}, column {naming!r}: series {label!r} is there twice, in {first} too.")
-    lost = [name for name in own if name not in set(labels)]
+    there = set(labels)
+    lost = [name for name in own if name not in there]
     if lost:
         some = ", ".join(map(repr, labels.iloc[:3]))
         raise Wrong(
@@ -76,7 +77,7 @@ def _column(values: pd.Series, arguments: argparse.Namespace, lines: list[str]) 
     if not (values.dtype == object or isinstance(values.dtype, pd.StringDtype)):
         return values.to_numpy() if pd.api.types.is_numeric_dtype(values) else values.astype(object).to_numpy()
     text = values.astype(str).str.strip()
-    is_number = np.array([_is_number(each, arguments) for each in text])
+    is_number = np.isfinite(pd.to_numeric(with_points(text, arguments.decimal), errors="coerce")).to_numpy()
     if is_number.all():
         return numbers_of(text, arguments.decimal, lambda row: lines[row])
     other = [row for row, each in enumerate(text) if not is_number[row] and re.fullmatch(r"[-+]?\d[\d.,]*", each)]
@@ -84,11 +85,6 @@ def _column(values: pd.Series, arguments: argparse.Namespace, lines: list[str]) 
         row = other[0] if other else int(np.argmin(is_number))
         raise Wrong(
             f"{lines[row]}, column {values.name!r}: {text.iloc[row]!r} is no number with --decimal {arguments.decimal!r}, but "
-            f"others look like numbers. A column is either: correct it, or write categories in words, such as 'type 7'."
+            "the column looks like numbers. It is either: correct it, or write categories in words, such as 'type 7'."
         )
     return text.to_numpy(dtype=object)
-
-
-def _is_number(text: str, arguments: argparse.Namespace) -> bool:
-    plain = text if arguments.decimal == "." else text.translate({ord(","): ".", ord("."): ","})
-    return bool(np.isfinite(pd.to_numeric(plain, errors="coerce")))

@@ -436,7 +436,7 @@ def test_names_that_are_numbers_in_one_of_the_files(run, units):
         (lambda t: t[["unit"]], [], "told.csv: beside the column 'unit', which names the series, a column of what is known"),
         (lambda t: changed(t.assign(size=1), 1, "kind", " "), [], "told.csv: line 3, column 'kind': the value is missing."),
         (lambda t: changed(t.assign(size=1), 3, "size", "x"), [], "line 5, column 'size': 'x' is no number with --decimal"),
-        (lambda t: t, [], "line 2, column 'size': '3,5' is no number with --decimal '.', but others look like numbers."),
+        (lambda t: t, [], "line 2, column 'size': '3,5' is no number with --decimal '.', but the column looks like numbers."),
         (lambda t: t.iloc[[0, 3, 1]].assign(size="1,5"), [], "line 2, column 'size': '1,5' is no number with --decimal '.'"),
         (lambda t: t.rename(columns={"kind": "size"}), [], "told.csv: there are two columns 'size'. Give each a name of its"),
         (lambda t: t.iloc[:0], [], "told.csv: there is no row of series '7'; its column 'unit' names none.\n"),
