@@ -2,6 +2,7 @@
 
 from grukit.data.aligned import check_same_index
 from grukit.data.backtests import backtest_origins, beside_truth, joined, up_to
+from grukit.data.calendar_gain import calendar_tells
 from grukit.data.containers import as_samples
 from grukit.data.context import Tail, continuation, given_context, tail_of
 from grukit.data.covariate_form import CovariateForm
@@ -99,6 +100,7 @@ __all__ = [
     "beside_truth",
     "blocks_of_rows",
     "calendar_at",
+    "calendar_tells",
     "check_any_seen",
     "check_columns",
     "check_different_names",

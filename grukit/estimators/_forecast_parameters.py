@@ -67,7 +67,8 @@ class ForecastParameters(CheckpointParameters):
             in units of its standard deviation (Kim et al. 2022), so that the forecast grows with it, too; to which a hundredth
             of what is typical of windows is added, as the root of the sum of squares, so that constant ones stay finite. Not
             for streams, and on the CPU alone. None: nothing but the series' mean in training. "auto": that of "last", "mean"
-            and None with which the linear part has the least error in later blocks of the training part.""",
+            and None with which the linear part has the least error in later blocks of the training part; of a series that
+            drifts "last", unless another is surely better there.""",
         ),
     ] = "auto"
     linear_lags: Annotated[
@@ -90,7 +91,7 @@ class ForecastParameters(CheckpointParameters):
             kind='sequence of str, "auto" or None',
             text="""Fields of the calendar, of which sines and cosines are read: "minute", "hour", "dayofweek", "dayofyear",
             "month", "quarter". "auto": what turns at least twice in the longest series, of those that steps are shorter
-            than.""",
+            than; and none of it where the linear part forecasts later blocks of the training part no better with it.""",
         ),
     ] = "auto"
     missing: Annotated[

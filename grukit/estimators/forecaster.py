@@ -15,6 +15,7 @@ from grukit.estimators._each_fit import ForecastsEach
 from grukit.estimators._exclusions import check_parameters
 from grukit.estimators._forecast import check_horizon, forecast_ahead, forecast_state, read_context
 from grukit.estimators._forecast_attributes import FittedForecaster
+from grukit.estimators._forecast_calendar import with_useful_calendar
 from grukit.estimators._forecast_fit import learn
 from grukit.estimators._forecast_intervals import Intervals
 from grukit.estimators._forecast_parameters import ForecastParameters
@@ -102,6 +103,7 @@ class GRUForecaster(FittedForecaster, Intervals, Backtests, ForecastsEach, Forec
                 f"strategy='recursive' goes on from its own forecasts, which {what} has none for. Use 'direct'."
             )
         with single_threaded_blas():  # for the linear part and L-BFGS
+            observed = observed if before else with_useful_calendar(self, observed)
             self._fitted = learn(self, observed, before, resume)
         return self
 

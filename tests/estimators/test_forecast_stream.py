@@ -98,8 +98,7 @@ def test_quantiles_give_their_median():
 def test_a_calendar_goes_by_the_time_of_the_row(index):
     """A sine of one number and one of many may differ in the last bit, so only here there is a tolerance."""
     y = walks("load", index=index)["load"]
-    model = fitted(y, calendar="auto", normalize=None)
-    assert model.calendar_
+    model = fitted(y, calendar=("hour", "dayofweek") if index is HOURS else ("month",), normalize=None)
     recent = y.iloc[130 : 130 + W]  # whose clocks change among them
     expected = by_predict(model, recent)
     np.testing.assert_allclose(by_steps(model, recent), expected, rtol=1e-13)

@@ -254,7 +254,9 @@ def test_a_forecast_has_the_index_of_y(index):
 
 
 def test_the_calendar():
-    year = pd.Series(np.sin(np.arange(900.0)), index=pd.date_range("2020", periods=900, freq="D"))
+    days = pd.date_range("2020", periods=900, freq="D")
+    week = np.random.default_rng(0).normal(size=900) + 3.0 * (np.arange(900) % 7 == 0)
+    year = pd.Series(week, index=days)
     assert small(max_iter=1).fit(year).calendar_ == ("dayofweek", "dayofyear")
     assert small(max_iter=1).fit(year.iloc[:100]).calendar_ == ("dayofweek",)
     assert small(max_iter=1, calendar=("month",)).fit(year).calendar_ == ("month",)
@@ -265,6 +267,19 @@ def test_the_calendar():
     short = {"horizon": 7, "window": 2, "max_iter": 40, "learning_rate_init": 0.01, "normalize": None}
     forecast = small(**{**short, "hidden_layer_sizes": 8, "calendar": ("dayofweek",)}).fit(y.iloc[:-10]).predict()
     assert np.abs(forecast - y.iloc[-10:-3]).max() < 0.5  # two rows of history do not tell the day
+
+
+def test_a_calendar_that_tells_nothing_is_not_read():
+    """Random numbers forecast no better with the day of the week; covariates and what is static of series stay."""
+    days = pd.date_range("2020", periods=300, freq="D")
+    drawn = pd.DataFrame(np.random.default_rng(1).normal(size=(300, 3)), index=days, columns=["a", "b", "x"])
+    static = pd.DataFrame({"kind": ["one", "two"]}, index=["a", "b"])
+    model = small(max_iter=1).fit(drawn[["a", "b"]], drawn[["x"]], static=static)
+    assert model.calendar_ == () and model._fitted.columns.columns == ["x", "kind is one", "kind is two"]
+    asked = small(max_iter=1, calendar=("dayofweek",)).fit(drawn[["a", "b"]], drawn[["x"]], static=static)
+    assert asked.calendar_ == ("dayofweek",)
+    without = small(max_iter=1, calendar=None).fit(drawn[["a", "b"]], drawn[["x"]], static=static)
+    np.testing.assert_array_equal(model._fitted.parameters, without._fitted.parameters)
 
 
 def test_missing_values_and_rows(noise):
@@ -548,7 +563,7 @@ def test_a_predictor_forecasts_windows_as_predict_does(noise, normalize, lags):
 
 def test_what_has_no_predictor(noise, driven):
     with pytest.raises(ValueError, match=r"this model has the calendar \('hour',\)\. .*, or fit with calendar=None"):
-        small().fit(noise).predictor()
+        small(calendar=("hour",)).fit(noise).predictor()
     with pytest.raises(ValueError, match=r"has the covariates \['wind', 'price'\]\. Use predict\(context=\.\.\.\)\."):
         small(calendar=None).fit(*driven).predictor()
     bare = {"calendar": None}
