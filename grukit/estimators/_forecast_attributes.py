@@ -94,6 +94,15 @@ class FittedForecaster(FittedNetwork):
         return forecast_state(self).weight
 
     @property
+    def alone_(self) -> float | None:
+        """float or None: Loss of the network alone as a share of that beside the linear part; None: not tried.
+
+        On five blocks in time of what early stopping watches: the mean of the ratio of their means and of the ratio in the
+        worst of them. Below 0.95 the network alone is kept.
+        """
+        return forecast_state(self).choices.alone
+
+    @property
     def calendar_(self) -> tuple[str, ...]:
         """tuple of str: The fields of the calendar that are read."""
         return forecast_state(self).columns.calendar

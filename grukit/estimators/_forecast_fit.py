@@ -27,9 +27,9 @@ from grukit.data import (
     rows_of,
 )
 from grukit.estimators._adaptive import Online
-from grukit.estimators._checkpoints import checkpoint_options, open_checkpoint
 from grukit.estimators._choices import Choices
 from grukit.estimators._forecast import ForecastState, measured, typical_scale, varies
+from grukit.estimators._forecast_alone import Task, train_network
 from grukit.estimators._forecast_errors import calibrate
 from grukit.estimators._forecast_folds import calibration_of, judge_by_folds
 from grukit.estimators._forecast_network import decoder_of, first_outputs, layout_of, told_of
@@ -37,7 +37,6 @@ from grukit.estimators._forecast_split import Origins, learned_from, not_learned
 from grukit.estimators._forecast_weight import in_time, weight_by, weighted
 from grukit.estimators._quantiles import levels_of
 from grukit.estimators._start import check_same, initial_weights, network_spec
-from grukit.estimators._training import train
 from grukit.estimators.fitted import TrainingState
 from grukit.estimators.inputs import InputForm
 from grukit.estimators.targets import Objective
@@ -57,7 +56,7 @@ def learn(model: "GRUForecaster", observed: Observed, before: ForecastState | No
     calibration = calibration_of(model, observed.series)
     state, interrupted = learn_once(model, observed, before, calibration == "split", resume)
     if calibration == "folds" and not interrupted:
-        fit = partial(learn_once, before=None, keeps_out=False, resume=False)
+        fit = partial(learn_once, before=None, keeps_out=False, resume=False, alone=state.choices.is_alone)
         state = judge_by_folds(model, observed, state, fit)
     if model.adaptation_rate is None or state.scores is None:
         return state
@@ -68,9 +67,17 @@ def learn(model: "GRUForecaster", observed: Observed, before: ForecastState | No
 
 
 def learn_once(
-    model: "GRUForecaster", observed: Observed, before: ForecastState | None, keeps_out: bool, resume: bool
+    model: "GRUForecaster",
+    observed: Observed,
+    before: ForecastState | None,
+    keeps_out: bool,
+    resume: bool,
+    alone: bool | None = None,
 ) -> tuple[ForecastState, bool]:
-    """What is learned, and whether training was interrupted; ``keeps_out``: with errors from origins that are kept out."""
+    """What is learned, and whether training was interrupted; ``keeps_out``: with errors from origins that are kept out.
+
+    ``alone``: whether the network is; None: what does better.
+    """
     series = observed.series
     layout, positions = layout_of(model, observed), series.positions()
     origins = split(model, observed, layout, positions, keeps_out)
@@ -88,22 +95,21 @@ def learn_once(
         figures, levels = {**figures, **before.figures}, before.levels
     rows = observed.standardized(np.array([figures[key] for key in series.keys]), levels)
     values = rows.network_values(layout)
-    state: Any  # of training, which gives back the kind that it is given
-    if before is None:
-        state = _begin(model, observed, layout, origins, rows, values, figures, levels)
-    else:
-        state = _go_on(model, observed, layout, before, figures)
-    training, watched = (_samples(state, rows, values, ends) for ends in (origins.training, origins.watched))
-    validation = watched if len(origins.watched) else None
-    checkpoint = open_checkpoint(model, state, training, validation, resume)
-    state, progress = train(model, state, training, validation, **checkpoint_options(checkpoint, 0))
+
+    def begin(model: "GRUForecaster") -> ForecastState:
+        if before is not None:
+            return _go_on(model, observed, layout, before, figures)
+        return _begin(model, observed, layout, origins, rows, values, figures, levels)
+
+    task, alone = Task(rows, values, origins, unseen), alone if before is None else False
+    state, interrupted = train_network(model, begin, task, resume, alone)
     judged = origins.judged if before is None else not_learned(origins.judged, series, positions, before.learned)
     if len(judged):
         state = weighted(state, weight_by(state, in_time(model, state, rows, judged, unseen)))
         state = replace(state, scores=calibrate(model, state, rows, judged, series.keys, unseen))
     learned = learned_from(origins, series, positions, layout, unseen)
     state = replace(state, learned=_latest(learned, {} if before is None else before.learned))
-    return state, progress.interrupted
+    return state, interrupted
 
 
 def _measure(
@@ -235,13 +241,6 @@ def _go_on(
         scores=None,
         online=None,
     )
-
-
-def _samples(state: ForecastState, rows: Rows, values: np.ndarray, ends: np.ndarray) -> Samples:
-    """The windows that end at origins, and what the linear part leaves of the values ahead of them."""
-    scale, dtype = float(state.y_scaler.scale[0]), state.parameters.dtype.name
-    targets = Horizons(rows, ends, state.layout, state.linear, scale, dtype)
-    return Samples(state.linear.windows(rows, values, ends), targets, np.ones(len(ends)), False, ALL_ALIKE)
 
 
 def _objective(model: "GRUForecaster") -> Objective:

@@ -57,6 +57,7 @@ def forecast_summary_of(state: "ForecastState") -> str:
         f"Quantiles: {', '.join(f'{each:g}' for each in state.quantiles)}" if state.quantiles else "",
         *_layers(state),
         f"Linear part: ridge regressions on {lags[0]} rows{fewer}" if lags else "",
+        _alone(state),
         f"{state.spec.n_parameters:,} parameters of type {state.parameters.dtype}",
         _training(state, kept),
         _weight(state) if state.training.kept_iter else "",

@@ -158,7 +158,7 @@ def saved(tmp_path_factory):
     """A file of a forecaster of two series with covariates, and what it was fitted to."""
     path = tmp_path_factory.mktemp("forecaster") / "model.gru"
     X = pd.DataFrame({"price": walk(hours(180, "Europe/Berlin"), seed=2)})
-    model = GRUForecaster(**SMALL).fit(two(hours(160, "Europe/Berlin")), X)
+    model = GRUForecaster(**SMALL, calendar=("hour",)).fit(two(hours(160, "Europe/Berlin")), X)
     model.save(path)
     return path
 

@@ -86,7 +86,7 @@ def test_of_one_fit_the_origins_that_it_kept_out_tell():
 
 def test_predictors_streams_and_files_hold_it(tmp_path):
     y = bent()
-    model = small(**LEARNS).fit(y)
+    model = small(**{**LEARNS, "max_iter": 20}).fit(y)
     assert 0 < model.network_weight_ < 1
     model.save(tmp_path / "model.gru")
     opened, stream = load(tmp_path / "model.gru"), model.stream()

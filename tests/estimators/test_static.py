@@ -15,7 +15,7 @@ from grukit.estimators._forecast_checks import check_forecast_state
 HOURS = HOURS[:84]
 Y = pd.DataFrame(np.random.default_rng(0).normal(size=(84, 4)).cumsum(axis=0), index=HOURS, columns=list("abcd"))
 STATIC = pd.DataFrame({"size": [1.0, 2.0, 3.0, 6.0], "kind": ["shop", "depot", "shop", "shop"]}, index=list("abcd"))
-small = partial(small_forecaster, horizon=4, window=8, calendar=None, early_stopping=False)
+small = partial(small_forecaster, horizon=4, window=8, normalize=None, calendar=None, early_stopping=False)
 
 
 @pytest.fixture(scope="module")
