@@ -81,7 +81,7 @@ def read_covariates(
                 at = _positions(stamps, each, what, "")
                 found[id(each)] = _rows(values, at, each, columns, what, allow_nan)
         return [found[id(each)] for each in times]
-    table = read_table(values, frame)
+    table = read_table(values, frame, what)
     assert table.times is not None
     own = {key: slice(*table.offsets[s : s + 2]) for s, key in enumerate(table.keys)}
     rows, known = [], dict[int, tuple[pd.Index, np.ndarray]]()

@@ -199,7 +199,7 @@ def check_finite(
     )
 
 
-def read_table(values: np.ndarray, X: Any) -> Table:
+def read_table(values: np.ndarray, X: Any, what: str = "") -> Table:
     """Split a checked table into series.
 
     Parameters
@@ -208,6 +208,8 @@ def read_table(values: np.ndarray, X: Any) -> Table:
         The numbers of ``X``.
     X : DataFrame or array
         As the user gave it. The last level of a MultiIndex is the time, the levels before it name the series.
+    what : str, default=""
+        Its name, for messages; of a panel alone.
 
     Raises
     ------
@@ -230,7 +232,7 @@ def read_table(values: np.ndarray, X: Any) -> Table:
         order = np.argsort(codes, kind="stable")
         values, times, codes = rows_of(values, order), times[order], codes[order]
     offsets = np.array([0, *(np.flatnonzero(codes[1:] != codes[:-1]) + 1), n])
-    check_each(times, offsets, keys)
+    check_each(times, offsets, keys, what)
     check_text(times[: offsets[1]])
     return Table(values, offsets, keys, times, order)
 

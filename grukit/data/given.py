@@ -22,7 +22,8 @@ def as_pandas(y: Any, what: str) -> Any:
     if array.ndim not in (1, 2) or array.dtype.kind not in "biuf":
         raise TypeError(
             f"{what} must be a Series, a DataFrame with a column a series, or a panel with a MultiIndex (series, time), or "
-            f"numbers, (n,) or (n, n_series); got {type(y).__name__}, of shape {array.shape} and dtype {array.dtype}."
+            f"numbers, (n,) or (n, n_series); got {type(y).__name__}"
+            + (f", of shape {array.shape} and dtype {array.dtype}." if array.ndim else ".")
         )
     return pd.Series(array) if array.ndim == 1 else pd.DataFrame(array)
 

@@ -24,7 +24,7 @@ def check_times(times: pd.Index, series: str = "", what: str = "") -> None:
     ValueError
         Naming the first offending stamp, and what would be right.
     """
-    where = f" of series {series}" if series else f" of {what}" if what else ""
+    where = (f" of {what}" if what else "") + (f" of series {series}" if series else "")
     missing = times.isna()
     if missing.any():
         raise ValueError(f"The time index{where} has a missing stamp at row {int(missing.argmax())}.")
@@ -94,7 +94,7 @@ def _is_after(before: Any, after: Any) -> bool:
         return False
 
 
-def check_each(times: pd.Index, offsets: np.ndarray, keys: list[tuple[Any, ...]]) -> None:
+def check_each(times: pd.Index, offsets: np.ndarray, keys: list[tuple[Any, ...]], what: str = "") -> None:
     """Raise where the time index of a series of a panel is not strictly increasing, as :func:`check_times`.
 
     Parameters
@@ -105,6 +105,8 @@ def check_each(times: pd.Index, offsets: np.ndarray, keys: list[tuple[Any, ...]]
         Series s is rows ``offsets[s]:offsets[s + 1]``.
     keys : list of tuple
         Their names.
+    what : str, default=""
+        Name of the panel, for messages.
     """
     counts = times.asi8 if isinstance(times, TIMES) else times.to_numpy()
     if counts.dtype.kind in "iuf" and not times.hasnans:  # all at once; what is wrong is found one by one
@@ -113,7 +115,7 @@ def check_each(times: pd.Index, offsets: np.ndarray, keys: list[tuple[Any, ...]]
         if follows.all():
             return
     for s, key in enumerate(keys):
-        check_times(times[offsets[s] : offsets[s + 1]], "/".join(str(part) for part in key))
+        check_times(times[offsets[s] : offsets[s + 1]], "/".join(str(part) for part in key), what)
 
 
 def check_names(index: pd.MultiIndex, times: pd.Index) -> None:

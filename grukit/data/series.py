@@ -169,7 +169,7 @@ def read_series(
     )
     if frame.index.nlevels == 1:
         check_times(as_times(frame.index), what=what)
-    table = read_table(values, frame)
+    table = read_table(values, frame, what)
     keys, cut = _cut(table, form, frame.columns, zone, what)
     of_series = np.zeros(len(keys), dtype=int) if form.kind == "frame" else np.arange(len(keys))
     if grid is None:

@@ -22,8 +22,11 @@ FEW = 4.0  # and in one whose step varies, where no longer gap is usual
 def as_times(index: pd.Index) -> pd.Index:
     """The index as pandas' own kind of times, where it holds times of another: dates, Timestamps, Arrow's, cftime's.
 
-    Categories count as what they hold, intervals as their left ends. Whatever holds no times stays as it is.
+    Categories count as what they hold, intervals as their left ends, a MultiIndex of one level as that. Whatever holds no
+    times stays as it is.
     """
+    if isinstance(index, pd.MultiIndex) and index.nlevels == 1:
+        index = index.get_level_values(0)
     if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex | pd.TimedeltaIndex | pd.RangeIndex) or _is_number(index):
         return index
     if isinstance(index, pd.CategoricalIndex):

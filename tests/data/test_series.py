@@ -136,7 +136,22 @@ def test_a_frame_of_another_library_keeps_its_columns():
     assert written(series, [[1, 2], [3, 4]]).to_dict("list") == {"a": [1.0, 2.0], "b": [3.0, 4.0]}
 
 
+def test_an_index_of_one_level_is_what_the_level_holds():
+    y = FRAME["a"].set_axis(pd.MultiIndex.from_arrays([HOURS]))
+    series = read_series(y)
+    assert series.keys == [("a",)] and series.times[0].equals(HOURS) and series.values.tolist() == [0, 1, 2, 3, 4, 5]
+    assert written(series, [[6, 7]]).index.tolist() == pd.date_range(HOURS[-1], periods=3, freq="h").tolist()[1:]
+
+
+def test_a_panel_out_of_order_is_named():
+    panel = pd.concat({"u": FRAME["a"], "v": FRAME["b"].iloc[[0, 2, 1]]})
+    with pytest.raises(ValueError, match=r"time index of y of series v is not sorted: .* Sort with y\.sort_index\(\);"):
+        read_series(panel)
+
+
 def test_what_is_no_series():
+    with pytest.raises(TypeError, match=r"or numbers, \(n,\) or \(n, n_series\); got dict\.$"):
+        read_series({"a": [1.0]})
     with pytest.raises(TypeError, match="must be a Series, a DataFrame .*; got list"):
         read_series(["a", "b"])
     with pytest.raises(TypeError, match=r"or numbers, \(n,\) or .*; got ndarray, of shape \(4,\) and dtype complex128"):
