@@ -150,9 +150,9 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
 def _check_calibrates(model: GRUForecaster, y: pd.Series, n_series: int, arguments: argparse.Namespace) -> None:
     """Raise where the series cannot have the errors that intervals need, at the earliest origin of the backtest, too."""
     rows, share, horizon = y.index.get_level_values(-1).nunique(), arguments.coverage, arguments.horizon
-    before = arguments.splits * horizon
+    before, alike = arguments.splits * horizon, len(y) == n_series * rows  # of series that end apart, fewer may do
     for more in sorted({0, before}, reverse=True):
-        n_origins = max(len(y) - n_series * (more + horizon), 0)
+        n_origins = n_series * max(rows - more - horizon, 0) if alike else 0
         needed = rows_to_calibrate(model, share, n_series, n_origins)
         if rows - more < needed:
             splits = f", and {more} more for a backtest with --splits {arguments.splits}" if more else ""

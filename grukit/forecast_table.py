@@ -47,7 +47,7 @@ def _csv(path: Path, arguments: argparse.Namespace) -> pd.DataFrame:
         ) from error
     except pd.errors.ParserError as error:
         raise Wrong(_ragged(str(error), arguments.separator)) from error
-    return frame.set_axis(header.iloc[0].tolist(), axis=1)
+    return frame.set_axis([text or own for text, own in zip(header.iloc[0], frame.columns, strict=True)], axis=1)
 
 
 def _ragged(words: str, separator: str) -> str:

@@ -352,6 +352,14 @@ def test_the_words_of_what_is_no_table(table, tmp_path, capsys, change, words):
     assert words in capsys.readouterr().err
 
 
+def test_a_column_without_a_name_is_called_as_pandas_does(table, tmp_path, capsys):
+    path = tmp_path / "data.csv"
+    series_of(table).rename_axis(None).to_csv(path)
+    arguments = ["forecast", str(path), "--time", "Unnamed: 0", "--target", "load", *SMALL, "--splits", "0"]
+    assert cli.main(arguments) == 0
+    assert f"2024-03-11      {MODEL.fit(series_of(table)).predict().iloc[0]:.4g}" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("separator", ["tab", r"\t"])
 def test_tabs(run, table, separator):
     status, _, errors = run(table, "--separator", separator, "--splits", "0", "--out", "ahead.csv", sep="\t")
