@@ -11,7 +11,13 @@ from grukit.datasets import make_lorenz
 from grukit.train import interrupts, stochastic
 
 SMALL = {"horizon": 4, "window": 12, "hidden_layer_sizes": 8, "max_iter": 40, "calendar": None, "random_state": 0}
-ASKED = {"normalize": None, "linear_lags": 0, "learning_rate": "cosine", "learning_rate_init": 0.0125, "tol": 0.0}
+ASKED = {
+    "normalize": None,
+    "linear_lags": 0,
+    "learning_rate": "cosine",
+    "learning_rate_init": 0.0125,
+    "n_iter_no_change": 40,
+}
 RATE = {"learning_rate_init": 0.005}  # times 2.5
 CHAOS = pd.Series(make_lorenz(640, dt=0.08, random_state=3)["x"].to_numpy(), name="x")
 PAST, FUTURE = CHAOS.iloc[:560], CHAOS.iloc[560:]
