@@ -44,7 +44,7 @@ from grukit.dask import (  # noqa: E402
 )
 from grukit.dask._collections import Keys  # noqa: E402
 from grukit.dask._part import Part, Place  # noqa: E402
-from grukit.dask._rows import Rows  # noqa: E402
+from grukit.dask._rows import Cut, Rows  # noqa: E402
 from grukit.dask._session import SharedSession  # noqa: E402
 from grukit.dask._stack import Stack, StackedIndex  # noqa: E402
 from grukit.dask._wire import Connection, Lost, Traffic, connect, listen  # noqa: E402
@@ -310,6 +310,28 @@ def test_partitions_are_stacked_as_pandas_would():
         check_dtype=False,
         check_freq=False,
     )
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_a_piece_has_the_rows_of_all_samples_that_start_in_it(n):
+    rng = np.random.default_rng(n)
+    table = SimpleNamespace(
+        values=rng.normal(size=(900, 2)), targets=rng.normal(size=(900, 1)), step_weights=np.empty(0)
+    )
+    starts = np.concatenate([np.arange(0, 250), np.arange(400, 480), np.arange(700, 850)])  # in three intervals
+    held = rng.permutation(np.arange(500, 560))
+    parts = [SimpleNamespace(starts=each, lengths=rng.integers(1, 30, len(each))) for each in (starts, held)]
+    cut = Cut.of(parts, n)
+    pieces = [cut.piece(number, table, True) for number in range(len(cut.begins))]
+    for part in parts:
+        own, which = cut.starts_of(part, np.arange(len(part.starts)))
+        for start, length, at, number in zip(part.starts, part.lengths, own, which, strict=True):
+            piece = pieces[number]
+            rows = slice(at - piece.first, at - piece.first + length)
+            assert np.array_equal(piece.values[rows], table.values[start : start + length])
+            assert np.array_equal(piece.targets[rows], table.targets[start : start + length])
+    covered = {row for part in parts for s, m in zip(part.starts, part.lengths, strict=True) for row in range(s, s + m)}
+    assert len(covered) <= sum(len(piece.values) for piece in pieces) <= len(covered) + 30 * len(pieces)
 
 
 LIMITED = """

@@ -147,9 +147,10 @@ def _array_of(client: Any, X: Any) -> np.ndarray:
     """An array, block by block."""
     if X.numblocks[1:] != (1,) * (X.ndim - 1):
         X = X.rechunk({axis: -1 for axis in range(1, X.ndim)})
-    grown, others = None, []
+    grown: Growing | None = None
+    others: list[np.ndarray] = []
     for block in _in_turn(client, list(X.to_delayed().ravel())):
-        if block.dtype.kind not in NUMBERS:
+        if others or block.dtype.kind not in NUMBERS:
             others.append(block)
             continue
         grown = grown or Growing(block.shape[1:], block.dtype)

@@ -15,7 +15,8 @@ NUMBERS = "iuf"  # kinds of dtypes
 
 def in_temporary_folder() -> AbstractContextManager[None]:
     """Long arrays that are made here lie in files of Dask's temporary folder, or the platform's where none is configured."""
-    return in_files(dask.config.get("temporary-directory", None) or gettempdir())
+    folder = dask.config.get("temporary-directory", None) or gettempdir()
+    return in_files(folder, ', with dask.config.set({"temporary-directory": ...})')
 
 
 class Stack:

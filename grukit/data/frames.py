@@ -244,6 +244,6 @@ def series_of_rows(index: pd.MultiIndex) -> tuple[np.ndarray, list[tuple[Any, ..
     for level, own in zip(levels[1:], codes[1:], strict=True):
         combined, _ = pd.factorize(combined * len(level) + own)
     highest = np.maximum.accumulate(combined)
-    first = np.append(0, np.flatnonzero(highest[1:] > highest[:-1]) + 1)
+    first = np.append(np.arange(min(1, len(index))), np.flatnonzero(highest[1:] > highest[:-1]) + 1)
     keys = zip(*(level.take(own[first]).tolist() for level, own in zip(levels, codes, strict=True)), strict=True)
     return combined, list(keys)

@@ -16,16 +16,21 @@ SHORT = 1 << 20  # bytes up to which an array lies in memory whatever is asked f
 BLOCK = 1 << 17  # numbers that are worked on at a time, 1 MiB of float64
 
 _folder: ContextVar[str | None] = ContextVar("folder", default=None)
+_remedy: ContextVar[str] = ContextVar("remedy", default="")
 
 
 @contextmanager
-def in_files(folder: str) -> Iterator[None]:
-    """Long arrays that are made here lie in files of a folder, which have no name and end with the arrays, or the process."""
-    token = _folder.set(folder)
+def in_files(folder: str, remedy: str = "") -> Iterator[None]:
+    """Long arrays that are made here lie in files of a folder, which have no name and end with the arrays, or the process.
+
+    Where there is no room, ``remedy`` says how to name another folder.
+    """
+    tokens = _folder.set(folder), _remedy.set(remedy)
     try:
         yield
     finally:
-        _folder.reset(token)
+        _folder.reset(tokens[0])
+        _remedy.reset(tokens[1])
 
 
 def long_array(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
@@ -154,7 +159,7 @@ def _told(folder: str | None) -> Iterator[None]:
         yield
     except OSError as error:
         where = "the temporary folder" if folder is None else f"the temporary folder {folder}"
-        raise OSError(
-            error.errno,
-            f"{where} does not take the rows of this fit ({error.strerror}). Make room there, or name another",
-        ) from error
+        message = (
+            f"There is no room for the rows of this fit in {where}: {error.strerror}. Free some, or take another folder"
+        )
+        raise OSError(error.errno, f"{message}{_remedy.get()}.") from error
