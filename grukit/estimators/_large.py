@@ -42,6 +42,10 @@ def as_taken(values: np.ndarray) -> np.ndarray:
 
     An array that is read-only, as that of a frame is, would be of another type, for which they would be compiled anew.
     """
+    if not values.flags.c_contiguous:
+        taken = long_array(values.shape, values.dtype)
+        taken[:] = values
+        return taken
     if not values.flags.writeable:
         values = values.view()
         with suppress(ValueError):  # of memory that nobody may write to, as of bytes: that is copied
