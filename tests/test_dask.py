@@ -196,10 +196,6 @@ def test_a_forecaster(client, panel):
     told = pd.DataFrame({"kind": ["x", "y", "x"]}, index=["u", "v", "w"])
     wanted = GRUForecaster(**settings).fit(y, static=told)
     assert same(DaskGRUForecaster(**settings).fit(long(y), static=told), wanted)
-    segments = {**settings, "segment": 3}  # the oldest of a window of eight rows is of two
-    model, local = DaskGRUForecaster(**segments).fit(long(y)), GRUForecaster(**segments).fit(y)
-    assert same(model, local) and model.summary() == local.summary()
-    pd.testing.assert_series_equal(model.predict(), local.predict())
     with pytest.raises(ValueError, match="normalize='window' is not on Dask"):
         DaskGRUForecaster(**settings, normalize="window").fit(long(y))
     with pytest.raises(ValueError, match=r"y must have one column of values beside \['id', 'ds'\]; it has"):
@@ -208,6 +204,16 @@ def test_a_forecaster(client, panel):
         model.fit(beside(y))
     with pytest.raises(TypeError, match="y is a Array; a Dask DataFrame is wanted, in long form"):
         model.fit(da.from_array(y.to_numpy()))
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(not FULL, reason="compiles kernels of its own; GRUKIT_FULL_TESTS=1")
+def test_a_forecaster_that_reads_segments(client, panel):
+    y = panel["a"].rename("load")
+    segments = {**SETTINGS, "horizon": 3, "max_iter": 2, "segment": 3}  # the oldest of a window of eight rows is of two
+    model, local = DaskGRUForecaster(**segments).fit(long(y)), GRUForecaster(**segments).fit(y)
+    assert same(model, local) and model.summary() == local.summary()
+    pd.testing.assert_series_equal(model.predict(), local.predict())
 
 
 def test_a_fit_goes_on_at_a_checkpoint(client, panel, target, tmp_path):

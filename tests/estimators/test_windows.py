@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from forecasters import HOURS, small_forecaster
+from thorough import FULL
 
 from grukit import load
 from grukit.data import Horizons, Layout, Rows, fit_horizon
@@ -61,6 +62,8 @@ def test_forecasts_move_and_grow_with_the_window(fitted):
     np.testing.assert_allclose((grown - center) / spread[1], (forecast - center) / spread[0], rtol=3e-3, atol=1e-4)
 
 
+@pytest.mark.thorough
+@pytest.mark.skipif(not FULL, reason="compiles kernels of its own; GRUKIT_FULL_TESTS=1")
 def test_segments_and_a_decoder_of_such_windows():
     model = small(early_stopping=False, max_iter=5, calibration_fraction=None, segment=2, strategy="decoder").fit(NOISE)
     assert np.abs(model.weights_["head.weight"]).max() > 0.01

@@ -63,8 +63,8 @@ OPTIONS = {
 
 @pytest.mark.parametrize("per_step", [False, True], ids=["last", "per-step"])
 @pytest.mark.parametrize(("cell", "options"), [
-    ("gru", "bidirectional"), ("gru", "dropout"), *((cell, "all") for cell in OTHER_CELLS),
-    *if_full(("gru", "all"), *((cell, options) for cell in OTHER_CELLS for options in ("bidirectional", "dropout"))),
+    ("gru", "bidirectional"), ("gru", "dropout"), ("gru_reset_before", "all"), ("dual_state_basic", "all"),
+    *if_full(("gru", "all"), ("dual_state", "all"), *((cell, options) for cell in OTHER_CELLS for options in ("bidirectional", "dropout"))),
 ])  # fmt: skip
 def test_gradients_of_the_options_agree_with_central_differences(cell, options, per_step):
     """Dropout draws the same masks whenever the seed is the same, so its gradients have central differences too."""
