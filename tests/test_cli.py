@@ -23,6 +23,7 @@ import scipy
 import sklearn
 from child import run_code
 from sklearn.linear_model import Ridge
+from thorough import FULL
 
 import grukit
 from grukit import GRUForecaster, cli
@@ -547,6 +548,8 @@ print(len(served))
 """
 
 
+@pytest.mark.thorough
+@pytest.mark.skipif(not FULL, reason="compiles kernels of its own; GRUKIT_FULL_TESTS=1")
 def test_warmup_compiles_what_it_is_asked_to():
     *lines, folder, n_options, n_served = run_code(WARMED_UP)[0].splitlines()
     for line, option in zip(lines, cli.OPTIONS, strict=True):

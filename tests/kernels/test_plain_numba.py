@@ -5,6 +5,7 @@ import re
 
 import pytest
 from child import run_code
+from thorough import FULL
 
 from grukit.kernels.cpu.compiler import choice
 
@@ -65,6 +66,8 @@ print(states.sum(), kernels.COMPILING)
 NEWER = "import numba\nnumba.__version__ = '99.1.0'\n"
 
 
+@pytest.mark.thorough
+@pytest.mark.skipif(not FULL, reason="compiles kernels of its own; GRUKIT_FULL_TESTS=1")
 def test_on_request_the_kernels_are_compiled_plainly_and_cached_apart(tmp_path):
     for way in (PLAIN, FAST):
         output, errors = run_code(TRY, NUMBA_CACHE_DIR=str(tmp_path), **way)

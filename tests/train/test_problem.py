@@ -345,10 +345,9 @@ def spec_of(cell, per_step, options):
     ("gru", "plain"),
     ("gru", "learned"),
     ("gru", "all"),
-    ("gru", "decay and dropout"),
     ("gru_reset_before", "learned"),
-    ("dual_state_basic", "bidirectional"),
-    *if_full(("gru_reset_before", "decay"), ("dual_state", "bidirectional"), ("dual_state", "all")),
+    *if_full(("gru", "decay and dropout"), ("gru_reset_before", "decay"), ("dual_state", "all")),
+    *if_full(*((cell, "bidirectional") for cell in ("dual_state", "dual_state_basic"))),
 ])  # fmt: skip
 def test_sequences_of_unequal_length_are_as_each_alone(cell, options, per_step):
     spec = spec_of(cell, per_step, options)
@@ -371,8 +370,7 @@ def test_sequences_of_unequal_length_are_as_each_alone(cell, options, per_step):
 @pytest.mark.parametrize(("cell", "options", "loss"), [
     ("gru", "all", "log_loss"),
     ("gru_reset_before", "learned", "cross_entropy"),
-    ("gru", "decay and dropout", "squared_error"),
-    ("dual_state_basic", "bidirectional", "squared_error"),
+    *if_full(("gru", "decay and dropout", "squared_error"), ("dual_state_basic", "bidirectional", "squared_error")),
     *if_full(*(("dual_state", options, "squared_error") for options in ("bidirectional", "all"))),
 ])  # fmt: skip
 def test_gradients_of_unequal_lengths_agree_with_central_differences(cell, options, loss, per_step):
