@@ -50,7 +50,7 @@ from grukit.data.ridge import FittedLinear, choose_anchors, fit_linear
 from grukit.data.samples import ALL_ALIKE, HeldOut, Samples, select_samples
 from grukit.data.scaling import Scaler
 from grukit.data.sequences import Sequences, independent_rows, is_sequences, read_sequences, stand_alone, windows
-from grukit.data.series import SeriesForm, SeriesSet, read_series
+from grukit.data.series import SeriesForm, SeriesSet, label_of, read_series
 from grukit.data.static import MOST_CATEGORIES, StaticColumn, fit_static, read_static
 from grukit.data.targets import TargetForm, read_targets, to_output
 from grukit.data.times import Pace, as_times, time_between, time_kind, time_since
@@ -129,6 +129,7 @@ __all__ = [
     "is_sequences",
     "joined",
     "joined_rows",
+    "label_of",
     "lag_index",
     "left_by",
     "log_probability_of",

@@ -91,8 +91,7 @@ class SeriesSet:
 
     def name_of(self, s: int) -> Any:
         """What a series is called in a long frame: "y" where it has no name, or a tuple of several levels."""
-        key = self.keys[s]
-        return "y" if not key else key[0] if len(key) == 1 else key
+        return label_of(self.keys[s]) if self.keys[s] else "y"
 
     def pieces(self) -> Iterator[slice]:
         """The rows of each series."""
@@ -123,6 +122,11 @@ class SeriesSet:
             times=[cut[id(times)] for times in self.times],
         )
         return kept, rows
+
+
+def label_of(key: tuple[Any, ...]) -> Any:
+    """What a series is called: its name, a tuple of several levels, or None where it has none."""
+    return None if not key else key[0] if len(key) == 1 else key
 
 
 def where_of(key: tuple[Any, ...]) -> str:

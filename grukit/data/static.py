@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from grukit.data.series import label_of
+
 # Of a column. Each is an input at every step: 32 bytes a row, and of 120,000 windows of 48 rows and 32 units, an epoch took
 # 2.7 times as long with 64 of them, 7.5 times with 256 and 18 times with 1000.
 MOST_CATEGORIES = 256
@@ -104,7 +106,7 @@ def read_static(
         rows, values = _rows_of(static), [static[name].tolist() for name in names]
     found = np.empty((len(keys), sum(column.n_inputs for column in columns)))
     for s, key in enumerate(keys):
-        if key in known and _label_of(key) not in rows:
+        if key in known and label_of(key) not in rows:
             found[s] = known[key]
             continue
         if static is None:
@@ -138,14 +140,9 @@ def _rows_of(static: pd.DataFrame) -> dict[Any, int]:
     return {**rows, None: 0} if len(static) == 1 else rows
 
 
-def _label_of(key: Key) -> Any:
-    """What the index calls a series; None where the series has no name."""
-    return None if not key else key[0] if len(key) == 1 else key
-
-
 def _row_of(rows: dict[Any, int], key: Key) -> int:
     """The row of a series."""
-    label = _label_of(key)
+    label = label_of(key)
     if label not in rows:
         some = ", ".join([repr(each) for each in rows if each is not None][:3])
         raise ValueError(f"static has no row of series {_named(key)}{f'; its index names {some}' if some else ''}.")

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from grukit.data import FLOOR, LinearLags, Scaler
+from grukit.data import FLOOR, LinearLags, Scaler, label_of
 from grukit.estimators._choices import Choices
 from grukit.estimators._forecast import ForecastState
 from grukit.estimators._forecast_static import constants_of
@@ -104,12 +104,8 @@ class ForecastPredictor:
 def check_series(state: ForecastState, key: tuple[Any, ...]) -> None:
     """Raise where no series of ``fit`` is called so."""
     if key not in state.figures:
-        some, given = [_label_of(each) for each in list(state.figures)[:3]], _label_of(key)
+        some, given = [label_of(each) for each in list(state.figures)[:3]], label_of(key)
         raise ValueError(f"series must name one of those of fit, such as {some}; got {given!r}.")
-
-
-def _label_of(key: tuple[Any, ...]) -> Any:
-    return key[0] if len(key) == 1 else key
 
 
 def _lags(state: ForecastState, constants: np.ndarray, mean: float, scale: float) -> LinearLags:
