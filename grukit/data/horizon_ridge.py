@@ -8,7 +8,7 @@ import numpy as np
 from grukit.data.horizon import BLOCK, Layout, Rows
 from grukit.data.lags import Moments
 from grukit.data.linear_horizon import LagMap, LinearHorizon
-from grukit.data.stacking import Basis, Leading, Regression, Solver, add_up, stack
+from grukit.data.stacking import Basis, Changes, Leading, Regression, Solver, add_up, stack
 
 N_BLOCKS = 10  # in time; each of the second half judges what was fitted to all before it
 MOST_REGRESSORS = 1024  # 0.3 s to solve
@@ -19,6 +19,15 @@ MOST_ORIGINS = 100_000  # that regressions are fitted to
 FEWER = (4, 12)
 FEWEST_ORIGINS = 20  # that lags are fitted to, and
 FEWEST_OF_ONE = 4  # that one lag is: a line goes through any two, with nothing left to judge it by
+ORIGINS_A_LAG = (
+    2  # that have all lags, by itself; a short series is not forecast from a window that few of its rows have
+)
+# Fewer origins are few: what a series is relative to must surely be better, only later blocks judge, and less is stacked.
+# Of 280 tasks of real series that are not bundled, parts of bundled ones and generated ones, 1 to 96 ahead, the linear part
+# had 1.06 times the error of the best of the seasonal naive forecast, ridge regression and that of changes, at most 10.7
+# times; with these rules, lags by origins, the season and shared weights 1.00 times, at most 3.7 times. On 59 tasks of other
+# real series, by which nothing was chosen, 1.13 and 10.5 times, and 1.01 and 1.6 times.
+MANY_ORIGINS = 400
 # A series drifts whose means over windows vary more than this share of it. What its windows are relative to is the latest
 # value, unless another has so much less error that it is no chance: neighbouring origins share most of their errors, and about
 # as many are independent as horizons fit in. A random walk that happens to return in the later half is forecast best from its
@@ -47,33 +56,51 @@ def most_lags(layout: Layout, n_lags: int | str) -> int:
 
 
 def fit_horizon(
-    rows: Rows, layout: Layout, n_lags: int, normalize: str | None, training: np.ndarray, watched: np.ndarray
+    rows: Rows,
+    layout: Layout,
+    n_lags: int | str,
+    normalize: str | None,
+    training: np.ndarray,
+    watched: np.ndarray,
+    season: int = 1,
 ) -> FittedHorizon:
     """Fit the values ahead on the last rows.
 
-    Ridge regressions on all regressors, on the lags of the series alone, and on fewer lags of it, are stacked, see
-    :func:`grukit.data.ridge.fit_linear`; of ``n_lags``, of half as many, and so on, each to the origins that have them.
+    Ridge regressions on all regressors, on the lags of the series alone, and on fewer lags of it, and the seasonal naive
+    forecast are stacked, see :func:`_forms`; of ``n_lags``, of half as many, and so on, each fitted to the origins that have
+    them.
 
     Parameters
     ----------
     rows : Rows
     layout : Layout
-    n_lags : int
-        Rows that are read; 0: the base alone.
+    n_lags : int or "auto"
+        Rows that are read; 0: the base alone. "auto": as :func:`most_lags`, but no more than half as many as there are origins
+        that have them.
     normalize : {"auto", "last", "mean", "window", None}
         What values are relative to. "auto": what forecasts the later training blocks from those before better, of all but
         "window"; of a series that drifts "last", unless another is surely better.
     training, watched : ndarray
         Origins that train and that are watched for early stopping, in the order of time, as rows of single series.
+    season : int, default=1
+        Rows in a season; 1: none is known.
     """
+    most = most_lags(layout, n_lags)
+    n_lags = min(most, _held(training - rows.begins_of(training) + 1)) if isinstance(n_lags, str) else most
     unit = _typical(rows, training, layout.window) if normalize == "window" else 1.0
-    base = _base_by(rows, layout, n_lags, training, watched) if normalize == "auto" else normalize
+    base = _base_by(rows, layout, n_lags, season, training, watched) if normalize == "auto" else normalize
     bare, found, lags = LinearHorizon(base, layout, unit=unit), [], n_lags
     while lags:
-        fitted = _fit_maps(bare, rows, lags, training, watched, FEWER)
+        fitted = _fit_maps(bare, rows, lags, season, training, watched, FEWER)
         found += [] if fitted is None else [fitted[:2]]
         lags //= 2
     return FittedHorizon(*(replace(bare, maps=tuple(pair[which] for pair in found)) for which in (0, 1)))
+
+
+def _held(history: np.ndarray) -> int:
+    """The most lags of which ``ORIGINS_A_LAG`` as many origins, whose history (n,) this is, have all; one at least."""
+    left = len(history) - np.searchsorted(np.sort(history), np.arange(1, len(history) + 1))
+    return int(max(1, (left >= ORIGINS_A_LAG * np.arange(1, len(left) + 1)).sum()))
 
 
 def _typical(rows: Rows, training: np.ndarray, window: int) -> float:
@@ -82,12 +109,14 @@ def _typical(rows: Rows, training: np.ndarray, window: int) -> float:
     return float(np.sqrt(np.mean(rows.deviations(chosen, window) ** 2))) or 1.0
 
 
-def _base_by(rows: Rows, layout: Layout, n_lags: int, training: np.ndarray, watched: np.ndarray) -> str | None:
-    """What forecasts later blocks with the least error; of a series that drifts, what surely does."""
+def _base_by(
+    rows: Rows, layout: Layout, n_lags: int, season: int, training: np.ndarray, watched: np.ndarray
+) -> str | None:
+    """What forecasts blocks with the least error; of a series that drifts, or has few origins, what surely does."""
     bases = ("last", "mean", None)
-    tried = [_losses_of(LinearHorizon(base, layout), rows, n_lags, training, watched) for base in bases]
+    tried = [_losses_of(LinearHorizon(base, layout), rows, n_lags, season, training, watched) for base in bases]
     best = min(range(len(bases)), key=lambda k: float(tried[k].mean()))
-    if best == 0 or not _drifts(rows, training, layout.window):
+    if best == 0 or not (len(training) < MANY_ORIGINS or _drifts(rows, training, layout.window)):
         return bases[best]
     horizons = len(training) / (2 * layout.horizon)  # that are judged
     error = np.sqrt(1 / min(len(tried[0]), max(horizons, 1.0)))
@@ -111,9 +140,11 @@ def _drifts(rows: Rows, training: np.ndarray, window: int) -> bool:
     return float(np.mean(means**2)) > DRIFTING * float(np.mean(values**2))
 
 
-def _losses_of(bare: LinearHorizon, rows: Rows, n_lags: int, training: np.ndarray, watched: np.ndarray) -> np.ndarray:
-    """Errors of regressions on most lags in later blocks, if they have enough origins, or those of the base alone."""
-    fitted = _fit_maps(bare, rows, n_lags, training, watched) if n_lags else None
+def _losses_of(
+    bare: LinearHorizon, rows: Rows, n_lags: int, season: int, training: np.ndarray, watched: np.ndarray
+) -> np.ndarray:
+    """Errors of regressions on most lags in blocks, if they have enough origins, or those of the base alone."""
+    fitted = _fit_maps(bare, rows, n_lags, season, training, watched) if n_lags else None
     if fitted is not None:
         return fitted[2]
     found = []
@@ -128,13 +159,15 @@ def _fit_maps(
     bare: LinearHorizon,
     rows: Rows,
     n_lags: int,
+    season: int,
     training: np.ndarray,
     watched: np.ndarray,
     fewer: tuple[int, ...] = (),
 ) -> tuple[LagMap, LagMap, np.ndarray] | None:
-    """The map fitted to origins that train, and to all, and its errors in later blocks; None of too few origins.
+    """The map fitted to origins that train, and to all, and its errors in blocks that others judge; None of too few origins.
 
-    Regressions on all lags, and on these over each of ``fewer``, are stacked.
+    Each block of many is forecast from all others: a part of the time tells less of what holds at all of it. Where origins are
+    few, those of the later half are, each from what lies before it, as the end of the series will be.
     """
     own, every = (
         each[each - rows.begins_of(each) + 1 >= n_lags] for each in (training, np.concatenate([training, watched]))
@@ -145,14 +178,13 @@ def _fit_maps(
     kept = [block for block in blocks if block is not None]
     if not kept:  # no origin of which all values ahead are known
         return None
-    P, H = len(kept[0].cross) - 1, bare.layout.horizon
-    nothing, outputs = np.zeros((P + 1, H)), np.arange(H)
-    forms = [Regression(nothing, Basis(-1, False), False)]
-    if n_lags < P:
-        forms.append(Regression(nothing, Leading(n_lags, P), False))
-    forms += [Regression(nothing, Leading(n_lags // each, n_lags), False) for each in fewer if n_lags >= 2 * each]
-    judges = [(Solver(Moments.sum(kept[:j]), 1), kept[j]) for j in range(max(1, len(kept) // 2), len(kept))]
-    alphas, weights, _ = stack(judges, forms, outputs)
+    many = len(own) >= MANY_ORIGINS and len(kept) > 2
+    forms, outputs = _forms(bare, n_lags, len(kept[0].cross) - 1, season, fewer, many), np.arange(bare.layout.horizon)
+    others = {
+        j: kept[:j] + (kept[j + 1 :] if many else []) for j in range(0 if many else max(1, len(kept) // 2), len(kept))
+    }
+    judges = [(Solver(Moments.sum(parts), 1), kept[j]) for j, parts in others.items()]
+    alphas, weights, _ = stack(judges, forms, outputs, shared=True)
     own_moments = Moments.sum(kept)
     everything = moments_of(bare, rows, n_lags, thinned(every)) if len(watched) else own_moments
     assert everything is not None
@@ -160,6 +192,33 @@ def _fit_maps(
     linear, final = (LagMap(n_lags, coef[:-1].copy(), coef[-1].copy()) for coef in coefs)
     losses = [block.loss(add_up(solver, forms, outputs, alphas, weights)).mean() for solver, block in judges]
     return linear, final, np.array(losses or [own_moments.targets.mean()])
+
+
+def _forms(
+    bare: LinearHorizon, n_lags: int, P: int, season: int, fewer: tuple[int, ...], many: bool
+) -> list[Regression]:
+    """What is stacked, of P regressors: ridge regressions towards the base, on all, on lags alone, and on fewer of these.
+
+    Then the seasonal naive forecast, and a regression towards it, where the lags hold a season. Of ``many`` origins also the
+    base as it is and, of levels, a regression on changes towards the latest value.
+    """
+    H = bare.layout.horizon
+    nothing, ahead, every = np.zeros((P + 1, H)), np.arange(H), Basis(-1, False)
+    forms = [Regression(nothing, every, False)]
+    if n_lags < P:
+        forms.append(Regression(nothing, Leading(n_lags, P), False))
+    forms += [Regression(nothing, Leading(n_lags // each, n_lags), False) for each in fewer if n_lags >= 2 * each]
+    if 1 < season <= n_lags:
+        before = nothing.copy()
+        before[season - 1 - ahead % season, ahead] = 1.0
+        forms += [Regression(before, every, False), Regression(before, every, False, fixed=True)]
+    if many:
+        forms.append(Regression(nothing, every, False, fixed=True))
+        if bare.normalize is None and n_lags > 1:
+            latest = nothing.copy()
+            latest[0] = 1.0
+            forms.append(Regression(latest, Changes(n_lags), True))
+    return forms
 
 
 def thinned(origins: np.ndarray) -> np.ndarray:

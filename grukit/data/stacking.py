@@ -55,13 +55,28 @@ class Leading(NamedTuple):
         return out
 
 
+class Changes(NamedTuple):
+    """The first n of the coefficients (P, K), of lags less the last row, and all others."""
+
+    n: int
+
+    def reduce(self, rows: np.ndarray, D: int) -> np.ndarray:
+        """Those of rows (P, ...)."""
+        return np.concatenate([rows[1 : self.n] - rows[:1], rows[self.n :]])
+
+    def expand(self, rows: np.ndarray, P: int, D: int) -> np.ndarray:
+        """Coefficients (P, ...) of those."""
+        return np.concatenate([-rows[: self.n - 1].sum(axis=0, keepdims=True), rows])
+
+
 class Regression(NamedTuple):
     """What coefficients (P + 1, K) of standardised lags and a one shrink towards, and in which directions they change."""
 
     towards: np.ndarray
-    basis: Basis | Leading
+    basis: Basis | Leading | Changes
     anchored: bool
     weighing: int = 0  # which of several moments of the samples, weighted differently, it is solved from
+    fixed: bool = False  # nothing changes, nor does the intercept
 
 
 class Path(NamedTuple):
@@ -91,17 +106,20 @@ class Solver:
 
     def __init__(self, moments: Moments, n_columns: int):
         self.moments, self.n_columns = moments, n_columns
-        self._solved: dict[Basis | Leading, tuple[np.ndarray, np.ndarray]] = {}
+        self._solved: dict[Basis | Leading | Changes, tuple[np.ndarray, np.ndarray]] = {}
 
     def path(self, form: Regression, outputs: np.ndarray) -> Path:
         """The regression of the chosen outputs."""
+        if form.fixed:
+            P, K = len(self.moments.lags) - 1, len(outputs)
+            return Path(form.towards, np.empty((P, 0)), np.empty(0), np.empty((0, K)), np.zeros(P), np.zeros(K))
         directions, variances = self._directions(form.basis)
         means = self.moments.lags[-1, :-1]
         left = self.moments.cross[:, outputs] - self.moments.lags @ form.towards
         covariances = directions.T @ (left[:-1] - np.outer(means, left[-1]))
         return Path(form.towards, directions, variances, covariances, means, left[-1])
 
-    def _directions(self, basis: Basis | Leading) -> tuple[np.ndarray, np.ndarray]:
+    def _directions(self, basis: Basis | Leading | Changes) -> tuple[np.ndarray, np.ndarray]:
         """Uncorrelated directions (P, Q) in a basis, orthonormal there, and their variances (Q,)."""
         if basis not in self._solved:
             lags, D = self.moments.lags, self.n_columns
@@ -141,10 +159,12 @@ def forms_of(anchor: int, scaler: Scaler, center: np.ndarray, L: int) -> list[Re
     return forms + [Regression(last, Basis(column, relative), True) for column in columns for relative in relatives]
 
 
-def stack(judges: Judges, forms: list[Regression], outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Penalties and weights, (F, K) each, that forecast best from the samples solved each of those with them.
+def stack(
+    judges: Judges, forms: list[Regression], outputs: np.ndarray, shared: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Penalties and weights, (F, K) each, that forecast the blocks best; their mean squared errors (K,), NaN of no blocks.
 
-    And the mean squared errors (K,) of what they forecast, NaN where there is nothing to judge by.
+    ``shared``: they are those of all outputs, of each of which errors count by their share of the least that it can have.
     """
     K = len(outputs)
     if not judges:  # too few samples to judge by
@@ -155,13 +175,24 @@ def stack(judges: Judges, forms: list[Regression], outputs: np.ndarray) -> tuple
         errors = np.zeros((len(ALPHAS), K))
         for paths, block in own:
             errors += block.weight * np.array([block.loss(paths[f].coefficients(alpha)) for alpha in ALPHAS])
+        errors = (errors / _least(errors)).mean(axis=1, keepdims=True) if shared else errors
         alphas[f] = ALPHAS[np.argmin(errors, axis=0)]
     together = np.zeros((K, len(forms), len(forms)))
     for paths, block in own:
         coefs = [path.coefficients(penalty) for path, penalty in zip(paths, alphas, strict=True)]
         together += block.weight * block.products_of_errors(coefs)
-    weights, judged = simplex(together), sum(block.weight for _, block in own)
+    judged = sum(block.weight for _, block in own)
+    if shared:
+        least = _least(np.diagonal(together, axis1=1, axis2=2).T)[:, None, None]
+        weights = np.repeat(simplex((together / least).mean(axis=0, keepdims=True)), K, axis=1)
+    else:
+        weights = simplex(together)
     return alphas, weights, np.einsum("fk,kfg,gk->k", weights, together, weights) / judged
+
+
+def _least(errors: np.ndarray) -> np.ndarray:
+    """The least (K,) of errors (n, K) of each output; never zero."""
+    return np.maximum(errors.min(axis=0), 1e-12 * errors.max(axis=0)) + 1e-300
 
 
 def where_sure(

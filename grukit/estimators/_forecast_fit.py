@@ -23,7 +23,6 @@ from grukit.data import (
     check_any_seen,
     fit_horizon,
     fit_inputs,
-    most_lags,
     rows_of,
 )
 from grukit.estimators._adaptive import Online
@@ -144,7 +143,8 @@ def _begin(
 ) -> ForecastState:
     """The linear part, scalers and a network that begins there, from what training sees alone."""
     ends = (rows.of_each(some, layout) for some in (origins.training, origins.watched))
-    chosen = fit_horizon(rows, layout, most_lags(layout, model.linear_lags), model.normalize, *ends)
+    season = observed.series.grid.season
+    chosen = fit_horizon(rows, layout, model.linear_lags, model.normalize, *ends, season=season)
     sequences = chosen.linear.windows(rows, values, origins.training)
     left = Horizons(rows, origins.training, layout, chosen.linear, 1.0, "float64")
     differenced, x_scaler = _inputs_of(model, chosen.linear, sequences)

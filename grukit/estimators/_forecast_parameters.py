@@ -67,8 +67,8 @@ class ForecastParameters(CheckpointParameters):
             in units of its standard deviation (Kim et al. 2022), so that the forecast grows with it, too; to which a hundredth
             of what is typical of windows is added, as the root of the sum of squares, so that constant ones stay finite. Not
             for streams, and on the CPU alone. None: nothing but the series' mean in training. "auto": that of "last", "mean"
-            and None with which the linear part has the least error in later blocks of the training part; of a series that
-            drifts "last", unless another is surely better there.""",
+            and None with which the linear part has the least error in blocks of the training part; of a series that drifts, or
+            has fewer than 400 origins, "last", unless another is surely better there.""",
         ),
     ] = "auto"
     linear_lags: Annotated[
@@ -77,11 +77,12 @@ class ForecastParameters(CheckpointParameters):
             Number(Integral, 0, None, closed="left"),
             Choice("auto"),
             text="""Rows of the linear part, a ridge regression of all steps ahead on the window, at which training of the
-            network begins. 0: none. "auto": the window, or as many rows as make 1024 regressors. Fitted to 20 origins at
-            least, of one row to 4; to fewer there is none. Where ``normalize`` is "auto", too, the learning rate is constant,
-            and training with "adam" more than halves the loss that is watched for early stopping, a network alone is then
-            trained, without a linear part and ``normalize=None``, from 2.5 times the rate down along a cosine over all of
-            ``max_iter`` epochs, and kept where its loss is the less (``alone_`` < 0.95).""",
+            network begins, stacked with such of fewer rows and the seasonal naive forecast. 0: none. "auto": the window, or
+            as many rows as make 1024 regressors, but no more than half as many as there are origins that have them. Fitted to
+            20 origins at least, of one row to 4; to fewer there is none. Where ``normalize`` is "auto", too, the learning rate
+            is constant, and training with "adam" more than halves the loss that is watched for early stopping, a network
+            alone is then trained, without a linear part and ``normalize=None``, from 2.5 times the rate down along a cosine
+            over all of ``max_iter`` epochs, and kept where its loss is the less (``alone_`` < 0.95).""",
         ),
     ] = "auto"
     calendar: Annotated[

@@ -1,0 +1,110 @@
+"""What the linear part of forecasts stacks, against least squares written out, and when what is taken."""
+
+import numpy as np
+import pytest
+
+from grukit.data.horizon import Layout, Rows
+from grukit.data.horizon_ridge import MANY_ORIGINS, fit_horizon
+from grukit.data.lags import Moments
+from grukit.data.origins import origins_of
+from grukit.data.stacking import Basis, Changes, Regression, Solver, stack
+
+NONE = np.arange(0)
+
+
+def series_of(y):
+    return Rows(np.asarray(y, dtype=float), np.empty((len(y), 0)), np.array([0, len(y)]))
+
+
+def fitted(rows, layout, n_lags="auto", normalize="last", season=1, n=None):
+    ends = origins_of(rows, layout)
+    return fit_horizon(rows, layout, n_lags, normalize, ends[:n], NONE, season).final
+
+
+def moments_of(z, targets):
+    z = np.column_stack([z, np.ones(len(z))])
+    return Moments(float(len(z)), len(z), z.T @ z / len(z), z.T @ targets / len(z), (targets**2).mean(axis=0))
+
+
+@pytest.mark.parametrize(("n", "horizon"), [(60, 1), (61, 6), (120, 1), (9, 2)])
+def test_by_itself_no_more_lags_are_read_than_enough_origins_have(n, horizon):
+    layout, ends = Layout(48, horizon), np.arange(n - horizon)
+    rows = series_of(np.random.default_rng(0).normal(size=n))
+    enough = [L for L in range(1, 49) if (ends + 1 >= L).sum() >= 2 * L]
+    lags = [each.n_lags for each in fitted(rows, layout).maps]
+    assert all(each <= max(enough) for each in lags)
+    if n > 60:
+        assert lags[0] == max(enough) < 48
+        assert fitted(rows, layout, n_lags=max(enough) + 1).n_lags == max(enough) + 1  # as asked for
+
+
+@pytest.mark.parametrize("normalize", ["last", "mean", "window", None])
+def test_a_season_is_repeated_where_little_else_is_known(normalize):
+    rng, season, horizon = np.random.default_rng(1), 8, 11
+    y = np.tile(rng.normal(size=season), 7) + 0.3 * rng.normal(size=7 * season)
+    rows, layout, ends = series_of(y), Layout(12, horizon), np.arange(33, 44)
+    truth = rows.ahead(ends, horizon)
+    errors = [
+        np.abs(fitted(rows, layout, normalize=normalize, season=m, n=33).predict(rows, ends) - truth).mean()
+        for m in (season, 1)
+    ]
+    assert errors[0] < 0.9 * errors[1]
+
+
+def test_of_few_origins_a_level_is_taken_where_it_is_surely_better():
+    taken = {}
+    for n in (MANY_ORIGINS - 10, MANY_ORIGINS + 20):
+        for seed in range(6):
+            noise, y = np.random.default_rng(seed).normal(size=n), np.zeros(n)
+            for t in range(1, n):
+                y[t] = 0.7 * y[t - 1] + noise[t]
+            rows = series_of((y - y.mean()) / y.std())
+            taken.setdefault(n, []).append(fitted(rows, Layout(12, 6), normalize="auto").normalize)
+    few, many = taken.values()
+    assert few.count("last") > many.count("last")
+    rows = series_of(np.random.default_rng(0).normal(size=120))
+    assert fitted(rows, Layout(4, 1), normalize="auto").normalize != "last"
+
+
+def test_changes_are_ridge_regression_on_lags_less_the_latest():
+    rng = np.random.default_rng(2)
+    z, targets = rng.normal(size=(50, 5)), rng.normal(size=(50, 2))  # four lags and another
+    form = Regression(np.zeros((6, 2)), Changes(4), False)
+    coef = Solver(moments_of(z, targets), 1).path(form, np.arange(2)).coefficients(0.3)
+    changes = np.column_stack([z[:, 1:4] - z[:, :1], z[:, 4]])
+    centred = changes - changes.mean(axis=0)
+    slopes = np.linalg.solve(centred.T @ centred / 50 + 0.3 * np.eye(4), centred.T @ targets / 50)
+    np.testing.assert_allclose(coef[1:5], slopes, rtol=1e-9)
+    np.testing.assert_allclose(coef[:4].sum(axis=0), 0, atol=1e-12)  # whatever the level is, the forecast moves with it
+    np.testing.assert_allclose(z @ coef[:-1] + coef[-1], changes @ slopes + (targets - changes @ slopes).mean(axis=0))
+
+
+def test_what_is_fixed_stays_as_it_is():
+    rng = np.random.default_rng(3)
+    given = rng.normal(size=(4, 2))
+    path = Solver(moments_of(rng.normal(size=(30, 3)), rng.normal(size=(30, 2)) + 5), 1).path(
+        Regression(given, Basis(-1, False), False, fixed=True), np.arange(2)
+    )
+    for alpha in (0.0, 1.0, np.inf):
+        np.testing.assert_array_equal(path.coefficients(alpha), given)
+
+
+def test_shared_penalties_and_weights_are_those_of_all_outputs_whatever_their_units():
+    rng = np.random.default_rng(4)
+    z = rng.normal(size=(60, 3))
+    targets = z @ rng.normal(size=(3, 4)) + rng.normal(size=(60, 4))
+    nothing = np.zeros((4, 4))
+    forms = [Regression(nothing, Basis(-1, False), False), Regression(nothing, Basis(-1, False), False, fixed=True)]
+
+    def stacked(units, shared):
+        blocks = [moments_of(z[part], targets[part] * units) for part in np.split(np.arange(60), 3)]
+        judges = [(Solver(Moments.sum(blocks[:j]), 1), blocks[j]) for j in (1, 2)]
+        return stack(judges, forms, np.arange(4), shared=shared)
+
+    alphas, weights, _ = stacked(np.ones(4), True)
+    assert (alphas == alphas[:, :1]).all() and (weights == weights[:, :1]).all()
+    np.testing.assert_allclose(weights.sum(axis=0), 1)
+    assert np.ptp(stacked(np.ones(4), False)[1], axis=1).max() > 0.01
+    others = stacked(np.array([1.0, 1000.0, 1e-3, 5.0]), True)
+    np.testing.assert_array_equal(others[0], alphas)
+    np.testing.assert_allclose(others[1], weights, rtol=1e-8)
