@@ -184,7 +184,7 @@ def _fit_maps(
         j: kept[:j] + (kept[j + 1 :] if many else []) for j in range(0 if many else max(1, len(kept) // 2), len(kept))
     }
     judges = [(Solver(Moments.sum(parts), 1), kept[j]) for j, parts in others.items()]
-    alphas, weights, _ = stack(judges, forms, outputs, shared=True)
+    alphas, weights, _ = stack(judges, forms, outputs, together=True)
     own_moments = Moments.sum(kept)
     everything = moments_of(bare, rows, n_lags, thinned(every)) if len(watched) else own_moments
     assert everything is not None

@@ -9,10 +9,11 @@ from grukit.data.parts_in_time import blocks_of
 from grukit.data.ridge import FittedLinear, own_units
 from grukit.data.samples import Samples
 from grukit.data.scaling import Scaler
-from grukit.data.stacking import SURE, Basis
+from grukit.data.stacking import Basis
 
 PENALTIES = np.logspace(1, -6, 15)  # of the coefficients' squares, beside a mean of losses; the strongest first
 PATIENCE = 3  # weaker penalties that are tried without doing better
+SURE = 1.5  # standard errors
 N_BLOCKS = 10  # of a table, in time: each of the second half judges what was fitted to all before it
 N_TURNS = 5  # parts of samples that stand alone; each judges what was fitted to the others
 MANY, FEW_JUDGES = 1 << 21, 2  # numbers in a table of lags from which so many blocks judge

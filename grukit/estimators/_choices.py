@@ -97,14 +97,15 @@ def choose_linear(
     values, weights = training.targets_seen()
     if not (~np.isnan(values[weights > 0])).any(axis=0).all():  # an output that is known in no sample
         return None
+    n_lags = max(1, MOST_REGRESSORS // D) if linear_lags == "auto" else linear_lags
+    n_lags = min(n_lags, int(training.sequences.lengths.max()))
     if anchor is None:
         anchors = np.full(K, -1)
     elif isinstance(anchor, str) and anchor == "auto":
-        anchors = choose_anchors(training, levels)
+        # Where there are regressions to judge by in time, what they forecast from it decides, too.
+        anchors = choose_anchors(training, levels, or_mean=n_lags == 0 or training.sequences.exchangeable)
     else:
         anchors = np.full(K, column_number(anchor, form, D))
-    n_lags = max(1, MOST_REGRESSORS // D) if linear_lags == "auto" else linear_lags
-    n_lags = min(n_lags, int(training.sequences.lengths.max()))
     if n_lags == 0 and (anchors < 0).all():
         return None
     return fit_linear(training, everything, levels, n_lags, anchors)

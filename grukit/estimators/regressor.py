@@ -102,7 +102,8 @@ class GRURegressor(RegressorMixin, FittedAnchors, FittedLinearPart, RecurrentEst
             object,
             kind='column of X, "auto" or None',
             text="""y is predicted as its change from the latest value of this column. "auto": for each output the column from
-            whose latest value y's change varies least, if less than y itself. Not for ``loss="poisson"``.""",
+            whose latest value y's change varies least, unless the linear part forecasts better without; where X is no table,
+            or the linear part has no lags, if y itself varies more. Not for ``loss="poisson"``.""",
         ),
     ] = "auto"
     linear_lags: Annotated[

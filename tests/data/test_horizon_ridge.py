@@ -99,7 +99,7 @@ def test_shared_penalties_and_weights_are_those_of_all_outputs_whatever_their_un
     def stacked(units, shared):
         blocks = [moments_of(z[part], targets[part] * units) for part in np.split(np.arange(60), 3)]
         judges = [(Solver(Moments.sum(blocks[:j]), 1), blocks[j]) for j in (1, 2)]
-        return stack(judges, forms, np.arange(4), shared=shared)
+        return stack(judges, forms, np.arange(4), together=shared)
 
     alphas, weights, _ = stacked(np.ones(4), True)
     assert (alphas == alphas[:, :1]).all() and (weights == weights[:, :1]).all()
