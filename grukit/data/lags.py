@@ -1,9 +1,11 @@
 """A linear map of the last rows of a sample: fitted in closed form, applied by index, without a table of lags."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from grukit.data.lag_table import ends_of, fill, scaled_rows
 from grukit.data.long_arrays import blocks_of_rows, long_array, rows_of
 from grukit.data.parts_in_time import blocks_of
 from grukit.data.samples import Samples
@@ -18,7 +20,7 @@ BLOCK = 4096  # samples whose lags are held at a time
 class LinearLags:
     """y = intercept + the sum over lags k and columns d of coef[k, d] (x[t - k, d] - mean[d]).
 
-    Rows from before a series begins, and missing values, count as the mean.
+    Missing values count as the mean.
 
     Attributes
     ----------
@@ -26,11 +28,14 @@ class LinearLags:
         In the units of y and of x.
     intercept : ndarray of shape (K,), float64
     mean : ndarray of shape (D,), float64
+    first_before : bool
+        Rows from before the first one count as that, else as the mean.
     """
 
     coef: np.ndarray
     intercept: np.ndarray
     mean: np.ndarray
+    first_before: bool = False
 
     def predict(self, sequences: Sequences, per_step: bool) -> np.ndarray:
         """Values (n, K) after the last row of each sample, or (N, K) after every step of all, float64."""
@@ -47,8 +52,8 @@ class LinearLags:
         out[:] = self.intercept[:, None]
         for first in range(0, len(rows), BLOCK):
             block = slice(first, first + BLOCK)
-            for k in range(min(L, int(history[block].max(initial=0)))):
-                lagged = columns[:, np.maximum(rows[block] - k, 0)] * (history[block] > k)
+            for k in range(L if self.first_before else min(L, int(history[block].max(initial=0)))):
+                lagged = self._lagged(columns, rows[block], history[block], k)
                 # Not a matrix product: a BLAS rounds a row by how many others there are. A predictor sums in this order.
                 for d in range(D):
                     out[:, block] += self.coef[k, d, :, None] * lagged[d]
@@ -57,23 +62,18 @@ class LinearLags:
     def _of_few(self, columns: np.ndarray, rows: np.ndarray, history: np.ndarray) -> np.ndarray:
         """The same sums, term by term in the same order, all at once."""
         L, D, K = self.coef.shape
-        lags = np.arange(L)[:, None]
-        lagged = columns[:, np.maximum(rows - lags, 0)] * (history > lags)  # (D, L, n)
+        lagged = self._lagged(columns, rows, history, np.arange(L)[:, None])  # (D, L, n)
         terms = np.empty((1 + L * D, K, len(rows)))
         terms[0] = self.intercept[:, None]
         products = self.coef[:, :, :, None] * lagged.transpose(1, 0, 2)[:, :, None]
         terms[1:] = products.reshape(L * D, K, len(rows))
         return np.ascontiguousarray(np.add.accumulate(terms, axis=0)[-1].T)
 
-
-def ends_of(sequences: Sequences, per_step: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The row at which each sample, or each of its steps, ends, and how many rows it has up to there."""
-    if per_step:
-        return sequences.steps()
-    rows = long_array(sequences.starts.shape, np.int64)
-    np.add(sequences.starts, sequences.lengths, out=rows)
-    rows -= 1
-    return rows, sequences.lengths
+    def _lagged(self, columns: np.ndarray, rows: np.ndarray, history: np.ndarray, k: Any) -> np.ndarray:
+        """Rows of centred columns (D, N) that lie k before those given, each with so much history."""
+        if self.first_before:
+            return columns[:, rows - np.minimum(k, history - 1)]
+        return columns[:, np.maximum(rows - k, 0)] * (history > k)
 
 
 def left_by(linear: LinearLags | None, samples: Samples, link: str) -> Samples:
@@ -119,12 +119,20 @@ class Moments:
     targets: np.ndarray
 
     @classmethod
-    def of(cls, samples: Samples, scaler: Scaler, center: np.ndarray, L: int) -> "Moments":
+    def of(cls, samples: Samples, scaler: Scaler, center: np.ndarray, L: int, first_before: bool = False) -> "Moments":
         """Moments of all samples, see :meth:`of_blocks`."""
-        return cls.of_blocks(samples, scaler, center, L, 1)[0]
+        return cls.of_blocks(samples, scaler, center, L, 1, first_before)[0]
 
     @classmethod
-    def of_blocks(cls, samples: Samples, scaler: Scaler, center: np.ndarray, L: int, n_blocks: int) -> list["Moments"]:
+    def of_blocks(
+        cls,
+        samples: Samples,
+        scaler: Scaler,
+        center: np.ndarray,
+        L: int,
+        n_blocks: int,
+        first_before: bool = False,
+    ) -> list["Moments"]:
         """Moments of as many blocks of the samples, those of each series one after another in time.
 
         Parameters
@@ -139,8 +147,10 @@ class Moments:
             Lags.
         n_blocks : int
             Blocks; those without a sample are left out.
+        first_before : bool, default=False
+            Whether rows from before the first one count as that, else as the mean.
         """
-        scaled = _scaled(samples, scaler)
+        scaled = scaled_rows(samples, scaler)
         rows, history = ends_of(samples.sequences, samples.per_step)
         targets, weights = samples.targets_seen()
         block_of = blocks_of(samples, n_blocks)
@@ -150,7 +160,7 @@ class Moments:
             chosen = np.flatnonzero(kept & (block_of == block))
             if len(chosen):
                 own = rows_of(rows, chosen), rows_of(history, chosen), rows_of(targets, chosen)
-                found.append(cls._of_rows(scaled, *own, rows_of(weights, chosen), center, L))
+                found.append(cls._of_rows(scaled, *own, rows_of(weights, chosen), center, L, first_before))
         return found
 
     @classmethod
@@ -163,6 +173,7 @@ class Moments:
         weights: np.ndarray,
         center: np.ndarray,
         L: int,
+        first_before: bool,
     ) -> "Moments":
         targets -= center  # a copy, of those chosen
         D, K = scaled.shape[1], targets.shape[1]
@@ -172,7 +183,7 @@ class Moments:
             block = slice(first, first + BLOCK)
             z = np.zeros((len(rows[block]), P + 1))
             z[:, P] = 1.0
-            _fill(z, scaled, rows[block], history[block], L)
+            fill(z, scaled, rows[block], history[block], L, first_before)
             weighted = z * weights[block, None]
             lags += weighted.T @ z
             cross += weighted.T @ targets[block]
@@ -213,30 +224,3 @@ class Moments:
     def variance(self, coef: np.ndarray) -> np.ndarray:
         """Variances (K,) of the errors of coefficients (P + 1, K)."""
         return np.maximum(self.loss(coef) - (self.cross[-1] - self.lags[-1] @ coef) ** 2, 0.0)
-
-
-def lagged(samples: Samples, scaler: Scaler, L: int) -> np.ndarray:
-    """Standardised lags (n, L D), lag by lag, of every sample, or step.
-
-    Rows from before a series, and missing values, are zero.
-    """
-    rows, history = ends_of(samples.sequences, samples.per_step)
-    out = np.zeros((len(rows), L * len(scaler.mean)))
-    _fill(out, _scaled(samples, scaler), rows, history, L)
-    return out
-
-
-def _scaled(samples: Samples, scaler: Scaler) -> np.ndarray:
-    scaled = scaler.transform(samples.sequences.values[:, : len(scaler.mean)], "float64")
-    for block in blocks_of_rows(scaled):
-        own = scaled[block]
-        own[np.isnan(own)] = 0.0
-    return scaled
-
-
-def _fill(out: np.ndarray, scaled: np.ndarray, rows: np.ndarray, history: np.ndarray, L: int) -> None:
-    """Write lags of the rows of ``scaled`` (N, D) into the columns of ``out``, lag by lag, as far as there is history."""
-    D = scaled.shape[1]
-    for k in range(min(L, int(history.max(initial=0)))):
-        seen = history > k
-        out[seen, k * D : (k + 1) * D] = scaled[rows[seen] - k]

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from grukit.data.lags import lagged
+from grukit.data.lag_table import lagged
 from grukit.data.links import RAREST, outputs_of
 from grukit.data.samples import Samples
 from grukit.data.scaling import Scaler

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from grukit.data.lags import ends_of
+from grukit.data.lag_table import ends_of
 from grukit.data.long_arrays import blocks_of_rows, long_array, rows_of
 from grukit.data.samples import Samples
 

@@ -7,8 +7,8 @@ import numpy as np
 from grukit.data.stacking import Judges, Regression, add_up, at_least, stack
 
 # Standard errors by which regressions are better than the last value or the mean alone. Short series are left to these too
-# often where it must be more: of the tasks of ``FEWER`` in :mod:`grukit.data.ridge`, 112 had more than 1.03 times the error of
-# the best simple forecast with 1.5, and 103 with 1.0.
+# often where it must be more: of the tasks of ``FEWER`` in :mod:`grukit.data.ridge`, 97 had more than 1.03 times the error of
+# the best simple forecast with 1.5, and 88 with 1.0.
 SURE = 1.0
 # By which an output is better with penalties and weights of its own. Few of several steps ahead are; other outputs may be.
 SURE_ALONE = 3.0

@@ -116,6 +116,7 @@ def check_choices(state: FittedState, D: int, K: int) -> None:
             check_array(linear.coef, (*linear.coef.shape[:1], D, K), np.float64, f"choices.{name}.coef")
             check_array(linear.intercept, (K,), np.float64, f"choices.{name}.intercept")
             check_array(linear.mean, (D,), np.float64, f"choices.{name}.mean")
+            demand(type(linear.first_before) is bool, f"choices.{name}.first_before is neither true nor false.")
             demand(all(np.isfinite(each).all() for each in (linear.coef, linear.intercept, linear.mean)),
                     f"choices.{name} holds NaN or infinity.")  # fmt: skip
     demand(not choices.is_alone or choices.linear is None, "choices.alone tells of no linear part, and there is one.")

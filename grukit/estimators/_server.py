@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from grukit.data import mean_of
+from grukit.data import LinearLags, mean_of
 from grukit.engines import select_engine
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Server:
             *scalers,
             fitted.inputs.missing == "mask",
             None if differenced is None else _writable(differenced),
-            None if linear is None else kernels.Lags(*map(_writable, (linear.coef, linear.intercept, linear.mean))),
+            None if linear is None else kernels.Lags(*_lags_of(linear)),
         )
         self._serve = kernels.ready_to_serve(self._network, self._served)
         self._begin = np.empty(kernels.states_size(self._network, self.rows), packed.dtype)
@@ -88,6 +88,11 @@ class Server:
         """Pack again."""
         self.__dict__.update(state)
         self._pack()
+
+
+def _lags_of(linear: LinearLags) -> tuple[Any, ...]:
+    """What the kernels are given of a linear part."""
+    return *map(_writable, (linear.coef, linear.intercept, linear.mean)), linear.first_before
 
 
 def _writable(array: np.ndarray) -> np.ndarray:

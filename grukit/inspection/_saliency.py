@@ -147,9 +147,9 @@ def _per_row(subject: Subject, batch: Batch, gradient: np.ndarray, k: int) -> np
             if not first:  # the first step of all has no difference
                 out[0, some] -= slopes[0, some] * differenced
     if linear is not None:
-        for lag, coef in enumerate(linear.coef[: lengths.max()]):
-            some = np.flatnonzero(lengths > lag)
-            out[lengths[some] - 1 - lag, some] += coef[:, k]
+        for lag, coef in enumerate(linear.coef):
+            some = np.flatnonzero((lengths > lag) | linear.first_before)
+            out[np.maximum(lengths[some] - 1 - lag, 0), some] += coef[:, k]
     return out
 
 

@@ -28,6 +28,9 @@ def property_of(state: Any) -> str:
     tree, _ = SPECS.encode(state.spec, "spec")
     several = state.classes is not None and state.classes.multilabel
     told = {"spec": tree, "missing": state.inputs.missing, "link": state.y_scaler.link, "several": several}
+    linear = state.choices.final
+    if linear is not None:
+        told["first_before"] = linear.first_before
     return json.dumps(told)
 
 
@@ -85,5 +88,8 @@ def _around(constants: dict[str, np.ndarray], told: dict[str, Any], classes: Cla
     if "linear_coef" in constants:
         D, K = len(x_scaler.mean), len(y_scaler.mean)
         coef = constants["linear_coef"].reshape(-1, D, K)[::-1]
-        linear = LinearLags(np.ascontiguousarray(coef), constants["linear_intercept"], constants["linear_mean"])
+        first_before = bool(told.get("first_before", False))  # older files have none
+        linear = LinearLags(
+            np.ascontiguousarray(coef), constants["linear_intercept"], constants["linear_mean"], first_before
+        )
     return Around(classes, told["link"], x_scaler, y_scaler, told["missing"], constants.get("differenced"), linear)

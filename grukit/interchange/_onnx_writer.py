@@ -169,10 +169,11 @@ def _linear(graph: Graph, linear: LinearLags, per_step: bool) -> str:
     centred = graph.node("Sub", ["X", graph.constant("linear_mean", linear.mean)])
     zero = graph.constant("zero", 0.0)
     centred = graph.node("Where", [graph.node("IsNaN", [centred]), zero, centred])
-    # Rows before the first count as the mean.
+    # Rows before the first count as that, or as the mean.
+    before = graph.rows(centred, 0, 1) if linear.first_before else zero
     rest = [graph.constant("shape", np.array([n])) for n in (L, D)]
     shape = graph.node("Concat", [graph.size("X", 0), *rest], axis=0)
-    rows = graph.node("Concat", [graph.node("Expand", [zero, shape]), centred], axis=1)  # (B, L + T, D)
+    rows = graph.node("Concat", [graph.node("Expand", [before, shape]), centred], axis=1)  # (B, L + T, D)
     if per_step:
         one = graph.constant("one", 1)
         stop = graph.node("Add", [graph.node("Squeeze", [graph.size("X", 1)]), one])

@@ -8,7 +8,7 @@ from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
 
 from grukit.data import ALL_ALIKE, Samples, Scaler, read_table, stand_alone, windows
-from grukit.data.lags import lagged
+from grukit.data.lag_table import lagged
 from grukit.data.logistic import PENALTIES, fit_logistic
 from grukit.data.logistic_solver import Form, Lagged, solve
 from grukit.data.stacking import Basis

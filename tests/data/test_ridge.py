@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import Ridge, RidgeCV
 
 from grukit.data import ALL_ALIKE, Samples, Scaler, read_sequences, read_table, windows
-from grukit.data.lags import LinearLags, Moments, ends_of, left_by
+from grukit.data.lag_table import ends_of
+from grukit.data.lags import LinearLags, Moments, left_by
 from grukit.data.ridge import N_BLOCKS, choose_anchors, fit_linear
 from grukit.data.stacking import (
     ALPHAS,
@@ -29,14 +30,14 @@ from grukit.data.sure import SURE, choose_forms, where_sure
 RNG = np.random.default_rng(0)
 
 
-def lag_table(sequences, L, per_step=False):
-    """The lags of every sample as one row, NaN where there is none: what never exists in the package."""
+def lag_table(sequences, L, per_step=False, first_before=False):
+    """The lags of every sample as one row, NaN where there is none, or the first row: what never exists in the package."""
     rows, history = ends_of(sequences, per_step)
     D = sequences.values.shape[1]
     out = np.full((len(rows), L, D), np.nan)
     for i, (row, h) in enumerate(zip(rows, history, strict=True)):
-        for k in range(min(L, h)):
-            out[i, k] = sequences.values[row - k]
+        for k in range(L if first_before else min(L, h)):
+            out[i, k] = sequences.values[row - min(k, h - 1)]
     return out
 
 
@@ -50,11 +51,11 @@ def samples_of(n=200, D=2, K=1, window=5, seed=0, panel=False):
 
 
 @settings(max_examples=30, deadline=None)
-@given(L=st.integers(1, 7), window=st.integers(1, 6), panel=st.booleans())
-def test_applying_is_the_sum_over_lags_with_means_where_there_is_none(L, window, panel):
+@given(L=st.integers(1, 7), window=st.integers(1, 6), panel=st.booleans(), first_before=st.booleans())
+def test_applying_is_the_sum_over_lags_with_means_or_the_first_row_where_there_is_none(L, window, panel, first_before):
     samples = samples_of(40, window=window, panel=panel)
-    linear = LinearLags(RNG.normal(size=(L, 2, 3)), RNG.normal(size=3), RNG.normal(size=2))
-    lags = np.nan_to_num(lag_table(samples.sequences, L) - linear.mean)
+    linear = LinearLags(RNG.normal(size=(L, 2, 3)), RNG.normal(size=3), RNG.normal(size=2), first_before)
+    lags = np.nan_to_num(lag_table(samples.sequences, L, first_before=first_before) - linear.mean)
     expected = linear.intercept + np.einsum("nld,ldk->nk", lags, linear.coef)
     np.testing.assert_allclose(linear.predict(samples.sequences, False), expected, atol=1e-12)
 
@@ -69,17 +70,19 @@ def test_applying_at_every_step_and_over_missing_values():
     np.testing.assert_allclose(linear.predict(sequences, True), expected, atol=1e-12)
 
 
-def test_moments_of_blocks_add_up_to_those_of_all():
+@pytest.mark.parametrize("first_before", [False, True])
+def test_moments_of_blocks_add_up_to_those_of_all(first_before):
     samples = samples_of(3 * 4096 + 17)
     scaler, center = Scaler.fit(samples.sequences.values), np.array([1.0])
-    whole = Moments.of(samples, scaler, center, 4)
-    parts = Moments.of_blocks(samples, scaler, center, 4, 6)
+    whole = Moments.of(samples, scaler, center, 4, first_before)
+    parts = Moments.of_blocks(samples, scaler, center, 4, 6, first_before)
     assert len(parts) == 6
     together = Moments.sum(parts)
     assert (whole.n, pytest.approx(whole.weight)) == (together.n, together.weight)
     np.testing.assert_allclose(whole.lags, together.lags, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(whole.cross, together.cross, rtol=1e-9, atol=1e-12)
-    z = np.nan_to_num((lag_table(samples.sequences, 4) - scaler.mean) / scaler.scale).reshape(len(samples.targets), -1)
+    lags = lag_table(samples.sequences, 4, first_before=first_before)
+    z = np.nan_to_num((lags - scaler.mean) / scaler.scale).reshape(len(samples.targets), -1)
     z = np.column_stack([z, np.ones(len(z))])
     np.testing.assert_allclose(whole.lags, np.average(z[:, :, None] * z[:, None], axis=0, weights=samples.weights))
     coef = RNG.normal(size=(9, 1))
@@ -102,7 +105,7 @@ def weighted_ridge(z, y, weights, alpha):
 def test_the_penalty_is_the_one_that_forecasts_the_blocks_best():
     samples = samples_of(200, K=2, window=6)
     scaler = Scaler.fit(samples.sequences.values)
-    z = np.nan_to_num((lag_table(samples.sequences, 6) - scaler.mean) / scaler.scale).reshape(200, -1)
+    z = ((lag_table(samples.sequences, 6, first_before=True) - scaler.mean) / scaler.scale).reshape(200, -1)
     weights = samples.weights
     for k in range(2):
         y = samples.targets[:, k]
@@ -414,6 +417,56 @@ def test_a_random_walk_is_left_to_its_last_value():
     assert error < 1.01 * np.diff(walk[:, 0]).std()
 
 
+def samples_ahead(series, horizon, window, rows):
+    """The next values of a series, one output a step, of its rows from the first on."""
+    table = read_table(series, series)
+    ahead = np.column_stack([np.roll(series[:, 0], -step) for step in range(1, horizon + 1)])
+    samples = Samples(windows(table, window), ahead, np.ones(len(series)), False, ALL_ALIKE)
+    return samples.take(np.asarray(rows))
+
+
+def test_the_first_rows_of_a_series_that_drifts_are_forecast_as_the_others_are():
+    """Rows from before the series count as its first; the mean, which lies far off, would be a step up or down."""
+    walk = (1 + 0.1 * np.random.default_rng(5).normal(size=(200, 1))).cumsum(axis=0)
+    samples = samples_ahead(walk, 1, 24, range(199))
+    found = fit_linear(samples, samples, Scaler.fit(walk), 24, np.array([0]))
+    assert found.final.first_before
+    errors = (samples.targets - found.final.predict(samples.sequences, False))[:, 0]
+    assert np.abs(errors[:24]).max() < 1.0
+    assert np.sqrt(np.mean(errors[24:] ** 2)) < 0.12
+    with_mean = replace(found.final, first_before=False).predict(samples.sequences, False)
+    assert np.abs((samples.targets - with_mean)[:24]).max() > 3
+
+
+@pytest.mark.parametrize(("kind", "before"), [("series", True), ("panel", False), ("sequences", False)])
+def test_the_first_row_stands_for_those_before_it_in_a_table_of_one_series(kind, before):
+    samples = samples_of(80, D=1, window=4, panel=kind == "panel")
+    if kind == "sequences":
+        samples = replace(samples, sequences=replace(samples.sequences, exchangeable=True))
+    found = fit_linear(samples, samples, Scaler.fit(samples.sequences.values), 4, np.array([0]))
+    assert found.linear.first_before == found.final.first_before == before
+
+
+def test_short_series_are_forecast_no_worse_than_by_ridge_regression_or_the_last_value():
+    """Six steps ahead of 60 rows that drift, with a season or none, of which the last fifth is the test."""
+    shares = []
+    for seed in range(12):
+        rng, t = np.random.default_rng(seed), np.arange(60)
+        drift = 0.2 * t if seed % 2 else (0.3 + rng.normal(size=60)).cumsum()
+        series = (drift + 3 * np.sin(2 * np.pi * t / 12) * (seed % 3 > 0) + 0.5 * rng.normal(size=60))[:, None]
+        train, test = samples_ahead(series, 6, 32, range(42)), samples_ahead(series, 6, 32, range(48, 54))
+        scaler = Scaler.fit(series[:42])
+        found = fit_linear(train, train, scaler, 32, np.zeros(6, int)).final.predict(test.sequences, False)
+        lags = np.nan_to_num((lag_table(train.sequences, 32) - scaler.mean) / scaler.scale).reshape(42, -1)
+        seen = ((lag_table(test.sequences, 32) - scaler.mean) / scaler.scale).reshape(6, -1)
+        ridge = RidgeCV(np.logspace(-3, 4, 15)).fit(lags, train.targets).predict(seen)
+        others = ridge, np.repeat(series[48:54], 6, axis=1)
+        errors = [np.sqrt(np.mean((each - test.targets) ** 2)) for each in (found, *others)]
+        shares.append(errors[0] / min(errors[1:]))
+    assert np.exp(np.mean(np.log(shares))) < 0.95
+    assert max(shares) < 1.6
+
+
 def test_a_linear_rule_is_found_to_the_last_digits():
     values = np.random.default_rng(1).normal(size=(400, 2))
     table = read_table(values, values)
@@ -445,7 +498,7 @@ def with_gaps(samples, gone):
 @pytest.mark.parametrize("share", [0.0, 0.45], ids=["never known together", "known together in some rows"])
 def test_outputs_with_gaps_at_different_rows_are_fitted_on_rows_of_their_own(share):
     samples = samples_of(240, K=3, window=6, seed=4)
-    scaler, anchors = Scaler.fit(samples.sequences.values), np.array([0, -1, 0])
+    scaler, anchors = Scaler.fit(samples.sequences.values), np.array([0, -1, 1])
     gone = np.random.default_rng(0).random((240, 1)) > 0.5 + np.array([-share, share, -share]) / 2
     gone[:, 1] ^= share == 0
     together = fit_linear(*[with_gaps(samples, gone)] * 2, scaler, 4, anchors)

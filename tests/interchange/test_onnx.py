@@ -52,6 +52,20 @@ def test_every_part_is_in_the_file(fitted, tmp_path, name, steps):
     np.testing.assert_allclose(found.reshape(expected.shape), expected, rtol=0, atol=1e-5 * spread)
 
 
+@pytest.mark.parametrize("steps", [1, 2, 6, 9])
+def test_the_linear_part_of_a_table_counts_its_first_row_for_those_before(tmp_path, steps):
+    X = np.random.default_rng(0).normal(size=(90, 3)).cumsum(axis=0)
+    y = np.append(X[1:, 0] + np.diff(X[:, 0]), 0.0)[:, None] + [0.0, 100.0]
+    model = GRURegressor(window=6, **{**PLAIN, "hidden_layer_sizes": 5, "max_iter": 3, "linear_lags": 6}).fit(X, y)
+    assert model._fitted.choices.final.first_before
+    to_onnx(model, tmp_path / "model.onnx")
+    windows = np.stack([X[i : i + steps] for i in range(20, 27)])
+    found, expected = run(tmp_path / "model.onnx", windows), model.predictor()(windows)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * expected.std())
+    again = from_onnx(tmp_path / "model.onnx").predictor()(windows)
+    np.testing.assert_allclose(again, expected, rtol=0, atol=1e-5 * expected.std())
+
+
 def test_a_file_tells_what_it_is_of(fitted, tmp_path):
     model, _ = fitted(classes=3)
     to_onnx(model, tmp_path / "model.onnx")

@@ -23,6 +23,7 @@ class Lags(NamedTuple):
     coef: np.ndarray  # (L, D, K) float64
     intercept: np.ndarray  # (K,) float64
     mean: np.ndarray  # (D,) float64, which a missing value counts as
+    first_before: bool  # whether rows from before the first one count as that, else as the mean
 
 
 class Served(NamedTuple):
@@ -75,9 +76,9 @@ def _add_lags(lags: Any, x: Any, row: int, out: Any) -> None:
         for b in range(out.shape[0]):
             for j in range(K):
                 total = lags.intercept[j]
-                for k in range(min(L, row + 1)):
+                for k in range(L if lags.first_before else min(L, row + 1)):
                     for d in range(D):
-                        value = x[row - k, b, d] - lags.mean[d]
+                        value = x[max(row - k, 0), b, d] - lags.mean[d]
                         if not math.isnan(value):
                             total += lags.coef[k, d, j] * value
                 out[b, j] += total
