@@ -18,6 +18,10 @@ from grukit.estimators.targets import Objective
 
 WEIGHTS = np.linspace(0.0, 1.0, 21)
 KEPT = 0.9  # of the gain
+# Standard errors by which the mean gain over the blocks must be above nothing. Of 250 forecasts of real and generated series
+# of up to 1,500 rows, 13 had more than 1.02 times the error of the linear part without this, and 6 with it; of the 45 of these
+# by which it was not chosen 3 and 1, with a mean error of 0.995 and 0.992 times that of the linear part.
+SURE = 2.0
 N_BLOCKS = 5  # of origins that one fit kept out
 
 
@@ -67,7 +71,7 @@ def weight_by(state: ForecastState, blocks: Iterable[Block]) -> float | None:
     """The largest weight, from 0 to 1, that keeps nine tenths of what the best one gains, mean and worst block alike.
 
     The loss is flat about the best one, and what learned from all learned more than the copies that the blocks judge. For the
-    score of a weight see :func:`score_epochs`.
+    score of a weight see :func:`score_epochs`. None of it where the blocks differ so much that it may have gained by chance.
 
     None where there is nothing to choose by, or quantiles are forecast, which are no multiples of a part.
     """
@@ -78,9 +82,12 @@ def weight_by(state: ForecastState, blocks: Iterable[Block]) -> float | None:
     losses = np.array([each for each in found if not np.isnan(each).any()])
     if not len(losses):
         return None
-    scores = score_epochs(losses, np.where(losses[:, 0] > 0, losses[:, 0], 1.0))
+    scale = np.where(losses[:, 0] > 0, losses[:, 0], 1.0)
+    scores = score_epochs(losses, scale)
     gains = scores[0] - scores
-    return float(WEIGHTS[gains >= KEPT * gains.max()].max()) if gains.max() > 0 else 0.0
+    each = (losses[:, 0] - losses[:, np.argmax(gains)]) / scale  # of each block
+    chance = len(each) > 1 and each.mean() < SURE * each.std(ddof=1) / np.sqrt(len(each))
+    return float(WEIGHTS[gains >= KEPT * gains.max()].max()) if gains.max() > 0 and not chance else 0.0
 
 
 def weighted(state: ForecastState, weight: float | None) -> ForecastState:

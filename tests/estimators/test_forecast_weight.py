@@ -72,6 +72,21 @@ def test_a_network_that_learns_nothing_is_left_out_and_one_that_knows_the_rule_i
     assert rule.network_weight_ >= 0.95
 
 
+@pytest.mark.parametrize(
+    ("gains", "taken"), [((0.30, 0.28, 0.31, 0.29, 0.32), True), ((0.9, 0.1, 0.02, 0.0, 0.0), False)]
+)
+def test_a_gain_that_may_be_chance_is_left(gains, taken):
+    """The mean gain is more than seven standard errors of five blocks, or less than two of them."""
+    assert (np.mean(gains) > 2 * np.std(gains, ddof=1) / np.sqrt(5)) == taken
+    network = np.ones((1, 1))
+    blocks = []
+    for gain in gains:  # the loss (1, 1 - gain) of none and all of the network: left = 1 and left - 1 = sqrt(1 - gain)
+        share = 1 - np.sqrt(1 - gain)
+        blocks.append(Block(share * network, network))
+    weight = weight_by(small().fit(NOISE)._fitted, blocks)
+    assert weight == 1.0 if taken else weight == 0.0
+
+
 def test_of_one_fit_the_origins_that_it_kept_out_tell():
     noise = pd.Series(np.random.default_rng(2).normal(size=300))
     options = {"max_iter": 60, "learning_rate_init": 0.1, "early_stopping": False, "calibration": "split"}
@@ -86,7 +101,7 @@ def test_of_one_fit_the_origins_that_it_kept_out_tell():
 
 def test_predictors_streams_and_files_hold_it(tmp_path):
     y = bent()
-    model = small(**{**LEARNS, "max_iter": 20}).fit(y)
+    model = small(**{**LEARNS, "max_iter": 10}).fit(y)
     assert 0 < model.network_weight_ < 1
     model.save(tmp_path / "model.gru")
     opened, stream = load(tmp_path / "model.gru"), model.stream()
