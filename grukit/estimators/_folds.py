@@ -21,6 +21,9 @@ from grukit.train import interrupted_again
 if TYPE_CHECKING:
     from grukit.estimators._base import RecurrentEstimator
 
+# Rows of a table from which the network alone is tried. On 20 to 49 it was taken in 7 of 46 tasks, with 1.12 times the error
+# of the linear part, at most 3.2 times: a network of levels has not seen where a short series drifts to.
+ROWS_ALONE = 50
 KEPT = "what the last block left"
 BLOCKS = "blocks in time, each forecast from the samples before it"
 PARTS = "parts, each judged by what the others taught"
@@ -79,7 +82,8 @@ def fit_counting(
     if counted.interrupted:
         return counted.state
     share, begins = None, begin_beside
-    if may_be_alone(model, counted.state):
+    many = samples.sequences.exchangeable or len(samples.sequences) >= ROWS_ALONE
+    if many and may_be_alone(model, counted.state):
         try:
             tried = count_epochs(model, inputs, targets, folds, beside=counted)
         except KeyboardInterrupt:  # before or after its epochs

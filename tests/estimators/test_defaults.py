@@ -236,13 +236,33 @@ def test_outputs_with_gaps_at_different_rows_have_a_linear_part_each():
     np.testing.assert_allclose(model.linear_coef_[0], [[2, 0], [0, 1]], atol=1e-4)
 
 
-@pytest.mark.parametrize(("n", "stops"), [(49, False), (120, True)])
+@pytest.mark.parametrize(("n", "stops"), [(19, False), (20, True), (120, True)])
 def test_early_stopping_by_itself_is_on_from_a_number_of_samples(n, stops):
     model = GRURegressor(**SMALL).fit(X[:n], Y[:n])
     assert (model.validation_curve_ is not None) == stops
     classes = (X["a"].diff() > 0).astype(int)
     classifier = GRUClassifier(**SMALL, early_stopping="auto").fit(X[:n], classes[:n])
     assert (classifier.validation_curve_ is not None) == stops
+
+
+def test_of_few_rows_of_a_table_epochs_are_counted_on_blocks_in_time():
+    """A walk's next value: what a network learns beside the last value in all epochs is noise."""
+    settings, errors = {"window": 16, "hidden_layer_sizes": 5, "random_state": 0}, []
+    for seed in range(8):
+        walk = np.random.default_rng(seed).normal(size=(61, 1)).cumsum(axis=0)
+        model = GRURegressor(**settings).fit(walk[:40], walk[1:41, 0])
+        assert model.stop_reason_.endswith(
+            "epochs do best on 4 blocks in time, each forecast from the samples before it."
+        )
+        assert model.alone_ is None  # too few for the network alone
+        unjudged = GRURegressor(**settings, early_stopping=False).fit(walk[:40], walk[1:41, 0])
+        found = [each.predict(walk[:60], context=None)[40:] for each in (model, unjudged)]
+        errors.append([np.mean((each - walk[41:, 0]) ** 2) for each in (*found, walk[40:60, 0])])
+    counted, in_all, last = np.exp(np.mean(np.log(errors), axis=0))
+    assert counted < 0.8 * in_all and counted < 1.5 * last
+    # A rate that a plateau lowers has no blocks, and a tenth of so few rows is no judge.
+    lowered = GRURegressor(**{**settings, "max_iter": 3}, learning_rate="adaptive").fit(walk[:40], walk[1:41, 0])
+    assert lowered.validation_curve_ is None
 
 
 def test_partial_fit_chooses_nothing_by_itself():

@@ -321,9 +321,9 @@ def test_fifty_samples_with_a_weight_are_held_out_of_by_themselves(tiny):
 
 def test_the_summary_tells_the_penalty_of_one_output_and_the_range_of_several(tiny, hourly):
     X = hourly(60)
-    one, several = (
-        tiny(linear_lags=3).fit(X, y) for y in (X["a"].shift(1, fill_value=0.0), X.shift(1, fill_value=0.0))
-    )
+    exact = X.shift(1, fill_value=0.0)
+    apart = pd.concat([exact["a"].where(X["b"] > 0), 0.1 * X["b"] + X["a"].where(X["b"] <= 0) ** 2], axis=1)
+    one, several = (tiny(linear_lags=3, missing="mask").fit(X, y) for y in (exact["a"], apart))
     assert f"penalty {one.linear_alpha_:.3g}\n" in one.summary()
     low, high = several.linear_alpha_.min(), several.linear_alpha_.max()
     assert low < high and f"penalty {low:.3g} to {high:.3g}\n" in several.summary()
