@@ -27,12 +27,12 @@ N_BLOCKS = 4  # in time
 KEPT = "the network beside a linear part"
 
 
-def may_be_alone(model: SharedParameters, state: FittedState) -> bool:
-    """Whether the choice is open: nothing was asked for, and there is a linear part.
+def may_be_alone(model: "RecurrentEstimator", state: FittedState) -> bool:
+    """Whether the choice is open: nothing was asked for, there is a linear part, and no column of a regressor drifts.
 
     Parameters
     ----------
-    model : SharedParameters
+    model : RecurrentEstimator
         The parameters.
     state : FittedState
         Of the training that began at the linear part.
@@ -40,8 +40,13 @@ def may_be_alone(model: SharedParameters, state: FittedState) -> bool:
     asked = [getattr(model, name) for name in model._open_to_alone]
     if not all(isinstance(each, str) and each == "auto" for each in asked) or state.choices.linear is None:
         return False
+    if state.classes is None:
+        # It reads levels, and has not seen where a column that drifts goes. Of 14 tasks on which it was taken, parts of real
+        # and generated series, 5 with such a column had 0.94 to 4.1 times the error of the linear part, 1.5 in the mean; the
+        # others 0.97.
+        return not (isinstance(model.difference, str) and state.choices.differenced is not None)
     # A classifier's linear part that is an intercept is what the network alone begins with, too.
-    return state.classes is None or bool(np.isfinite(state.choices.alpha).any())
+    return bool(np.isfinite(state.choices.alpha).any())
 
 
 def begin_beside(

@@ -73,8 +73,8 @@ class GRURegressor(RegressorMixin, FittedAnchors, FittedLinearPart, RecurrentEst
             Choice("auto"),
             text="""Initial learning rate, the peak of the schedule. "auto": 0.002; 0.005 of a network that was chosen to be
             alone. Where ``alpha``, ``anchor`` and ``linear_lags`` are "auto", too, there is a linear part, and something is
-            watched, of a table with 50 rows at least, a network alone, without it and without differences that were not
-            asked for, is then trained and kept where its loss is much the better one (``alone_`` < 0.95). With
+            watched, of a table with 50 rows at least and no column that ``difference="auto"`` finds to drift, a network alone,
+            without the linear part, is then trained and kept where its loss is much the better one (``alone_`` < 0.95). With
             ``anchor=None, linear_lags=0``: 0.002.""",
         ),
     ] = "auto"  # type: ignore[assignment]  # numbers in the base

@@ -124,7 +124,11 @@ def huber(errors):
 
 @pytest.mark.parametrize(
     ("changes", "outputs", "loss"),
-    [({}, [0], np.square), ({}, [0, 1], np.square), ({"loss": "huber", "delta": 0.2}, [0, 1], huber)],
+    [  # one of the columns drifts, so by itself the network alone would not be tried
+        ({}, [0], np.square),
+        ({"difference": False}, [0, 1], np.square),
+        ({"loss": "huber", "delta": 0.2, "difference": False}, [0, 1], huber),
+    ],
     ids=["one output", "two outputs", "huber"],
 )
 def test_both_are_judged_in_the_same_units_on_every_block(changes, outputs, loss):
@@ -137,7 +141,7 @@ def test_both_are_judged_in_the_same_units_on_every_block(changes, outputs, loss
         part, own = slice(0, begin), slice(begin, end)
         given = {"X_val": rows[own], "y_val": targets[own]}
         fits = [
-            GRURegressor(**settings, **by).fit(rows[part], targets[part], **given)
+            GRURegressor(**{**settings, **by}).fit(rows[part], targets[part], **given)
             for by in (ALONE, BESIDE, {**BESIDE, "learning_rate_init": 1e-300})  # the last is the linear part
         ]
         errors = [(each.predict(rows)[own] - targets[own]) / targets[part].std(ddof=0) for each in fits]
@@ -181,15 +185,17 @@ def test_a_part_of_the_data_chooses_nothing():
     assert model.alone_ is None and model.history_["learning_rate"].tolist() == [0.002]
 
 
-def test_the_linear_part_stays_where_the_series_is_linear_or_drifts():
+def test_the_linear_part_stays_where_the_series_is_linear_and_nothing_is_tried_where_it_drifts():
     rng = np.random.default_rng(0)
     walk = rng.normal(size=300).cumsum()
     x = np.zeros(300)
     for i in range(1, 300):
         x[i] = 0.7 * x[i - 1] + rng.normal()
-    for series in (x, walk):
-        for settings in (HELD_OUT, COUNTED):
-            check_told(GRURegressor(**settings).fit(series[:-1, None], series[1:]), False)
+    for settings in (HELD_OUT, COUNTED):
+        check_told(GRURegressor(**settings).fit(x[:-1, None], x[1:]), False)
+        drifting = GRURegressor(**settings).fit(walk[:-1, None], walk[1:])
+        assert drifting.difference_ == [0] and drifting.alone_ is None and drifting.linear_coef_.size
+        check_told(GRURegressor(**settings, difference=False).fit(walk[:-1, None], walk[1:]), False)
 
 
 @pytest.mark.parametrize("settings", [HELD_OUT, COUNTED], ids=["held out", "counted"])
