@@ -68,8 +68,9 @@ def run_demo(arguments: argparse.Namespace, show_compilation: Callable[[], Abstr
     print(
         f"\nErrors in degC over {n_origins} x {HORIZON} months. Seasonal naive: the same month a year before. The lags of "
         "ridge regression\nand its harmonics of the year were chosen for this series; GRUForecaster has its default "
-        f"settings, and ran {model.n_iter_} epochs.\nOf its {COVERAGE:.0%} intervals, {inside.mean():.1%} had the truth "
-        "inside; the last column tells it of each step.\n"
+        f"settings. Of the network that it\ntrained for {model.n_iter_} epochs, it adds {model.network_weight_:.0%} to its "
+        f"linear part. Of its {COVERAGE:.0%} intervals, {inside.mean():.1%} had the truth inside;\nthe last column tells it "
+        "of each step.\n"
     )
     model.update(sst[TEST])
     print(
