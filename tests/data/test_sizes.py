@@ -59,8 +59,8 @@ def test_panels_of_unequal_series_are_forecast_better_and_none_worse(monkeypatch
         left = (unseen.targets - linear.predict(unseen.sequences, False)).reshape(N_SERIES, -1)[:, 4:]
         return (left**2).mean(axis=1) @ (1 / sizes_of_series(unseen, anchors)) / N_SERIES
 
-    own = np.array([errors(seed) for seed in range(8)])
+    own = np.array([errors(seed) for seed in range(24)])
     monkeypatch.setattr("grukit.data.ridge.sizes_of_series", lambda *_: None)
-    as_they_are = np.array([errors(seed) for seed in range(8)])
-    assert np.exp(np.log(own / as_they_are).mean()) < 0.95, (own, as_they_are)
+    as_they_are = np.array([errors(seed) for seed in range(24)])
+    assert np.exp(np.log(own / as_they_are).mean()) < 0.9, (own, as_they_are)
     assert (own <= 1.02 * as_they_are).all(), (own, as_they_are)
