@@ -125,7 +125,8 @@ class Finder:
         if name == "numba.core":  # in the middle of it
             os.kill(os.getpid(), signal.SIGINT)
 sys.meta_path.insert(0, Finder())
-before = signal.getsignal(signal.SIGINT)
+before = signal.default_int_handler
+signal.signal(signal.SIGINT, before)  # which a shell's job in the background ignores
 try:
     select_engine("cpu")
 except KeyboardInterrupt:
