@@ -301,7 +301,9 @@ def main() -> None:
     elif args.speed:
         report("dask_speed", f"{speed()}\n\nEpochs of {ROWS:,} rows. {machine()}.", args.write)
     elif args.partitions:
-        note = f"{OWN_SERIES} series of {OWN_ROWS} rows a partition; `predict` of 32 units, `fit_each` of 8 for 20 epochs."
+        note = (
+            f"{OWN_SERIES} series of {OWN_ROWS} rows a partition; `predict` of 32 units, `fit_each` of 8 for 20 epochs."
+        )
         report("dask_partitions", f"{partitions()}\n\n{note} {machine()}.", args.write)
     elif args.memory:
         report("dask_memory", f"{memory()}\n\n{LARGE_ROWS:,} rows. {machine()}.", args.write)
