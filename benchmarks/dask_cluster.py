@@ -1,11 +1,10 @@
 """What Dask workers send in a training step, and from when on a network's time would outweigh what they gain.
 
-    python benchmarks/dask_cluster.py [--speed | --partitions | --memory | --kill] [--write]
+    python benchmarks/dask_cluster.py [--speed | --memory | --kill] [--write]
 
 Bytes are counted in a fit on two worker processes, whose weights must equal those of one process to the bit. The model of a
 cluster takes seconds of the processor from steps of one thread here, and for the rest a network of 10 Gbit/s: see ``model``.
-Instead, ``--speed`` prints rows a second in one process and on 1 and 2 workers, ``--partitions`` how seconds of ``predict``
-and ``fit_each`` grow with the partitions, ``--memory`` the memory of client and workers
+Instead, ``--speed`` prints rows a second in one process and on 1 and 2 workers, ``--memory`` the memory of client and workers
 that nothing but they can give back (RssAnon: pages of files are none), and ``--kill`` how many of ten fits, in each of which a
 worker is killed in mid-epoch, end with the bits of one process.
 """
@@ -16,14 +15,12 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable
 from typing import Any
 
-import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 from _report import NETWORK_ALONE, machine, report, table
-from distributed import Client, LocalCluster, wait
+from distributed import Client, LocalCluster
 
 from grukit import GRURegressor
 from grukit.dask import DaskGRURegressor
@@ -31,7 +28,6 @@ from grukit.dask import DaskGRURegressor
 ROWS, SERIES, FEATURES, WINDOW = 24_000, 24, 8, 32
 HIDDEN, BATCHES, WORKERS = (32, 128, 512), (64, 256, 1024), (2, 4, 8)
 LARGE_ROWS, LARGE_PARTITIONS, LARGE_FEATURES, LIMIT = 4_600_000, 46, 16, 640  # MiB that a worker may hold
-PARTITIONS, OWN_SERIES, OWN_ROWS = (4, 8, 16, 32), 20, 1000  # of each partition
 CHUNK, SLOTS = {32: 32, 128: 16, 512: 32}, 16  # samples in a chunk, see kernels/cpu/session.py
 BYTES_A_SECOND, MESSAGE = 10e9 / 8, 100e-6  # of a network, and seconds of a message and its answer beside their bytes
 
@@ -140,52 +136,6 @@ def _rows_a_second(model: Any, X: pd.DataFrame, y: pd.Series) -> float:
     return len(X) / model.fit(X, y).history_["seconds"][1:].min()
 
 
-def partitions() -> str:
-    """Seconds of predictions and of a model for each series by partitions, which the workers hold, on 1 and 2 workers."""
-    measured: dict[tuple[str, int], list[float]] = {}
-    for workers in (1, 2):
-        with cluster_of(workers) as cluster, Client(cluster):
-            for n in PARTITIONS:
-                frame = dd.from_map(_some_series, range(n)).persist()
-                wait(frame)
-                X, y = frame[["id", "ds", "x0", "x1"]], frame["y"]
-                model = DaskGRURegressor(series="id", time="ds", **settings(32, 256, 1))
-                model = model.fit(X.partitions[:1], y.partitions[:1])
-                own = DaskGRURegressor(series="id", time="ds", **{**settings(8, 16, 20), "early_stopping": False})
-                own.fit_each(X.partitions[:workers], y.partitions[:workers])  # loads the kernels
-                for name, work in (
-                    ("predict", lambda model=model, X=X: wait(model.predict(X).persist())),
-                    ("fit_each", lambda own=own, X=X, y=y: own.fit_each(X, y)),
-                ):
-                    measured.setdefault((name, workers), []).append(_fastest(work))
-    rows = []
-    for (name, workers), seconds in measured.items():
-        exponent = np.polyfit(np.log(PARTITIONS), np.log(seconds), 1)[0]
-        gain = measured[name, 1][-1] / seconds[-1]
-        rows.append([f"`{name}`", f"{workers}", *(f"{each:.2f}" for each in seconds), f"{exponent:.2f}", f"{gain:.2f}"])
-    header = ["", "workers", *(f"{n} partitions, s" for n in PARTITIONS), "exponent", "against 1 worker"]
-    return table(header, rows)
-
-
-def _fastest(work: Callable[[], Any], turns: int = 3) -> float:
-    """Seconds of the fastest of some turns."""
-    found = []
-    for _ in range(turns):
-        began = time.perf_counter()
-        work()
-        found.append(time.perf_counter() - began)
-    return min(found)
-
-
-def _some_series(number: int) -> pd.DataFrame:
-    """A partition of a long frame, of whole series."""
-    rng, n = np.random.default_rng(number), OWN_SERIES * OWN_ROWS
-    frame = pd.DataFrame(rng.normal(size=(n, 2)), columns=["x0", "x1"])
-    frame.insert(0, "ds", np.tile(pd.date_range("2020", periods=OWN_ROWS, freq="h"), OWN_SERIES))
-    frame.insert(0, "id", number * OWN_SERIES + np.repeat(np.arange(OWN_SERIES), OWN_ROWS))
-    return frame.assign(y=frame["x0"] - frame["x1"])
-
-
 def _series(number: int) -> pd.DataFrame:
     """One series of a long frame, a partition of its own, which a worker makes."""
     n = LARGE_ROWS // LARGE_PARTITIONS
@@ -289,9 +239,6 @@ def _status(key: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--speed", action="store_true", help="time fits on 1 and 2 workers, on a quiet machine")
-    parser.add_argument(
-        "--partitions", action="store_true", help="time predictions and models of each series by partitions"
-    )
     parser.add_argument("--memory", action="store_true", help="measure the memory of a fit on 4,600,000 rows")
     parser.add_argument("--kill", action="store_true", help="kill a worker in each of ten fits")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/dask.md")
@@ -300,11 +247,6 @@ def main() -> None:
         print(kill())
     elif args.speed:
         report("dask_speed", f"{speed()}\n\nEpochs of {ROWS:,} rows. {machine()}.", args.write)
-    elif args.partitions:
-        note = (
-            f"{OWN_SERIES} series of {OWN_ROWS} rows a partition; `predict` of 32 units, `fit_each` of 8 for 20 epochs."
-        )
-        report("dask_partitions", f"{partitions()}\n\n{note} {machine()}.", args.write)
     elif args.memory:
         report("dask_memory", f"{memory()}\n\n{LARGE_ROWS:,} rows. {machine()}.", args.write)
     else:

@@ -232,17 +232,13 @@ def test_demo_writes_where_it_is_told_to(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("quick")
 def test_demo_seed_is_that_of_the_network_alone(monkeypatch):
     """Figures may be the same: of this small network nothing may be taken."""
-    seeds, forecasts = [], demo_module._forecasts
+    models, forecasts = [], demo_module._forecasts
     monkeypatch.setattr(
-        demo_module, "_forecasts", lambda model, *rest: (seeds.append(model), forecasts(model, *rest))[1]
+        demo_module, "_forecasts", lambda model, *rest: (models.append(model), forecasts(model, *rest))[1]
     )
     first, second = (rows_of(run("demo", "--no-plot", "--seed", seed).output) for seed in ("1", "2"))
-    assert [model.random_state for model in seeds] == [
-        1,
-        1,
-        2,
-        2,
-    ]  # of the run that compiles, and of the one that is shown
+    # Of the run that compiles, and of the one that is shown.
+    assert [model.random_state for model in models] == [1, 1, 2, 2]
     for name in ("seasonal naive", "ridge on 6 lags"):
         assert first[name][:2] == second[name][:2]
 

@@ -10,7 +10,7 @@ from grukit.data.lags import Moments
 from grukit.data.linear_horizon import LagMap, LinearHorizon
 from grukit.data.stacking import Basis, Changes, Leading, Regression, Solver, add_up, stack
 
-N_BLOCKS = 10  # in time; each of the second half judges what was fitted to all before it
+N_BLOCKS = 10  # in time, see _judges
 MOST_REGRESSORS = 1024  # 0.3 s to solve
 MOST_ORIGINS = 100_000  # that regressions are fitted to
 # All lags of a window are many for a short series. Of 19 parts of series and generated ones, up to 600 rows, 1 and 6 ahead,
@@ -19,9 +19,8 @@ MOST_ORIGINS = 100_000  # that regressions are fitted to
 FEWER = (4, 12)
 FEWEST_ORIGINS = 20  # that lags are fitted to, and
 FEWEST_OF_ONE = 4  # that one lag is: a line goes through any two, with nothing left to judge it by
-ORIGINS_A_LAG = (
-    2  # that have all lags, by itself; a short series is not forecast from a window that few of its rows have
-)
+# That have all lags, by itself: a short series is not forecast from a window that few of its rows have.
+ORIGINS_A_LAG = 2
 # Fewer origins are few: what a series is relative to must surely be better, only later blocks judge, and less is stacked.
 # Of 280 tasks of real series that are not bundled, parts of bundled ones and generated ones, 1 to 96 ahead, the linear part
 # had 1.06 times the error of the best of the seasonal naive forecast, ridge regression and that of changes, at most 10.7
@@ -78,8 +77,8 @@ def fit_horizon(
         Rows that are read; 0: the base alone. "auto": as :func:`most_lags`, but no more than half as many as there are origins
         that have them.
     normalize : {"auto", "last", "mean", "window", None}
-        What values are relative to. "auto": what forecasts the later training blocks from those before better, of all but
-        "window"; of a series that drifts "last", unless another is surely better.
+        What values are relative to. "auto": what forecasts blocks of training better, of all but "window"; of a series that
+        drifts, or has fewer than ``MANY_ORIGINS``, "last", unless another is surely better.
     training, watched : ndarray
         Origins that train and that are watched for early stopping, in the order of time, as rows of single series.
     season : int, default=1
@@ -164,11 +163,7 @@ def _fit_maps(
     watched: np.ndarray,
     fewer: tuple[int, ...] = (),
 ) -> tuple[LagMap, LagMap, np.ndarray] | None:
-    """The map fitted to origins that train, and to all, and its errors in blocks that others judge; None of too few origins.
-
-    Each block of many is forecast from all others: a part of the time tells less of what holds at all of it. Where origins are
-    few, those of the later half are, each from what lies before it, as the end of the series will be.
-    """
+    """The map fitted to origins that train, and to all, and its errors in the blocks that judge; None of too few origins."""
     own, every = (
         each[each - rows.begins_of(each) + 1 >= n_lags] for each in (training, np.concatenate([training, watched]))
     )
@@ -180,10 +175,7 @@ def _fit_maps(
         return None
     many = len(own) >= MANY_ORIGINS and len(kept) > 2
     forms, outputs = _forms(bare, n_lags, len(kept[0].cross) - 1, season, fewer, many), np.arange(bare.layout.horizon)
-    others = {
-        j: kept[:j] + (kept[j + 1 :] if many else []) for j in range(0 if many else max(1, len(kept) // 2), len(kept))
-    }
-    judges = [(Solver(Moments.sum(parts), 1), kept[j]) for j, parts in others.items()]
+    judges = _judges(kept, many)
     alphas, weights, _ = stack(judges, forms, outputs, together=True)
     own_moments = Moments.sum(kept)
     everything = moments_of(bare, rows, n_lags, thinned(every)) if len(watched) else own_moments
@@ -192,6 +184,17 @@ def _fit_maps(
     linear, final = (LagMap(n_lags, coef[:-1].copy(), coef[-1].copy()) for coef in coefs)
     losses = [block.loss(add_up(solver, forms, outputs, alphas, weights)).mean() for solver, block in judges]
     return linear, final, np.array(losses or [own_moments.targets.mean()])
+
+
+def _judges(blocks: list[Moments], many: bool) -> list[tuple[Solver, Moments]]:
+    """What is fitted, and the block that judges it.
+
+    Each block of many is forecast from all others: a part of the time tells less of what holds at all of it. Where origins are
+    few, those of the later half are, each from what lies before it, as the end of the series will be.
+    """
+    if many:
+        return [(Solver(Moments.sum(blocks[:j] + blocks[j + 1 :]), 1), block) for j, block in enumerate(blocks)]
+    return [(Solver(Moments.sum(blocks[:j]), 1), blocks[j]) for j in range(max(1, len(blocks) // 2), len(blocks))]
 
 
 def _forms(

@@ -13,7 +13,7 @@ from grukit.data.stacking import Basis
 
 PENALTIES = np.logspace(1, -6, 15)  # of the coefficients' squares, beside a mean of losses; the strongest first
 PATIENCE = 3  # weaker penalties that are tried without doing better
-SURE = 1.5  # standard errors
+SURE = 1.5  # standard errors by which it is better than the shares of the classes
 N_BLOCKS = 10  # of a table, in time: each of the second half judges what was fitted to all before it
 N_TURNS = 5  # parts of samples that stand alone; each judges what was fitted to the others
 MANY, FEW_JUDGES = 1 << 21, 2  # numbers in a table of lags from which so many blocks judge

@@ -143,8 +143,9 @@ def _begin(
 ) -> ForecastState:
     """The linear part, scalers and a network that begins there, from what training sees alone."""
     training, watched = (rows.of_each(some, layout) for some in (origins.training, origins.watched))
-    season = observed.series.grid.season
-    chosen = fit_horizon(rows, layout, model.linear_lags, model.normalize, training, watched, season)
+    chosen = fit_horizon(
+        rows, layout, model.linear_lags, model.normalize, training, watched, observed.series.grid.season
+    )
     sequences = chosen.linear.windows(rows, values, origins.training)
     left = Horizons(rows, origins.training, layout, chosen.linear, 1.0, "float64")
     differenced, x_scaler = _inputs_of(model, chosen.linear, sequences)

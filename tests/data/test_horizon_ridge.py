@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from grukit.data.horizon import Layout, Rows
-from grukit.data.horizon_ridge import MANY_ORIGINS, fit_horizon
+from grukit.data.horizon_ridge import MANY_ORIGINS, _judges, fit_horizon
 from grukit.data.lags import Moments
 from grukit.data.origins import origins_of
 from grukit.data.stacking import Basis, Changes, Regression, Solver, stack
@@ -77,6 +77,14 @@ def test_changes_are_ridge_regression_on_lags_less_the_latest():
     np.testing.assert_allclose(coef[1:5], slopes, rtol=1e-9)
     np.testing.assert_allclose(coef[:4].sum(axis=0), 0, atol=1e-12)  # whatever the level is, the forecast moves with it
     np.testing.assert_allclose(z @ coef[:-1] + coef[-1], changes @ slopes + (targets - changes @ slopes).mean(axis=0))
+
+
+def test_blocks_of_few_origins_judge_what_lies_before_and_of_many_what_lies_about():
+    rng = np.random.default_rng(5)
+    blocks = [moments_of(rng.normal(size=(2**j, 2)), rng.normal(size=(2**j, 1))) for j in range(4)]
+    for many, fitted_to in ((False, {2: 1 + 2, 3: 1 + 2 + 4}), (True, {0: 14, 1: 13, 2: 11, 3: 7})):
+        found = {blocks.index(block): solver.moments.n for solver, block in _judges(blocks, many)}
+        assert found == fitted_to
 
 
 def test_what_is_fixed_stays_as_it_is():

@@ -349,12 +349,8 @@ def test_same_seed_same_bits(noise):
     one = small(max_iter=5, batch_size=16).fit(noise)
     other = small(max_iter=5, batch_size=16, n_jobs=2).fit(noise)
     pd.testing.assert_series_equal(one.predict(), other.predict())
-    whole = {
-        "max_iter": 5,
-        "batch_size": 16,
-        "calibration_fraction": None,
-        "early_stopping": False,
-    }  # of the network's part
+    # The whole of the network's part is taken.
+    whole = {"max_iter": 5, "batch_size": 16, "calibration_fraction": None, "early_stopping": False}
     assert not np.array_equal(*(small(**whole, random_state=seed).fit(noise).predict() for seed in (0, 1)))
     frame = pd.DataFrame({"a": noise, "b": noise + 1, "c": -noise})
     model = small().fit(frame)
