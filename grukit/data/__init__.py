@@ -14,7 +14,7 @@ from grukit.data.frames import Table, check_columns, check_different_names, chec
 from grukit.data.grid import Grid
 from grukit.data.history import history_frame
 from grukit.data.horizon import Horizons, Layout, Rows
-from grukit.data.horizon_ridge import fit_horizon, most_lags
+from grukit.data.horizon_ridge import FittedHorizon, fit_horizon, most_lags
 from grukit.data.indexes import choose_rows, feature_columns, lag_index, sample_index, step_index
 from grukit.data.known import all_known, rows_after
 from grukit.data.labels import Classes, as_labels, read_labels
@@ -67,6 +67,7 @@ __all__ = [
     "Classes",
     "CovariateForm",
     "Features",
+    "FittedHorizon",
     "FittedLinear",
     "Grid",
     "HeldOut",

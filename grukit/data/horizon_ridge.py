@@ -1,7 +1,7 @@
 """The linear part of forecasts is fitted: ridge regressions of the whole horizon in closed form."""
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,12 +38,12 @@ MARGIN = 3.0  # times the share of one horizon, of the error, and
 SURE = 2.0  # standard errors
 
 
-@dataclass(frozen=True)
-class FittedHorizon:
-    """The linear part as fitted to the origins that train the network, and to those that are watched, too."""
+class FittedHorizon(NamedTuple):
+    """The linear part as fitted to the origins that train the network, to those that are watched, too, and to all."""
 
     linear: LinearHorizon
     final: LinearHorizon
+    whole: LinearHorizon
 
 
 def most_lags(layout: Layout, n_lags: int | str) -> int:
@@ -61,6 +61,7 @@ def fit_horizon(
     normalize: str | None,
     training: np.ndarray,
     watched: np.ndarray,
+    judged: np.ndarray,
     season: int = 1,
 ) -> FittedHorizon:
     """Fit the values ahead on the last rows.
@@ -79,21 +80,22 @@ def fit_horizon(
     normalize : {"auto", "last", "mean", "window", None}
         What values are relative to. "auto": what forecasts blocks of training better, of all but "window"; of a series that
         drifts, or has fewer than ``MANY_ORIGINS``, "last", unless another is surely better.
-    training, watched : ndarray
-        Origins that train and that are watched for early stopping, in the order of time, as rows of single series.
+    training, watched, judged : ndarray
+        Origins that train, that are watched for early stopping and that calibrate intervals, in the order of time, as rows
+        of single series. What is stacked is chosen by those that train.
     season : int, default=1
         Rows in a season; 1: none is known.
     """
     most = most_lags(layout, n_lags)
     n_lags = min(most, _held(training - rows.begins_of(training) + 1)) if isinstance(n_lags, str) else most
     unit = _typical(rows, training, layout.window) if normalize == "window" else 1.0
-    base = _base_by(rows, layout, n_lags, season, training, watched) if normalize == "auto" else normalize
+    base = _base_by(rows, layout, n_lags, season, training) if normalize == "auto" else normalize
     bare, found, lags = LinearHorizon(base, layout, unit=unit), [], n_lags
     while lags:
-        fitted = _fit_maps(bare, rows, lags, season, training, watched, FEWER)
-        found += [] if fitted is None else [fitted[:2]]
+        fitted = _fit_maps(bare, rows, lags, season, training, (watched, judged), FEWER)
+        found += [] if fitted is None else [fitted[0]]
         lags //= 2
-    return FittedHorizon(*(replace(bare, maps=tuple(pair[which] for pair in found)) for which in (0, 1)))
+    return FittedHorizon(*(replace(bare, maps=tuple(each[which] for each in found)) for which in range(3)))
 
 
 def _held(history: np.ndarray) -> int:
@@ -108,12 +110,10 @@ def _typical(rows: Rows, training: np.ndarray, window: int) -> float:
     return float(np.sqrt(np.mean(rows.deviations(chosen, window) ** 2))) or 1.0
 
 
-def _base_by(
-    rows: Rows, layout: Layout, n_lags: int, season: int, training: np.ndarray, watched: np.ndarray
-) -> str | None:
+def _base_by(rows: Rows, layout: Layout, n_lags: int, season: int, training: np.ndarray) -> str | None:
     """What forecasts blocks with the least error; of a series that drifts, or has few origins, what surely does."""
     bases = ("last", "mean", None)
-    tried = [_losses_of(LinearHorizon(base, layout), rows, n_lags, season, training, watched) for base in bases]
+    tried = [_losses_of(LinearHorizon(base, layout), rows, n_lags, season, training) for base in bases]
     best = min(range(len(bases)), key=lambda k: float(tried[k].mean()))
     if best == 0 or not (len(training) < MANY_ORIGINS or _drifts(rows, training, layout.window)):
         return bases[best]
@@ -139,13 +139,11 @@ def _drifts(rows: Rows, training: np.ndarray, window: int) -> bool:
     return float(np.mean(means**2)) > DRIFTING * float(np.mean(values**2))
 
 
-def _losses_of(
-    bare: LinearHorizon, rows: Rows, n_lags: int, season: int, training: np.ndarray, watched: np.ndarray
-) -> np.ndarray:
+def _losses_of(bare: LinearHorizon, rows: Rows, n_lags: int, season: int, training: np.ndarray) -> np.ndarray:
     """Errors of regressions on most lags in blocks, if they have enough origins, or those of the base alone."""
-    fitted = _fit_maps(bare, rows, n_lags, season, training, watched) if n_lags else None
+    fitted = _fit_maps(bare, rows, n_lags, season, training) if n_lags else None
     if fitted is not None:
-        return fitted[2]
+        return fitted[1]
     found = []
     for ends in np.array_split(thinned(training), N_BLOCKS)[N_BLOCKS // 2 :]:
         ahead = rows.ahead(ends, bare.layout.horizon) - bare.base(rows, ends)[:, None]
@@ -155,18 +153,13 @@ def _losses_of(
 
 
 def _fit_maps(
-    bare: LinearHorizon,
-    rows: Rows,
-    n_lags: int,
-    season: int,
-    training: np.ndarray,
-    watched: np.ndarray,
-    fewer: tuple[int, ...] = (),
-) -> tuple[LagMap, LagMap, np.ndarray] | None:
-    """The map fitted to origins that train, and to all, and its errors in the blocks that judge; None of too few origins."""
-    own, every = (
-        each[each - rows.begins_of(each) + 1 >= n_lags] for each in (training, np.concatenate([training, watched]))
-    )
+    bare: LinearHorizon, rows: Rows, n_lags: int, season: int, training: np.ndarray, others: Any = (), fewer: Any = ()
+) -> tuple[list[LagMap], np.ndarray] | None:
+    """The map as fitted to origins that train, and to more and more others, and its errors in the blocks that judge.
+
+    None of too few that train.
+    """
+    own, *more = (each[each - rows.begins_of(each) + 1 >= n_lags] for each in (training, *others))
     if len(own) < (FEWEST_ORIGINS if n_lags > 1 else FEWEST_OF_ONE):
         return None
     blocks = [moments_of(bare, rows, n_lags, part) for part in np.array_split(thinned(own), N_BLOCKS)]
@@ -177,13 +170,16 @@ def _fit_maps(
     forms, outputs = _forms(bare, n_lags, len(kept[0].cross) - 1, season, fewer, many), np.arange(bare.layout.horizon)
     judges = _judges(kept, many)
     alphas, weights, _ = stack(judges, forms, outputs, together=True)
-    own_moments = Moments.sum(kept)
-    everything = moments_of(bare, rows, n_lags, thinned(every)) if len(watched) else own_moments
-    assert everything is not None
-    coefs = [add_up(Solver(moments, 1), forms, outputs, alphas, weights) for moments in (own_moments, everything)]
-    linear, final = (LagMap(n_lags, coef[:-1].copy(), coef[-1].copy()) for coef in coefs)
+    own_moments, maps = Moments.sum(kept), list[LagMap]()
+    for n, part in enumerate((own, *more)):
+        if n == 0 or len(part):
+            every = thinned(np.concatenate([own, *more[:n]]))
+            moments = moments_of(bare, rows, n_lags, every) if n else own_moments
+            assert moments is not None  # of the origins that train
+            coef = add_up(Solver(moments, 1), forms, outputs, alphas, weights)
+        maps.append(LagMap(n_lags, coef[:-1].copy(), coef[-1].copy()))
     losses = [block.loss(add_up(solver, forms, outputs, alphas, weights)).mean() for solver, block in judges]
-    return linear, final, np.array(losses or [own_moments.targets.mean()])
+    return maps, np.array(losses or [own_moments.targets.mean()])
 
 
 def _judges(blocks: list[Moments], many: bool) -> list[tuple[Solver, Moments]]:

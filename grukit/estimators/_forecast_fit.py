@@ -2,27 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
 from grukit.data import (
-    ALL_ALIKE,
+    FittedHorizon,
     Horizons,
     Layout,
-    LinearHorizon,
     Observed,
     Rows,
-    Samples,
     Scaler,
-    Sequences,
     SeriesSet,
-    TargetForm,
     check_any_seen,
     fit_horizon,
-    fit_inputs,
     rows_of,
 )
 from grukit.estimators._adaptive import Online
@@ -31,15 +26,14 @@ from grukit.estimators._forecast import ForecastState, measured, typical_scale, 
 from grukit.estimators._forecast_alone import Task, train_network
 from grukit.estimators._forecast_errors import calibrate
 from grukit.estimators._forecast_folds import calibration_of, judge_by_folds
-from grukit.estimators._forecast_network import decoder_of, first_outputs, layout_of, told_of
+from grukit.estimators._forecast_network import decoder_of, inputs_of, layout_of, new_network, told_of
 from grukit.estimators._forecast_split import Origins, learned_from, not_learned, seen_by, split
 from grukit.estimators._forecast_weight import in_time, weight_by, weighted
 from grukit.estimators._quantiles import levels_of
-from grukit.estimators._start import check_same, initial_weights, network_spec
+from grukit.estimators._start import check_same, network_spec
 from grukit.estimators.fitted import TrainingState
 from grukit.estimators.inputs import InputForm
 from grukit.estimators.targets import Objective
-from grukit.model import NetworkSpec
 
 if TYPE_CHECKING:
     from grukit.estimators.forecaster import GRUForecaster
@@ -95,17 +89,28 @@ def learn_once(
     rows = observed.standardized(np.array([figures[key] for key in series.keys]), levels)
     values = rows.network_values(layout)
 
-    def begin(model: "GRUForecaster") -> ForecastState:
+    @cache
+    def linear_part(n_lags: int | str, normalize: str | None) -> FittedHorizon:
+        training, watched, judged = (rows.of_each(some, layout) for some in origins)
+        return fit_horizon(rows, layout, n_lags, normalize, training, watched, judged, series.grid.season)
+
+    def begin(own: "GRUForecaster") -> ForecastState:
         if before is not None:
-            return _go_on(model, observed, layout, before, figures)
-        return _begin(model, observed, layout, origins, rows, values, figures, levels)
+            return _go_on(own, observed, layout, before, figures)
+        chosen = linear_part(own.linear_lags, own.normalize)
+        return _begin(own, observed, layout, origins, rows, values, figures, levels, chosen)
 
     task, alone = Task(rows, values, origins, unseen), alone if before is None else False
     state, interrupted = train_network(model, begin, task, resume, alone)
     judged = origins.judged if before is None else not_learned(origins.judged, series, positions, before.learned)
     if len(judged):
-        state = weighted(state, weight_by(state, in_time(model, state, rows, judged, unseen)))
-        state = replace(state, scores=calibrate(model, state, rows, judged, series.keys, unseen))
+        # By what has not seen them, as the linear part that goes on has.
+        other = state if before is None else replace(state, final=state.linear)
+        weight = weight_by(other, in_time(model, other, rows, judged, unseen))
+        scores = calibrate(model, weighted(other, weight), rows, judged, series.keys, unseen)
+        state = replace(weighted(state, weight), scores=scores)
+    if before is None and not state.choices.is_alone:
+        state = replace(state, final=linear_part(model.linear_lags, model.normalize).whole)
     learned = learned_from(origins, series, positions, layout, unseen)
     state = replace(state, learned=_latest(learned, {} if before is None else before.learned))
     return state, interrupted
@@ -140,17 +145,14 @@ def _begin(
     values: np.ndarray,
     figures: dict[Any, tuple[float, float]],
     levels: Scaler,
+    chosen: FittedHorizon,
 ) -> ForecastState:
-    """The linear part, scalers and a network that begins there, from what training sees alone."""
-    training, watched = (rows.of_each(some, layout) for some in (origins.training, origins.watched))
-    chosen = fit_horizon(
-        rows, layout, model.linear_lags, model.normalize, training, watched, observed.series.grid.season
-    )
+    """Scalers, and a network that begins at the linear part, from what training sees alone."""
     sequences = chosen.linear.windows(rows, values, origins.training)
     left = Horizons(rows, origins.training, layout, chosen.linear, 1.0, "float64")
-    differenced, x_scaler = _inputs_of(model, chosen.linear, sequences)
+    differenced, x_scaler = inputs_of(model, chosen.linear, sequences)
     random_state = check_random_state(model.random_state)
-    outputs, y_scaler, spec, parameters = _network(model, sequences, left, random_state)
+    outputs, y_scaler, spec, parameters = new_network(model, sequences, left, random_state)
     return ForecastState(
         InputForm(type(model).__name__, model.window, model.missing, "table"),
         outputs,
@@ -175,33 +177,6 @@ def _begin(
         learned={},
         asked=_asked(model),
     )
-
-
-def _network(
-    model: "GRUForecaster", sequences: Sequences, left: Horizons, random_state: Any
-) -> tuple[TargetForm, Scaler, NetworkSpec, np.ndarray]:
-    """The outputs' form and scaler, the network and its initial weights, for what the linear part leaves."""
-    scale, quantiles = left.spread(), levels_of(model.quantiles)
-    K = left.n_outputs * max(len(quantiles), 1)
-    outputs = TargetForm(K, False, False, None)
-    spec = network_spec(model, sequences.values.shape[1], outputs, decoder_of(left.layout, model.missing))
-    parameters = initial_weights(model, spec, sequences, random_state, at_linear=True)
-    if quantiles:  # so that the beginning is calibrated
-        spec.views(parameters)["head.bias"][...] = first_outputs(spec.decoder, left.quantiles(quantiles)) / scale
-    return outputs, Scaler(np.zeros(K), np.full(K, scale)), spec, parameters
-
-
-def _inputs_of(model: "GRUForecaster", linear: LinearHorizon, sequences: Sequences) -> tuple[np.ndarray | None, Scaler]:
-    """Which inputs are changes from row to row, if any are, and what scales all, from the windows that train."""
-    values, levels_in = sequences.values, linear.normalize in (None, "window")
-    differenced = None if levels_in else np.arange(values.shape[1]) < linear.layout.n_joint
-    sample = Samples(sequences, None, np.ones(len(sequences)), False, ALL_ALIKE)
-    known, _ = sample.inputs_seen(values if differenced is None else sequences.differenced(differenced))
-    scaler = fit_inputs(Scaler.fit(known), np.empty((0, 0)), model.standardize, model.missing)
-    if sequences.relative is not None:  # which scales the series
-        n = sequences.relative.mean.shape[1]
-        scaler = Scaler(np.append(np.zeros(n), scaler.mean[n:]), np.append(np.ones(n), scaler.scale[n:]))
-    return differenced, scaler
 
 
 def _latest(stamps: Mapping[Any, Any], before: Mapping[Any, Any]) -> dict[Any, Any]:

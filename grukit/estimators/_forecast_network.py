@@ -1,11 +1,24 @@
-"""What a forecaster's network reads and gives: the layout of its rows, and the decoder of the steps ahead."""
+"""What a forecaster's network reads and gives: the layout of its rows, its scalers, the decoder of the steps ahead."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from grukit.data import Layout, Observed
+from grukit.data import (
+    ALL_ALIKE,
+    Horizons,
+    Layout,
+    LinearHorizon,
+    Observed,
+    Samples,
+    Scaler,
+    Sequences,
+    TargetForm,
+    fit_inputs,
+)
+from grukit.estimators._quantiles import levels_of
+from grukit.estimators._start import initial_weights, network_spec
 from grukit.model import Decoder, NetworkSpec
 
 if TYPE_CHECKING:
@@ -53,3 +66,30 @@ def first_outputs(decoder: Decoder | None, wanted: np.ndarray) -> np.ndarray:
         return wanted.ravel()
     parts, positions, M = decoder.parts, decoder.n_positions, wanted.shape[1]
     return wanted.reshape(parts, positions, -1, M).mean(axis=1).ravel()
+
+
+def new_network(
+    model: "GRUForecaster", sequences: Sequences, left: Horizons, random_state: Any
+) -> tuple[TargetForm, Scaler, NetworkSpec, np.ndarray]:
+    """The outputs' form and scaler, the network and its initial weights, for what the linear part leaves."""
+    scale, quantiles = left.spread(), levels_of(model.quantiles)
+    K = left.n_outputs * max(len(quantiles), 1)
+    outputs = TargetForm(K, False, False, None)
+    spec = network_spec(model, sequences.values.shape[1], outputs, decoder_of(left.layout, model.missing))
+    parameters = initial_weights(model, spec, sequences, random_state, at_linear=True)
+    if quantiles:  # so that the beginning is calibrated
+        spec.views(parameters)["head.bias"][...] = first_outputs(spec.decoder, left.quantiles(quantiles)) / scale
+    return outputs, Scaler(np.zeros(K), np.full(K, scale)), spec, parameters
+
+
+def inputs_of(model: "GRUForecaster", linear: LinearHorizon, sequences: Sequences) -> tuple[np.ndarray | None, Scaler]:
+    """Which inputs are changes from row to row, if any are, and what scales all, from the windows that train."""
+    values, levels_in = sequences.values, linear.normalize in (None, "window")
+    differenced = None if levels_in else np.arange(values.shape[1]) < linear.layout.n_joint
+    sample = Samples(sequences, None, np.ones(len(sequences)), False, ALL_ALIKE)
+    known, _ = sample.inputs_seen(values if differenced is None else sequences.differenced(differenced))
+    scaler = fit_inputs(Scaler.fit(known), np.empty((0, 0)), model.standardize, model.missing)
+    if sequences.relative is not None:  # which scales the series
+        n = sequences.relative.mean.shape[1]
+        scaler = Scaler(np.append(np.zeros(n), scaler.mean[n:]), np.append(np.ones(n), scaler.scale[n:]))
+    return differenced, scaler

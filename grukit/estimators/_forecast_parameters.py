@@ -120,8 +120,9 @@ class ForecastParameters(CheckpointParameters):
             SHARE,
             None,
             text="""With ``calibration="split"``, share of the origins, the last in time, that is no part of training and
-            calibrates the intervals; at least 19 origins. Where less than half of all would be left for training, there are
-            no intervals. None: none at all, and the whole of the network's part is taken.""",
+            calibrates the intervals; at least 19 origins. In the end the linear part is fitted to them, too. Where less than
+            half of all would be left for training, there are no intervals. None: none at all, and the whole of the network's
+            part is taken.""",
         ),
     ] = 0.1
     calibration: Annotated[

@@ -66,7 +66,7 @@ def seen_by(origins: Origins, positions: np.ndarray, layout: Layout) -> np.ndarr
 def learned_from(
     origins: Origins, series: SeriesSet, positions: np.ndarray, layout: Layout, unseen: np.ndarray
 ) -> dict[tuple[Any, ...], Any]:
-    """The last stamp of each series that anything but calibration sees: training, what is watched, and the linear part.
+    """The last stamp of each series that training sees, or what is watched for early stopping: the others may calibrate.
 
     Series that are ``unseen`` (S,) by training are measured by all of their rows.
     """

@@ -121,7 +121,7 @@ def test_a_linear_rule_is_found():
     layout = Layout(6, 4, n_known=1)
     training = origins_of(rows, layout)[:300]
     for normalize in ("auto", None):
-        fitted = fit_horizon(rows, layout, 6, normalize, training, training[:0])
+        fitted = fit_horizon(rows, layout, 6, normalize, training, training[:0], training[:0])
         assert [each.n_lags for each in fitted.final.maps] == [6, 3, 1]
         later = origins_of(rows, layout)[310:]
         error = fitted.final.predict(rows, later) - rows.ahead(later, 4)
@@ -134,9 +134,9 @@ def test_relative_to_the_latest_value_a_forecast_moves_with_the_series():
     ends = origins_of(rows, layout)
     moved = Rows(rows.y + 100.0, rows.covariates, rows.offsets)
     for normalize in ("last", "mean"):
-        linear = fit_horizon(rows, layout, 5, normalize, ends[:40], ends[:0]).final
+        linear = fit_horizon(rows, layout, 5, normalize, ends[:40], ends[:0], ends[:0]).final
         np.testing.assert_allclose(linear.predict(moved, ends), linear.predict(rows, ends) + 100.0, rtol=1e-10)
-    level = fit_horizon(rows, layout, 5, None, ends[:40], ends[:0]).final
+    level = fit_horizon(rows, layout, 5, None, ends[:40], ends[:0], ends[:0]).final
     assert np.abs(level.predict(moved, ends) - level.predict(rows, ends) - 100.0).max() > 1.0
 
 
@@ -144,7 +144,9 @@ def test_what_a_series_is_relative_to_is_chosen_by_later_blocks():
     rng, layout = np.random.default_rng(2), Layout(8, 4)
     for y, wanted in ((rng.normal(size=300).cumsum(), "last"), (rng.normal(size=300), None)):
         rows = Rows(y, np.zeros((300, 0)), np.array([0, 300]))
-        assert fit_horizon(rows, layout, 0, "auto", np.arange(290), np.arange(0)).final.normalize == wanted
+        assert (
+            fit_horizon(rows, layout, 0, "auto", np.arange(290), np.arange(0), np.arange(0)).final.normalize == wanted
+        )
 
 
 def test_what_a_series_is_relative_to_is_chosen_by_the_errors_of_the_linear_part():
@@ -154,7 +156,7 @@ def test_what_a_series_is_relative_to_is_chosen_by_the_errors_of_the_linear_part
     for t in range(1, 3000):
         y[t] = 0.6 * y[t - 1] + rng.normal()
     rows = Rows(y, np.zeros((3000, 0)), np.array([0, 3000]))
-    fitted = fit_horizon(rows, layout, 1, "auto", np.arange(2990), np.arange(0)).final
+    fitted = fit_horizon(rows, layout, 1, "auto", np.arange(2990), np.arange(0), np.arange(0)).final
     assert fitted.normalize is None
     assert fitted.maps[0].coef[0, 0] == pytest.approx(0.6, abs=0.05)
 
@@ -168,7 +170,7 @@ def test_a_level_is_taken_where_it_is_better_over_many_horizons():
         rows, ends = Rows(y, np.zeros((n + 90, 0)), np.array([0, n + 90])), np.arange(n)
         errors = [np.mean((rows.ahead(ends, 90) - base) ** 2) for base in (y[:n, None], 0.0)]
         assert errors[1] < 0.55 * errors[0]
-        assert fit_horizon(rows, layout, 0, "auto", ends, ends[:0]).final.normalize == wanted
+        assert fit_horizon(rows, layout, 0, "auto", ends, ends[:0], ends[:0]).final.normalize == wanted
 
 
 @pytest.mark.parametrize("n_static", [0, 1])
@@ -187,7 +189,9 @@ def test_whether_the_calendar_tells_anything(n_static):
 def test_without_any_known_value_ahead_the_base_is_left():
     rows = rows_of([30])
     rows.y[::3] = np.nan
-    linear = fit_horizon(rows, Layout(5, 3), 5, "last", origins_of(rows, Layout(5, 3)), np.arange(0)).final
+    linear = fit_horizon(
+        rows, Layout(5, 3), 5, "last", origins_of(rows, Layout(5, 3)), np.arange(0), np.arange(0)
+    ).final
     assert linear.n_lags == 0 and linear.predict(rows, np.array([1]))[0].tolist() == [rows.y[1]] * 3
 
 
@@ -201,7 +205,7 @@ def test_most_lags():
 def test_the_targets_of_a_batch_are_those_of_its_windows():
     rows, layout = rows_of([40, 30]), Layout(6, 4)
     ends = origins_of(rows, layout)
-    linear = fit_horizon(rows, layout, 6, "last", ends, ends[:0]).linear
+    linear = fit_horizon(rows, layout, 6, "last", ends, ends[:0], ends[:0]).linear
     horizons = Horizons(rows, ends, layout, linear, 0.5, "float64")
     numbers = np.array([5, 40, 0])
     wanted = [(rows.y[end + 1 : end + 5] - linear.predict(rows, np.array([end]))[0]) / 0.5 for end in ends[numbers]]

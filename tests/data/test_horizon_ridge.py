@@ -18,7 +18,7 @@ def series_of(y):
 
 def fitted(rows, layout, n_lags="auto", normalize="last", season=1, n=None):
     ends = origins_of(rows, layout)
-    return fit_horizon(rows, layout, n_lags, normalize, ends[:n], NONE, season).final
+    return fit_horizon(rows, layout, n_lags, normalize, ends[:n], NONE, NONE, season).final
 
 
 def moments_of(z, targets):
@@ -116,3 +116,19 @@ def test_shared_penalties_and_weights_are_those_of_all_outputs_whatever_their_un
     others = stacked(np.array([1.0, 1000.0, 1e-3, 5.0]), True)
     np.testing.assert_array_equal(others[0], alphas)
     np.testing.assert_allclose(others[1], weights, rtol=1e-8)
+
+
+def test_in_the_end_all_origins_are_fitted_to_as_those_that_train_chose():
+    rng, layout = np.random.default_rng(7), Layout(8, 2)
+    rows = series_of(np.sin(np.arange(160) / 5) + 0.1 * rng.normal(size=160).cumsum())
+    ends = origins_of(rows, layout)
+    training, watched, judged = ends[:90], ends[92:110], ends[112:]
+    found = fit_horizon(rows, layout, 8, "last", training, watched, judged)
+    alike = fit_horizon(rows, layout, 8, "last", training, np.concatenate([watched, judged]), NONE)
+    less = fit_horizon(rows, layout, 8, "last", training, watched, NONE)
+    for mine, other in ((found.whole, alike.final), (found.final, less.final), (found.linear, less.linear)):
+        for own, its in zip(mine.maps, other.maps, strict=True):
+            np.testing.assert_array_equal(own.coef, its.coef)
+            np.testing.assert_array_equal(own.intercept, its.intercept)
+    assert not np.array_equal(found.whole.maps[0].coef, found.final.maps[0].coef)
+    assert less.whole.maps[0].coef is not less.linear.maps[0].coef

@@ -1,5 +1,8 @@
 """Intervals: by hand, their coverage of what can be exchanged, and where there are too few errors."""
 
+from copy import copy
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -105,10 +108,14 @@ def test_what_is_no_coverage_is_refused(given):
         check_coverages(given)
 
 
-def test_intervals_are_what_the_errors_of_calibration_say(frame):
-    """Forecasts from each origin of the last tenth, one by one, as a user could make them."""
+@pytest.mark.parametrize("linear_lags", [0, 2])
+def test_intervals_are_what_the_errors_of_calibration_say(frame, linear_lags):
+    """Forecasts from each origin of the last tenth, one by one, by a linear part that has not seen it."""
     y = frame["loud"]
-    model = GRUForecaster(horizon=3, **SMALL).fit(y)
+    fitted = GRUForecaster(horizon=3, **{**SMALL, "linear_lags": linear_lags, "early_stopping": False}).fit(y)
+    model = copy(fitted)
+    model._fitted = replace(fitted._fitted, final=fitted._fitted.linear)
+    assert np.array_equal(model.predict(), fitted.predict()) == (linear_lags == 0)
     origins = range(400 - 3 - 40, 400 - 3)  # a tenth of 397
     errors = [
         np.abs(model.predict(context=y.iloc[: origin + 1]).to_numpy() - y.iloc[origin + 1 : origin + 4].to_numpy())
@@ -116,9 +123,9 @@ def test_intervals_are_what_the_errors_of_calibration_say(frame):
     ]
     rank = int(np.ceil(41 * 0.8))
     half = np.sort(errors, axis=0)[rank - 1]
-    found = model.predict_interval(0.8)
-    np.testing.assert_allclose(found["upper"] - model.predict(), half, rtol=1e-9)
-    np.testing.assert_allclose(model.predict() - found["lower"], half, rtol=1e-9)
+    found = fitted.predict_interval(0.8)
+    np.testing.assert_allclose(found["upper"] - fitted.predict(), half, rtol=1e-9)
+    np.testing.assert_allclose(fitted.predict() - found["lower"], half, rtol=1e-9)
 
 
 def test_coverage_of_noise():
@@ -174,7 +181,11 @@ def test_series_of_a_panel_that_do_not_share_their_stamps():
         times = pd.date_range(start + pd.Timedelta(days=shift), periods=150, freq="2D")
         y[name] = pd.Series(rng.normal(size=150).cumsum(), index=times)
     panel = pd.concat(y, names=["unit", "time"])
-    bare = {**SMALL, "early_stopping": False}
+    bare = {
+        **SMALL,
+        "early_stopping": False,
+        "linear_lags": 0,
+    }  # which in the end would be fitted to what is judged, too
     model = GRUForecaster(horizon=4, **bare).fit(panel)
     first = 146 - min(len(errors) for errors in model._fitted.scores.errors.values())  # row of the first that is judged
     later = panel.index.get_level_values("time") > y["b"].index[first]

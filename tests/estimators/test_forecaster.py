@@ -119,18 +119,23 @@ def test_only_the_window_is_seen(noise):
 
 
 def test_what_is_held_out_trains_nothing(noise):
-    """Values that no target of training holds, and no scaler: neither weights, figures nor the linear part see them."""
+    """Values that no target of training holds: neither weights nor figures see them, nor the linear part of training."""
     cut = 160 - 19 - 3  # origins of calibration are the last 19, and none of training reaches what lies ahead of those
     changed = noise.copy()
     changed.iloc[cut + 1 :] = changed.iloc[cut + 1 :] * 3 + 40
     one, other = (small(early_stopping=False).fit(y) for y in (noise, changed))
     for name, weights in one.weights_.items():
         np.testing.assert_array_equal(weights, other.weights_[name])
+    assert one._fitted.figures == other._fitted.figures
+    for mine, its in zip(one._fitted.linear.maps, other._fitted.linear.maps, strict=True):
+        np.testing.assert_array_equal(mine.coef, its.coef)
     context = noise.iloc[:100]
-    pd.testing.assert_series_equal(one.predict(context=context), other.predict(context=context))
+    alone = [small(early_stopping=False, linear_lags=0).fit(y).predict(context=context) for y in (noise, changed)]
+    pd.testing.assert_series_equal(*alone)
+    assert not one.predict(context=context).equals(other.predict(context=context))  # the linear part is fitted to all
     changed.iloc[cut - 1] += 1.0
     third = small(early_stopping=False).fit(changed)
-    assert not np.array_equal(third.predict(context=context), one.predict(context=context))
+    assert not np.array_equal(third._fitted.linear.maps[0].coef, one._fitted.linear.maps[0].coef)
 
 
 def test_a_forecast_moves_with_the_series(noise):

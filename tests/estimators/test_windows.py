@@ -88,7 +88,7 @@ def test_least_squares_count_errors_in_units_of_the_series():
     y = (rng.normal(size=400) * np.repeat([0.3, 3.0], 200)).cumsum()
     rows, layout = Rows(y, np.empty((400, 0)), np.array([0, 400])), Layout(window=6, horizon=2)
     ends = np.arange(5, 390)
-    linear = fit_horizon(rows, layout, 6, "window", ends, ends[:0]).linear
+    linear = fit_horizon(rows, layout, 6, "window", ends, ends[:0], ends[:0]).linear
     windows = np.stack([y[end - 5 : end + 1][::-1] for end in ends])
     unit = np.sqrt(windows.var(axis=1).mean())
     assert linear.unit == pytest.approx(unit)
@@ -110,7 +110,7 @@ def test_quantiles_that_training_begins_at_are_in_units_of_the_network_s_outputs
     y = (np.random.default_rng(1).normal(size=200) * np.repeat([0.3, 3.0], 100)).cumsum()
     rows, layout = Rows(y, np.empty((200, 0)), np.array([0, 200])), Layout(window=6, horizon=2)
     ends = np.arange(5, 190)
-    linear = fit_horizon(rows, layout, 6, "window", ends, ends[:0]).linear
+    linear = fit_horizon(rows, layout, 6, "window", ends, ends[:0], ends[:0]).linear
     windows = np.stack([y[end - 5 : end + 1] for end in ends])
     factor = np.sqrt(windows.var(axis=1) / linear.unit**2 + 0.01**2)
     left = np.stack([y[end + 1 : end + 3] for end in ends]) - linear.predict(rows, ends)
