@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 # Of the loss at the linear part: where the network beside it comes below, there is much that no linear map knows.
 PROMISING = 0.5
+# Origins that train, at least. Of 290 forecasts of real and generated series, it was taken for ten of those with 1200 rows and
+# more, with 0.1 to 0.8 times the error, and for one of fewer, of 96 months, with 1.6 times the error.
+ENOUGH = 400
 # How the network alone is trained, for all of ``max_iter`` epochs: from so many times the learning rate down along a cosine.
 # Of five parts of chaotic series, 6 and 24 ahead, its errors were 0.3 times those of gradient boosting, where those beside the
 # linear part were 1.1 times; at a constant rate 0.5 times. Of four parts, errors of two were 2.3 and 1.5 times as large where
@@ -92,7 +95,8 @@ def train_network(
     trained, progress = train(model, state, training, validation, **options, **checkpoint_options(checkpoint, 0))
     if alone:
         return replace(trained, choices=replace(trained.choices, alone=0.0)), progress.interrupted
-    if alone is not None or not _promises(model, trained, progress):
+    many = len(task.origins.training) >= ENOUGH
+    if alone is not None or not many or not _promises(model, trained, progress):
         return trained, progress.interrupted
     try:
         start = replace(begin(alone_of(model)), asked=trained.asked)
