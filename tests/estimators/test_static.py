@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from forecasters import HOURS, small_forecaster
+from thorough import if_full
 
 from grukit import load
 from grukit.estimators._forecast_checks import check_forecast_state
@@ -195,6 +196,17 @@ def test_predictors_streams_and_files(tmp_path, normalize):
         )
         other.update(later)
         pd.testing.assert_frame_equal(other.predict(), model.predict(context=pd.concat([Y, later])))
+
+
+@pytest.mark.parametrize("segment", [2, *if_full(None)])
+def test_predictors_and_streams_know_what_a_decoder_reads_ahead(segment):
+    model = small(strategy="decoder", segment=segment, calibration_fraction=None).fit(Y, static=STATIC)
+    window = Y["d"].to_numpy()[-8:]
+    np.testing.assert_allclose(model.predictor("d")(window), model.predict()["d"], rtol=1e-9)
+    if segment is None:
+        stream = model.stream("d")
+        steps = [stream.step(value) for value in window]
+        np.testing.assert_allclose(steps[-1], model.predict()["d"], rtol=1e-9)
 
 
 def test_warm_starts_intervals_and_backtests(fitted):

@@ -30,17 +30,33 @@ def steps_ahead_size(decoder: Any, B: int) -> int:
 
 
 @outer
-def _read(samples: Any, decoder: Any, numbers: Any, B: int, x: Any) -> None:
+def _read(samples: Any, last: Any, decoder: Any, numbers: Any, B: int, x: Any) -> None:
     if samples is not None:
         read_ahead(decoder, samples, numbers, B, x)
+    elif last is not None:
+        _repeat_last(decoder, last, B, x)
 
 
 @outer
-def steps_ahead(decoder: Any, packed: Any, samples: Any, numbers: Any, states: Any, memory: Any) -> Any:
+def _repeat_last(decoder: Any, last: Any, B: int, x: Any) -> None:
+    """Write what is read ahead into x (T R, D), of constants: from the last row of the table in ``last`` (B, .)."""
+    m, k, C, columns = decoder.at_once, decoder.rows, decoder.columns.size, decoder.columns
+    begin = last.shape[1] - last.shape[1] // k
+    for t in range(decoder.steps):
+        for b in range(B):
+            for j in range(m):
+                for i in range(k):
+                    for c in range(C):
+                        x[(t * B + b) * m + j, m + i * C + c] = last[b, begin + columns[c]]
+
+
+@outer
+def steps_ahead(decoder: Any, packed: Any, samples: Any, last: Any, numbers: Any, states: Any, memory: Any) -> Any:
     """Outputs (B, K) of samples, from states (B, H); without a decoder the states.
 
     packed   (P,)   in   from :func:`pack_network`
-    samples         in   None: nothing is known ahead
+    samples         in   None: what is read ahead, if anything, are constants
+    last     (B, .)  in  the last inputs of the network, which hold these; None: where there are samples
     numbers  (n,)   in   of the samples, n <= B; the rows after them are not meant
     memory   (steps_ahead_size,)  scratch
     """
@@ -58,7 +74,7 @@ def steps_ahead(decoder: Any, packed: Any, samples: Any, numbers: Any, states: A
     outputs = view(rest, T * R * (D + K), (B, n_positions(decoder) * K))
     work = rest_of(rest, T * R * (D + 2 * K))
     write_positions(decoder, B, x)
-    _read(samples, decoder, numbers, B, x)
+    _read(samples, last, decoder, numbers, B, x)
     repeat_states(decoder.at_once, states, h)
     steps = view(x, 0, (T, R, D))
     read = network_steps(network, packed, steps, lengths, segments, view(h, 0, (R * H,)), work)

@@ -58,7 +58,7 @@ def predict_chunks(
         out = view(inner_rest, 0, (rows, K))
         for t in range(read.shape[0]):
             linear_forward(read[t], weight, bias, out)
-            given = steps_ahead(decoder, packed, samples, chunk[:size], out, ahead)
+            given = steps_ahead(decoder, packed, samples, None, chunk[:size], out, ahead)
             write_outputs(network, samples, first, size, t, lengths, given, outputs)
 
 

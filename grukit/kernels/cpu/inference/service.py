@@ -125,7 +125,7 @@ def serve_windows(network: Any, served: Any, x: Any, first: int, states: Any, wo
     weight, bias = head_weights(served.packed, network.layers[-1])
     for t in range(outputs.shape[0]):
         linear_forward(read[t], weight, bias, given)
-        out = steps_ahead(decoder, served.packed, None, lengths, given, ahead)
+        out = steps_ahead(decoder, served.packed, None, inputs[T - 1], lengths, given, ahead)
         _own_scale(out, served.y_mean, served.y_scale, outputs[t])
         _add_lags(served.lags, x, x.shape[0] - outputs.shape[0] + t, outputs[t])
 
