@@ -216,6 +216,20 @@ def test_a_forecaster_that_reads_segments(client, panel):
     pd.testing.assert_series_equal(model.predict(), local.predict())
 
 
+@pytest.mark.thorough
+@pytest.mark.skipif(not FULL, reason="compiles kernels of its own; GRUKIT_FULL_TESTS=1")
+def test_a_forecaster_that_learns_numbers_of_categories(client, panel, monkeypatch):
+    monkeypatch.setattr("grukit.data.embedded.MOST_ONE_HOT", 1)  # of the client, who tells the workers
+    y, told = panel["a"].rename("load"), pd.DataFrame({"kind": ["x", "y", "x"]}, index=["u", "v", "w"])
+    settings = {**SETTINGS, "horizon": 3, "max_iter": 2}
+    model, local = (
+        DaskGRUForecaster(**settings).fit(long(y), static=told),
+        GRUForecaster(**settings).fit(y, static=told),
+    )
+    assert same(model, local) and local.weights_["embedding.0.weight"].shape == (3, 2)
+    pd.testing.assert_series_equal(model.predict(), local.predict())
+
+
 def test_a_fit_goes_on_at_a_checkpoint(client, panel, target, tmp_path):
     settings, begun = {**SETTINGS, "early_stopping": False}, []
 

@@ -14,6 +14,7 @@ from grukit.dask._part import Part, Place
 from grukit.dask._rows import Piece
 from grukit.dask._wire import Connection, Lost, listen
 from grukit.engines import select_engine
+from grukit.kernels.cpu.storage.layout import embeddings_of
 from grukit.version import __version__
 
 _listeners: dict[tuple[str, str], socket.socket] = {}  # of trainings whose tasks have not begun
@@ -100,6 +101,9 @@ class Server:
         kernels = select_engine("cpu").kernels
         # Numba would compile everything anew for a table that is read-only, as one out of a message may be.
         network = job.network._replace(layers=_writable(job.network.layers))
+        if embeddings_of(network.options) is not None:
+            table = _writable(network.options.embeddings)
+            network = network._replace(options=network.options._replace(embeddings=table))
         loss = job.loss._replace(parameters=_writable(job.loss.parameters))
         self.job, self.pieces = job, dict[int, Piece]()
         self.share = kernels.Share(network, loss, job.dtype, job.n_parameters, job.longest, job.alike, job.n_threads)

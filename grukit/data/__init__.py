@@ -8,17 +8,19 @@ from grukit.data.context import Tail, continuation, given_context, tail_of
 from grukit.data.covariate_form import CovariateForm
 from grukit.data.covariates import CALENDAR, calendar_at
 from grukit.data.cutting import up_to_position
+from grukit.data.embedded import widened
 from grukit.data.features import Features
 from grukit.data.folds import folds_in_time, folds_of_classes
 from grukit.data.frames import Table, check_columns, check_different_names, check_finite, plain_numbers, read_table
 from grukit.data.grid import Grid
 from grukit.data.history import history_frame
-from grukit.data.horizon import Horizons, Layout, Rows
+from grukit.data.horizon import Horizons, Rows
 from grukit.data.horizon_ridge import FittedHorizon, fit_horizon, most_lags
 from grukit.data.indexes import choose_rows, feature_columns, lag_index, sample_index, step_index
 from grukit.data.known import all_known, rows_after
 from grukit.data.labels import Classes, as_labels, read_labels
 from grukit.data.lags import LinearLags, left_by
+from grukit.data.layout import Layout
 from grukit.data.linear_horizon import FLOOR, LagMap, LinearHorizon
 from grukit.data.links import LINKS, RAREST, log_probability_of, mean_of, outputs_of
 from grukit.data.logistic import fit_logistic
@@ -168,6 +170,7 @@ __all__ = [
     "to_output",
     "up_to",
     "up_to_position",
+    "widened",
     "windows",
     "with_column",
     "write_forecasts",

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from grukit.data.horizon import Layout, Rows
+from grukit.data.horizon import Rows
 from grukit.data.horizon_ridge import FEWER, FEWEST_ORIGINS, N_BLOCKS, moments_of, thinned
 from grukit.data.lags import Moments
+from grukit.data.layout import Layout
 from grukit.data.linear_horizon import LinearHorizon
 from grukit.data.stacking import Leading, Regression, Solver, add_up, stack
 
@@ -28,7 +29,7 @@ def calendar_tells(rows: Rows, layout: Layout, n_static: int, n_lags: int, train
     layout : Layout
         With the calendar.
     n_static : int
-        Constants of series, the last of what the layout counts as calendar.
+        Constants of series that are not embedded, the last of what the layout counts as calendar.
     n_lags : int
         Rows of the series that are read.
     training : ndarray

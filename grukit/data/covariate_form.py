@@ -17,13 +17,21 @@ class CovariateForm:
 
     @property
     def counts(self) -> tuple[int, int, int]:
-        """Columns of those known up to the origin, ahead, and at any row; a field has two of these, its sine and cosine."""
-        return len(self.past), len(self.known), 2 * len(self.calendar) + self.n_static
+        """Columns of those known up to the origin, ahead, and at any row; a field has two of these, its sine and cosine.
+
+        The last columns, of which each is :attr:`embedded`, are none of these.
+        """
+        return len(self.past), len(self.known), 2 * len(self.calendar) + self.n_static - len(self.embedded)
 
     @property
     def n_static(self) -> int:
         """Columns that are constants of each series, the last ones."""
-        return sum(column.n_inputs for column in self.static)
+        return sum(column.n_columns for column in self.static)
+
+    @property
+    def embedded(self) -> tuple[StaticColumn, ...]:
+        """Those whose categories are numbers that the network learns; here each is a column of the categories' places."""
+        return tuple(column for column in self.static if column.width)
 
     @property
     def columns(self) -> list[Any]:

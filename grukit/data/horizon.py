@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from grukit.data.embedded import widened
+from grukit.data.layout import Layout
 from grukit.data.long_arrays import long_array
 from grukit.data.sequences import Sequences
 
@@ -14,45 +16,6 @@ if TYPE_CHECKING:
     from grukit.data.linear_horizon import LinearHorizon
 
 BLOCK = 4096  # origins whose windows or values ahead are held at a time
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What a forecaster's rows hold and how far it looks.
-
-    Attributes
-    ----------
-    window, horizon : int
-        W rows that a window holds at most, and H steps ahead.
-    n_past, n_known, n_calendar : int
-        Covariates known up to the origin, known ahead, and of the calendar and of series, which are known at any row.
-    n_joint : int
-        Series that one window holds: one, or all.
-    segment : int
-        Rows that the network reads as one step.
-    decodes : bool
-        Whether a decoder reads what is known ahead.
-    """
-
-    window: int
-    horizon: int
-    n_past: int = 0
-    n_known: int = 0
-    n_calendar: int = 0
-    n_joint: int = 1
-    segment: int = 1
-    decodes: bool = False
-
-    @cached_property
-    def leads(self) -> tuple[int, ...]:
-        """Steps ahead at which a row of a window also holds what is known ahead.
-
-        A window of W rows shows a column from W - 1 rows before its lead up to it. So the leads H, H - W, ... show the whole
-        horizon. A decoder that takes a step after another reads it itself; of segments that are decoded at once, none reads
-        what is known at another.
-        """
-        reads = self.decodes and self.segment == 1
-        return tuple(range(self.horizon, 0, -self.window)) if self.n_known and not reads else ()
 
 
 @dataclass(frozen=True)
@@ -64,7 +27,8 @@ class Rows:
     y : ndarray of shape (N,)
         NaN where nothing is known.
     covariates : ndarray of shape (N, C)
-        Those known up to the origin, those known ahead, those of the calendar, constants of the series.
+        Those known up to the origin, those known ahead, those of the calendar, constants of the series, and places of
+        categories that are embedded.
     offsets : ndarray of shape (S + 1,)
         Series s is the rows ``offsets[s]:offsets[s + 1]``.
     """
@@ -121,21 +85,22 @@ class Rows:
         """The values (n, H) after each of these rows, which must have as many after them."""
         return sliding_window_view(self.y, horizon)[rows + 1]
 
-    def network_values(self, layout: Layout) -> np.ndarray:
+    def network_values(self, layout: Layout, tables: list[np.ndarray] | None = None) -> np.ndarray:
         """What windows are cut from.
 
         (N, D): the series, its covariates, and those known ahead at each lead, NaN where there are no such rows. Or, of
-        series that are read jointly, (T, D), with all of them first.
+        series that are read jointly, (T, D), with all of them first. Of categories that are embedded, the numbers that they
+        have in these ``tables``; for training, which has these itself, None: their places.
         """
-        n, C = layout.n_joint, self.covariates.shape[1]
+        n, embedded = layout.n_joint, layout.embedded_columns
         N, ends = (len(self.y), self.offsets[1:]) if n == 1 else (int(self.offsets[1]), self.offsets[1:2])
         known = self.covariates[:N, layout.n_past : layout.n_past + layout.n_known]
-        values = long_array((N, n + C + len(layout.leads) * layout.n_known), np.float64)
-        values[:, n + C :] = np.nan
+        values = long_array((N, embedded.stop + len(layout.leads) * layout.n_known), np.float64)
+        values[:, embedded.stop :] = np.nan
         values[:, :n] = self.y.reshape(n, N).T
-        values[:, n : n + C] = self.covariates[:N]
+        values[:, n : embedded.stop] = widened(self.covariates[:N], layout.embedded, tables)
         left_after = np.repeat(ends, np.diff(self.offsets[: len(ends) + 1])) - np.arange(N)
-        at = n + C
+        at = embedded.stop
         for lead in layout.leads:
             there = np.flatnonzero(left_after > lead)
             values[there, at : at + layout.n_known] = known[there + lead]

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grukit.data.horizon import BLOCK, Layout, Rows
+from grukit.data.horizon import BLOCK, Rows
 from grukit.data.lags import Moments
+from grukit.data.layout import Layout
 from grukit.data.linear_horizon import LagMap, LinearHorizon
 from grukit.data.stacking import Basis, Changes, Leading, Regression, Solver, add_up, stack
 

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grukit.data.horizon import BLOCK, Layout, Rows
+from grukit.data.horizon import BLOCK, Rows
 from grukit.data.lags import FEW
+from grukit.data.layout import Layout
 from grukit.data.sequences import RelativeTo, Sequences
 
 FLOOR = 0.01  # of the typical deviation of windows, which is added to that of each so that constant ones stay finite
@@ -82,7 +83,8 @@ class LinearHorizon:
 
         The last L = ``n_lags`` values, less the base, in units of the spread; of each covariate known up to the origin, the
         last L; of each known ahead, those from L - 1 rows before the origin to the end of the horizon; the calendar at the
-        origin, and constants of the series. What is missing counts as the mean, or of the series itself as its base.
+        origin, and constants of the series, but no category that is embedded. What is missing counts as the mean, or of the
+        series itself as its base.
         """
         layout, columns = self.layout, rows.covariates.T
         past = np.maximum(ends[:, None] - np.arange(n_lags), 0)
@@ -96,7 +98,7 @@ class LinearHorizon:
         if n_known:
             ahead = np.maximum(ends[:, None] + np.arange(layout.horizon, -n_lags, -1), 0)
             found += [column[ahead] for column in columns[n_past : n_past + n_known]]
-        found += [column[ends, None] for column in columns[n_past + n_known :]]
+        found += [column[ends, None] for column in columns[n_past + n_known :][: layout.n_calendar]]
         regressors = np.hstack(found)
         if rows.holds_nan:
             regressors[np.isnan(regressors)] = 0.0
@@ -120,7 +122,7 @@ class LinearHorizon:
         y : ndarray of shape (n, S)
             Their last rows, one at least and no more than a window holds.
         beside : ndarray of shape (S, C)
-            The calendar at the last row, and constants of the series.
+            The calendar at the last row, and constants of the series, with numbers of categories that are not looked at.
         """
         latest, known = y[::-1].T, ~np.isnan(y[::-1].T)
         held = np.where(known, latest, 0.0)
@@ -135,7 +137,7 @@ class LinearHorizon:
         for n_lags, coef, intercept in self.maps:
             if n_lags <= len(y):
                 lags = np.where(known[:, :n_lags], latest[:, :n_lags] - base[:, None], 0.0)
-                return out + (_in_order(np.hstack([lags, beside]), coef) + intercept)
+                return out + (_in_order(np.hstack([lags, beside[:, : self.layout.n_calendar]]), coef) + intercept)
         return out
 
     def _predict(

@@ -125,7 +125,7 @@ class Observed:
 
     @property
     def constants(self) -> np.ndarray:
-        """The static columns (S, n) of each series."""
+        """The static columns (S, n) of each series, last the places of categories that are embedded."""
         return self.covariates[self.series.offsets[1:] - 1, self.covariates.shape[1] - self.form.n_static :]
 
     def with_constants(self, constants: np.ndarray, columns: tuple[StaticColumn, ...]) -> "Observed":

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from grukit.data.horizon import Layout, Rows
+from grukit.data.horizon import Rows
+from grukit.data.layout import Layout
 
 FEWEST_JUDGED = 19  # origins that calibrate: as many as an interval of 95 % needs
 

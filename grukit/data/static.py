@@ -1,16 +1,15 @@
 """What is known of each series and never changes: numbers and categories, as constants beside the covariates."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from grukit.data.embedded import width_of
 from grukit.data.series import label_of
 
-# Of a column. Each is an input at every step: 32 bytes a row, and of 120,000 windows of 48 rows and 32 units, an epoch took
-# 2.7 times as long with 64 of them, 7.5 times with 256 and 18 times with 1000.
-MOST_CATEGORIES = 256
+MOST_CATEGORIES = 100_000  # of a column, whose numbers training holds 20 times: 150 MB of float32
 Key = tuple[Any, ...]
 
 
@@ -22,31 +21,42 @@ class StaticColumn(NamedTuple):
     name : object
         Its label.
     categories : list or None
-        Its values in ``fit``, each of which is an input, one where it is the series' own and zero elsewhere; None: numbers.
+        Its values in ``fit``; None: numbers. A few are each an input, one where it is the series' own and zero elsewhere.
+        Of many, that are embedded, a series has the place, and one that is not known the place after the last.
     center : list of float
         Of the series that training knows: the mean of a number, or the share of each category.
     scale : float
         What a number is divided by.
+    width : int
+        Inputs that the network learns for each category that is embedded; 0: none is.
     """
 
     name: Any
     categories: list[Any] | None
     center: list[float]
     scale: float
+    width: int = 0
 
     @property
-    def n_inputs(self) -> int:
-        """Inputs that it makes."""
-        return len(self.center)
+    def n_columns(self) -> int:
+        """Columns that it makes beside the covariates."""
+        return 1 if self.width else len(self.center)
 
     @property
     def names(self) -> list[Any]:
         """What these are called."""
-        return [self.name] if self.categories is None else [f"{self.name} is {label}" for label in self.categories]
+        if self.categories is None or self.width:
+            return [self.name]
+        return [f"{self.name} is {label}" for label in self.categories]
+
+    @property
+    def places(self) -> dict[Any, int]:
+        """The place of each category."""
+        return {label: place for place, label in enumerate(self.categories or [])}
 
 
 def fit_static(static: Any, keys: list[Key], standardize: bool) -> tuple[StaticColumn, ...]:
-    """The columns of what is known of series, and how they are read.
+    """The columns of what is known of series, and how they are read; last those that are embedded.
 
     Parameters
     ----------
@@ -70,13 +80,14 @@ def fit_static(static: Any, keys: list[Key], standardize: bool) -> tuple[StaticC
     _check_frame(static)
     rows = _rows_of(static)
     chosen = static.iloc[[_row_of(rows, key) for key in keys]]
-    return tuple(_column_of(chosen.iloc[:, d], keys, standardize) for d in range(chosen.shape[1]))
+    columns = [_column_of(chosen.iloc[:, d], keys, standardize) for d in range(chosen.shape[1])]
+    return tuple(sorted(columns, key=lambda column: column.width > 0))
 
 
 def read_static(
     static: Any, columns: tuple[StaticColumn, ...], keys: list[Key], known: Mapping[Key, np.ndarray], unknown: str
 ) -> np.ndarray:
-    """Inputs (S, n) of series.
+    """Numbers (S, n) of series: inputs, and places of categories that are embedded.
 
     Parameters
     ----------
@@ -87,7 +98,7 @@ def read_static(
     keys : list
         The series.
     known : mapping of key to ndarray of shape (n,)
-        Inputs of series that are known already; a row that is given counts instead.
+        Those of series that are known already; a row that is given counts instead.
     unknown : {"error", "mean"}
         What a category is that ``fit`` did not have: an error, or the mean of those that it had.
 
@@ -104,7 +115,7 @@ def read_static(
         if sorted(map(repr, static.columns)) != sorted(map(repr, names)):
             raise ValueError(f"static must have the columns {names or None}, as in fit; got {list(static.columns)}.")
         rows, values = _rows_of(static), [static[name].tolist() for name in names]
-    found = np.empty((len(keys), sum(column.n_inputs for column in columns)))
+    found, places = np.empty((len(keys), sum(column.n_columns for column in columns))), [own.places for own in columns]
     for s, key in enumerate(keys):
         if key in known and label_of(key) not in rows:
             found[s] = known[key]
@@ -115,7 +126,8 @@ def read_static(
                 f"{[column.name for column in columns]}."
             )
         row = _row_of(rows, key)
-        inputs = [_inputs(own[row], column, key, unknown) for own, column in zip(values, columns, strict=True)]
+        own = zip(values, columns, places, strict=True)
+        inputs = [_inputs(given[row], column, at, key, unknown) for given, column, at in own]
         found[s] = np.concatenate(inputs) if inputs else []
     return found
 
@@ -166,15 +178,15 @@ def _column_of(values: pd.Series, keys: list[Key], standardize: bool) -> StaticC
         counts[value] = counts.get(value, 0) + 1
     if len(counts) > MOST_CATEGORIES:
         raise ValueError(
-            f"Column {name!r} of static has {len(counts)} categories; at most {MOST_CATEGORIES} are read, each as an input "
-            "at every step. Group them, or give numbers that tell of them."
+            f"Column {name!r} of static has {len(counts):,} categories; at most {MOST_CATEGORIES:,} are learned. Group them, "
+            "or give numbers that tell of them."
         )
     labels = sorted(counts, key=lambda label: (type(label).__name__, label))
-    return StaticColumn(name, labels, [counts[label] / len(keys) for label in labels], 1.0)
+    return StaticColumn(name, labels, [counts[label] / len(keys) for label in labels], 1.0, width_of(len(labels)))
 
 
-def _inputs(value: Any, column: StaticColumn, key: Key, unknown: str) -> np.ndarray:
-    """What a value of a series is read as."""
+def _inputs(value: Any, column: StaticColumn, places: dict[Any, int], key: Key, unknown: str) -> np.ndarray:
+    """What a value of a series is read as, by the places of the categories."""
     value = value.item() if isinstance(value, np.generic) else value
     _check_known(value, column.name, key)
     if column.categories is None:
@@ -183,11 +195,12 @@ def _inputs(value: Any, column: StaticColumn, key: Key, unknown: str) -> np.ndar
                 f"Column {column.name!r} of static held numbers in fit; series {_named(key)} has {value!r}."
             )
         return np.array([(value - column.center[0]) / column.scale])
-    if value in column.categories:
-        return np.equal(np.arange(column.n_inputs), column.categories.index(value)).astype(np.float64)
-    if unknown == "mean":
-        return np.array(column.center)
-    some = ", ".join(map(repr, column.categories[:5])) + (", ..." if column.n_inputs > 5 else "")
+    n, place = len(column.center), places.get(value) if isinstance(value, Hashable) else None
+    if place is None and unknown == "mean":
+        return np.array([float(n)] if column.width else column.center)
+    if place is not None:
+        return np.array([float(place)]) if column.width else np.equal(np.arange(n), place).astype(np.float64)
+    some = ", ".join(map(repr, column.categories[:5])) + (", ..." if n > 5 else "")
     raise ValueError(
         f"Series {_named(key)} has the category {value!r} in the column {column.name!r} of static, which fit did not have: it "
         f"had {some}. Or use handle_unknown='mean'."

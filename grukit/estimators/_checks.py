@@ -22,6 +22,9 @@ def check_spec(spec: NetworkSpec) -> None:
     sizes = (spec.n_inputs, spec.n_outputs, spec.segment, *spec.hidden_layer_sizes)
     if spec.decoder is not None:
         sizes += (spec.decoder.steps, spec.decoder.at_once, spec.decoder.rows, spec.decoder.parts)
+    for each in spec.embeddings:
+        demand(0 <= each.column < 1 << 31, "spec.embeddings begin at no column.")
+        sizes += (each.width, each.n_rows)
     demand(spec.cell in CELLS, f"spec.cell is {spec.cell!r:.80}; known are {', '.join(CELLS)}.")
     demand(spec.hidden_layer_sizes and all(0 < n < 1 << 31 for n in sizes), f"spec has the sizes {sizes!r:.80}.")
     demand(0 <= spec.dropout < 1 and 0 <= spec.recurrent_dropout < 1, "spec has a dropout outside [0, 1).")
@@ -42,7 +45,8 @@ def check_state(state: FittedState) -> None:
     n = inputs.features.n if inputs.kind == "rows" and inputs.features is not None and D == 1 else D
     demand(inputs.missing in ("error", "mask", "decay"), f"inputs.missing is {inputs.missing!r:.80}.")
     demand(spec.decay == decay, "spec.decay and inputs.missing differ.")
-    demand(spec.segment == 1 and spec.decoder is None, "spec.segment or spec.decoder is a forecaster's.")
+    own = spec.segment == 1 and spec.decoder is None and not spec.embeddings
+    demand(own, "spec.segment, spec.decoder or spec.embeddings is a forecaster's.")
     demand(spec.n_inputs == (D if inputs.missing == "error" else 2 * D), f"spec.n_inputs does not fit {D} features.")
     demand(inputs.window is None or 0 < inputs.window < 1 << 31, f"inputs.window is {inputs.window!r:.80}.")
     demand(inputs.kind in KINDS, f"inputs.kind is {inputs.kind!r:.80}.")

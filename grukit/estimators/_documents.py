@@ -38,7 +38,7 @@ from grukit.estimators.fitted import FittedState, TrainingState, fitted_state
 from grukit.estimators.inputs import InputForm
 from grukit.estimators.targets import Objective
 from grukit.files import Codec, parse
-from grukit.model import Decoder, NetworkSpec
+from grukit.model import Decoder, Embedding, NetworkSpec
 from grukit.version import __version__
 
 ENTRY = "grukit"  # of a file's strings: the document
@@ -47,7 +47,7 @@ ROUTING = "_metadata_request"  # of set_fit_request and its like: how pipelines 
 RECORDS = Codec(
     FittedState, TrainingState, InputForm, Features, TargetForm, Classes, Scaler, Choices, LinearLags, NetworkSpec, Objective,
     Tail, Pace, ForecastState, Layout, CovariateForm, Grid, Observed, SeriesForm, LinearHorizon, LagMap, Scores,
-    Online, Decoder, StaticColumn,
+    Online, Decoder, Embedding, StaticColumn,
     packed={SeriesSet: PackedSeries},
 )  # fmt: skip
 CHECKS: dict[type, Callable[[Any], None]] = {FittedState: check_state, ForecastState: check_forecast_state}

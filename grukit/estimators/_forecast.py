@@ -16,6 +16,7 @@ from grukit.estimators._parameters import SharedParameters
 from grukit.estimators._predicting import network_outputs
 from grukit.estimators._quantiles import in_order, point_of
 from grukit.estimators.fitted import FittedState
+from grukit.model import NetworkSpec, weights_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +154,12 @@ def read_context(state: ForecastState, context: Any, X: Any, past_X: Any) -> Obs
     return observed
 
 
+def tables_of(spec: NetworkSpec, parameters: np.ndarray) -> list[np.ndarray]:
+    """The numbers (n + 1, width) of the categories of each column that is embedded, and last of those that are not known."""
+    views = spec.views(parameters) if spec.embeddings else {}
+    return [views[weights_of(k)] for k in range(len(spec.embeddings))]
+
+
 def measured(values: np.ndarray, standardize: bool, pooled: float) -> tuple[float, float]:
     """Mean and standard deviation of what is known of a series; 0 and 1 where it is to be left as it is.
 
@@ -187,7 +194,8 @@ def forecasts(model: SharedParameters, state: ForecastState, rows: Rows, ends: n
     M is one, or the number of quantiles, in ascending order.
     """
     layout, H, M = state.layout, state.layout.horizon, max(len(state.quantiles), 1)
-    windows = state.final.windows(rows, rows.network_values(layout), ends)
+    values = rows.network_values(layout, tables_of(state.spec, state.parameters))
+    windows = state.final.windows(rows, values, ends)
     outputs = state.y_scaler.inverse(network_outputs(model, state, windows)).reshape(-1, H, M)
     each = rows.of_each(ends, layout)
     if windows.relative is not None:

@@ -30,7 +30,7 @@ def with_useful_calendar(model: "GRUForecaster", observed: Observed) -> Observed
     figures = np.array([measured(values, model.standardize, 1.0) for values in early])
     rows = observed.standardized(figures, Scaler.fit(observed.covariates[seen]))
     n_lags, ends = most_lags(layout, model.linear_lags), rows.of_each(origins.training, layout)
-    if calendar_tells(rows, layout, form.n_static, n_lags, ends):
+    if calendar_tells(rows, layout, form.n_static - len(form.embedded), n_lags, ends):
         return observed
     first = len(form.past) + len(form.known)
     fields = range(first, first + 2 * len(form.calendar))

@@ -19,7 +19,7 @@ from grukit.estimators._checks import (
 from grukit.estimators._conformal import Scores
 from grukit.estimators._forecast import ForecastState
 from grukit.estimators._forecast_fit import KEPT
-from grukit.estimators._forecast_network import decoder_of
+from grukit.estimators._forecast_network import decoder_of, embeddings_of
 from grukit.estimators._forecast_parameters import LOSSES, NORMALIZE
 from grukit.estimators._quantiles import MEDIAN, pairs_of
 
@@ -46,6 +46,7 @@ def check_forecast_state(state: ForecastState) -> None:
     demand(spec.n_inputs == columns, f"spec.n_inputs does not fit {D} columns.")
     demand(not layout.decodes or layout.horizon % layout.segment == 0, "layout.horizon is of no whole segments.")
     demand(spec.decoder == decoder_of(layout, inputs.missing), "spec.decoder is not that of the layout.")
+    demand(spec.embeddings == embeddings_of(layout, state.columns), "spec.embeddings are not those of columns.static.")
     demand(state.labels is None and state.classes is None and state.tail is None, "labels, classes or a tail is there.")
     check_form(state.outputs, K, K, False, "outputs")
     check_scaler(state.levels, C, "levels", "identity")
@@ -108,13 +109,17 @@ def _check_layout(state: ForecastState) -> tuple[int, int, int]:
     demand(layout.horizon * layout.n_joint * max(len(levels), 1) == K, "layout.horizon is not that of the network.")
     one_by_one = layout.horizon == 1 and layout.n_joint == 1 and not layout.n_past and not levels
     demand(state.steps == layout.horizon or (one_by_one and 0 < state.steps < MOST), f"steps is {state.steps!r:.80}.")
-    C = sum(counts)
-    return C, layout.n_joint + C + len(layout.leads) * layout.n_known, K
+    C = sum(counts) + len(layout.embedded)
+    return C, layout.embedded_columns.stop + len(layout.leads) * layout.n_known, K
 
 
 def _check_static(columns: tuple[StaticColumn, ...], layout: Layout) -> None:
     demand(not columns or layout.n_joint == 1, "columns.static tells series apart that are read at once.")
-    for name, categories, center, scale in columns:
+    embedded = [column.width for column in columns if column.width]
+    demand(list(layout.embedded) == embedded and all(0 < n < MOST for n in embedded), "layout.embedded is another.")
+    demand([column.width for column in columns[len(columns) - len(embedded) :]] == embedded, "columns.static is mixed.")
+    for name, categories, center, scale, width in columns:
+        demand(not width or categories is not None, f"columns.static learns numbers of {name!r:.80}.")
         demand(_are_names([name, *(categories or [])]), "columns.static has names that are none.")
         demand(
             len(center) == (1 if categories is None else len(categories)) > 0, f"columns.static has no {name!r:.80}."
@@ -146,6 +151,9 @@ def _check_recent(state: ForecastState, n_covariates: int) -> None:
     known = [series.values, recent.covariates] if state.inputs.missing == "error" else []
     demand(all(np.isfinite(each).all() for each in known), "recent holds NaN or infinity.")
     demand(not np.isinf(recent.covariates).any(), "recent.covariates hold infinity.")
+    for column, places in zip(recent.form.embedded[::-1], recent.covariates.T[::-1], strict=False):
+        there = (places >= 0) & (places <= len(column.center)) & (places == np.floor(places))
+        demand(there.all(), f"recent.covariates hold no categories of {column.name!r:.80}.")
     demand((series.lengths <= state.n_recent).all(), "recent holds more rows than are looked back at.")
     if n_joint > 1:
         together = series.form.kind == "frame" and len(series) == n_joint and len(set(series.lengths.tolist())) == 1

@@ -26,7 +26,15 @@ from grukit.estimators._forecast import ForecastState, measured, typical_scale, 
 from grukit.estimators._forecast_alone import Task, train_network
 from grukit.estimators._forecast_errors import calibrate
 from grukit.estimators._forecast_folds import calibration_of, judge_by_folds
-from grukit.estimators._forecast_network import decoder_of, inputs_of, layout_of, new_network, told_of
+from grukit.estimators._forecast_network import (
+    begin_network,
+    decoder_of,
+    embeddings_of,
+    inputs_of,
+    layout_of,
+    told_of,
+    with_means,
+)
 from grukit.estimators._forecast_split import Origins, learned_from, not_learned, seen_by, split
 from grukit.estimators._forecast_weight import in_time, weight_by, weighted
 from grukit.estimators._quantiles import levels_of
@@ -101,7 +109,8 @@ def learn_once(
         return _begin(own, observed, layout, origins, rows, values, figures, levels, chosen)
 
     task, alone = Task(rows, values, origins, unseen), alone if before is None else False
-    state, interrupted = train_network(model, begin, task, resume, alone)
+    trained, interrupted = train_network(model, begin, task, resume, alone)
+    state = with_means(trained)
     judged = origins.judged if before is None else not_learned(origins.judged, series, positions, before.learned)
     if len(judged):
         # By what has not seen them, as the linear part that goes on has.
@@ -152,7 +161,7 @@ def _begin(
     left = Horizons(rows, origins.training, layout, chosen.linear, 1.0, "float64")
     differenced, x_scaler = inputs_of(model, chosen.linear, sequences)
     random_state = check_random_state(model.random_state)
-    outputs, y_scaler, spec, parameters = new_network(model, sequences, left, random_state)
+    outputs, y_scaler, spec, parameters = begin_network(model, sequences, left, observed.form, random_state)
     return ForecastState(
         InputForm(type(model).__name__, model.window, model.missing, "table"),
         outputs,
@@ -199,7 +208,8 @@ def _go_on(
     figures: dict[Any, tuple[float, float]],
 ) -> ForecastState:
     """The state that training goes on from, with scalers and the linear part as they were."""
-    wanted = network_spec(model, before.n_features, before.outputs, decoder_of(layout, model.missing))
+    embeddings = embeddings_of(layout, observed.form)
+    wanted = network_spec(model, before.n_features, before.outputs, decoder_of(layout, model.missing), embeddings)
     spec = replace(before.spec, dropout=wanted.dropout, recurrent_dropout=wanted.recurrent_dropout)
     dtype, standardize = before.parameters.dtype.name, before.training.standardize
     was = {**before.asked, **told_of(before.layout, spec), "dtype": dtype, "standardize": standardize}

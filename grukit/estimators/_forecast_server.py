@@ -121,7 +121,7 @@ def _lags_of_series(state: ForecastState, constants: np.ndarray, mean: float, sc
     coef, intercept = np.zeros((1, H)), np.zeros(H)
     if linear.maps:
         n, coef, intercept = linear.maps[0]
-        coef, intercept = coef[:n], intercept + constants @ coef[n:]
+        coef, intercept = coef[:n], intercept + constants[: len(coef) - n] @ coef[n:]
     if linear.normalize in (None, "window"):
         return LinearLags(coef[:, None].copy(), mean + scale * intercept, np.array([mean]))
     rows = state.layout.window if linear.normalize == "mean" else len(coef)

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from grukit.data import Observed, fit_static, read_static
-from grukit.estimators._forecast import ForecastState
+from grukit.data import Observed, fit_static, read_static, widened
+from grukit.engines import select_engine
+from grukit.estimators._forecast import ForecastState, tables_of
 
 if TYPE_CHECKING:
     from grukit.estimators.forecaster import GRUForecaster
@@ -38,6 +39,9 @@ def with_static(
                 "static tells series apart, of which channels='joint' reads and forecasts all at once. Leave it out, or use "
                 "channels='shared'."
             )
+        for column in (each for each in columns if each.width):
+            n, lacks = len(column.center), "the GPU's kernels learn no numbers of categories, as for the"
+            select_engine(model.device, lacks=f"{lacks} {n} in the column {column.name!r} of static")
     else:
         columns = before.columns.static
         known = dict(zip(before.recent.series.keys, before.recent.constants, strict=True))
@@ -56,7 +60,7 @@ def with_static(
 
 
 def constants_of(state: ForecastState, key: tuple[Any, ...]) -> np.ndarray:
-    """The static inputs (n,) of a series.
+    """The static inputs (n,) of a series, with the numbers of its categories that are embedded.
 
     Raises
     ------
@@ -65,7 +69,8 @@ def constants_of(state: ForecastState, key: tuple[Any, ...]) -> np.ndarray:
     """
     recent = state.recent
     if key in recent.series.keys:
-        return np.asarray(recent.constants[recent.series.keys.index(key)])
+        own = recent.constants[recent.series.keys.index(key)][None]
+        return widened(own, state.layout.embedded, tables_of(state.spec, state.parameters))[0]
     if state.columns.static:
         raise ValueError(f"The last fit was not told what is known of the series {key!r}. Name one that it had.")
     return np.empty(0)

@@ -29,6 +29,6 @@ def network_outputs(model: SharedParameters, state: FittedState, sequences: Sequ
     engine = select_engine(model.device, state.spec, n_steps // 3, required=False, lacks=lacks)
     samples = state.unlabelled(engine, sequences)
     engine = with_memory(engine, model.device, state.spec, [samples], len(sequences), training=False)
-    n_threads = count_threads(model.n_jobs, float(state.spec.n_parameters * n_steps / state.spec.segment))
+    n_threads = count_threads(model.n_jobs, float(state.spec.n_multiplied * n_steps / state.spec.segment))
     outputs = predict(engine.kernels, state.spec, state.parameters, samples, n_threads, model.precision)
     return outputs.astype(np.float64)

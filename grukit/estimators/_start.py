@@ -15,7 +15,7 @@ from grukit.estimators._parameters import SharedParameters
 from grukit.estimators.fitted import FittedState, TrainingState
 from grukit.estimators.inputs import InputForm
 from grukit.estimators.targets import Targets, check_same_kind
-from grukit.model import Decoder, NetworkSpec, initialize
+from grukit.model import Decoder, Embedding, NetworkSpec, initialize
 
 if TYPE_CHECKING:
     from grukit.estimators._base import RecurrentEstimator
@@ -24,7 +24,11 @@ UPDATE_GATES = ("gru", "gru_reset_before")  # cells whose update gate keeps the 
 
 
 def network_spec(
-    model: SharedParameters, n_features: int, outputs: TargetForm, decoder: Decoder | None = None
+    model: SharedParameters,
+    n_features: int,
+    outputs: TargetForm,
+    decoder: Decoder | None = None,
+    embeddings: tuple[Embedding, ...] = (),
 ) -> NetworkSpec:
     """The network that an estimator's parameters describe."""
     sizes, rows = model.hidden_layer_sizes, getattr(model, "segment", None) or 1  # a forecaster's
@@ -41,6 +45,7 @@ def network_spec(
         recurrent_dropout=float(model.recurrent_dropout),
         segment=int(rows),
         decoder=decoder,
+        embeddings=embeddings,
     )
 
 

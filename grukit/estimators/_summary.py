@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from grukit.data import StaticColumn
     from grukit.estimators._forecast import ForecastState
     from grukit.estimators.fitted import FittedState
     from grukit.model import Decoder, NetworkSpec
@@ -43,7 +44,7 @@ def forecast_summary_of(state: "ForecastState") -> str:
         *([f"known ahead {', '.join(map(str, form.known))}"] if form.known else []),
         *([f"known up to the origin {', '.join(map(str, form.past))}"] if form.past else []),
         *([f"calendar {', '.join(form.calendar)}"] if form.calendar else []),
-        *([f"of each series {', '.join(str(each.name) for each in form.static)}"] if form.static else []),
+        *([f"of each series {', '.join(map(_static, form.static))}"] if form.static else []),
     ]
     n_series, lags = len(state.figures), [str(each.n_lags) for each in state.final.maps]
     fewer = f", of fewer where there is less history ({', '.join(lags[1:])})" if lags[1:] else ""
@@ -64,6 +65,11 @@ def forecast_summary_of(state: "ForecastState") -> str:
         "Intervals: none" if state.scores is None else f"Intervals: by the errors from {state.scores.n} origins",
     ]
     return "\n".join(line for line in lines if line)
+
+
+def _static(column: "StaticColumn") -> str:
+    n, width = len(column.center), column.width
+    return str(column.name) + (f" ({n} categories as {width} learned numbers each)" if width else "")
 
 
 def _weight(state: "ForecastState") -> str:

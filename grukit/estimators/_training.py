@@ -87,7 +87,7 @@ def _problem(
         own = values if same else state.encode(validation.sequences, model.dtype)
         given.append(_for_kernels(engine, state, own, validation))
     engine = with_memory(engine, model.device, state.spec, given, taken, training=True)
-    multiplications = 3.0 * state.spec.n_parameters * taken * training.sequences.lengths.mean() / state.spec.segment
+    multiplications = 3.0 * state.spec.n_multiplied * taken * training.sequences.lengths.mean() / state.spec.segment
     problem = Problem(
         engine.kernels if model._elsewhere is None else model._elsewhere(engine.kernels),
         state.spec,

@@ -67,8 +67,9 @@ class GRUForecaster(FittedForecaster, Intervals, Backtests, ForecastsEach, Forec
         static : DataFrame, default=None
             What is known of each series and never changes, a row for each, whose index names the series, or the columns of y.
             Numbers, standardised by the mean and deviation over the series, and categories (strings, objects, booleans or
-            categoricals), each of which is an input of its own: at most 256 a column. Read at every row, beside the covariates
-            known ahead. Not with ``channels="joint"``.
+            categoricals), at most 100,000 a column. Up to 32 in a column are an input each; of more, each is the fourth root
+            of as many numbers, which the network learns and the linear part does not read, on the CPU alone. All is read at
+            every row, beside the covariates known ahead. Not with ``channels="joint"``.
         resume : bool, default=False
             Go on at the file that the parameter ``checkpoint`` names, where an earlier call with the same data and parameters
             was ended, to the bits that it would have come to. Where there is no such file yet, training begins.

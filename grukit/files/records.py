@@ -1,7 +1,7 @@
 """The fields of records, and whether values are of their types."""
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -9,6 +9,13 @@ from typing import Any, Union, get_args, get_origin
 def names_of(record: Any) -> tuple[str, ...]:
     """Names of the fields of a dataclass or a named tuple."""
     return tuple(field.name for field in fields(record)) if is_dataclass(record) else record._fields
+
+
+def later_of(record: Any) -> set[str]:
+    """Names of the fields that a record may lack where it was written before there were these: they have defaults."""
+    if is_dataclass(record):
+        return {field.name for field in fields(record) if field.default is not MISSING}
+    return set(record._field_defaults)
 
 
 def fits(value: Any, hint: Any) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 import numpy as np
 
 from grukit.files.pandas_values import pandas_reader, pandas_value
-from grukit.files.records import fits, names_of
+from grukit.files.records import fits, later_of, names_of
 from grukit.files.tensors import NAMES
 
 
@@ -218,7 +218,8 @@ class _Reader:
 
     def _record(self, name: str, content: Any, where: str) -> Any:
         record, hints = self.codec.records[name], self.codec.hints[name]
-        if not isinstance(content, dict) or set(content) != set(names_of(record)):
+        names = set(names_of(record))
+        if not isinstance(content, dict) or not names - later_of(record) <= set(content) <= names:
             raise ValueError(f"{where} has not exactly the fields of {name}: {', '.join(names_of(record))}.")
         values = {field: self.read(value, f"{where}.{field}") for field, value in content.items()}
         for field, value in values.items():

@@ -52,6 +52,8 @@ def forecasters_own(spec: NetworkSpec) -> Iterator[str]:
         yield f"segment={spec.segment}, several rows as one step"
     if spec.decoder is not None:
         yield "strategy='decoder', a second network that goes on ahead"
+    if spec.embeddings:
+        yield "learned numbers of categories, which are told beside the windows; leave static out"
 
 
 def _more_than_layers(state: FittedState) -> Iterator[str]:

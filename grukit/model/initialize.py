@@ -5,6 +5,7 @@ import numpy as np
 from grukit.model.specification import NetworkSpec
 
 DECAY_BOUND = 0.2  # largest initial weight of a decay, for times in steps
+EMBEDDED = 0.1  # deviation of the initial numbers of a category
 
 
 def _glorot(shape: tuple[int, ...], fan_out: int, random_state: np.random.RandomState) -> np.ndarray:
@@ -36,7 +37,7 @@ def initialize(
         "uniform": everything uniform on +-1 / sqrt(H), as in PyTorch. "chrono": as "glorot", and the biases of the update
         gate log(T - 1), where T, the steps that a unit remembers, is drawn between 2 and ``n_steps``, uniform in its
         logarithm (Tallec and Ollivier 2018, who draw it uniform itself). With all, learned initial states begin at zero,
-        weights of a decay between 0 and 0.2, and a decoder with the last state.
+        weights of a decay between 0 and 0.2, embeddings normal with a deviation of 0.1, and a decoder with the last state.
     dtype : {"float32", "float64"}
         Type of the parameters. The draw is the same for both.
     random_state : numpy.random.RandomState
@@ -54,6 +55,9 @@ def initialize(
         kind, _, suffix = name.rpartition("_l")
         hidden = units.get(f"l{suffix}", spec.shapes["head.weight"][1])
         if kind == "initial":
+            continue
+        if name.startswith("embedding."):
+            view[...] = EMBEDDED * random_state.standard_normal(view.shape)
             continue
         if name.startswith("decay."):
             # A decay that begins at zero would stay there: the gradient of max(0, a) is zero.

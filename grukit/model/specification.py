@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from grukit.model.decoder import Decoder
+from grukit.model.embedding import Embedding, table_for_kernels, weights_of
 
 
 class Cell(NamedTuple):
@@ -60,6 +61,8 @@ class NetworkSpec:
         may hold fewer, and zeros before them.
     decoder : Decoder, default=None
         What gives the outputs, ``n_outputs`` of all its positions. None: the head after the last step.
+    embeddings : tuple of Embedding, default=()
+        Columns of the rows of samples, and of what a decoder reads ahead, that are learned numbers of a category.
     """
 
     cell: str
@@ -74,6 +77,7 @@ class NetworkSpec:
     decay: bool = False
     segment: int = 1
     decoder: Decoder | None = None
+    embeddings: tuple[Embedding, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise for what the kernels do not have."""
@@ -117,7 +121,8 @@ class NetworkSpec:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each parameter by name, in the order of the flat vector.
 
-        The recurrent layers have the names and layouts of ``torch.nn.GRU.state_dict()``: ``weight_ih_l{k}`` (3H, D),
+        Embeddings come first, ``embedding.{k}.weight`` (rows, width). The recurrent layers have the names and layouts of
+        ``torch.nn.GRU.state_dict()``: ``weight_ih_l{k}`` (3H, D),
         ``weight_hh_l{k}`` (3H, H), ``bias_ih_l{k}`` and ``bias_hh_l{k}`` (3H,), blocks in the order r, z, n; the second
         direction's names end in ``_reverse``. The unit with two states has ``weight_ih_l{k}`` (3H, D) with the blocks
         r, z, o, and ``weight_hh_l{k}`` (5H, H) and ``bias_l{k}`` (5H,) with the blocks r, z, o, c, h. Learned initial states
@@ -129,6 +134,7 @@ class NetworkSpec:
         """
         cell = CELLS[self.cell]
         shapes: dict[str, tuple[int, ...]] = {}
+        shapes |= {weights_of(k): (each.n_rows, each.width) for k, each in enumerate(self.embeddings)}
         blocks = len(cell.blocks)
         for suffix, D, H in self.layers:
             shapes[f"weight_ih_{suffix}"] = (3 * H, D)
@@ -158,6 +164,11 @@ class NetworkSpec:
     def n_parameters(self) -> int:
         """Length of the flat vector."""
         return sum(int(np.prod(shape)) for shape in self.shapes.values())
+
+    @property
+    def n_multiplied(self) -> int:
+        """Parameters that a step multiplies by: all but those of embeddings."""
+        return self.n_parameters - sum(each.n_rows * each.width for each in self.embeddings)
 
     def views(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         """Named, shaped views of a flat vector of parameters or gradients, shape (n_parameters,)."""
@@ -210,13 +221,16 @@ class NetworkSpec:
         )
 
     def for_kernels(self, kernels: ModuleType, seed: int | None = None) -> Any:
-        """The network as an engine's kernels take it; with dropout only where a seed is given."""
+        """The network as an engine's kernels take it; with dropout and embeddings, in training, only where a seed is given."""
         cell, dropout, options = CELLS[self.cell], None, None
         if self.has_dropout and seed is not None:
             dropout = kernels.Dropout(inputs=float(self.dropout), recurrent=float(self.recurrent_dropout), seed=seed)
         segment, ahead = self.segment if self.segment > 1 else None, self._decoder_for(kernels)
-        if self.bidirectional or self.decay or dropout or cell.n_states > 1 or segment or ahead:
-            options = kernels.Options(self.bidirectional or None, self.decay or None, dropout, segment, ahead)
+        read = () if self.decoder is None else self.decoder.columns
+        embeddings = None if seed is None else table_for_kernels(self.embeddings, self._offsets, read)
+        more = (dropout, segment, ahead, embeddings)
+        if self.bidirectional or self.decay or cell.n_states > 1 or any(each is not None for each in more):
+            options = kernels.Options(self.bidirectional or None, self.decay or None, *more)
         return getattr(kernels, cell.network)(
             per_step=self.per_step,
             options=options,

@@ -138,9 +138,6 @@ def test_kinds_that_are_none(fitted):
         small().fit(Y, static=STATIC["kind"])
     with pytest.raises(TypeError, match="Column 'opened' of static holds datetime64"):
         small().fit(Y, static=STATIC.assign(opened=HOURS[:4]))
-    many = pd.DataFrame({"k": [f"{i}" for i in range(257)]})
-    with pytest.raises(ValueError, match="Column 'k' of static has 257 categories; at most 256"):
-        small().fit(pd.DataFrame(np.random.default_rng(0).normal(size=(30, 257))), static=many)
     with pytest.raises(ValueError, match="static tells series apart"):
         small(channels="joint").fit(Y, static=STATIC)
     with pytest.raises(ValueError, match="static goes with context"):

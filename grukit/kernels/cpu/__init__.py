@@ -7,7 +7,7 @@ Each of these imports from itself and from those above it, and from nothing else
     products    of matrices and vectors, in tiles that the processor's registers hold
     storage     where numbers lie: parameters, workspaces, aligned arrays
     cells       one layer in one direction, and the choice of its cell
-    network     all layers and the head, forward and backward, and a decoder that goes on from there
+    network     all layers and the head, forward and backward, a decoder that goes on from there, and learned inputs
     training    chunks of a batch, an epoch, the optimisers
     inference   predictions layer by layer, in lanes, of a predictor or stream; it gathers its samples as training does
     passes      single passes of a network, for Python

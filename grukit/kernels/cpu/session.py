@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from grukit.kernels.cpu.storage.layout import B_IH, UNITS, Dropout, decoder_of, drops
+from grukit.kernels.cpu.storage.layout import B_IH, UNITS, Dropout, decoder_of, drops, n_multiplied
 from grukit.kernels.cpu.storage.memory import aligned_empty, workspaces
 from grukit.kernels.cpu.storage.sizes import last_head, n_steps
 from grukit.kernels.cpu.team import Team
@@ -109,7 +109,7 @@ class Session:
     def _most_chunks(self, batch_size: int, longest: int, n_parameters: int) -> int:
         """Chunks of a batch; of sequences of unequal length, as many as may be."""
         n = min(batch_size, max(len(self.samples.starts), 1))
-        rows = rows_together(self.loss.rows, n, 3.0 * n_parameters * n * longest)
+        rows = rows_together(self.loss.rows, n, 3.0 * n_multiplied(self.training.layers, n_parameters) * n * longest)
         chunks = -(-n // rows)
         return min(chunks if self._alike else 2 * chunks, n, N_SLOTS)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from grukit.kernels.cpu.compiler.intrinsics import noinline, rest_of, view, whole_numbers, whole_numbers_size
 from grukit.kernels.cpu.compiler.jit import anywhere, outer
+from grukit.kernels.cpu.network.embedding import embed_ahead, n_where_embedded
 from grukit.kernels.cpu.network.forward_backward import network_backward, network_forward
 from grukit.kernels.cpu.storage.layout import INPUTS, UNITS
 from grukit.kernels.cpu.storage.segments import COLUMNS, Chunk, one_segment
@@ -26,6 +27,7 @@ class _Ahead(NamedTuple):
     chunk: Chunk  # of its R rows
     outputs: np.ndarray  # (B, K), of all positions
     x: np.ndarray  # (T R, D)
+    d_x: np.ndarray  # (T R, D) where inputs are embedded, or (0, D)
     made: np.ndarray  # (T R, K / P)
     work: np.ndarray
 
@@ -40,17 +42,18 @@ def decoder_inputs_size(decoder: Any, B: int) -> int:
 
 
 @anywhere
-def decoder_size(decoder: Any, B: int) -> int:
+def decoder_size(decoder: Any, embeddings: Any, B: int) -> int:
     """Numbers in the memory of :func:`decode` for B samples."""
     if decoder is None:
         return 0
     rows = decoder.at_once * B
     numbers = whole_numbers_size(2 * rows + COLUMNS)
+    numbers += n_where_embedded(embeddings, decoder.steps * rows * decoder.network.layers[0, INPUTS])
     return numbers + decoder_inputs_size(decoder, B) + work_size(decoder.network, decoder.steps, rows, True)
 
 
 @outer
-def _ahead(decoder: Any, B: int, memory: Any) -> Any:
+def _ahead(decoder: Any, embeddings: Any, B: int, memory: Any) -> Any:
     layers, rows = decoder.network.layers, decoder.at_once * B
     n_numbers, area = 2 * rows + COLUMNS, decoder.steps * rows
     D, K = layers[0, INPUTS], layers[-1, UNITS]
@@ -61,8 +64,9 @@ def _ahead(decoder: Any, B: int, memory: Any) -> Any:
     table = one_segment(decoder.steps, rows, view(whole, 2 * rows, (1, COLUMNS)))
     chunk = Chunk(lengths, lengths, table, view(whole, rows, (rows,)))  # whose numbers nothing asks for
     outputs, made = view(rest, 0, (B, n_positions(decoder) * K)), view(rest, area * K, (area, K))
-    x = view(rest, 2 * area * K, (area, D))
-    return _Ahead(chunk, outputs, x, made, rest_of(rest, area * (2 * K + D)))
+    x, rest = view(rest, 2 * area * K, (area, D)), rest_of(rest, area * (2 * K + D))
+    d_x = view(rest, 0, (n_where_embedded(embeddings, area), D))
+    return _Ahead(chunk, outputs, x, d_x, made, rest_of(rest, d_x.size))
 
 
 @outer
@@ -126,7 +130,7 @@ def repeat_states(at_once: int, states: Any, h: Any) -> None:
 
 
 @outer
-def decode(decoder: Any, parameters: Any, samples: Any, numbers: Any, states: Any, memory: Any) -> Any:
+def decode(decoder: Any, embeddings: Any, parameters: Any, samples: Any, numbers: Any, states: Any, memory: Any) -> Any:
     """Outputs (B, K) of the samples with these ``numbers`` (B,), from states (B, H); without a decoder the states.
 
     memory  (decoder_size,)  out  what the backward pass reads
@@ -134,9 +138,10 @@ def decode(decoder: Any, parameters: Any, samples: Any, numbers: Any, states: An
     if decoder is None:
         return states
     B = states.shape[0]
-    ahead = _ahead(decoder, B, memory)
+    ahead = _ahead(decoder, embeddings, B, memory)
     write_positions(decoder, B, ahead.x)
     read_ahead(decoder, samples, numbers, B, ahead.x)
+    embed_ahead(embeddings, decoder, False, parameters, samples, numbers, ahead.x)
     cache = layer_cache(decoder.network, ahead.work, 0, ahead.chunk.segments, 0)
     repeat_states(decoder.at_once, states, cache.h[0])
     network_forward(decoder.network, parameters, ahead.x, ahead.chunk, ahead.work, ahead.made)
@@ -146,7 +151,15 @@ def decode(decoder: Any, parameters: Any, samples: Any, numbers: Any, states: An
 
 @outer
 def decode_backward(
-    decoder: Any, parameters: Any, d_outputs: Any, memory: Any, d_states: Any, d_parameters: Any
+    decoder: Any,
+    embeddings: Any,
+    parameters: Any,
+    samples: Any,
+    numbers: Any,
+    d_outputs: Any,
+    memory: Any,
+    d_states: Any,
+    d_parameters: Any,
 ) -> Any:
     """Gradients of :func:`decode`; returns that of the states, which without a decoder are the outputs.
 
@@ -156,10 +169,10 @@ def decode_backward(
     if decoder is None:
         return d_outputs
     B, m = d_states.shape[0], decoder.at_once
-    ahead = _ahead(decoder, B, memory)
+    ahead = _ahead(decoder, embeddings, B, memory)
     rearrange(decoder, True, ahead.made, d_outputs)
-    nowhere = view(ahead.work, 0, (0, 1))
-    network_backward(decoder.network, parameters, ahead.x, ahead.chunk, ahead.work, ahead.made, nowhere, d_parameters)
+    network_backward(decoder.network, parameters, ahead.x, ahead.chunk, ahead.work, ahead.made, ahead.d_x, d_parameters)
+    embed_ahead(embeddings, decoder, True, d_parameters, samples, numbers, ahead.d_x)
     cache = layer_cache(decoder.network, ahead.work, 0, ahead.chunk.segments, 0)
     for b in range(B):
         for i in range(d_states.shape[1]):

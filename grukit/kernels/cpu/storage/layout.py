@@ -12,6 +12,11 @@ from grukit.kernels.cpu.compiler.jit import anywhere, outer, overloaded
 # are learned initial states, and only the first row may have DECAY.
 INPUTS, UNITS, W_IH, W_HH, B_IH, B_HH, H_0, DECAY = range(8)
 
+# Columns of the table of embeddings, a row each: its first column in a row of the samples' table, how many it has, where its
+# weights (n, width) begin in the flat parameters, how many numbers they are, and its first column among those that a decoder
+# reads ahead, or -1. All of them lie before the first layer's weights.
+COLUMN, WIDTH, WEIGHTS, SIZE, AHEAD = range(5)
+
 
 class Dropout(NamedTuple):
     """Shares that are set to zero in training, and what the draw depends on; see :mod:`grukit.kernels.cpu.cells.dropout`."""
@@ -29,6 +34,7 @@ class Options(NamedTuple):
     dropout: Dropout | None
     segment: int | None = None  # rows of a sample that are one step; the oldest may hold fewer, and zeros before them
     decoder: Any = None  # a Decoder, to which the head gives the state that it begins with
+    embeddings: Any = None  # in training, their table, int64; see :mod:`grukit.kernels.cpu.network.embedding`
 
 
 class Decoder(NamedTuple):
@@ -174,6 +180,20 @@ def decoder_of(options: Any) -> Any:
     if options is None:
         return None
     return options.decoder
+
+
+@anywhere
+def embeddings_of(options: Any) -> Any:
+    """The table of embeddings, or None."""
+    if options is None:
+        return None
+    return options.embeddings
+
+
+@anywhere
+def n_multiplied(layers: Any, n_parameters: int) -> int:
+    """Parameters that a step multiplies by: all of ``n_parameters`` but those of embeddings, which lie before."""
+    return n_parameters - layers[0, W_IH]
 
 
 @anywhere

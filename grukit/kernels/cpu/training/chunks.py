@@ -12,10 +12,11 @@ import numpy as np
 from grukit.kernels.cpu.compiler.intrinsics import noinline, rest_of, view, whole_numbers, whole_numbers_size
 from grukit.kernels.cpu.compiler.jit import anywhere, inner, outer
 from grukit.kernels.cpu.network.decoder import decode, decode_backward, decoder_size
+from grukit.kernels.cpu.network.embedding import embed, n_where_embedded
 from grukit.kernels.cpu.network.forward_backward import initial_states, network_backward, network_forward
-from grukit.kernels.cpu.storage.layout import UNITS, decoder_of, n_columns
+from grukit.kernels.cpu.storage.layout import UNITS, decoder_of, embeddings_of, n_columns, n_multiplied
 from grukit.kernels.cpu.storage.segments import COLUMNS, Chunk, area_of, find_segments
-from grukit.kernels.cpu.storage.sizes import n_steps
+from grukit.kernels.cpu.storage.sizes import n_steps, rows_of_step
 from grukit.kernels.cpu.storage.workspace import work_size
 from grukit.kernels.cpu.training.gathering import gather
 from grukit.kernels.cpu.training.losses import loss_of_chunk
@@ -53,6 +54,7 @@ class Forward(NamedTuple):
 
     chunk: Chunk
     x: np.ndarray  # (area, D)
+    d_x: np.ndarray  # (area, D) where inputs are embedded, or (0, D)
     outputs: np.ndarray  # (B, K) or (area, K)
     states: np.ndarray  # (B, H) that a decoder begins with; else the outputs
     ahead: np.ndarray  # the decoder's memory
@@ -81,8 +83,9 @@ def chunk_work_size(network: Any, T: int, rows: int, alike: bool) -> int:
     """Numbers in the workspace of one thread: inputs, outputs, caches. ``alike``: all sequences have as many steps."""
     layers = network.layers
     n_outputs = rows * T if network.per_step else rows
-    inputs_and_outputs = T * rows * n_columns(network.options, layers) + n_outputs * layers[-1, UNITS]
-    ahead = decoder_size(decoder_of(network.options), rows)
+    embeddings, n_inputs = embeddings_of(network.options), T * rows * n_columns(network.options, layers)
+    inputs_and_outputs = n_inputs + n_where_embedded(embeddings, n_inputs) + n_outputs * layers[-1, UNITS]
+    ahead = decoder_size(decoder_of(network.options), embeddings, rows)
     return whole_numbers_size((2 + COLUMNS) * rows) + inputs_and_outputs + ahead + work_size(network, T, rows, alike)
 
 
@@ -101,18 +104,34 @@ def _begin_chunk(options: Any, samples: Any, numbers: Any, work: Any) -> Any:
 @outer
 def outputs_of_chunk(network: Any, parameters: Any, samples: Any, numbers: Any, work: Any) -> Any:
     """Forward pass of one chunk, in its workspace; a :class:`Forward`."""
-    chunk, ahead = _begin_chunk(network.options, samples, numbers, work)
-    work = rest_of(ahead, decoder_size(decoder_of(network.options), numbers.size))
+    options, decoder, embeddings = network.options, decoder_of(network.options), embeddings_of(network.options)
+    chunk, ahead = _begin_chunk(options, samples, numbers, work)
+    work = rest_of(ahead, decoder_size(decoder, embeddings, numbers.size))
     area = area_of(chunk.segments)
-    D, K = n_columns(network.options, network.layers), network.layers[-1, UNITS]
+    D, K = n_columns(options, network.layers), network.layers[-1, UNITS]
     n_outputs = area if network.per_step else numbers.size
-    x = view(work, 0, (area, D))
-    given, rest = view(work, x.size, (n_outputs, K)), rest_of(work, x.size + n_outputs * K)
-    gather(network.options, samples, numbers, chunk.segments, x, chunk.lengths)
+    x, d_x = view(work, 0, (area, D)), view(work, area * D, (n_where_embedded(embeddings, area), D))
+    work = rest_of(work, x.size + d_x.size)
+    given, rest = view(work, 0, (n_outputs, K)), rest_of(work, n_outputs * K)
+    gather(options, samples, numbers, chunk.segments, x, chunk.lengths)
+    embed(embeddings, rows_of_step(options), False, parameters, samples, numbers, chunk.lengths, chunk.segments, x)
     initial_states(network, parameters, rest, chunk.segments)
     network_forward(network, parameters, x, chunk, rest, given)
-    outputs = decode(decoder_of(network.options), parameters, samples, numbers, given, ahead)
-    return Forward(chunk, x, outputs, given, ahead, rest)
+    outputs = decode(decoder, embeddings, parameters, samples, numbers, given, ahead)
+    return Forward(chunk, x, d_x, outputs, given, ahead, rest)
+
+
+@outer
+def _gradients_of_chunk(network: Any, parameters: Any, samples: Any, made: Any, d_parameters: Any) -> None:
+    """Backward pass of one chunk, whose outputs are their gradients now."""
+    options, decoder, embeddings = network.options, decoder_of(network.options), embeddings_of(network.options)
+    chunk, numbers = made.chunk, made.chunk.samples
+    d_given = decode_backward(
+        decoder, embeddings, parameters, samples, numbers, made.outputs, made.ahead, made.states, d_parameters
+    )
+    network_backward(network, parameters, made.x, chunk, made.work, d_given, made.d_x, d_parameters)
+    rows, segments = rows_of_step(options), chunk.segments
+    embed(embeddings, rows, True, d_parameters, samples, numbers, chunk.lengths, segments, made.d_x)
 
 
 @anywhere
@@ -159,10 +178,10 @@ def end_of_chunk(samples: Any, batch: Any, first: int, rows: int, steps: int) ->
 
 
 @outer
-def count_slots(samples: Any, batch: Any, rows: int, n_parameters: int) -> int:
+def count_slots(network: Any, samples: Any, batch: Any, rows: int, n_parameters: int) -> int:
     """Slots that a batch uses."""
     steps, n, first = steps_of(samples, batch), 0, 0
-    together = rows_together(rows, batch.size, 3.0 * n_parameters * steps)
+    together = rows_together(rows, batch.size, 3.0 * n_multiplied(network.layers, n_parameters) * steps)
     while first < batch.size:
         first = end_of_chunk(samples, batch, first, together, steps)
         n += 1
@@ -187,9 +206,8 @@ def gradients_of_batch(
     The samples are sorted by length, the longest first. The partial gradients go to ``storage.slots``, the partial sums of
     the losses to ``storage.losses``; where there are no slots the backward pass is left out. ``work`` is the thread's own.
     """
-    nowhere = view(work, 0, (0, 1))
     wanted, steps = storage.slots.shape[0] > 0, steps_of(samples, batch)
-    rows = rows_together(loss.rows, batch.size, 3.0 * parameters.size * steps)
+    rows = rows_together(loss.rows, batch.size, 3.0 * n_multiplied(network.layers, parameters.size) * steps)
     number, first = 0, 0
     while first < batch.size:
         last, slot = end_of_chunk(samples, batch, first, rows, steps), number % N_SLOTS
@@ -201,9 +219,7 @@ def gradients_of_batch(
             made = outputs_of_chunk(network, parameters, samples, batch[first:last], work)
             storage.losses[slot] += loss_of_chunk(network, samples, made.chunk, loss, scale, made.outputs)
             if wanted:
-                decoder, d_parameters = decoder_of(network.options), storage.slots[slot]
-                d_given = decode_backward(decoder, parameters, made.outputs, made.ahead, made.states, d_parameters)
-                network_backward(network, parameters, made.x, made.chunk, made.work, d_given, nowhere, d_parameters)
+                _gradients_of_chunk(network, parameters, samples, made, storage.slots[slot])
         number, first = number + 1, last
 
 

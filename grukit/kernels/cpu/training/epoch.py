@@ -48,7 +48,7 @@ def train_batches(
     for number in range(batches.done[0], stop_at):
         batch = batches.order[number * batches.size : (number + 1) * batches.size]
         weight = total_weight(network, samples, batch)
-        n_slots = count_slots(samples, batch, loss.rows, optimizer.parameters.size)
+        n_slots = count_slots(network, samples, batch, loss.rows, optimizer.parameters.size)
         work, scale = storage.work[thread], 1.0 / weight
         gradients_of_batch(thread, team, work, network, optimizer.parameters, samples, batch, scale, loss, storage)
         barrier(control, team)

@@ -6,6 +6,7 @@ The slots are those of one process, and their sum is its sum: so a fit has its b
 from typing import Any
 
 from grukit.kernels.cpu.compiler.jit import kernel
+from grukit.kernels.cpu.storage.layout import n_multiplied
 from grukit.kernels.cpu.training.chunks import N_SLOTS, end_of_chunk, gradients_of_batch, rows_together, steps_of
 from grukit.kernels.cpu.training.epoch import finish_batch
 from grukit.kernels.cpu.training.losses import total_weight
@@ -34,7 +35,7 @@ def plan_batches(
         batch = order[number * size : (number + 1) * size]
         weights[number] = total_weight(network, samples, batch)
         steps, first, chunk = steps_of(samples, batch), 0, 0
-        together = rows_together(rows, batch.size, 3.0 * n_parameters * steps)
+        together = rows_together(rows, batch.size, 3.0 * n_multiplied(network.layers, n_parameters) * steps)
         while first < batch.size:
             last = end_of_chunk(samples, batch, first, together, steps)
             for i in range(first, last):
