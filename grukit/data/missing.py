@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from grukit.data.long_arrays import blocks_of_rows, long_array, with_column
-from grukit.data.scaling import Scaler, magnitudes
+from grukit.data.scaling import Scaler
 from grukit.data.sequences import Sequences
 from grukit.data.times import as_times, time_since
 
@@ -29,7 +29,11 @@ def check_any_seen(values: np.ndarray, what: str, columns: Any) -> None:
     ValueError
         Naming the column, by its number where ``columns`` are not its names.
     """
-    empty = np.isnan(magnitudes(values))
+    empty = np.isnan(values[:1]).all(axis=0)  # of most tables the first row tells
+    for block in blocks_of_rows(values):
+        if not empty.any():
+            return
+        empty &= np.isnan(values[block]).all(axis=0)
     if empty.any():
         column = int(np.argmax(empty))
         named = columns is not None and len(columns) == values.shape[1]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from grukit.data.links import mean_of
-from grukit.data.long_arrays import long_array
+from grukit.data.long_arrays import blocks_of_rows, long_array
 
 # Numbers of a table that are taken at a time, in float64 within the second cache. By columns instead, of a wide table every
 # number reads a line of memory: 98 MB of 500 columns took 355 ms to scale, not 85.
@@ -40,7 +40,7 @@ class Scaler:
     @classmethod
     def fit(cls, values: np.ndarray, weights: np.ndarray | None = None) -> "Scaler":
         """Measure the columns of ``values`` (n, D), each row counted ``weights`` (n,) times; missing values not at all."""
-        most = magnitudes(values)
+        most = _magnitudes(values)
         # Numbers below 1, by powers of two so that nothing is rounded: squares of huge or tiny ones stay in range.
         power = np.maximum(np.frexp(np.where(np.isnan(most), 1.0, most))[1], LEAST_POWER)
         factor, gaps, D = np.ldexp(1.0, -power), bool(np.isnan(values.sum())), values.shape[1]
@@ -70,11 +70,15 @@ class Scaler:
         """
         if self.link not in ("identity", "log"):
             return self
-        low, high = np.fmin.reduce(targets, axis=0), np.fmax.reduce(targets, axis=0)
-        with np.errstate(divide="ignore", invalid="ignore"):  # of the logarithm of 0, whose exponential is 0 again
-            value = np.log(low) if self.link == "log" else low
+        first, last = targets[0], targets[-1]
+        alike = np.flatnonzero((first == last) | np.isnan(first) | np.isnan(last))  # no others can be constant
+        low, high = np.fmin.reduce(targets[:, alike], axis=0), np.fmax.reduce(targets[:, alike], axis=0)
         constant = low == high
-        return replace(self, mean=np.where(constant, value, self.mean), scale=np.where(constant, 0.0, self.scale))
+        with np.errstate(divide="ignore"):  # of the logarithm of 0, whose exponential is 0 again
+            value = np.log(low[constant]) if self.link == "log" else low[constant]
+        mean, scale = self.mean.copy(), self.scale.copy()
+        mean[alike[constant]], scale[alike[constant]] = value, 0.0
+        return replace(self, mean=mean, scale=scale)
 
     def without_constants(self, targets: np.ndarray) -> "Scaler":
         """The same, but columns that never varied before and do in ``targets`` (n, K) are predicted by the network again."""
@@ -97,9 +101,14 @@ class Scaler:
         return out
 
     def inverse(self, values: np.ndarray) -> np.ndarray:
-        """From the network's outputs (..., D) to the columns' own scale, or to probabilities; float64."""
-        columns = np.multiply(values, self.scale, dtype=np.float64)
-        columns += self.mean  # in place: of 1,024 x 700 outputs a second array takes 2.3 of 2.8 ms
+        """From the network's outputs (..., D), of any type, to the columns' own scale, or to probabilities; float64."""
+        columns = np.empty(values.shape)
+        rows, out = (each.reshape(-1, values.shape[-1]) for each in (values, columns))
+        for block in blocks_of_rows(out):  # in the cache, and in place: of 1,024 x 700 outputs another array takes 2 ms
+            own = out[block]
+            own[...] = rows[block]
+            own *= self.scale
+            own += self.mean
         return mean_of(columns, self.link)
 
     def derivative(self, values: np.ndarray) -> np.ndarray:
@@ -107,7 +116,7 @@ class Scaler:
         return self.inverse(values) * self.scale if self.link == "log" else np.full(values.shape, self.scale)
 
 
-def magnitudes(values: np.ndarray) -> np.ndarray:
+def _magnitudes(values: np.ndarray) -> np.ndarray:
     """The largest magnitude (D,), float64, of each column of ``values`` (n, D); NaN where a column has only missing values."""
     most = np.full(values.shape[1], np.nan)
     for block, _ in _blocks(values):

@@ -230,7 +230,7 @@ class RecurrentEstimator(FitsEach, FittedEstimator, TableParameters, BaseEstimat
         return self._outputs(work)
 
     def _network_outputs(self, work: Work) -> np.ndarray:
-        """What the network gives for every sample, or step, in the order of ``work``; float64."""
+        """What the network gives for every sample, or step, in the order of ``work``, in its type."""
         return network_outputs(self, self._fitted, work.sequences)
 
     def __sklearn_tags__(self) -> Tags:

@@ -8,25 +8,32 @@ import numpy as np
 from grukit.data import Scaler, long_array
 from grukit.engines import select_engine
 
-# Numbers from which a table is large: the compiled passes, which are kernels to be compiled once, then gain 10 ms and more.
+# Numbers from which a table is large: predictions then scale its numbers as they gather them, by a kernel of its own that
+# takes seconds to be compiled, once.
 MANY = 2**21
+# From which compiled passes, a tenth of a second to be compiled, gain a millisecond and more. Of fewer columns NumPy adds up
+# faster: 400,000 numbers in 1, 3 and 8 columns are measured in 2.3, 0.8 and 0.4 ms, and by NumPy in 0.7, 0.9 and 1.2.
+SOME, FEW_COLUMNS = 2**18, 3
 # Variances that squares of float64 hold; a column that never varies is left to Scaler.fit, which tells it from a tiny one.
 LEAST, MOST = 1e-280, 1e280
 
 
 def measure(values: np.ndarray, weights: np.ndarray | None) -> Scaler:
     """``Scaler.fit``, of 25 million numbers in 9 ms instead of 80 where none is missing and all count alike."""
-    if weights is not None or values.size < MANY or not np.isfinite(values.sum()):
+    alike = weights is None or bool((weights == weights[0]).all())
+    if not alike or values.size < SOME or values.shape[1] < FEW_COLUMNS:
         return Scaler.fit(values, weights)
     mean, variance = np.empty(values.shape[1]), np.empty(values.shape[1])
     select_engine("cpu").kernels.column_moments(as_taken(values), mean, variance)
-    if not ((variance > LEAST) & (variance < MOST)).all():
-        return Scaler.fit(values)
+    if not ((variance > LEAST) & (variance < MOST)).all():  # nor is it where a value is missing
+        return Scaler.fit(values, weights)
     return Scaler(mean, np.sqrt(variance))
 
 
 def standardize(values: np.ndarray, scaler: Scaler, dtype: str) -> np.ndarray:
-    """``scaler.transform``, the same bits in less than half the time."""
+    """``scaler.transform``, the same bits; of many numbers in less than half the time."""
+    if values.size < SOME or values.shape[1] < FEW_COLUMNS or scaler.link != "identity":
+        return scaler.transform(values, dtype)
     out = long_array(values.shape, dtype)
     select_engine("cpu").kernels.standardize(as_taken(values), scaling_of(scaler), out)
     return out

@@ -13,7 +13,7 @@ NO_WINDOWS = "the GPU's kernels have no normalize='window'"
 
 
 def network_outputs(model: SharedParameters, state: FittedState, sequences: Sequences) -> np.ndarray:
-    """The outputs (n, K) of a network for sequences, or (N, K) at every step of them, float64.
+    """The outputs (n, K) of a network for sequences, or (N, K) at every step of them, in its type.
 
     Parameters
     ----------
@@ -30,5 +30,4 @@ def network_outputs(model: SharedParameters, state: FittedState, sequences: Sequ
     samples = state.unlabelled(engine, sequences)
     engine = with_memory(engine, model.device, state.spec, [samples], len(sequences), training=False)
     n_threads = count_threads(model.n_jobs, float(state.spec.n_multiplied * n_steps / state.spec.segment))
-    outputs = predict(engine.kernels, state.spec, state.parameters, samples, n_threads, model.precision)
-    return outputs.astype(np.float64)
+    return predict(engine.kernels, state.spec, state.parameters, samples, n_threads, model.precision)

@@ -93,7 +93,7 @@ def begin(
     x_scaler = fit_inputs(measured, seen[:, D:], model.standardize, inputs.missing)
     values, weights = left.targets_seen()
     scales_y = model.standardize and link == "identity"
-    y_scaler = Scaler.fit(values, weights) if scales_y else Scaler.identity(targets.outputs.n_outputs, link)
+    y_scaler = measure(values, weights) if scales_y else Scaler.identity(targets.outputs.n_outputs, link)
     random_state = check_random_state(model.random_state)
     spec = network_spec(model, D, targets.outputs)
     parameters = initial_weights(model, spec, training.sequences, random_state, at_linear=chosen is not None)

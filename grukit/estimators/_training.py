@@ -10,6 +10,7 @@ import numpy as np
 from grukit.cores import count_threads
 from grukit.data import Horizons, Samples
 from grukit.engines import CUDA_LOSSES, Engine, select_engine, with_memory
+from grukit.estimators import _large
 from grukit.estimators._parameters import SharedParameters
 from grukit.estimators._predicting import NO_WINDOWS
 from grukit.estimators.fitted import FittedState, TrainingState, scaling_of
@@ -117,7 +118,7 @@ def _engine(model: SharedParameters, state: FittedState, training: Samples, take
 def _for_kernels(engine: Engine, state: FittedState, values: np.ndarray, samples: Samples) -> Any:
     dtype, targets = state.parameters.dtype.name, samples.targets
     if not isinstance(targets, Horizons):
-        targets = state.y_scaler.transform(targets, dtype)
+        targets = _large.standardize(targets, state.y_scaler, dtype)
     elif engine.device != "cpu":  # which wants all at once
         targets = targets.take(np.arange(len(targets)))
     if samples.offsets is not None:

@@ -129,7 +129,7 @@ class FittedState:
         """The values of sequences as the kernels take them."""
         if sequences.relative is not None:
             return encode_relative(sequences, self.x_scaler, self.inputs.missing)
-        if self._scales_alone and sequences.values.size >= _large.MANY:
+        if self._scales_alone:
             return _large.standardize(sequences.values, self.x_scaler, dtype)
         return encode_inputs(sequences, self.x_scaler, self.inputs.missing, dtype, self.choices.differenced)
 
@@ -175,7 +175,7 @@ class FittedState:
 
     def with_linear(self, outputs: np.ndarray, sequences: Sequences) -> np.ndarray:
         """What the linear part adds to: predictions, or what a classifier's network gives, before the link; float64."""
-        linear = self.choices.final
+        linear, outputs = self.choices.final, outputs.astype(np.float64, copy=False)
         return outputs if linear is None else outputs + linear.predict(sequences, self.spec.per_step)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
 
-from grukit.data import Scaler
+from grukit.data import Scaler, check_any_seen, long_arrays
 
 
 @settings(max_examples=60, deadline=None)
@@ -116,3 +116,51 @@ def test_a_target_that_never_varied_is_one_again_where_it_does(targets, mean, sc
     constant = Scaler(np.array([3.0, 5.0]), np.array([0.0, 2.0]))
     found = constant.without_constants(np.column_stack([targets, [7.0, 8.0]]))
     assert (found.mean.tolist(), found.scale.tolist()) == ([mean, 5.0], [scale, 2.0])
+
+
+@pytest.mark.parametrize("link", ["identity", "log"])
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ([3.0, 3.0, 3.0], 3.0),
+        ([np.nan, 3.0, 3.0], 3.0),
+        ([3.0, np.nan, np.nan], 3.0),
+        ([0.0, 0.0, 0.0], 0.0),
+        ([3.0, 4.0, 3.0], None),
+        ([np.nan, 4.0, 3.0], None),
+        ([3.0, 3.0, 4.0], None),
+        ([np.nan, np.nan, np.nan], None),
+    ],
+)
+def test_targets_that_never_vary_are_what_they_are(column, value, link):
+    scaler = Scaler(np.array([1.0, 5.0]), np.array([2.0, 4.0]), link)
+    found = scaler.with_constants(np.column_stack([column, [7.0, 8.0, 9.0]]))
+    assert (found.mean[1], found.scale[1], found.link) == (5.0, 4.0, link)
+    if value is None:
+        assert (found.mean[0], found.scale[0]) == (1.0, 2.0)
+    else:
+        assert found.scale[0] == 0
+        np.testing.assert_allclose(found.inverse(np.array([[11.0, 0.0]]))[0, 0], value, rtol=1e-15)
+
+
+@pytest.mark.parametrize("shape", [(3,), (4, 3), (2, 5, 3)])
+def test_outputs_of_any_type_go_back_in_float64(shape):
+    scaler, rng = Scaler(np.array([1.0, -2.0, 3e-9]), np.array([2.0, 1e9, 0.5])), np.random.default_rng(0)
+    for dtype in ("float32", "float64"):
+        outputs = rng.normal(size=shape).astype(dtype)
+        expected = outputs.astype(np.float64) * scaler.scale + scaler.mean
+        found = scaler.inverse(outputs)
+        assert found.dtype == np.float64
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_column_without_a_value_is_found_whatever_the_first_rows_lack(monkeypatch):
+    monkeypatch.setattr(long_arrays, "BLOCK", 9)  # numbers: three rows
+    values = np.full((8, 3), np.nan)
+    values[6, 0] = values[0, 1] = 1.0
+    with pytest.raises(ValueError, match="X: column 'c' has no value in the training part"):
+        check_any_seen(values, "X", ["a", "b", "c"])
+    with pytest.raises(ValueError, match="y: column 0 has no value"):
+        check_any_seen(values[:6], "y", None)
+    values[7, 2] = 0.0
+    check_any_seen(values, "X", None)

@@ -14,7 +14,8 @@ def passes(monkeypatch):
     """Every table is large; the tables that compiled passes measured."""
     taken, kernels = [], select_engine("cpu").kernels
     measured = kernels.column_moments
-    monkeypatch.setattr(_large, "MANY", 1)
+    monkeypatch.setattr(_large, "SOME", 1)
+    monkeypatch.setattr(_large, "FEW_COLUMNS", 1)
     monkeypatch.setattr(kernels, "column_moments", lambda *arguments: (taken.append(1), measured(*arguments)))
     return taken
 
@@ -39,9 +40,22 @@ def test_what_the_passes_do_not_measure(column, passes):
     values[:, 1] = column * (1 if column == 7.1 else np.arange(50))
     expected, found = Scaler.fit(values), _large.measure(values, None)
     np.testing.assert_array_equal([found.mean, found.scale], [expected.mean, expected.scale])
+    assert len(passes) == 1
     weights = np.arange(1.0, 51)
     np.testing.assert_array_equal(_large.measure(values, weights).mean, Scaler.fit(values, weights).mean)
-    assert len(passes) == (0 if np.isnan(column) else 1)  # not where values are missing or weighted
+    assert len(passes) == 1  # not where weights differ
+
+
+def test_weights_that_are_alike_are_none(passes):
+    values = np.random.default_rng(0).normal(size=(50, 2))
+    found, expected = _large.measure(values, np.full(50, 3.0)), _large.measure(values, None)
+    np.testing.assert_array_equal([found.mean, found.scale], [expected.mean, expected.scale])
+    assert len(passes) == 2
+
+
+def test_another_link_than_the_identity_scales_nothing():
+    counts = np.arange(6.0).reshape(3, 2)
+    np.testing.assert_array_equal(_large.standardize(counts, Scaler.identity(2, "log"), "float32"), counts)
 
 
 def test_the_numbers_of_a_frame_are_not_copied():

@@ -8,6 +8,7 @@ from thorough import if_full
 
 from grukit.engines import select_engine
 from grukit.kernels.cpu.inference.predictions import taken_out
+from grukit.kernels.cpu.training.losses import MANY_OUTPUTS
 from grukit.model import NetworkSpec, initialize, network_forward
 from grukit.train import LOSSES, Problem, TrainingOptions, fit_stochastic, predict
 
@@ -50,6 +51,28 @@ def padded(data, per_step):
 def test_loss_and_gradient(cell, loss, per_step):
     data = samples(per_step=per_step, loss=loss)
     check_loss_and_gradient(NetworkSpec(cell, 2, (3, 4), 2, per_step), data, loss)
+
+
+@pytest.mark.parametrize("per_step", [False, True], ids=["last", "per-step"])
+def test_loss_and_gradient_of_many_outputs(per_step):
+    data = samples(K=MANY_OUTPUTS + 5, per_step=per_step)
+    check_loss_and_gradient(NetworkSpec("gru", 2, (3,), MANY_OUTPUTS + 5, per_step), data, "squared_error")
+
+
+def test_missing_targets_have_no_part_in_the_loss_of_many_outputs():
+    data = samples(K=MANY_OUTPUTS)
+    data.targets[::2, 3:9] = np.nan
+    data.targets[1] = np.nan
+    spec = NetworkSpec("gru", 2, (3,), MANY_OUTPUTS)
+    parameters = np.random.default_rng(1).normal(0, 0.5, spec.n_parameters)
+    with Problem(KERNELS, spec, data, "squared_error", 0.0) as problem:
+        value, gradient = problem.loss_and_gradient(parameters)
+        found = spec.views(gradient)["head.bias"].copy()
+    errors = predict(KERNELS, spec, parameters, data) - data.targets
+    known = ~np.isnan(errors)
+    shares = (data.weights / data.weights.sum() / np.maximum(known.sum(axis=1), 1))[:, None]
+    np.testing.assert_allclose(value, np.sum(shares * errors**2, where=known), rtol=1e-13)
+    np.testing.assert_allclose(found, np.sum(2 * shares * errors, axis=0, where=known), rtol=1e-12)
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "log_loss", "cross_entropy"])

@@ -5,10 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from grukit.kernels.cpu.compiler.jit import outer
+from grukit.kernels.cpu.compiler.intrinsics import noinline, view
+from grukit.kernels.cpu.compiler.jit import inner, outer
+from grukit.kernels.cpu.products.sums import sum_of_squares
 from grukit.kernels.cpu.storage.segments import FIRST, ROWS, STEPS
 from grukit.kernels.cpu.training.standardizing import magnify
-from grukit.kernels.scalar import CROSS_ENTROPY, ONE, ZERO, loss_derivative, loss_value
+from grukit.kernels.scalar import CROSS_ENTROPY, ONE, SQUARED_ERROR, ZERO, loss_derivative, loss_value
+
+MANY_OUTPUTS = 32  # from which the squared errors of a sample are worth a call
 
 
 @outer
@@ -47,6 +51,22 @@ def _cross_entropy(target: int, factor: Any, outputs: Any) -> Any:
     return value + math.log1p(others)
 
 
+@inner
+def _squared_errors(target: Any, factor: Any, outputs: Any) -> float:
+    """Sum of the squared errors of outputs (K,), which are overwritten by their derivatives times ``factor``.
+
+    Many at once, in loops that vectorise: of 700 outputs, one by one, losses took a quarter of a training step with 32 units.
+    """
+    noinline()
+    for k in range(outputs.size):
+        y = target[k]
+        outputs[k] = ZERO if math.isnan(y) else outputs[k] - y
+    total = sum_of_squares(outputs)
+    for k in range(outputs.size):
+        outputs[k] = factor * (outputs[k] + outputs[k])
+    return total
+
+
 @outer
 def _add_loss(total: float, target: Any, weight: float, loss: Any, scale: float, outputs: Any) -> float:
     """``total`` and the loss of one output vector (K,), times its weight; it is overwritten by its derivative times ``scale``.
@@ -67,6 +87,8 @@ def _add_loss(total: float, target: Any, weight: float, loss: Any, scale: float,
         seen += 0 if math.isnan(target[j]) else M
     weight /= max(seen, 1)
     factor = dtype(weight * scale)
+    if loss.kind == SQUARED_ERROR and M == 1 and n >= MANY_OUTPUTS:
+        return total + weight * _squared_errors(view(target, 0, (n,)), factor, view(outputs, 0, (n,)))
     for j in range(n):
         y = target[j]
         for m in range(M):
