@@ -12,6 +12,7 @@ from grukit.data.long_arrays import blocks_of_rows, long_array
 # number reads a line of memory: 98 MB of 500 columns took 355 ms to scale, not 85.
 BLOCK = 16384
 WIDE = 64  # columns from which rows are long enough to be summed one to another
+LONG = 512  # numbers of rows that are taken as one where none is added to another: of 8 columns in 0.55 of the time
 LEAST_POWER = -1000  # its inverse is a number yet
 
 
@@ -92,12 +93,14 @@ class Scaler:
         """Standardised copy (n, D) of type ``dtype``, C-contiguous; of targets with another link than the identity a copy."""
         if self.link != "identity":
             return np.array(values, dtype, order="C")
-        out, scale, first = long_array(values.shape, dtype), np.where(self.scale == 0, 1.0, self.scale), 0
-        for block, _ in _blocks(values):
-            block -= self.mean
-            block /= scale
-            out[first : first + len(block)] = block
-            first += len(block)
+        (n, D), out, scale = values.shape, long_array(values.shape, dtype), np.where(self.scale == 0, 1.0, self.scale)
+        together = max(1, LONG // D) if 1 < D < WIDE and values.flags.c_contiguous else 1
+        whole = n // together * together if together > 1 else 0
+        if whole:  # as fewer and longer rows, none of whose numbers moves
+            shape = -1, together * D
+            figures = np.tile(self.mean, together), np.tile(scale, together)
+            _standardize(values[:whole].reshape(shape), *figures, out[:whole].reshape(shape))
+        _standardize(values[whole:], self.mean, scale, out[whole:])
         return out
 
     def inverse(self, values: np.ndarray) -> np.ndarray:
@@ -114,6 +117,15 @@ class Scaler:
     def derivative(self, values: np.ndarray) -> np.ndarray:
         """Derivative of :meth:`inverse` at the outputs (..., D); of log odds and logits, of themselves. Float64."""
         return self.inverse(values) * self.scale if self.link == "log" else np.full(values.shape, self.scale)
+
+
+def _standardize(values: np.ndarray, mean: np.ndarray, scale: np.ndarray, out: np.ndarray) -> None:
+    first = 0
+    for block, _ in _blocks(values):
+        block -= mean
+        block /= scale
+        out[first : first + len(block)] = block
+        first += len(block)
 
 
 def _magnitudes(values: np.ndarray) -> np.ndarray:

@@ -78,7 +78,7 @@ class Predictor:
         server, (n, T, D) = self._one, x.shape
         fitted, windows = server.fitted, stand_alone(x.reshape(n * T, D), np.full(n, T))
         samples = fitted.unlabelled(server.engine, windows)
-        outputs = predict(server.engine.kernels, fitted.spec, fitted.parameters, samples).astype(np.float64)
+        outputs = predict(server.engine.kernels, fitted.spec, fitted.parameters, samples)
         return fitted.predictions(outputs, windows).reshape(n, T if fitted.spec.per_step else 1, -1)
 
     def _shaped(self, outputs: np.ndarray) -> Any:

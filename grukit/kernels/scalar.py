@@ -40,7 +40,7 @@ Q1, Q2, Q3, Q4 = (
     np.float32(c) for c in (0.46783949411445086, 0.02619224174407679, 0.00034236522084622257, 8.598789856069121e-07)
 )
 
-# The same for (tanh(x / 2)) / 2, by powers of two, which round nothing: sigmoid takes two operations less, the bits are the same.
+# The same for tanh(x / 2) / 2, by powers of two, which round nothing: sigmoid takes two operations less, to the same bits.
 HALF_TANH_LIMIT = TANH_LIMIT + TANH_LIMIT
 HALF_P0, HALF_P1, HALF_P2, HALF_P3, HALF_P4 = (c / np.float32(4 ** (k + 1)) for k, c in enumerate((P0, P1, P2, P3, P4)))
 HALF_Q1, HALF_Q2, HALF_Q3, HALF_Q4 = (c / np.float32(4 ** (k + 1)) for k, c in enumerate((Q1, Q2, Q3, Q4)))

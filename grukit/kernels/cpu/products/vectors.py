@@ -145,13 +145,19 @@ def _in_lanes(w: Any, begin: int, bias: Any, h: Any, out: Any) -> None:
 
 
 @inner
+def copy_rows(source: Any, source_at: int, source_row: int, out: Any, at: int, row: int, rows: int, n: int) -> None:
+    """Copy rows of n numbers, few, from ``source_at`` on of source, ``source_row`` apart, to ``at`` of out, ``row`` apart."""
+    _copy(source, source_at, source_row, out, at, row, rows, n)
+
+
+@inner
 def pack_rows(factor: Any, packed: Any) -> None:
     """Write factor (k, n) into ``packed`` (k n,): panel by panel of its columns, the last one narrower."""
     k, n = factor.shape
     width = panel_columns(packed)
     for left in range(0, n, width):
         w = min(width, n - left)
-        _copy(factor, left, n, packed, k * left, w, k, w)
+        copy_rows(factor, left, n, packed, k * left, w, k, w)
 
 
 @inner

@@ -75,15 +75,16 @@ class Writer:
 
 class _Copy(Writer):
     def write(self) -> None:
+        """A vector of all rows after another: rows are short, and their loop is the one that costs nothing then."""
         source, source_step, target, target_step, rows, n = self.function.args
-        with self.loop(number_of_index(0), rows, 1) as row:
-            read, written = self.at(source, row, source_step), self.at(target, row, target_step)
-            width, first = self.tile.width, number_of_index(0)
-            while width:
-                with self.loop(first, n, width) as i:
-                    value = self.builder.load(self.vector(self.builder.gep(read, [i]), width), align=self.size)
-                    self.builder.store(value, self.vector(self.builder.gep(written, [i]), width), align=self.size)
-                width, first = width // 2, self.reached
+        width, first = self.tile.width, number_of_index(0)
+        while width:
+            with self.loop(first, n, width) as i:
+                read, written = (self.builder.gep(each, [i]) for each in (source, target))
+                with self.loop(number_of_index(0), rows, 1) as row:
+                    value = self.builder.load(self.vector(self.at(read, row, source_step), width), align=self.size)
+                    self.builder.store(value, self.vector(self.at(written, row, target_step), width), align=self.size)
+            width, first = width // 2, self.reached
         self.builder.ret_void()
 
 
