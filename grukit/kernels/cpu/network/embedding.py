@@ -58,7 +58,7 @@ def embed(
 
 @outer
 def embed_ahead(embeddings: Any, decoder: Any, back: bool, parameters: Any, samples: Any, numbers: Any, x: Any) -> None:
-    """The same of the inputs x (T R, D) of a decoder, for the samples with these ``numbers`` (B,)."""
+    """The same of the inputs x (T R, D) of a decoder, as far as it reads them, for the samples with these ``numbers`` (B,)."""
     if embeddings is None:
         return
     m, R = decoder.at_once, decoder.at_once * numbers.size
@@ -68,7 +68,7 @@ def embed_ahead(embeddings: Any, decoder: Any, back: bool, parameters: Any, samp
             width = _width_of(embeddings, e, back, source)
             for t in range(decoder.steps):
                 for j in range(m):
-                    for i in range(decoder.rows):
+                    for i in range(decoder.rows if embeddings[e, AHEAD] >= 0 else 0):
                         place = m + i * decoder.columns.size + embeddings[e, AHEAD]
                         _move(back, parameters, source, width, x, t * R + b * m + j, place)
 
