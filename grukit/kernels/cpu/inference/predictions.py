@@ -62,6 +62,8 @@ def taken_out(lengths: np.ndarray, units: int) -> np.ndarray:
     All of a chunk run to the end of its longest sequence. So some of the longest are taken out where the steps saved
     and the sequences that move up instead are worth more than they cost; and all of a few. ``units`` of the widest layer.
     """
+    if len(lengths) % LANES == 0 and lengths[0] == lengths[-1]:  # full chunks of sequences alike
+        return np.zeros(len(lengths), dtype=bool)
     as_a_chunk = AS_A_NARROW_CHUNK if units < NARROW else AS_A_CHUNK
     if len(lengths) <= as_a_chunk:
         return np.ones(len(lengths), dtype=bool)
