@@ -1,5 +1,6 @@
 """Where arrays as long as the data lie: in memory, or in temporary files, whose pages the operating system may take back."""
 
+import math
 import mmap
 import os
 from collections.abc import Iterator
@@ -42,7 +43,7 @@ def long_array(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         Where it is to lie in a file and the folder has no room for it.
     """
     folder, dtype = _folder.get(), np.dtype(dtype)
-    n_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    n_bytes = math.prod(shape) * dtype.itemsize
     if folder is None or n_bytes <= SHORT:
         return np.empty(shape, dtype)
     with _told(folder), TemporaryFile(dir=folder) as file:
@@ -98,7 +99,7 @@ class Growing:
 
 def blocks_of_rows(values: np.ndarray) -> Iterator[slice]:
     """Rows of an array, a few at a time, so that what is made of them is short."""
-    n = max(1, BLOCK // max(1, int(np.prod(values.shape[1:], dtype=np.int64))))
+    n = max(1, BLOCK // max(1, math.prod(values.shape[1:])))
     return (slice(first, min(first + n, len(values))) for first in range(0, len(values), n))
 
 
@@ -130,7 +131,7 @@ def with_column(values: np.ndarray, column: np.ndarray) -> np.ndarray:
 
 def _mapped(file: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """All of a file; it is there as long as the array is."""
-    n_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    n_bytes = math.prod(shape) * dtype.itemsize
     if n_bytes == 0:
         return np.empty(shape, dtype)
     return np.frombuffer(mmap.mmap(file.fileno(), n_bytes), dtype).reshape(shape)

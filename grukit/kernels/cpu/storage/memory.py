@@ -16,10 +16,10 @@ def aligned_empty(shape: Any, dtype: Any) -> np.ndarray:
 
     The matrix-vector products of 96 steps of 64 units take 94 us with it and 121 to 140 us without.
     """
+    # NumPy's product takes 2 us, of a call for one window that takes 22.
     size, dtype = math.prod(shape) if isinstance(shape, tuple) else int(shape), np.dtype(dtype)
     memory = np.empty((size + READ_BEYOND) * dtype.itemsize + LINE, dtype=np.uint8)
-    start = -memory.__array_interface__["data"][0] % LINE  # in a sixth of the time of its ``ctypes``
-    return np.ndarray(shape, dtype, memory, start)
+    return np.ndarray(shape, dtype, memory, -memory.ctypes.data % LINE)
 
 
 def workspaces(n_threads: int, size: int, dtype: Any) -> np.ndarray:
