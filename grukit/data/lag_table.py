@@ -18,14 +18,14 @@ def ends_of(sequences: Sequences, per_step: bool) -> tuple[np.ndarray, np.ndarra
     return rows, sequences.lengths
 
 
-def lagged(samples: Samples, scaler: Scaler, L: int) -> np.ndarray:
+def lagged(samples: Samples, scaler: Scaler, L: int, first_before: bool = False) -> np.ndarray:
     """Standardised lags (n, L D), lag by lag, of every sample, or step.
 
-    Rows from before a series, and missing values, are zero.
+    Missing values are zero, and rows from before a series; or those are its first row.
     """
     rows, history = ends_of(samples.sequences, samples.per_step)
     out = np.zeros((len(rows), L * len(scaler.mean)))
-    fill(out, scaled_rows(samples, scaler), rows, history, L)
+    fill(out, scaled_rows(samples, scaler), rows, history, L, first_before)
     return out
 
 

@@ -28,8 +28,8 @@ class FittedLinearPart:
     def linear_alpha_(self) -> Any:
         """float or ndarray of shape (n_outputs,): Penalty of the heaviest ridge regression, on standardised lags.
 
-        Of a classifier, that of logistic regression, times the samples. Infinite where nothing but the anchor, the mean, or
-        the shares of the classes is left of it.
+        Of a classifier, that of the heaviest logistic regression, times the samples. Infinite where nothing but the anchor,
+        the mean, or the shares of the classes is left of it.
         """
         state = fitted_state(self)
         return float(state.choices.alpha[0]) if state.outputs.squeeze else state.choices.alpha.copy()

@@ -73,11 +73,11 @@ class GRUClassifier(ClassifierMixin, FittedLinearPart, ProbabilisticEstimator):
         Parameter(
             Number(Integral, 0, None, closed="left"),
             Choice("auto"),
-            text="""Rows of a linear part that is added to what the network gives, before the link: logistic regression with a
-            penalty, which training of the network begins at and goes on from. 0: none. "auto": the window, or as many rows as
-            make 1024 regressors, fewer of very many samples, unless the network does much better alone: where something is
-            watched, one without the linear part is then trained and kept where its log loss is much the less (``alone_`` <
-            0.95).""",
+            text="""Rows of a linear part that is added to what the network gives, before the link: logistic regressions
+            with penalties, which training of the network begins at and goes on from. 0: none. "auto": the window, or as
+            many rows as make 1024 regressors, fewer of very many samples, unless the network does much better alone: where
+            something is watched, and no column of a table drifts, one without the linear part is then trained and kept where
+            its log loss is much the less (``alone_`` < 0.95).""",
         ),
     ] = "auto"
     class_weight: Annotated[

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from grukit import GRUClassifier, load
+from grukit.data.stacking import Basis
 from grukit.inspection import gradient_flow, saliency
 
 STILL = {"max_iter": 1, "learning_rate_init": 1e-30}  # trains without a change of the weights
@@ -30,9 +31,8 @@ def fitted(kind="two", **changes):
 
 
 def lag_table(n=4):
-    """Lags of a and b, those from before the first row the training mean."""
-    mean = X[TRAIN].mean()
-    return np.hstack([X.shift(k).fillna(mean).to_numpy() for k in range(n)])
+    """Lags of a and b; the first row stands for those before it."""
+    return np.hstack([X.to_numpy()[np.maximum(np.arange(N) - k, 0)] for k in range(n)])
 
 
 @pytest.mark.parametrize("kind", LABELS)
@@ -53,13 +53,14 @@ def test_predictors_streams_files_and_pickles_agree_with_predict_proba(kind, tmp
     np.testing.assert_array_equal(model.predict_proba(X[TEST]), whole[TEST])
 
 
-def test_epoch_zero_is_logistic_regression_on_lags():
+def test_epoch_zero_is_logistic_regression_on_lags(monkeypatch):
+    """Of one form and penalty, which is so much more likely than the shares that it is alone."""
+    monkeypatch.setattr("grukit.data.logistic._bases", lambda n_lags, in_time: [Basis(-1, False)])
+    monkeypatch.setattr("grukit.data.logistic.PENALTIES", np.array([0.02]))
     model = fitted(early_stopping=False, **STILL)
-    z = lag_table()
-    z = (z - z[TRAIN].mean(axis=0)) / X[TRAIN].std(ddof=0).to_numpy().repeat(4).reshape(2, 4).T.ravel()
-    known = LogisticRegression(C=1 / model.linear_alpha_[0], tol=1e-10, max_iter=10_000).fit(
-        z[TRAIN], LABELS["two"][TRAIN]
-    )
+    assert model.linear_alpha_[0] == pytest.approx(0.02 * 200)
+    z = (lag_table() - np.tile(X[TRAIN].mean(), 4)) / np.tile(X[TRAIN].std(ddof=0), 4)
+    known = LogisticRegression(C=1 / 4, tol=1e-10, max_iter=10_000).fit(z[TRAIN], LABELS["two"][TRAIN])
     np.testing.assert_allclose(model.predict_proba(X, context=None), known.predict_proba(z), atol=2e-4)
 
 
