@@ -1,7 +1,7 @@
 """Early stopping with few samples: the number of epochs that does best on folds, what each is judged on left out of it.
 
-Folds are blocks in time, each forecast from what came before it, or parts of samples that stand alone, each judged by what the
-others taught.
+Folds are blocks in time, each with all that follows forecast from what came before it, or parts of samples that stand alone,
+each judged by what the others taught.
 """
 
 from dataclasses import replace
@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from grukit.data import Samples
-from grukit.estimators._alone import begin_alone, begin_beside, loss_at_scale, may_be_alone, share_of, without_trial
+from grukit.estimators._alone import (
+    begin_alone,
+    begin_beside,
+    knows_nothing,
+    loss_at_scale,
+    may_be_alone,
+    share_of,
+    without_trial,
+)
 from grukit.estimators._choices import MUCH_BETTER
 from grukit.estimators._training import averaging_of, callbacks_of, loss_of, train
 from grukit.estimators.fitted import FittedState
@@ -25,7 +33,7 @@ if TYPE_CHECKING:
 # of the linear part, at most 3.2 times: a network of levels has not seen where a short series drifts to.
 ROWS_ALONE = 50
 KEPT = "what the last block left"
-BLOCKS = "blocks in time, each forecast from the samples before it"
+BLOCKS = "blocks in time, each forecast with all that follows from the samples before it"
 PARTS = "parts, each judged by what the others taught"
 
 
@@ -82,8 +90,10 @@ def fit_counting(
     if counted.interrupted:
         return counted.state
     share, begins = None, begin_beside
-    many = samples.sequences.exchangeable or len(samples.sequences) >= ROWS_ALONE
-    if many and may_be_alone(model, counted.state):
+    few = not samples.sequences.exchangeable and len(samples.sequences) < ROWS_ALONE
+    if few and knows_nothing(model, counted.state):
+        chosen = counted._replace(losses=counted.losses[:, :1])
+    elif not few and may_be_alone(model, counted.state):
         try:
             tried = count_epochs(model, inputs, targets, folds, beside=counted)
         except KeyboardInterrupt:  # before or after its epochs
