@@ -1,7 +1,7 @@
 """Early stopping with few samples: the number of epochs that does best on folds, what each is judged on left out of it.
 
-Folds are blocks in time, each with all that follows forecast from what came before it, or parts of samples that stand alone,
-each judged by what the others taught.
+Folds are blocks in time, each, of a classifier with all that follows, forecast from what came before it; or parts of samples
+that stand alone, each judged by what the others taught.
 """
 
 from dataclasses import replace
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # of the linear part, at most 3.2 times: a network of levels has not seen where a short series drifts to.
 ROWS_ALONE = 50
 KEPT = "what the last block left"
-BLOCKS = "blocks in time, each forecast with all that follows from the samples before it"
+BLOCKS = "blocks in time, each forecast from the samples before it"
 PARTS = "parts, each judged by what the others taught"
 
 

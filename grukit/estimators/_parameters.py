@@ -24,6 +24,7 @@ class SharedParameters:
     _elsewhere: ClassVar[Any] = None
     # Parameters that must be "auto" for the network alone to be tried beside a linear part.
     _open_to_alone: ClassVar[tuple[str, ...]] = ()
+    _judges_to_the_end: ClassVar[bool] = False
     hidden_layer_sizes: Annotated[
         Any,
         Parameter("array-like", COUNT, kind="int or tuple of int", text="Units of each recurrent layer."),
@@ -134,10 +135,9 @@ class SharedParameters:
             text="""Hold out the last part in time, or of stand-alone sequences a random part with its share of every class,
             watch the loss there, and keep the weights of the best epoch. "auto": from 50 samples on, if half of them
             are left for training; with 20 to 1000 rows of a table, or gaps that would take half of them, the number of
-            epochs is instead the one that does best on four blocks of the last half of the time, each forecast with all that
-            follows from what came before, and training then takes all (not with ``learning_rate="adaptive"``). Of fewer than
-            1000 sequences that have a class each, from 20 on, epochs are counted so on four parts, each judged by what the
-            others teach.""",
+            epochs is instead the one that does best on four blocks of the last half of the time, each forecast from what
+            came before, and training then takes all (not with ``learning_rate="adaptive"``). Of fewer than 1000 sequences that
+            have a class each, from 20 on, epochs are counted so on four parts, each judged by what the others teach.""",
         ),
     ] = "auto"
     validation_fraction: Annotated[

@@ -78,7 +78,7 @@ def choose_folds(
     # A rate that a plateau lowers would have none to see in training without validation samples.
     if np.count_nonzero(samples.weights > 0) >= enough or model.learning_rate == "adaptive":
         return []
-    return folds_in_time(samples, table, N_FOLDS, FIRST_SHARE)
+    return folds_in_time(samples, table, N_FOLDS, FIRST_SHARE, to_the_end=model._judges_to_the_end)
 
 
 def _count(model: SharedParameters, samples: Samples, alone: bool) -> int:

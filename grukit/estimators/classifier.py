@@ -58,6 +58,10 @@ class GRUClassifier(ClassifierMixin, FittedLinearPart, ProbabilisticEstimator):
 
     _chosen_by = ("linear_lags", "difference")
     _open_to_alone = ("linear_lags",)
+    # What a network is too sure of where a series drifts shows only after a while: on 146 pieces of 30 to 200 rows the log
+    # loss was 0.665 with epochs judged on the next block alone, 0.636 on all that follows. Of 391 tasks of regressors errors
+    # were alike to 0.2 %, on 70 of them 1.5 % more.
+    _judges_to_the_end = True
 
     _: KW_ONLY
     # Chosen on draws of the sets of sequences in benchmarks/accuracy/_label_tasks.py that its suite does not show, and on the

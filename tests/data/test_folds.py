@@ -19,9 +19,13 @@ def rows_of(fold):
     return [part.targets[:, 0].astype(int).tolist() for part in fold]
 
 
-def test_each_block_of_the_second_half_and_all_after_it_follow_all_before_it():
-    folds = folds_in_time(*samples_of(pd.DataFrame({"x": np.arange(16.0)})), 4, 0.5)
-    expected = [[list(range(begin)), list(range(begin, 16))] for begin in (8, 10, 12, 14)]
+def test_each_block_of_the_second_half_or_all_from_it_on_follow_all_before_it():
+    given = samples_of(pd.DataFrame({"x": np.arange(16.0)}))
+    begins = (8, 10, 12, 14)
+    folds = folds_in_time(*given, 4, 0.5, to_the_end=True)
+    assert [rows_of(fold) for fold in folds] == [[list(range(begin)), list(range(begin, 16))] for begin in begins]
+    folds = folds_in_time(*given, 4, 0.5)
+    expected = [[list(range(begin)), list(range(begin, begin + 2))] for begin in begins]
     assert [rows_of(fold) for fold in folds] == expected
 
 
@@ -29,7 +33,7 @@ def test_samples_without_weight_are_in_no_fold_and_do_not_count():
     weights = np.r_[np.zeros(10), np.ones(8)]
     folds = folds_in_time(*samples_of(pd.DataFrame({"x": np.arange(18.0)}), weights), 2, 0.5)
     assert [rows_of(fold) for fold in folds] == [
-        [[10, 11, 12, 13], [14, 15, 16, 17]],
+        [[10, 11, 12, 13], [14, 15]],
         [[10, 11, 12, 13, 14, 15], [16, 17]],
     ]
 

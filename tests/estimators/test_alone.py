@@ -1,5 +1,7 @@
 """Whether the network does without a linear part: tried where that is open, judged in the same units, told."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -129,14 +131,14 @@ def huber(errors):
     ],
     ids=["one output", "two outputs", "huber"],
 )
-def test_both_are_judged_in_the_same_units_from_every_block_on(changes, outputs, loss):
+def test_both_are_judged_in_the_same_units_on_every_block(changes, outputs, loss):
     rows, targets = of_two_kinds()
     rows, targets = rows.iloc[:, outputs], targets[outputs]
     settings = {**COUNTED, **changes}
     model = GRURegressor(**settings).fit(rows, targets)
     losses = []
-    for begin in np.round(299 * np.linspace(0.5, 1, 5)[:-1]).astype(int):
-        part, own = slice(0, begin), slice(begin, None)
+    for begin, end in pairwise(np.round(299 * np.linspace(0.5, 1, 5)).astype(int)):
+        part, own = slice(0, begin), slice(begin, end)
         given = {"X_val": rows[own], "y_val": targets[own]}
         fits = [
             GRURegressor(**{**settings, **by}).fit(rows[part], targets[part], **given)

@@ -252,7 +252,7 @@ def test_of_few_rows_of_a_table_epochs_are_counted_on_blocks_in_time():
         walk = np.random.default_rng(seed).normal(size=(61, 1)).cumsum(axis=0)
         model = GRURegressor(**settings).fit(walk[:40], walk[1:41, 0])
         assert model.stop_reason_.endswith(
-            "epochs do best on 4 blocks in time, each forecast with all that follows from the samples before it."
+            "epochs do best on 4 blocks in time, each forecast from the samples before it."
         )
         assert model.alone_ is None  # too few for the network alone
         unjudged = GRURegressor(**settings, early_stopping=False).fit(walk[:40], walk[1:41, 0])
