@@ -86,8 +86,8 @@ def fit_logistic(
     chosen = _weigh([(each, each.of_lags(given, D)) for each in forms], _judges(training, given, link), given, link)
     linear = _map_of(chosen, given, scaler, link, first_before)
     final = linear if alike else _map_of(chosen, whole, scaler, link, first_before)
-    heaviest = max(chosen, key=lambda each: each[0])[1]
-    alpha = heaviest.alpha * len(given.shares)
+    taken = [each for each in chosen if each[1].form is not None] or chosen
+    alpha = max(taken, key=lambda each: each[0])[1].alpha * len(given.shares)
     return FittedLinear(linear, final, np.full(n_outputs, -1), np.full(n_outputs, alpha))
 
 

@@ -90,7 +90,7 @@ def pooled(tables, classes, folds, weights=WEIGHTS):
             coef = known(table, classes, alpha, weights)
             outputs += weight * (table @ coef[:-1] + coef[-1])[:, 0]
     # Of weak penalties that hardly differ in weight, which is the heaviest is a matter of rounding.
-    heaviest = np.append(np.inf, [alpha for _, alpha in regressions])[likely > (1 - 1e-4) * likely.max()]
+    heaviest = np.array([alpha for _, alpha in regressions])[likely[1:] > (1 - 1e-4) * likely[1:].max()]
     return outputs, heaviest, gains.mean() > 1.5 * gains.std(ddof=1) / np.sqrt(len(gains)), likely
 
 
