@@ -47,7 +47,7 @@ from grukit.data.origins import FEWEST_JUDGED, first_held_out, origins_of
 from grukit.data.packed import PackedSeries, are_of_kind
 from grukit.data.parts_in_time import in_blocks
 from grukit.data.predictions import as_probabilities
-from grukit.data.quiet import quiet
+from grukit.data.quiet import quiet, with_filters
 from grukit.data.ridge import FittedLinear, choose_anchors, fit_linear
 from grukit.data.samples import ALL_ALIKE, HeldOut, Samples, select_samples
 from grukit.data.scaling import Scaler
@@ -173,5 +173,6 @@ __all__ = [
     "widened",
     "windows",
     "with_column",
+    "with_filters",
     "write_forecasts",
 ]

@@ -2,7 +2,7 @@
 
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 # What is ignored is said to the whole process: of two threads that leave in another order than they came, the first would
@@ -16,3 +16,20 @@ def quiet(message: str = "") -> Iterator[None]:
     with _lock, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=message)
         yield
+
+
+@contextmanager
+def with_filters(change: Callable[[], None]) -> Iterator[None]:
+    """The process's filters as ``change`` leaves them, then as they were; neither begins while a thread is in :func:`quiet`.
+
+    Otherwise what that ignores would be shown after all, or ignored for good.
+    """
+    caught = warnings.catch_warnings()
+    with _lock:
+        caught.__enter__()
+        change()
+    try:
+        yield
+    finally:
+        with _lock:
+            caught.__exit__(None, None, None)

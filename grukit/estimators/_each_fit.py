@@ -14,7 +14,7 @@ from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 
 from grukit.cores import count_threads, single_threaded_blas
-from grukit.data import Members, covariate_parts, series_parts, table_parts
+from grukit.data import Members, covariate_parts, series_parts, table_parts, with_filters
 from grukit.estimators._exclusions import check_parameters
 from grukit.estimators.each import EachClassifier, EachTable
 from grukit.estimators.each_forecaster import EachForecaster
@@ -186,18 +186,22 @@ def fit_members(
 @contextmanager
 def _noted(notes: dict[int, str], own_series: threading.local) -> Iterator[None]:
     """Keep the last ConvergenceWarning of each series, which does not say whose it is, instead of showing them all."""
-    # Other libraries change the process's filters of warnings for a moment; in threads that may leave them changed.
-    with warnings.catch_warnings():
+    show: Any = None
+
+    def note(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, ConvergenceWarning) and hasattr(own_series, "number"):  # of a thread of this call
+            notes[own_series.number] = str(message)
+        else:
+            show(message, category, *where, **more)
+
+    def change() -> None:
+        nonlocal show
         show = warnings.showwarning
-
-        def note(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
-            if issubclass(category, ConvergenceWarning) and hasattr(own_series, "number"):  # of a thread of this call
-                notes[own_series.number] = str(message)
-            else:
-                show(message, category, *where, **more)
-
         warnings.simplefilter("always", ConvergenceWarning)
         warnings.showwarning = note
+
+    # Other libraries change the process's filters of warnings for a moment; in threads that may leave them changed.
+    with with_filters(change):
         yield
 
 
