@@ -26,7 +26,7 @@ ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
 # tanh(x) = x P(x^2) / Q(x^2) on |x| <= TANH_LIMIT: our own reweighted least-squares fit of the relative error, which is
 # 6e-9 before rounding; evaluated in float32 the largest error is 4e-7 absolute, and the result never exceeds 1.
 TANH_LIMIT = np.float32(7.9)
-P0, P1, P2, P3, P4 = (
+P = tuple(
     np.float32(c)
     for c in (
         0.9999999943483,
@@ -36,25 +36,29 @@ P0, P1, P2, P3, P4 = (
         1.5427997197113394e-08,
     )
 )
-Q1, Q2, Q3, Q4 = (
+Q = tuple(
     np.float32(c) for c in (0.46783949411445086, 0.02619224174407679, 0.00034236522084622257, 8.598789856069121e-07)
 )
 
 # The same for tanh(x / 2) / 2, by powers of two, which round nothing: sigmoid takes two operations less, to the same bits.
-HALF_TANH_LIMIT = TANH_LIMIT + TANH_LIMIT
-HALF_P0, HALF_P1, HALF_P2, HALF_P3, HALF_P4 = (c / np.float32(4 ** (k + 1)) for k, c in enumerate((P0, P1, P2, P3, P4)))
-HALF_Q1, HALF_Q2, HALF_Q3, HALF_Q4 = (c / np.float32(4 ** (k + 1)) for k, c in enumerate((Q1, Q2, Q3, Q4)))
+HALF_LIMIT = TANH_LIMIT + TANH_LIMIT
+HALF_P, HALF_Q = (tuple(c / np.float32(4 ** (k + 1)) for k, c in enumerate(each)) for each in (P, Q))
+
+
+@register_jitable(fastmath=FASTMATH)
+def _ratio(x: Any, limit: Any, p: Any, q: Any) -> Any:
+    """Give x P(x^2) / Q(x^2) on |x| <= limit, and what it is there beyond."""
+    # The comparisons are this way round so that NaN passes through.
+    x = limit if x > limit else x
+    x = -limit if x < -limit else x
+    u = x * x
+    above = p[0] + u * (p[1] + u * (p[2] + u * (p[3] + u * p[4])))
+    return x * above / (ONE + u * (q[0] + u * (q[1] + u * (q[2] + u * q[3]))))
 
 
 @register_jitable(fastmath=FASTMATH)
 def _rational_tanh(x: Any) -> Any:
-    # The comparisons are this way round so that NaN passes through.
-    x = TANH_LIMIT if x > TANH_LIMIT else x
-    x = -TANH_LIMIT if x < -TANH_LIMIT else x
-    u = x * x
-    p = P0 + u * (P1 + u * (P2 + u * (P3 + u * P4)))
-    q = ONE + u * (Q1 + u * (Q2 + u * (Q3 + u * Q4)))
-    return x * p / q
+    return _ratio(x, TANH_LIMIT, P, Q)
 
 
 @register_jitable(fastmath=FASTMATH)
@@ -78,12 +82,7 @@ def _tanh(x: Any) -> Any:
 
 @register_jitable(fastmath=FASTMATH)
 def _rational_sigmoid(x: Any) -> Any:
-    x = HALF_TANH_LIMIT if x > HALF_TANH_LIMIT else x
-    x = -HALF_TANH_LIMIT if x < -HALF_TANH_LIMIT else x
-    u = x * x
-    p = HALF_P0 + u * (HALF_P1 + u * (HALF_P2 + u * (HALF_P3 + u * HALF_P4)))
-    q = ONE + u * (HALF_Q1 + u * (HALF_Q2 + u * (HALF_Q3 + u * HALF_Q4)))
-    return HALF + x * p / q
+    return HALF + _ratio(x, HALF_LIMIT, HALF_P, HALF_Q)
 
 
 @register_jitable(fastmath=FASTMATH)
