@@ -91,11 +91,9 @@ def fit_horizon(
     n_lags = min(most, _held(training - rows.begins_of(training) + 1)) if isinstance(n_lags, str) else most
     unit = _typical(rows, training, layout.window) if normalize == "window" else 1.0
     base = _base_by(rows, layout, n_lags, season, training) if normalize == "auto" else normalize
-    bare, found, lags = LinearHorizon(base, layout, unit=unit), [], n_lags
-    while lags:
-        fitted = _fit_maps(bare, rows, lags, season, training, (watched, judged), FEWER)
-        found += [] if fitted is None else [fitted[0]]
-        lags //= 2
+    bare, lags = LinearHorizon(base, layout, unit=unit), [n_lags >> k for k in range(n_lags.bit_length())]
+    fitted = (_fit_maps(bare, rows, each, season, training, (watched, judged), FEWER) for each in lags)
+    found = [each[0] for each in fitted if each is not None]
     return FittedHorizon(*(replace(bare, maps=tuple(each[which] for each in found)) for which in range(3)))
 
 
@@ -154,12 +152,15 @@ def _losses_of(bare: LinearHorizon, rows: Rows, n_lags: int, season: int, traini
 
 
 def _fit_maps(
-    bare: LinearHorizon, rows: Rows, n_lags: int, season: int, training: np.ndarray, others: Any = (), fewer: Any = ()
+    bare: LinearHorizon,
+    rows: Rows,
+    n_lags: int,
+    season: int,
+    training: np.ndarray,
+    others: tuple[np.ndarray, ...] = (),
+    fewer: tuple[int, ...] = (),
 ) -> tuple[list[LagMap], np.ndarray] | None:
-    """The map as fitted to origins that train, and to more and more others, and its errors in the blocks that judge.
-
-    None of too few that train.
-    """
+    """The map as fitted to origins that train, and to more and more others, and its errors in blocks. None of too few."""
     own, *more = (each[each - rows.begins_of(each) + 1 >= n_lags] for each in (training, *others))
     if len(own) < (FEWEST_ORIGINS if n_lags > 1 else FEWEST_OF_ONE):
         return None
