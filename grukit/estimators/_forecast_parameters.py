@@ -80,9 +80,10 @@ class ForecastParameters(CheckpointParameters):
             network begins, stacked with such of fewer rows and the seasonal naive forecast. 0: none. "auto": the window, or
             as many rows as make 1024 regressors, but no more than half as many as there are origins that have them. Fitted to
             20 origins at least, of one row to 4; to fewer there is none. Where ``normalize`` is "auto", too, the learning rate
-            is constant, and training with "adam" more than halves the loss that is watched for early stopping, a network
-            alone is then trained, without a linear part and ``normalize=None``, from 2.5 times the rate down along a cosine
-            over all of ``max_iter`` epochs, and kept where its loss is the less (``alone_`` < 0.95).""",
+            is constant, 400 origins train at least, and training with "adam" more than halves the loss that is watched for
+            early stopping, a network alone is then trained, without a linear part and ``normalize=None``, from 2.5 times the
+            rate down along a cosine over all of ``max_iter`` epochs, and kept where its loss is the less (``alone_`` <
+            0.95).""",
         ),
     ] = "auto"
     calendar: Annotated[

@@ -8,6 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 import grukit
 from grukit import GRUForecaster
 from grukit.datasets import make_lorenz
+from grukit.estimators import _forecast_alone
 from grukit.train import interrupts, stochastic
 
 SMALL = {"horizon": 4, "window": 12, "hidden_layer_sizes": 8, "max_iter": 40, "calendar": None, "random_state": 0}
@@ -62,10 +63,17 @@ def test_it_goes_on(chosen, tmp_path):
 
 
 def test_it_is_tried_only_where_it_promises_more():
-    noise = pd.Series(np.random.default_rng(0).normal(size=300).cumsum())
+    noise = pd.Series(np.random.default_rng(0).normal(size=600).cumsum())
     assert GRUForecaster(**{**SMALL, "max_iter": 3}).fit(noise).alone_ is None
     for other in ({"normalize": None}, {"solver": "sgd"}, {"early_stopping": False}, {"learning_rate": "cosine"}):
         assert GRUForecaster(**{**SMALL, "max_iter": 3}, **other, calibration="split").fit(PAST).alone_ is None
+
+
+@pytest.mark.parametrize(("enough", "tried"), [(400, False), (300, True)])
+def test_it_is_tried_with_enough_origins_alone(monkeypatch, enough, tried):
+    monkeypatch.setattr(_forecast_alone, "ENOUGH", enough)
+    model = GRUForecaster(**SMALL, **RATE, calibration_fraction=None).fit(PAST.iloc[:420])  # of which 373 origins train
+    assert (model.alone_ is not None) == tried
 
 
 def test_ctrl_c_while_it_is_tried_keeps_the_other(monkeypatch):
