@@ -80,15 +80,17 @@ def where_sure(
     weights: np.ndarray,
     sure: float = SURE,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Penalties and weights (F, K), but those of the anchor or the mean alone where the others may have gained by chance.
+    """Penalties and weights (F, K), but those of something simple alone where the others may have gained by chance.
 
     That is where the mean of what they gain over it in the blocks is less than ``sure`` of its standard errors, of an output
-    and of all outputs on average. Of anchor and mean it is the one that has less error in the blocks.
+    and of all outputs on average. Simple are the mean, the anchor's last value and an earlier one, of which the one is taken
+    that has least error in the blocks.
     """
     if len(judges) < 2:
         return alphas, weights
     found = losses(judges, forms, outputs, alphas, weights)
-    plain = [0, *[f for f, form in enumerate(forms) if form.anchored][:1]]
+    anchored = [f for f, form in enumerate(forms) if form.anchored]
+    plain = [0, *anchored[:1], *[f for f in anchored[1:] if forms[f].fixed]]
     alone = [losses(judges, forms, outputs, *_only(f, alphas)) for f in plain]
     sums = np.array([each.sum(axis=0) for each in (*alone, found)])
     least = at_least(sums[:-1].min(axis=0), sums.max(axis=0))

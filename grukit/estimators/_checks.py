@@ -127,6 +127,9 @@ def check_choices(state: FittedState, D: int, K: int) -> None:
     check_array(choices.anchors, (K,), np.int64, "choices.anchors")
     demand(((choices.anchors >= -1) & (choices.anchors < D)).all(), "choices.anchors are no columns.")
     check_array(choices.alpha, (K,), np.float64, "choices.alpha")
+    if choices.earlier is not None:
+        check_array(choices.earlier, (K,), np.int64, "choices.earlier")
+        demand((choices.earlier >= 0).all(), "choices.earlier are no numbers of rows.")
     if choices.differenced is not None:
         check_array(choices.differenced, (D,), np.bool_, "choices.differenced")
 

@@ -50,6 +50,9 @@ class Choices:
         The parameters that it was chosen by.
     alone : float or None
         Validation loss of the network alone as a share of that of the network with a linear part, where both were trained.
+    earlier : ndarray of shape (K,) or None
+        How many rows before the last one an output's anchor is a part of the linear part as it was, 0 where none is. None: as
+        zeros.
     """
 
     linear: LinearLags | None
@@ -59,11 +62,17 @@ class Choices:
     differenced: np.ndarray | None
     asked: Mapping[str, object]
     alone: float | None = None
+    earlier: np.ndarray | None = None
 
     @property
     def is_alone(self) -> bool:
         """Whether the network alone was chosen."""
         return self.alone is not None and self.alone < MUCH_BETTER
+
+    @property
+    def earlier_rows(self) -> np.ndarray:
+        """How many rows (K,) before the last one the anchors are a part of the linear part, 0 where none is."""
+        return np.zeros(len(self.anchors), dtype=np.int64) if self.earlier is None else self.earlier
 
     @classmethod
     def of(
@@ -72,7 +81,8 @@ class Choices:
         """Choices with a linear part, or none."""
         if linear is None:
             return cls(None, None, np.full(n_outputs, -1), np.full(n_outputs, np.inf), differenced, asked)
-        return cls(linear.linear, linear.final, linear.anchors, linear.alpha, differenced, asked)
+        own = linear.linear, linear.final, linear.anchors, linear.alpha
+        return cls(*own, differenced, asked, earlier=linear.earlier)
 
 
 def choose_linear(

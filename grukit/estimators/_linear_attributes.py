@@ -46,7 +46,7 @@ class FittedLinearPart:
 
 
 class FittedAnchors:
-    """What a regressor's linear part shrinks towards."""
+    """What a regressor's linear part shrinks towards, and leans on."""
 
     _fitted: FittedState
 
@@ -56,3 +56,13 @@ class FittedAnchors:
         state = fitted_state(self)
         found = [None if d < 0 else state.column(int(d)) for d in state.choices.anchors]
         return found[0] if state.outputs.squeeze else found
+
+    @property
+    def anchor_lag_(self) -> Any:
+        """int or ndarray of shape (n_outputs,): How many rows ago the anchor's value is a part of the linear part, as it was.
+
+        That is a seasonal naive forecast, taken alone or beside regressions. 0 where there is none.
+        """
+        state = fitted_state(self)
+        earlier = state.choices.earlier_rows
+        return int(earlier[0]) if state.outputs.squeeze else earlier.copy()

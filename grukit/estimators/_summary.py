@@ -117,12 +117,21 @@ def _linear(state: "FittedState") -> str:
     towards = " and ".join(
         [*(f"the last value of {state.column(d)}" for d in named), *(["the mean"] if -1 in anchors else [])]
     )
-    alpha = state.choices.alpha
+    alpha, lags = state.choices.alpha, state.choices.earlier_rows
+    earlier = [_earlier(state, lags)] if lags.any() else []
     if not np.isfinite(alpha).any():
-        return f"Linear part: {towards}"
+        return f"Linear part: {' and '.join([*([] if lags.all() else [towards]), *earlier])}"
     low, high = alpha.min(), alpha.max()
     penalty = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
-    return f"Linear part: ridge regressions on {len(linear.coef)} rows, towards {towards}, penalty {penalty}"
+    regressions = f"ridge regressions on {len(linear.coef)} rows, towards {towards}, penalty {penalty}"
+    return f"Linear part: {', and '.join([regressions, *earlier])}"
+
+
+def _earlier(state: "FittedState", earlier: np.ndarray) -> str:
+    taken = earlier > 0
+    low, high = earlier[taken].min(), earlier[taken].max()
+    names = sorted({str(state.column(int(d))) for d in state.choices.anchors[taken]})
+    return f"what {' and '.join(names)} was {low if low == high else f'{low} to {high}'} rows before"
 
 
 def _alone(state: "FittedState") -> str:

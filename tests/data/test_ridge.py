@@ -12,7 +12,7 @@ from sklearn.linear_model import Ridge, RidgeCV
 from grukit.data import ALL_ALIKE, Samples, Scaler, read_sequences, read_table, windows
 from grukit.data.lag_table import ends_of
 from grukit.data.lags import LinearLags, Moments, left_by
-from grukit.data.ridge import N_BLOCKS, choose_anchors, fit_linear
+from grukit.data.ridge import N_BLOCKS, choose_anchors, fit_linear, nearest_lags
 from grukit.data.stacking import (
     ALPHAS,
     Basis,
@@ -371,15 +371,24 @@ def test_of_mean_and_last_value_the_one_that_is_better_in_the_blocks_is_left(dri
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10**6), size=st.integers(1, 5))
-def test_weights_on_the_simplex_are_the_best_there_are(seed, size):
+@given(seed=st.integers(0, 10**6), size=st.integers(1, 12), spread=st.sampled_from([1.0, 1e-3, 1e-6]))
+def test_weights_on_the_simplex_are_the_best_there_are(seed, size, spread):
     rng = np.random.default_rng(seed)
-    errors = rng.normal(size=(7, size)) + rng.normal(size=size)
+    errors = rng.normal(size=(7, 1)) + spread * (rng.normal(size=(7, size)) + rng.normal(size=size))
     matrix = errors.T @ errors
-    weights = simplex(matrix[None])[:, 0]
-    assert (weights >= 0).all() and weights.sum() == pytest.approx(1)
-    others = rng.dirichlet(np.ones(size), 300)
-    assert weights @ matrix @ weights <= np.einsum("si,ij,sj->s", others, matrix, others).min() + 1e-9
+    weights = simplex(np.array([matrix, 1e6 * matrix, 1e-9 * matrix]))
+    assert (weights >= 0).all()
+    np.testing.assert_allclose(weights.sum(axis=0), 1.0)
+    np.testing.assert_allclose(weights[:, 1:], weights[:, [0, 0]], atol=1e-3)  # in any unit
+    others = np.concatenate([rng.dirichlet(np.ones(size), 300), np.eye(size)])
+    least = np.einsum("si,ij,sj->s", others, matrix, others).min()
+    # Products of errors are differences, so their rounding is a part of the largest, which the weights may take for an error.
+    assert weights[:, 0] @ matrix @ weights[:, 0] <= least + 1e-9 * np.trace(matrix)
+
+
+def test_forms_without_an_error_have_all_the_weight_and_none_is_right_where_all_have_none():
+    matrix = np.diag([1.0, 0.0, 2.0])
+    np.testing.assert_allclose(simplex(np.array([matrix, np.zeros((3, 3))])).T, [[0, 1, 0], [1 / 3] * 3], atol=1e-5)
 
 
 def test_the_final_map_is_fitted_to_what_was_held_out_too():
@@ -405,6 +414,81 @@ def test_anchors_are_the_columns_that_y_changes_least_from():
     always = choose_anchors(samples, Scaler.fit(values), or_mean=False)
     changes = [np.var(targets[:, 1] - values[:, d]) for d in range(3)]
     assert always[:3].tolist() == [1, np.argmin(changes), 2] and always[3] != -1
+
+
+def seasonal(n=96, D=1, K=1, steps=(1,), noise=0.1, seed=0, window=24):
+    """Samples of a pattern of 12 rows whose level moves from one pattern to the next, of one column or beside another."""
+    rng = np.random.default_rng(seed)
+    level = np.repeat(rng.normal(size=n // 12 + 1).cumsum(), 12)[:n]
+    y = np.resize(3 * rng.normal(size=12), n) + 0.5 * level + noise * rng.normal(size=n)
+    values = np.column_stack([*rng.normal(size=(D - 1, n)), y])
+    table = read_table(values, pd.DataFrame(values))
+    targets = np.column_stack([np.append(y[k:], np.full(k, np.nan)) for k in steps])
+    samples = Samples(windows(table, window), targets, np.ones(n), False, ALL_ALIKE)
+    return samples.take(np.arange(n - max(steps)), np.ones(n - max(steps)))
+
+
+@pytest.mark.parametrize("D", [1, 2])
+def test_the_nearest_lag_is_the_one_from_which_y_changes_least(D):
+    samples, anchor = seasonal(D=D, steps=(1, 3, 12)), D - 1
+    scaler, center = Scaler.fit(samples.sequences.values), np.array([0.3, 0.0, -2.0])
+    moments = Moments.of(samples, scaler, center, 24, True)
+    lags = lag_table(samples.sequences, 24, first_before=True)[:, :, anchor]
+    changes = (samples.targets[:, None] - lags[:, :, None]).var(axis=0)  # (24, K)
+    assert nearest_lags(moments, anchor, scaler).tolist() == changes.argmin(axis=0).tolist() == [11, 9, 0]
+
+
+def test_where_no_lag_is_much_nearer_than_the_last_row_or_the_mean_there_is_none():
+    rng = np.random.default_rng(1)
+    for values in (rng.normal(size=(400, 1)), rng.normal(size=(400, 1)).cumsum(axis=0)):
+        table = read_table(values, values)
+        samples = Samples(windows(table, 16), np.roll(values, -1, axis=0), np.ones(400), False, ALL_ALIKE)
+        scaler = Scaler.fit(values)
+        assert nearest_lags(Moments.of(samples, scaler, np.zeros(1), 16, True), 0, scaler).tolist() == [0]
+
+
+@pytest.mark.parametrize("D", [1, 2])
+def test_a_season_that_moves_is_forecast_about_as_by_the_seasonal_naive_forecast(monkeypatch, D):
+    def shares():
+        """Squared errors of ten series as shares of those of the seasonal naive forecast, their geometric mean."""
+        found = []
+        for seed in range(10):
+            samples = seasonal(216, D=D, steps=(1, 6), seed=seed)
+            training, later = samples.take(np.arange(60), np.ones(60)), samples.take(np.arange(60, 204), np.ones(144))
+            scaler = Scaler.fit(training.sequences.values[:61])
+            linear = fit_linear(training, training, scaler, 24, np.array([D - 1, D - 1])).final
+            errors = ((linear.predict(later.sequences, False) - later.targets) ** 2).mean(axis=0)
+            lags = lag_table(later.sequences, 24)[:, [11, 6], D - 1]
+            found.append(errors / ((lags - later.targets) ** 2).mean(axis=0))
+        return np.exp(np.log(found).mean(axis=0))
+
+    assert (shares() < 1.15).all()  # 1.05 and 1.09
+    monkeypatch.setattr("grukit.data.ridge.NEARER", 0.0)
+    assert (shares() > 2).all()  # regressions alone
+
+
+def test_the_earlier_value_alone_has_no_penalty_and_is_what_it_was():
+    samples = seasonal(72, noise=0.0)
+    scaler = Scaler.fit(samples.sequences.values)
+    found = fit_linear(samples, samples, scaler, 24, np.array([0]))
+    assert found.earlier.tolist() == [11] and found.alpha.tolist() == [np.inf]
+    expected = np.zeros((24, 1, 1))
+    expected[11] = 1.0
+    np.testing.assert_allclose(found.final.coef, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["panel", "sequences"])
+def test_panels_and_sequences_have_no_earlier_value(kind):
+    rng = np.random.default_rng(0)
+    values = np.resize(3 * rng.normal(size=12), 192) + 0.1 * rng.normal(size=192)
+    if kind == "panel":
+        index = pd.MultiIndex.from_product([["u", "v"], range(96)])
+        sequences = windows(read_table(values[:, None], pd.DataFrame(values, index=index)), 24)
+    else:
+        sequences = read_sequences(np.resize(values, (192, 24, 1)))
+    samples = Samples(sequences, np.roll(values, -1)[:, None], np.ones(192), False, ALL_ALIKE)
+    found = fit_linear(samples, samples, Scaler.fit(sequences.values), 24, np.array([0]))
+    assert found.earlier.tolist() == [0]
 
 
 def test_a_random_walk_is_left_to_its_last_value():
