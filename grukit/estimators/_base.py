@@ -31,6 +31,7 @@ from grukit.estimators._start import begin, go_on
 from grukit.estimators._table_parameters import TableParameters
 from grukit.estimators._training import train
 from grukit.estimators._validation import NOTHING_GIVEN, Validation, choose_folds, hold_out
+from grukit.estimators._weight import weighted_on
 from grukit.estimators._weights import check_representable, read_weights
 from grukit.estimators.attributes import FittedEstimator
 from grukit.estimators.fitted import FittedState, fitted_state
@@ -169,9 +170,10 @@ class RecurrentEstimator(FitsEach, FittedEstimator, TableParameters, BaseEstimat
                 # One epoch, as partial_fit takes, has none.
                 checkpoint = None if overrides else open_checkpoint(self, state, left, watched, resume)
                 state, progress = train(self, state, left, watched, **overrides, **checkpoint_options(checkpoint, 0))
-                if before is None and validation is not None:
+                if before is None and validation is not None and watched is not None:
                     alone = checkpoint_options(checkpoint, 1)
                     state = or_alone(self, state, progress, targets, training, validation, alone)
+                    state = weighted_on(self, state, watched)
         self._fitted = self._with_tail(state, work, tail)
         return self
 

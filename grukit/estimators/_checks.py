@@ -63,6 +63,7 @@ def check_state(state: FittedState) -> None:
     check_choices(state, D, K)
     check_training(state.training, state.parameters)
     demand(not isinstance(state.training.objective.parameter, tuple), "training.objective.parameter is a forecaster's.")
+    check_weight(state)
     if state.tail is not None:
         _check_tail(state.tail, D + decay, inputs.window)
 
@@ -132,6 +133,10 @@ def check_choices(state: FittedState, D: int, K: int) -> None:
         demand((choices.earlier >= 0).all(), "choices.earlier are no numbers of rows.")
     if choices.differenced is not None:
         check_array(choices.differenced, (D,), np.bool_, "choices.differenced")
+
+
+def check_weight(state: FittedState) -> None:
+    demand(state.weight is None or 0 <= state.weight <= 1, f"weight is {state.weight!r:.80}.")
 
 
 def check_training(training: TrainingState, parameters: np.ndarray) -> None:

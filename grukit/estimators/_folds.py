@@ -21,6 +21,7 @@ from grukit.estimators._alone import (
 )
 from grukit.estimators._choices import MUCH_BETTER
 from grukit.estimators._training import averaging_of, callbacks_of, loss_of, train
+from grukit.estimators._weight import weight_by
 from grukit.estimators.fitted import FittedState
 from grukit.estimators.inputs import InputForm
 from grukit.estimators.targets import Targets
@@ -51,6 +52,12 @@ class Counted(NamedTuple):
     def n_epochs(self) -> int:
         """The best number of epochs."""
         return int(np.argmin(score_epochs(self.losses, self.scale)))
+
+    @property
+    def weight(self) -> float | None:
+        """How much of the network's part is taken, where training of all begins at a linear part."""
+        n = self.n_epochs
+        return weight_by(self.losses[:, n], self.losses[:, 0]) if n else None
 
     @property
     def state(self) -> FittedState:
@@ -110,7 +117,10 @@ def fit_counting(
     ended = {"n_iter_no_change": model.max_iter, **averaging_of(model), **_until(model, max(1, chosen.n_epochs))}
     state, progress = train(model, start, left, None, **ended)
     where = f"{len(folds)} {PARTS if samples.sequences.exchangeable else BLOCKS}"
-    return state if progress.interrupted else _with_record_of(chosen, start, state, where)
+    if progress.interrupted:
+        return state
+    state = _with_record_of(chosen, start, state, where)
+    return state if state.choices.linear is None else state.weighted(chosen.weight)
 
 
 def count_epochs(

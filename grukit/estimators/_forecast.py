@@ -50,8 +50,6 @@ class ForecastState(FittedState):
         The parameters that the covariates and the linear part were chosen by.
     scores : Scores or None
         Errors that intervals are calibrated by.
-    weight : float or None
-        What the network's last layer was multiplied by after training; None where nothing told of that.
     online : Online or None
         Errors since training, where coverage is held online.
     """
@@ -69,7 +67,6 @@ class ForecastState(FittedState):
     asked: Mapping[str, Any]
     scores: Scores | None = None
     online: Online | None = None
-    weight: float | None = None
 
     @property
     def begins_at_linear(self) -> bool:

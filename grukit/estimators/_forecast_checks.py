@@ -14,6 +14,7 @@ from grukit.estimators._checks import (
     check_scaler,
     check_spec,
     check_training,
+    check_weight,
     demand,
 )
 from grukit.estimators._conformal import Scores
@@ -67,7 +68,7 @@ def check_forecast_state(state: ForecastState) -> None:
     shape = state.steps, len(pairs_of(state.quantiles))
     if state.scores is not None:
         _check_scores(state.scores, shape)
-    demand(state.weight is None or 0 <= state.weight <= 1, f"weight is {state.weight!r:.80}.")
+    check_weight(state)
     if state.online is not None:
         demand(state.scores is not None and 0 < state.online.rate < 1, "online is there without scores, or of no rate.")
         for errors in state.online.errors.values():

@@ -36,7 +36,7 @@ from grukit.estimators._forecast_network import (
     with_means,
 )
 from grukit.estimators._forecast_split import Origins, learned_from, not_learned, seen_by, split
-from grukit.estimators._forecast_weight import in_time, weight_by, weighted
+from grukit.estimators._forecast_weight import in_time, weight_by
 from grukit.estimators._quantiles import levels_of
 from grukit.estimators._start import check_same, network_spec
 from grukit.estimators.fitted import TrainingState
@@ -116,8 +116,8 @@ def learn_once(
         # By what has not seen them, as the linear part that goes on has.
         other = state if before is None else replace(state, final=state.linear)
         weight = weight_by(other, in_time(model, other, rows, judged, unseen))
-        scores = calibrate(model, weighted(other, weight), rows, judged, series.keys, unseen)
-        state = replace(weighted(state, weight), scores=scores)
+        scores = calibrate(model, other.weighted(weight), rows, judged, series.keys, unseen)
+        state = replace(state.weighted(weight), scores=scores)
     if before is None and not state.choices.is_alone:
         state = replace(state, final=linear_part(model.linear_lags, model.normalize).whole)
     learned = learned_from(origins, series, positions, layout, unseen)

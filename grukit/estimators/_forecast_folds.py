@@ -23,7 +23,7 @@ from grukit.estimators._conformal import Scores, thinned
 from grukit.estimators._forecast import ForecastState, varies
 from grukit.estimators._forecast_errors import errors_of
 from grukit.estimators._forecast_split import seen_by, split
-from grukit.estimators._forecast_weight import block_of, weight_by, weighted
+from grukit.estimators._forecast_weight import block_of, weight_by
 from grukit.estimators._learning_curve import exponent
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Fold(NamedTuple):
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Errors and residuals of each series, by the copy with a weight, from origins of its block, or of later ones."""
         rows, _, scales = self.rows_of(observed)
-        return errors_of(model, weighted(self.state, weight), rows, ends).of_each(len(scales), scales)
+        return errors_of(model, self.state.weighted(weight), rows, ends).of_each(len(scales), scales)
 
 
 def calibration_of(model: "GRUForecaster", series: SeriesSet) -> str | None:
@@ -132,7 +132,7 @@ def judge_by_folds(
         [np.concatenate(own) for own in zip(*blocks, strict=True)] for blocks in zip(*found, strict=True)
     )
     scores = Scores.of(series.keys, errors, residuals)
-    return replace(weighted(state, weight), scores=scores if scores.n else None)
+    return replace(state.weighted(weight), scores=scores if scores.n else None)
 
 
 def _shares(model: "GRUForecaster", folds: list[Fold], weight: float | None, observed: Observed) -> np.ndarray:

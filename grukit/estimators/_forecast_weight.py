@@ -5,7 +5,6 @@ network that did better there may do worse later. The blocks are others, and jud
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -88,14 +87,3 @@ def weight_by(state: ForecastState, blocks: Iterable[Block]) -> float | None:
     each = (losses[:, 0] - losses[:, np.argmax(gains)]) / scale  # of each block
     chance = len(each) > 1 and each.mean() < SURE * each.std(ddof=1) / np.sqrt(len(each))
     return float(WEIGHTS[gains >= KEPT * gains.max()].max()) if gains.max() > 0 and not chance else 0.0
-
-
-def weighted(state: ForecastState, weight: float | None) -> ForecastState:
-    """The state whose network gives ``weight`` times as much: so do its streams, files and exports."""
-    if weight is None:
-        return state
-    parameters = state.parameters.copy()
-    for name, view in state.spec.views(parameters).items():
-        if name.startswith("head."):
-            view *= parameters.dtype.type(weight)
-    return replace(state, parameters=parameters, weight=weight)

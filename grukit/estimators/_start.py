@@ -185,6 +185,7 @@ def go_on(
         spec=wanted,
         y_scaler=before.y_scaler.without_constants(left.targets_seen()[0]),
         training=replace(before.training, objective=objective),
+        weight=None,
     )
     return state, left
 

@@ -31,6 +31,7 @@ def summary_of(state: "FittedState") -> str:
         _alone(state),
         f"{spec.n_parameters:,} parameters of type {state.parameters.dtype}",
         _training(state, _kept(state)),
+        _weight(state, "what it gained over the linear part where it was judged"),
     ]
     return "\n".join(line for line in lines if line)
 
@@ -61,7 +62,7 @@ def forecast_summary_of(state: "ForecastState") -> str:
         _alone(state),
         f"{state.spec.n_parameters:,} parameters of type {state.parameters.dtype}",
         _training(state, kept),
-        _weight(state) if state.training.kept_iter else "",
+        _weight(state, "blocks in time that were no part of training"),
         "Intervals: none" if state.scores is None else f"Intervals: by the errors from {state.scores.n} origins",
     ]
     return "\n".join(line for line in lines if line)
@@ -72,10 +73,10 @@ def _static(column: "StaticColumn") -> str:
     return str(column.name) + (f" ({n} categories as {width} learned numbers each)" if width else "")
 
 
-def _weight(state: "ForecastState") -> str:
-    if state.weight is None:
+def _weight(state: "FittedState", by: str) -> str:
+    if state.weight is None or not state.training.kept_iter:
         return ""
-    return f"Network: {state.weight:.2f} times its part, by blocks in time that were no part of training"
+    return f"Network: {state.weight:.2f} times its part, by {by}"
 
 
 def _layers(state: "FittedState") -> list[str]:

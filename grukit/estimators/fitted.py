@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -91,6 +91,8 @@ class FittedState:
         What only training needs.
     tail : Tail or None
         The last rows trained on, where X had an index.
+    weight : float or None
+        What the network's last layer was multiplied by after training; None where nothing told of that.
     """
 
     inputs: InputForm
@@ -105,6 +107,7 @@ class FittedState:
     parameters: np.ndarray
     training: TrainingState
     tail: Tail | None = None
+    weight: float | None = None
 
     @property
     def n_features(self) -> int:
@@ -124,6 +127,16 @@ class FittedState:
     def left(self, samples: Samples) -> Samples:
         """The samples with what the linear part of training leaves to the network."""
         return left_by(self.choices.linear, samples, self.y_scaler.link)
+
+    def weighted(self, weight: float | None) -> Self:
+        """The state whose network gives ``weight`` times as much: so do its streams, files and exports."""
+        if weight is None:
+            return self
+        parameters = self.parameters.copy()
+        for name, view in self.spec.views(parameters).items():
+            if name.startswith("head."):
+                view *= parameters.dtype.type(weight)
+        return replace(self, parameters=parameters, weight=weight)
 
     def encode(self, sequences: Sequences, dtype: str) -> np.ndarray:
         """The values of sequences as the kernels take them."""

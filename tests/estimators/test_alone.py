@@ -92,7 +92,7 @@ def test_on_blocks_in_time_training_takes_all_samples_for_as_many_epochs():
 
 
 @pytest.mark.parametrize("max_iter", [24, 100])
-def test_both_are_judged_in_the_same_units_in_every_quarter(max_iter):
+def test_both_are_judged_in_the_same_units_in_every_quarter(network_whole, max_iter):
     """Of two outputs of different size, of which the linear part explains different shares."""
     targets, own = np.c_[Y, 50 * Y + 300 * X[:, 0]], np.c_[Y_VAL, 50 * Y_VAL + 300 * X_VAL[:, 0]]
     settings = {**SMALL, "max_iter": max_iter}
@@ -131,7 +131,7 @@ def huber(errors):
     ],
     ids=["one output", "two outputs", "huber"],
 )
-def test_both_are_judged_in_the_same_units_on_every_block(changes, outputs, loss):
+def test_both_are_judged_in_the_same_units_on_every_block(network_whole, changes, outputs, loss):
     rows, targets = of_two_kinds()
     rows, targets = rows.iloc[:, outputs], targets[outputs]
     settings = {**COUNTED, **changes}
@@ -213,7 +213,7 @@ def test_sequences_with_a_target_each_or_at_every_step():
         assert np.isfinite(model.predict(pieces)).all()
 
 
-def test_the_quarters_of_a_panel_are_those_of_each_of_its_series():
+def test_the_quarters_of_a_panel_are_those_of_each_of_its_series(network_whole):
     def part(begin, end):
         times = pd.date_range("2024", periods=200)[begin:end]
         keys = pd.MultiIndex.from_product([["u", "v"], times])

@@ -33,7 +33,7 @@ def test_the_epoch_is_the_best_of_the_mean_and_the_worst_fold():
     [{}, {"solver": "lbfgs"}, {"learning_rate": "cosine"}, {"linear_lags": 0, "anchor": None, "difference": False}],
     ids=str,
 )
-def test_training_takes_all_samples_for_as_many_epochs(changes):
+def test_training_takes_all_samples_for_as_many_epochs(network_whole, changes):
     model = GRURegressor(**{**SMALL, **changes}).fit(X, PRODUCT)
     n_epochs = model.best_iter_
     assert 0 < n_epochs == model.n_iter_ == len(model.validation_curve_)

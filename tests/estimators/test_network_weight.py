@@ -1,0 +1,118 @@
+"""How much of the network's part a regressor or classifier takes beside its linear part."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from grukit import GRUClassifier, GRURegressor, load
+from grukit.estimators._weight import weight_by
+
+SMALL = {"hidden_layer_sizes": 6, "window": 6, "learning_rate_init": 0.02, "random_state": 0}
+RNG = np.random.default_rng(4)
+
+
+def products(n, noise=0.3):
+    """A table, and y: a product, of which lines explain nothing, and noise."""
+    X = pd.DataFrame(RNG.normal(size=(n, 2)), columns=["a", "b"])
+    return X, (X["a"] * X["b"] + noise * RNG.normal(size=n)).rename("y")
+
+
+def parts_of(model, X):
+    """What the linear part predicts, and what the network adds: as a user could find them."""
+    weights, total = model.weights_, np.asarray(model.predict(X, context=None))
+    model.weights_ = {name: 0 * value if name.startswith("head.") else value for name, value in weights.items()}
+    linear = np.asarray(model.predict(X, context=None))
+    model.weights_ = weights
+    return linear, total - linear
+
+
+def test_the_weight_by_hand():
+    # Gains 0.2 and 0.4: their mean is 0.3, its standard error 0.1, so 1 - 2 / 9 of them, and 0.4 of what is left of the loss.
+    assert weight_by(np.array([1.6, 0.6]), np.array([2.0, 1.0])) == pytest.approx((1 - 2 / 9) * (1 - 0.4 * 0.7))
+    assert weight_by(np.zeros(4), np.ones(4)) == 1.0  # all is gained
+    assert weight_by(np.full(3, 0.75), np.ones(3)) == pytest.approx(1 - 0.4 * 0.75)
+    assert weight_by(np.array([0.1, 1.0, 1.0, 1.0]), np.ones(4)) == 0.0  # may be chance
+    assert weight_by(np.array([1.1, 1.2]), np.ones(2)) == 0.0
+    assert weight_by(np.zeros(2), np.zeros(2)) == 0.0  # the linear part leaves nothing
+    assert weight_by(np.array([1.0, 0.5]), np.array([0.0, 1.0])) == 0.0
+    assert weight_by(np.array([0.5]), np.ones(1)) is None
+
+
+def test_of_samples_held_out_it_is_by_four_blocks_of_them():
+    X, y = products(400)
+    X_val, y_val = products(83)
+    model = GRURegressor(**SMALL, max_iter=30, alpha=0.0, averaging=0.0).fit(X, y, X_val=X_val, y_val=y_val)
+    weight = model.network_weight_
+    assert 0.1 < weight < 1
+    linear, network = parts_of(model, X_val)
+    block = np.arange(83) * 4 // 83
+    losses, alone = (
+        np.array([((y_val - linear - share * network)[block == b] ** 2).mean() for b in range(4)])
+        for share in (1 / weight, 0.0)
+    )
+    assert weight_by(losses, alone) == pytest.approx(weight, rel=1e-3)
+    assert f"Network: {weight:.2f} times its part, by what it gained" in model.summary()
+
+
+def test_counted_on_blocks_it_is_by_the_losses_of_the_best_number_of_epochs():
+    X, y = products(160)
+    model = GRURegressor(**SMALL, max_iter=30, alpha=0.0).fit(X, y)
+    weight, n_epochs = model.network_weight_, model.best_iter_
+    assert 0 < weight < 1 and n_epochs > 0
+    plain = GRURegressor(**SMALL, max_iter=n_epochs, alpha=0.0, early_stopping=False, averaging=0.8).fit(X, y)
+    assert plain.network_weight_ is None and "Network: " not in plain.summary()
+    for name, weights in plain.weights_.items():
+        expected = weights * np.float32(weight) if name.startswith("head.") else weights
+        np.testing.assert_array_equal(model.weights_[name], expected)
+    (linear, network), (same, whole) = parts_of(model, X), parts_of(plain, X)
+    np.testing.assert_array_equal(linear, same)
+    np.testing.assert_allclose(network, weight * whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [120, 1500])  # counted on blocks, and held out
+def test_a_rule_that_is_learned_is_taken_nearly_whole_and_of_noise_little_is_added(n):
+    X, y = products(n, noise=0.0)
+    rule = GRURegressor(**SMALL, max_iter=60, alpha=0.0).fit(X, y)
+    assert rule.network_weight_ > 0.75
+    chance = GRURegressor(**SMALL, max_iter=60, alpha=0.0).fit(X, pd.Series(RNG.normal(size=n), name="y"))
+    _, added = parts_of(chance, X)
+    assert (added**2).mean() < 0.02  # of the variance of y: that much more squared error
+
+
+def test_a_classifier_has_it_too():
+    X, y = products(160)
+    model = GRUClassifier(**SMALL, max_iter=30, alpha=0.0).fit(X, np.where(y > 0, "up", "down"))
+    assert model.best_iter_ > 0 and 0 < model.network_weight_ <= 1
+
+
+def test_predictors_streams_and_files_hold_it(tmp_path):
+    X, y = products(160)
+    model = GRURegressor(**SMALL, max_iter=20, alpha=0.0).fit(X, y)
+    assert 0 < model.network_weight_ < 1
+    model.save(tmp_path / "model.gru")
+    opened, stream = load(tmp_path / "model.gru"), model.stream()
+    assert opened.network_weight_ == model.network_weight_ and opened.summary() == model.summary()
+    expected = model.predict(X, context=None)
+    np.testing.assert_array_equal(opened.predict(X, context=None), expected)
+    streamed = [stream.step(row) for row in X.to_numpy()[-6:]]
+    np.testing.assert_allclose(streamed[-1], expected.iloc[-1], rtol=1e-5)
+    np.testing.assert_allclose(model.predictor()(X.to_numpy()[-6:]), expected.iloc[-1], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"early_stopping": False}, {"anchor": None, "linear_lags": 0}, {"loss": "poisson"}],
+    ids=str,
+)
+def test_there_is_none_where_nothing_is_held_out_or_there_is_no_linear_part(changes):
+    X, y = products(120)
+    assert GRURegressor(**{**SMALL, "max_iter": 3, **changes}).fit(X, np.exp(y)).network_weight_ is None
+
+
+def test_training_that_goes_on_has_none():
+    X, y = products(160)
+    model = GRURegressor(**SMALL, max_iter=20, alpha=0.0, warm_start=True).fit(X, y)
+    assert model.network_weight_ is not None
+    before = model.predict(X)
+    assert model.partial_fit(X, y).network_weight_ is None
+    assert np.abs(model.predict(X) - before).max() < np.abs(y).max()  # from where it was
