@@ -21,7 +21,7 @@ from grukit.estimators._alone import (
 )
 from grukit.estimators._choices import MUCH_BETTER
 from grukit.estimators._training import averaging_of, callbacks_of, loss_of, train
-from grukit.estimators._weight import weight_by
+from grukit.estimators._weight import may_be_weighted, weight_by
 from grukit.estimators.fitted import FittedState
 from grukit.estimators.inputs import InputForm
 from grukit.estimators.targets import Targets
@@ -120,7 +120,7 @@ def fit_counting(
     if progress.interrupted:
         return state
     state = _with_record_of(chosen, start, state, where)
-    return state if state.choices.linear is None else state.weighted(chosen.weight)
+    return state.weighted(chosen.weight) if may_be_weighted(state) else state
 
 
 def count_epochs(

@@ -35,17 +35,6 @@ class FittedLinearPart:
         return float(state.choices.alpha[0]) if state.outputs.squeeze else state.choices.alpha.copy()
 
     @property
-    def network_weight_(self) -> float | None:
-        """float or None: How much of what the network learned is added to the linear part, from 0 to 1.
-
-        By what it gained on four blocks of the samples that early stopping watches, or on the blocks that epochs are counted
-        on: less where that is little, or differs so between the blocks that it may be chance. ``weights_`` hold it already.
-        None where nothing was held out or there is no linear part, where the linear part alone is kept, and once training went
-        on.
-        """
-        return fitted_state(self).weight
-
-    @property
     def alone_(self) -> float | None:
         """float or None: Validation loss of the network alone as a share of that beside a linear part; None: not tried.
 
@@ -57,7 +46,7 @@ class FittedLinearPart:
 
 
 class FittedAnchors:
-    """What a regressor's linear part shrinks towards, and leans on."""
+    """What a regressor's linear part shrinks towards and leans on, and how much is added to it."""
 
     _fitted: FittedState
 
@@ -77,3 +66,14 @@ class FittedAnchors:
         state = fitted_state(self)
         earlier = state.choices.earlier_rows
         return int(earlier[0]) if state.outputs.squeeze else earlier.copy()
+
+    @property
+    def network_weight_(self) -> float | None:
+        """float or None: How much of what the network learned is added to the linear part, from 0 to 1.
+
+        By what it gained on four blocks of the samples that early stopping watches, or on the blocks that epochs are counted
+        on: less where that is little, or differs so between the blocks that it may be chance. ``weights_`` hold it already.
+        None where nothing was held out or there is no linear part, where the linear part alone is kept, and once training went
+        on.
+        """
+        return fitted_state(self).weight
