@@ -89,7 +89,8 @@ class FittedForecaster(FittedNetwork):
         """float or None: How much of what the network learned is added to the linear part, from 0 to 1.
 
         By blocks in time that were no part of training, those that calibrate intervals: the largest that keeps nine tenths of
-        what the best one gains there. ``weights_`` hold it already. None where there were none, or quantiles are forecast.
+        what the best one gains there, or less, the more the blocks differ. ``weights_`` hold it already. None where there were
+        none, or quantiles are forecast.
         """
         return forecast_state(self).weight
 
