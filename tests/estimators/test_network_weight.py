@@ -95,11 +95,17 @@ def test_predictors_streams_and_files_hold_it(tmp_path):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"early_stopping": False}, {"anchor": None, "linear_lags": 0}, {"loss": "poisson"}],
+    [
+        {"early_stopping": False},
+        {"anchor": None, "linear_lags": 0},
+        {"loss": "poisson"},
+        {"loss": "quantile", "quantile": 0.9},  # which is no multiple of a part
+    ],
     ids=str,
 )
-def test_there_is_none_where_nothing_is_held_out_or_there_is_no_linear_part(changes):
-    X, y = products(120)
+@pytest.mark.parametrize("n", [120, 1100])  # counted on blocks, and held out
+def test_there_is_none_where_nothing_is_held_out_or_there_is_no_linear_part(n, changes):
+    X, y = products(n)
     assert GRURegressor(**{**SMALL, "max_iter": 3, **changes}).fit(X, np.exp(y)).network_weight_ is None
 
 
