@@ -217,8 +217,8 @@ class Moments:
         return np.array(rows).transpose(2, 0, 1)
 
     def loss(self, coef: np.ndarray) -> np.ndarray:
-        """Mean squared errors (K,) of coefficients (P + 1, K)."""
-        explained = (coef * (2 * self.cross - self.lags @ coef)).sum(axis=0)
+        """Mean squared errors (..., K) of coefficients (..., P + 1, K)."""
+        explained = (coef * (2 * self.cross - self.lags @ coef)).sum(axis=-2)
         return np.maximum(self.targets - explained, 0.0)
 
     def variance(self, coef: np.ndarray) -> np.ndarray:

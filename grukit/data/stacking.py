@@ -9,6 +9,7 @@ from scipy.optimize import nnls
 from grukit.data.lags import Moments
 from grukit.data.scaling import Scaler
 
+AT_ONCE = 2**18  # coefficients
 ALPHAS = np.append(np.logspace(-6, 2, 17), np.inf)  # penalties, of mean squares of standardised columns
 
 
@@ -91,13 +92,20 @@ class Path(NamedTuple):
     def coefficients(self, alpha: Any) -> np.ndarray:
         """Coefficients (P + 1, K) that minimise the mean square plus ``alpha``, (K,) or a number, times their squares.
 
-        The intercept is free. An infinite penalty leaves those given, (P + 1, K), and the mean of their errors.
+        Of penalties (A, 1, 1) those of each, (A, P + 1, K). The intercept is free. An infinite penalty leaves those given,
+        (P + 1, K), and the mean of their errors.
         """
         slopes = self.directions @ (self.covariances / (self.variances[:, None] + alpha))
-        coef = self.towards.copy()
-        coef[:-1] += slopes
-        coef[-1] += self.left - self.means @ slopes
+        coef = np.empty((*slopes.shape[:-2], *self.towards.shape))
+        coef[..., :-1, :] = self.towards[:-1] + slopes
+        coef[..., -1, :] = self.towards[-1] + (self.left - self.means @ slopes)
         return coef
+
+    def losses(self, block: Moments) -> np.ndarray:
+        """Mean squared errors (A, K) on a block with each of ``ALPHAS``, of which few hold much at a time."""
+        n_parts = min(len(ALPHAS), 1 + len(ALPHAS) * self.towards.size // AT_ONCE)
+        parts = np.array_split(ALPHAS[:, None, None], n_parts)
+        return np.concatenate([block.loss(self.coefficients(part)) for part in parts])
 
 
 class Solver:
@@ -193,7 +201,7 @@ def stack(
     errors = np.zeros((len(forms), len(ALPHAS), K))
     for paths, block in own:
         for f, path in enumerate(paths):
-            errors[f] += block.weight * np.array([block.loss(path.coefficients(alpha)) for alpha in ALPHAS])
+            errors[f] += block.weight * path.losses(block)
     least = at_least(errors.min(axis=(0, 1)), errors.max(axis=(0, 1)))
     compared = (errors / least).mean(axis=2, keepdims=True) if together else errors
     alphas = ALPHAS[np.argmin(compared, axis=1)] * np.ones(K)
