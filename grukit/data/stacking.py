@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import nnls
 
 from grukit.data.lags import Moments
 from grukit.data.scaling import Scaler
@@ -231,20 +230,49 @@ def add_up(
 
 
 def simplex(errors: np.ndarray) -> np.ndarray:
-    """Weights (F, K), not negative and one in sum, of the least w' E w for matrices E (K, F, F).
+    """Weights (F, K), not negative and one in sum, of the least w' E w for matrices E (K, F, F)."""
+    return np.array([_nearest(each) for each in errors]).T
 
-    They are those, not negative, of the least w' E w - 2 sum(w), as shares of their sum: both have E w equal where there is a
-    weight, and no less elsewhere. With E = A' A that is least squares of A w and A'^-1 1 (NNLS, Lawson and Hanson 1974): for
-    twelve forms 0.1 ms, where all subsets of them took 84.
+
+def _nearest(errors: np.ndarray) -> np.ndarray:
+    """Weights (F,) of the point nearest to the origin among those between points with these products (F, F).
+
+    Of Wolfe (1976, Mathematical Programming 11, 128-149): a point is taken in while it leads nearer, and those are left out
+    whose weights would be negative. It takes 0.2 ms for twelve forms, where all subsets of them took 84. SciPy's NNLS, which
+    could do it, raised on 6 % of random products in 1.13.0 and 1.14.1, and on some in 1.15.0.
     """
-    weights = np.empty(errors.shape[1::-1])
-    for k, each in enumerate(errors):
-        squares, directions = np.linalg.eigh(each)
-        # Not less than rounding leaves of the products of errors, which are differences, and one where none has an error.
-        lengths = np.sqrt(np.maximum(squares, 1e-12 * squares[-1])) if squares[-1] > 0 else np.ones(len(each))
-        found, _ = nnls(lengths[:, None] * directions.T, directions.sum(axis=0) / lengths)
-        weights[:, k] = found / found.sum()
-    return weights
+    squares, directions = np.linalg.eigh(errors)
+    if not squares[-1] > 0:
+        return np.full(len(errors), 1 / len(errors))
+    # Products of errors are differences: what they are less than this is rounding.
+    products = (directions * np.maximum(squares / squares[-1], 1e-12)) @ directions.T
+    weights = np.eye(len(errors))[np.argmin(np.diagonal(products))]
+    while True:
+        square, along = weights @ products @ weights, products @ weights
+        new = int(np.argmin(along))
+        if weights[new] > 0 or along[new] >= (1 - 1e-9) * square:
+            return weights
+        found = _without_negative(products, weights, new)
+        if found @ products @ found >= square:  # by rounding
+            return weights
+        weights = found
+
+
+def _without_negative(products: np.ndarray, weights: np.ndarray, new: int) -> np.ndarray:
+    """The nearest weights (F,) of those taken and a new one, on the way to which those reach zero that are left out."""
+    taken = weights > 0
+    taken[new] = True
+    while True:
+        own, nearest = np.flatnonzero(taken), np.zeros_like(weights)
+        nearest[own] = np.linalg.solve(products[np.ix_(own, own)], np.ones(len(own)))
+        nearest /= nearest.sum()
+        out = own[nearest[own] < 0]
+        if not len(out):
+            return nearest
+        steps = weights[out] / (weights[out] - nearest[out])
+        weights = weights + steps.min() * (nearest - weights)
+        taken[out[steps == steps.min()]] = False
+        weights[~taken] = 0.0
 
 
 def last_value(anchor: int, scaler: Scaler, center: np.ndarray, P: int) -> np.ndarray:
