@@ -209,8 +209,8 @@ def _inputs(value: Any, column: StaticColumn, places: dict[Any, int], key: Key, 
 
 def _check_kind(values: pd.Series) -> None:
     dtype = values.dtype
-    plain = dtype.kind == "O" or isinstance(dtype, pd.CategoricalDtype | pd.StringDtype)
-    if not (plain or _is_number(values) or pd.api.types.is_bool_dtype(dtype)):
+    plain = dtype.kind == "O" or isinstance(dtype, pd.CategoricalDtype)
+    if not (plain or pd.api.types.is_string_dtype(dtype) or _is_number(values) or pd.api.types.is_bool_dtype(dtype)):
         raise TypeError(
             f"Column {values.name!r} of static holds {dtype}: give numbers, or categories as strings, objects or booleans."
         )

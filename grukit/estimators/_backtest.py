@@ -42,6 +42,12 @@ def check_splits(n_splits: Any, stride: Any, train_size: Any) -> None:
             raise ValueError(f"{name} must be a positive integer{' or None' if optional else ''}; got {value!r}.")
 
 
+def _one_of(coverages: list[float]) -> float:
+    if len(coverages) > 1:
+        raise ValueError(f"coverage of a backtest must be one number between 0 and 1, or None; got {coverages}.")
+    return coverages[0]
+
+
 def backtest(model: "GRUForecaster", y: Any, X: Any, past_X: Any, settings: BacktestSettings) -> Any:
     """Forecasts beside the truth, in long form."""
     if settings.refit:
@@ -172,6 +178,6 @@ class Backtests:
             had.
         """
         check_splits(n_splits, stride, train_size)
-        coverage = None if coverage is None else check_coverages(coverage)[0]
+        coverage = None if coverage is None else _one_of(check_coverages(coverage))
         settings = BacktestSettings(n_splits, stride, train_size, refit, coverage, n_jobs, static)
         return backtest(self, y, X, past_X, settings)  # type: ignore[arg-type]

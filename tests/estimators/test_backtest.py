@@ -108,6 +108,10 @@ def test_copies_that_are_fitted_at_once_are_the_same(noise):
         ({"train_size": True}, "train_size must be a positive integer or None"),
         ({"n_splits": 30}, "n_splits=30 origins that are 4 steps apart, with horizon=4, need 121 steps; y has 120"),
         ({"coverage": 2}, "coverage must be a number between 0 and 1"),
+        (
+            {"coverage": [0.5, 0.9]},
+            r"coverage of a backtest must be one number between 0 and 1, or None; got \[0.5, 0.9\]",
+        ),
     ],
 )
 def test_what_is_refused(noise, options, words):

@@ -34,6 +34,8 @@ def test_numbers_are_standardised_over_series_and_categories_are_one_or_zero(fit
     assert "of each series size, kind" in fitted.summary()
     other = small().fit(Y, static=STATIC.iloc[::-1].assign(kind=STATIC["kind"].astype("category")))
     pd.testing.assert_frame_equal(other.predict(), fitted.predict())
+    other = small().fit(Y, static=STATIC.convert_dtypes(dtype_backend="pyarrow"))
+    pd.testing.assert_frame_equal(other.predict(), fitted.predict())
     other = small().fit(Y, static=STATIC.assign(kind=STATIC["kind"] == "shop"))  # in the same order
     pd.testing.assert_frame_equal(other.predict(), fitted.predict())
 
