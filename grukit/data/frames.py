@@ -60,7 +60,7 @@ class Table:
 
 
 def _is_numbers(dtype: Any) -> bool:
-    return pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
+    return pd.api.types.is_any_real_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
 
 
 def plain_numbers(X: Any) -> np.ndarray | None:
@@ -114,7 +114,7 @@ def check_columns(X: Any, what: str = "X") -> None:
 def _of_objects(column: pd.Series, what: str) -> str:
     """The remedy for a column of objects: the first entry that is no number, or how to make numbers of them; "" of others."""
     if not pd.api.types.is_object_dtype(column.dtype):
-        return ""
+        return "Complex data not supported." if pd.api.types.is_complex_dtype(column.dtype) else ""
     known = np.flatnonzero(column.notna())
     for row, entry in zip(known.tolist(), column.iloc[known].tolist(), strict=True):
         try:

@@ -111,6 +111,8 @@ def test_missing_values_and_rows():
             r"numbers; its dtype is object. At 2024-01-01 03:00:00 \(row 3\) it has 'x'",
         ),
         (FRAME["a"].astype(object), r"its dtype is object. Convert it, with y.astype"),
+        (FRAME["a"] + 1j, "y must hold numbers; its dtype is complex128"),
+        (FRAME.astype(complex), "y: column 'a' has dtype complex128; every column must hold numbers"),
         (
             FRAME["a"].diff(),
             r"NaN at 2024-01-01 00:00:00 \(row 0\)\. Leave out the rows .* with y\.dropna\(\), or use missing",
