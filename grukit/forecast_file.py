@@ -125,6 +125,11 @@ def _times(column: pd.Series, line: Any, layout: str | None) -> pd.Index:
             raise Wrong(
                 f"{line(0)}, column {column.name!r}: {text.iloc[0]!r} may mean several days.{_day_first(text.iloc[0])}"
             )
+        if layout is None and (row := _of_one_month(text)):
+            raise Wrong(
+                f"{line(row)}, column {column.name!r}: {text.iloc[row]!r} may mean several days; where the month comes first, "
+                f"all are of one month.{_day_first(text.iloc[row])}"
+            )
         times = _parsed(text, layout)
         wrong = times.isna()
         if wrong.any():
@@ -154,6 +159,15 @@ def _parsed(text: pd.Series, layout: str | None) -> pd.Series:
         if times is None or times.dtype == object:
             times = pd.to_datetime(text, errors="coerce", utc=True, **options)
     return times
+
+
+def _of_one_month(text: pd.Series) -> int:
+    """The first row whose day may be the month, where all months would be one, as in 1/1/2024, 1/2/2024; else 0."""
+    parts = text.str.extract(r"^(\d{1,2})([/-])(\d{1,2})\2\d{4}$")
+    if parts.isna().any(axis=None):
+        return 0
+    first, second = parts[0].astype(int), parts[2].astype(int)
+    return int((second != second.iloc[0]).argmax()) if first.eq(first.iloc[0]).all() and second.max() <= 12 else 0
 
 
 def _day_first(text: str) -> str:

@@ -224,6 +224,12 @@ def changed(table, row, column, value):
             "'%d/%m/%Y'.\n",
         ),
         (
+            lambda t: t.assign(date=pd.date_range("2015", periods=len(t), freq="MS").strftime("%d/%m/%Y")),
+            [],
+            "line 3, column 'date': '01/02/2015' may mean several days; where the month comes first, all are of one month. "
+            "Where the day comes first, use --time-format '%d/%m/%Y'.\n",
+        ),
+        (
             lambda t: t.assign(date=DAYS.strftime("%d-%m-%y 07:30")),
             [],
             "'01-01-24 07:30' may mean several days. Where the day comes first, use --time-format '%d-%m-%y %H:%M'.\n",
