@@ -7,6 +7,7 @@ import numpy as np
 
 from grukit.data.lags import Moments
 from grukit.data.scaling import Scaler
+from grukit.data.simplex import simplex
 
 AT_ONCE = 2**18  # coefficients
 ALPHAS = np.append(np.logspace(-6, 2, 17), np.inf)  # penalties, of mean squares of standardised columns
@@ -201,7 +202,8 @@ def stack(
     for paths, block in own:
         for f, path in enumerate(paths):
             errors[f] += block.weight * path.losses(block)
-    least = at_least(errors.min(axis=(0, 1)), errors.max(axis=(0, 1)))
+    # Of the mean, in y's unit: what shrinks towards an anchor may err as much as that is large.
+    least = at_least(errors.min(axis=(0, 1)), errors[0, -1])
     compared = (errors / least).mean(axis=2, keepdims=True) if together else errors
     alphas = ALPHAS[np.argmin(compared, axis=1)] * np.ones(K)
     alphas[[form.fixed for form in forms]] = np.inf  # no penalty changes them
@@ -227,52 +229,6 @@ def add_up(
         weight * solver.path(form, outputs).coefficients(penalty)
         for weight, form, penalty in zip(weights, forms, alphas, strict=True)
     )
-
-
-def simplex(errors: np.ndarray) -> np.ndarray:
-    """Weights (F, K), not negative and one in sum, of the least w' E w for matrices E (K, F, F)."""
-    return np.array([_nearest(each) for each in errors]).T
-
-
-def _nearest(errors: np.ndarray) -> np.ndarray:
-    """Weights (F,) of the point nearest to the origin among those between points with these products (F, F).
-
-    Of Wolfe (1976, Mathematical Programming 11, 128-149): a point is taken in while it leads nearer, and those are left out
-    whose weights would be negative. It takes 0.2 ms for twelve forms, where all subsets of them took 84. SciPy's NNLS, which
-    could do it, raised on 6 % of random products in 1.13.0 and 1.14.1, and on some in 1.15.0.
-    """
-    squares, directions = np.linalg.eigh(errors)
-    if not squares[-1] > 0:
-        return np.full(len(errors), 1 / len(errors))
-    # Products of errors are differences: what they are less than this is rounding.
-    products = (directions * np.maximum(squares / squares[-1], 1e-12)) @ directions.T
-    weights = np.eye(len(errors))[np.argmin(np.diagonal(products))]
-    while True:
-        square, along = weights @ products @ weights, products @ weights
-        new = int(np.argmin(along))
-        if weights[new] > 0 or along[new] >= (1 - 1e-9) * square:
-            return weights
-        found = _without_negative(products, weights, new)
-        if found @ products @ found >= square:  # by rounding
-            return weights
-        weights = found
-
-
-def _without_negative(products: np.ndarray, weights: np.ndarray, new: int) -> np.ndarray:
-    """The nearest weights (F,) of those taken and a new one, on the way to which those reach zero that are left out."""
-    taken = weights > 0
-    taken[new] = True
-    while True:
-        own, nearest = np.flatnonzero(taken), np.zeros_like(weights)
-        nearest[own] = np.linalg.solve(products[np.ix_(own, own)], np.ones(len(own)))
-        nearest /= nearest.sum()
-        out = own[nearest[own] < 0]
-        if not len(out):
-            return nearest
-        steps = weights[out] / (weights[out] - nearest[out])
-        weights = weights + steps.min() * (nearest - weights)
-        taken[out[steps == steps.min()]] = False
-        weights[~taken] = 0.0
 
 
 def last_value(anchor: int, scaler: Scaler, center: np.ndarray, P: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The linear part: ridge regression on lags in closed form, without a table of lags."""
 
 from dataclasses import replace
+from itertools import chain, combinations
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from grukit.data import ALL_ALIKE, Samples, Scaler, read_sequences, read_table, 
 from grukit.data.lag_table import ends_of
 from grukit.data.lags import LinearLags, Moments, left_by
 from grukit.data.ridge import N_BLOCKS, choose_anchors, fit_linear, nearest_lags
+from grukit.data.simplex import simplex
 from grukit.data.stacking import (
     ALPHAS,
     Basis,
@@ -22,7 +24,6 @@ from grukit.data.stacking import (
     add_up,
     fewer_lags,
     forms_of,
-    simplex,
     stack,
 )
 from grukit.data.sure import SURE, choose_forms, where_sure
@@ -386,9 +387,65 @@ def test_weights_on_the_simplex_are_the_best_there_are(seed, size, spread):
     assert weights[:, 0] @ matrix @ weights[:, 0] <= least + 1e-9 * np.trace(matrix)
 
 
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6), power=st.sampled_from([-300, -150, 0, 150, 290]))
+def test_weights_on_the_simplex_are_those_of_the_best_subset_also_of_forms_that_are_alike(seed, power):
+    rng = np.random.default_rng(seed)
+    size, n = rng.integers(2, 8), rng.integers(1, 10)
+    errors = rng.normal(size=(n, 2)) @ rng.normal(size=(2, size)) + 10.0 ** rng.integers(-9, 1) * rng.normal(
+        size=(n, size)
+    )
+    errors[:, rng.integers(size)] = errors[:, 0]
+    matrix = errors.T @ errors
+    weights = simplex(10.0**power * matrix[None])[:, 0]
+    assert (weights >= 0).all() and weights.sum() == pytest.approx(1)
+    least = np.inf
+    for chosen in chain.from_iterable(combinations(range(size), r) for r in range(1, size + 1)):
+        part = matrix[np.ix_(chosen, chosen)] + 1e-12 * np.trace(matrix) * np.eye(len(chosen))
+        found = np.linalg.solve(part, np.ones(len(chosen)))
+        if (found >= 0).all():
+            least = min(least, 1 / found.sum())
+    assert weights @ matrix @ weights <= least + 1e-9 * np.trace(matrix)
+
+
+@pytest.mark.parametrize("largest", [np.inf, np.nan])
+def test_errors_too_large_for_float64_tell_no_form_from_another(largest):
+    np.testing.assert_array_equal(simplex(np.diag([1.0, largest])[None]), [[0.5], [0.5]])
+
+
 def test_forms_without_an_error_have_all_the_weight_and_none_is_right_where_all_have_none():
     matrix = np.diag([1.0, 0.0, 2.0])
     np.testing.assert_allclose(simplex(np.array([matrix, np.zeros((3, 3))])).T, [[0, 1, 0], [1 / 3] * 3], atol=1e-5)
+
+
+def test_forms_with_errors_of_another_size_change_no_weights_of_the_others():
+    rng = np.random.default_rng(5)
+    errors = rng.normal(size=(9, 1)) + rng.normal(size=(9, 6))
+    matrix = errors.T @ errors
+    alone = simplex(matrix[None, :3, :3])[:, 0]
+    assert (alone > 0.1).sum() >= 2
+    for large in (1e5, 1e8, 1e12):
+        units = np.array([1, 1, 1, large, large, large**1.2])
+        np.testing.assert_allclose(simplex((matrix * np.outer(units, units))[None])[:3, 0], alone, atol=3 / large)
+
+
+@pytest.mark.parametrize("K", [1, 2])
+def test_the_linear_part_has_the_unit_of_y_however_large_the_numbers_of_x(K):
+    """X in Pascals, y in metres a second: regressions towards an anchor, a column of X, are of no use then, nor any harm."""
+    samples = samples_of(300, K=K)
+    scaler = Scaler.fit(samples.sequences.values)
+
+    def fitted(unit):
+        own = replace(samples, targets=samples.targets * np.append(unit, np.ones(K - 1)))
+        found = fit_linear(own, own, scaler, 5, np.zeros(K, dtype=np.int64)).final
+        return found.predict(samples.sequences, False)[:, 0] / unit
+
+    expected = fitted(1e-6)
+    variance = np.var(samples.targets[:, 0])
+    assert np.mean((expected - samples.targets[:, 0]) ** 2) < 0.1 * variance
+    # Beside errors 1e13 times as large, rounding of the products of both changes weights in the third digit.
+    for unit, most in ((1e-7, 1e-5), (1e-9, 1e-5), (1e-13, 2e-3)):
+        np.testing.assert_allclose(fitted(unit), expected, atol=most * np.sqrt(variance))
 
 
 def test_the_final_map_is_fitted_to_what_was_held_out_too():
