@@ -73,7 +73,7 @@ class FittedAnchors:
 
         By what it gained on four blocks of the samples that early stopping watches, or on the blocks that epochs are counted
         on: less where that is little, or differs so between the blocks that it may be chance. ``weights_`` hold it already.
-        None where nothing was held out or there is no linear part, where the linear part alone is kept, of a quantile, and
-        once training went on.
+        None where nothing was held out, there is no linear part or the loss is not the squared error, where the linear part
+        alone is kept, and once training went on.
         """
         return fitted_state(self).weight

@@ -43,13 +43,17 @@ def weight_by(losses: np.ndarray, linear: np.ndarray) -> float | None:
 
 
 def may_be_weighted(state: FittedState) -> bool:
-    """Whether the network stands beside a linear part, is a regressor's, and is no quantile, which is no multiple of a part.
+    """Whether the network stands beside a linear part, and is a regressor's, of squared error.
+
+    The linear part forecasts means. A network that learns a quantile, or a median, learns how far that lies from them,
+    and less of that is another quantile: of a linear process, learned from 2,000 rows, the quantile 0.9 was above 88.7 % of
+    later rows, and above 83.8 % with a weight.
 
     Of classifiers the log losses on 288 pieces of series were 0.999 times as large with weights, and 1.15 times on a series of
     2000 rows, whose network gained half of the loss.
     """
-    objective = state.training.objective
-    return state.choices.linear is not None and state.classes is None and objective.loss != "quantile"
+    means = state.classes is None and state.training.objective.loss == "squared_error"
+    return means and state.choices.linear is not None
 
 
 def weighted_on(model: SharedParameters, state: FittedState, watched: Samples) -> FittedState:

@@ -109,6 +109,15 @@ def test_there_is_none_where_nothing_is_held_out_or_there_is_no_linear_part(n, c
     assert GRURegressor(**{**SMALL, "max_iter": 3, **changes}).fit(X, np.exp(y)).network_weight_ is None
 
 
+@pytest.mark.parametrize("n", [160, 1000])  # counted on blocks, and held out
+def test_a_quantile_is_not_drawn_towards_the_mean(n):
+    X, y = products(n)
+    model = GRURegressor(**SMALL, max_iter=40, alpha=0.0, loss="quantile", quantile=0.95).fit(X, y)
+    assert model.best_iter_ > 0 and model.network_weight_ is None
+    X_new, y_new = products(1000)
+    assert (y_new <= model.predict(X_new, context=None)).mean() > 0.9
+
+
 @pytest.mark.parametrize("n", [160, 1200])  # counted on blocks, and held out
 def test_a_classifier_has_none(n):
     X, y = products(n)
