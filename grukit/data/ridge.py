@@ -77,7 +77,7 @@ def fit_linear(
     # never were: of the tasks of ``FEWER`` the errors were 1.00 times the best with it, 0.95 times with the first row. In 64
     # panels the first row was no better (0.94 times, and 0.93 with the mean).
     first_before = in_time and len(training.sequences.begins) == 1
-    for group in _known_together(training, everything):
+    for group in _apart(training, _known_together(training, everything)):
         parts = [(_only(training, group), _only(everything, group))]
         sizes = sizes_of_series(parts[0][0], anchors[group])
         if sizes is not None:
@@ -186,6 +186,13 @@ def _known_together(*parts: Samples) -> list[np.ndarray]:
         return [np.arange(K)]
     _, patterns = np.unique(np.concatenate(known), axis=1, return_inverse=True)
     return [np.flatnonzero(patterns.ravel() == pattern) for pattern in range(patterns.max() + 1)]
+
+
+def _apart(samples: Samples, groups: list[np.ndarray]) -> list[np.ndarray]:
+    """The groups, those that never vary apart: they have no error, and a share of that would decide for the others, too."""
+    values = samples.targets_seen()[0]
+    varies = np.fmin.reduce(values, axis=0) < np.fmax.reduce(values, axis=0)
+    return [part for group in groups for part in (group[varies[group]], group[~varies[group]]) if len(part)]
 
 
 def _only(samples: Samples, outputs: np.ndarray) -> Samples:

@@ -534,6 +534,18 @@ def test_the_earlier_value_alone_has_no_penalty_and_is_what_it_was():
     np.testing.assert_allclose(found.final.coef, expected, atol=1e-9)
 
 
+def test_an_output_that_never_varies_is_itself_and_leaves_the_others_what_they_are():
+    samples = seasonal(72, steps=(1, 2))
+    more = replace(samples, targets=np.column_stack([samples.targets, np.full(len(samples.targets), 0.1)]))
+    scaler = Scaler.fit(samples.sequences.values)
+    own, found = (fit_linear(each, each, scaler, 24, np.zeros(each.targets.shape[1], int)) for each in (samples, more))
+    assert own.earlier.tolist() == [11, 10] and found.earlier.tolist() == [11, 10, 0]
+    assert found.anchors.tolist() == [0, 0, -1]
+    np.testing.assert_array_equal(found.final.coef[:, :, :2], own.final.coef)
+    predicted = found.final.predict(more.sequences, False)
+    np.testing.assert_array_equal(predicted[:, 2], 0.1)
+
+
 @pytest.mark.parametrize("kind", ["panel", "sequences"])
 def test_panels_and_sequences_have_no_earlier_value(kind):
     rng = np.random.default_rng(0)
