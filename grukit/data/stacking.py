@@ -202,8 +202,7 @@ def stack(
     for paths, block in own:
         for f, path in enumerate(paths):
             errors[f] += block.weight * path.losses(block)
-    # Of the mean, in y's unit: what shrinks towards an anchor may err as much as that is large.
-    least = at_least(errors.min(axis=(0, 1)), errors[0, -1])
+    least = at_least(errors.min(axis=(0, 1)), errors[0, -1], errors.max(axis=(0, 1)))
     compared = (errors / least).mean(axis=2, keepdims=True) if together else errors
     alphas = ALPHAS[np.argmin(compared, axis=1)] * np.ones(K)
     alphas[[form.fixed for form in forms]] = np.inf  # no penalty changes them
@@ -216,9 +215,12 @@ def stack(
     return alphas, weights, np.einsum("fk,kfg,gk->k", weights, products, weights) / judged
 
 
-def at_least(errors: np.ndarray, largest: np.ndarray) -> np.ndarray:
-    """Errors to divide by, no less than a tiny part of the largest."""
-    return np.maximum(np.maximum(errors, 1e-12 * largest), np.finfo(np.float64).tiny)
+def at_least(errors: np.ndarray, of_mean: np.ndarray, largest: np.ndarray) -> np.ndarray:
+    """Errors to divide by, no less than a tiny part of that of the mean, or of the largest where that has none.
+
+    The mean errs in y's unit; what shrinks towards an anchor may err as much as that is large.
+    """
+    return np.maximum(np.maximum(errors, 1e-12 * np.where(of_mean > 0, of_mean, largest)), np.finfo(np.float64).tiny)
 
 
 def add_up(

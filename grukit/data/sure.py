@@ -93,7 +93,7 @@ def where_sure(
     plain = [0, *anchored[:1], *[f for f in anchored[1:] if forms[f].fixed]]
     alone = [losses(judges, forms, outputs, *_only(f, alphas)) for f in plain]
     sums = np.array([each.sum(axis=0) for each in (*alone, found)])
-    least = at_least(sums[:-1].min(axis=0), sums[0])
+    least = at_least(sums[:-1].min(axis=0), sums[0], sums.max(axis=0))
     best = int(np.argmin([(each.sum(axis=0) / least).mean() for each in alone]))
     gains = (alone[best] - found) / least
     chance = ~(_sure(gains, sure) | _sure(gains.mean(axis=1, keepdims=True), sure))

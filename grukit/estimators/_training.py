@@ -1,6 +1,6 @@
 """Training from one state to the next: the engine, its samples, the options, the record."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import fields, replace
 from typing import Any
@@ -135,9 +135,16 @@ def _any_missing(targets: Any) -> bool:
 
 def loss_of(model: SharedParameters, state: FittedState, samples: Samples) -> float:
     """Mean loss of a state on samples with what its linear part leaves of their targets."""
+    return losses_of(model, state, samples, [state.parameters])[0]
+
+
+def losses_of(
+    model: SharedParameters, state: FittedState, samples: Samples, parameters: Sequence[np.ndarray]
+) -> list[float]:
+    """Mean losses on such samples of a state with each of several weights of its network."""
     problem, _ = _problem(model, state, samples, None, min(len(samples.sequences), LARGEST_BATCH))
     with problem:
-        return problem.probe_loss(state.parameters, len(samples.sequences))
+        return [problem.probe_loss(each, len(samples.sequences)) for each in parameters]
 
 
 def steps_of_epoch(model: SharedParameters, n_samples: int) -> int:

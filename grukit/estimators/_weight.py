@@ -9,7 +9,7 @@ import numpy as np
 from grukit.data import Samples, in_blocks
 from grukit.estimators._alone import N_BLOCKS
 from grukit.estimators._parameters import SharedParameters
-from grukit.estimators._training import loss_of
+from grukit.estimators._training import losses_of
 from grukit.estimators.fitted import FittedState
 
 # Of 210 fits of series of 30 to 1,000 rows whose network was kept beside a linear part, the whole had 1.008 times the error of
@@ -70,6 +70,6 @@ def weighted_on(model: SharedParameters, state: FittedState, watched: Samples) -
     """
     if not may_be_weighted(state) or state.training.kept_iter == 0:
         return state
-    blocks, linear = in_blocks(watched, N_BLOCKS), state.weighted(0.0)
-    losses = [[loss_of(model, each, block) for block in blocks] for each in (state, linear)]
-    return state.weighted(weight_by(*np.array(losses)))
+    both = [state.parameters, state.weighted(0.0).parameters]
+    losses = [losses_of(model, state, block, both) for block in in_blocks(watched, N_BLOCKS)]
+    return state.weighted(weight_by(*np.transpose(losses)))
