@@ -111,8 +111,9 @@ def test_a_category_that_is_not_known(fitted):
 
 
 def test_training_goes_on_from_the_tables(fitted):
-    model = small(warm_start=True).fit(Y, static=STATIC)
-    longer = small(max_iter=4, warm_start=True).fit(Y, static=STATIC)
+    whole = {"warm_start": True, "calibration_fraction": None}  # of what the network learned a part would be taken otherwise
+    model = small(**whole).fit(Y, static=STATIC)
+    longer = small(max_iter=4, **whole).fit(Y, static=STATIC)
     model.fit(Y)  # these series are known
     np.testing.assert_allclose(table_of(model), table_of(longer), rtol=1e-12)
     refitted = small().fit(Y, static=STATIC).update(LATER, refit=1)
