@@ -3,6 +3,7 @@
 import argparse
 import codecs
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def _run(arguments: argparse.Namespace) -> None:
     print(f"{n_series} series, {len(y)} rows up to {y.index.get_level_values(-1).max()}")
     known = {"X": X, "past_X": past_X, "static": static}
     if arguments.splits:
-        _judge(model, y, known, arguments)
+        _judge(model, y, n_series, known, arguments)
     model.fit(y, **known).set_params(verbose=False)
     forecast = model.predict(X).rename("prediction").to_frame()
     if arguments.coverage is not None:
@@ -164,16 +165,20 @@ def _check_calibrates(model: GRUForecaster, y: pd.Series, n_series: int, argumen
             )
 
 
-def _judge(model: GRUForecaster, y: Any, known: dict[str, Any], arguments: argparse.Namespace) -> None:
+def _judge(model: GRUForecaster, y: Any, n_series: int, known: dict[str, Any], arguments: argparse.Namespace) -> None:
     """Print a backtest beside the seasonal naive forecast."""
     try:
-        table = model.backtest(y, **known, n_splits=arguments.splits, coverage=arguments.coverage)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "[0-9]+ of [0-9]+ series end before the first origin")  # told below
+            table = model.backtest(y, **known, n_splits=arguments.splits, coverage=arguments.coverage)
     except ValueError as error:
         if "time index" in str(error):  # which ends a fit, too
             raise
         raise Wrong(f"{error} Or leave the backtest out, with --splits 0.") from error
     scores = score_forecasts(table, y, coverage=arguments.coverage)
-    print(f"\nBacktest of {arguments.splits} origins, {arguments.horizon} steps each:\n\n{_as_text(scores)}\n")
+    n_judged = table["series"].nunique()
+    others = f", without {n_series - n_judged} of {n_series} series, which end earlier" if n_judged < n_series else ""
+    print(f"\nBacktest of {arguments.splits} origins, {arguments.horizon} steps each{others}:\n\n{_as_text(scores)}\n")
 
 
 def _write(forecast: pd.DataFrame, arguments: argparse.Namespace) -> None:

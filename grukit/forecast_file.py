@@ -10,6 +10,9 @@ import pandas as pd
 
 from grukit.forecast_table import Wrong, line_of, read_table
 
+# What pandas reads as missing, in any case.
+MISSING = ("", "nan", "-nan", "na", "n/a", "<na>", "#na", "#n/a", "#n/a n/a", "null", "none")
+
 
 def _read(arguments: argparse.Namespace) -> pd.DataFrame:
     """The columns that are asked for, all text of a CSV."""
@@ -186,7 +189,7 @@ def numbers_of(column: pd.Series, decimal: str, line: Any) -> np.ndarray:
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     text = column.astype(str).str.strip()
     plain = with_points(text, decimal)
-    empty = text.str.lower().isin(["", "nan", "na", "null", "none"])
+    empty = text.str.lower().isin(MISSING)
     truths = text.str.lower().map({"true": "1", "false": "0"})
     if (truths.notna() | empty).all():
         plain = truths

@@ -109,8 +109,9 @@ def test_several_series_of_unequal_end_and_what_is_known_ahead(run, table):
     one = pd.concat([table, future])
     other = one.iloc[4:].assign(load=lambda frame: frame["load"].where(frame["date"] < "2024-03-01"))
     both = pd.concat([one.assign(unit="b"), other.assign(unit="a")]).sample(frac=1, random_state=0).sort_values("date")
-    status, _, errors = run(both, "--series", "unit", "--known", "temp", "--splits", "2", "--out", "ahead.csv")
+    status, told, errors = run(both, "--series", "unit", "--known", "temp", "--splits", "2", "--out", "ahead.csv")
     assert (status, errors) == (0, "")
+    assert "Backtest of 2 origins, 4 steps each, without 1 of 2 series, which end earlier:" in told
     written = pd.read_csv("ahead.csv")
     assert written.columns.tolist() == ["unit", "date", "prediction"]
     first = written.groupby("unit")["date"].first()
@@ -124,6 +125,14 @@ def test_parquet_and_columns_of_the_past(run, table):
     written = pd.read_parquet("ahead.parquet")
     model = MODEL.fit(series_of(table), past_X=series_of(table, "temp"))
     np.testing.assert_allclose(written["prediction"], model.predict())
+
+
+@pytest.mark.parametrize("word", ["", "n/a", "N/A", "<NA>", "null", "#N/A"])
+def test_words_that_pandas_reads_as_missing_are_missing(run, table, word):
+    status, _, errors = run(changed(table, 5, "load", word), "--splits", "0")
+    assert status == 2 and "line 7, column 'load': the value at 2024-01-06 00:00:00 is missing." in errors
+    told = [run(changed(table, 5, "load", each), "--splits", "0", "--missing", "mask") for each in (word, np.nan)]
+    assert told[0] == told[1] and told[0][0] == 0
 
 
 def test_true_and_false_are_one_and_zero(run, table):

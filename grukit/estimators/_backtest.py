@@ -29,8 +29,12 @@ class BacktestSettings(NamedTuple):
     static: Any
 
 
-def check_splits(n_splits: Any, stride: Any, train_size: Any) -> None:
-    """Raise for what is no number of origins, steps or rows."""
+def check_splits(n_splits: Any, stride: Any, train_size: Any, n_jobs: Any) -> None:
+    """Raise for what is no number of origins, steps, rows or processes."""
+    if n_jobs is not None and (not isinstance(n_jobs, Integral) or isinstance(n_jobs, bool) or n_jobs == 0):
+        raise ValueError(
+            f"n_jobs must be a number of processes, not 0, -1 for as many as cores, or None; got {n_jobs!r}."
+        )
     for name, value, optional in (
         ("n_splits", n_splits, False),
         ("stride", stride, True),
@@ -59,15 +63,28 @@ def backtest(model: "GRUForecaster", y: Any, X: Any, past_X: Any, settings: Back
     origins = backtest_origins(series, horizon, settings.n_splits, settings.stride)
     if not settings.refit:
         _check_unseen(model, series, origins[0], settings.coverage is not None)
-        return joined([_from_origin(model, y, X, past_X, series, origin, settings) for origin in origins])
-    run = joblib.Parallel(n_jobs=settings.n_jobs)
-    copies = [clone(model).set_params(checkpoint=None) for _ in origins]  # the file is of the model's own fit
-    return joined(
-        run(
+        found = [_from_origin(model, y, X, past_X, series, origin, settings) for origin in origins]
+    else:
+        run = joblib.Parallel(n_jobs=settings.n_jobs)
+        copies = [clone(model).set_params(checkpoint=None) for _ in origins]  # the file is of the model's own fit
+        found = run(
             joblib.delayed(_from_origin)(copy, y, X, past_X, series, origin, settings)
             for copy, origin in zip(copies, origins, strict=True)
         )
-    )
+    _warn_of_ended(series, origins[0])
+    return joined(found)
+
+
+def _warn_of_ended(series: SeriesSet, first: Any) -> None:
+    """Warn of series that are in no forecast, since they end before the ``first`` origin or at it."""
+    ended = [key for key, last in zip(series.keys, series.ends, strict=True) if last <= first]
+    if ended and len(ended) < len(series.keys):
+        names = ", ".join(str(key[0] if len(key) == 1 else key) for key in ended[:3])
+        warnings.warn(
+            f"{len(ended)} of {len(series.keys)} series end before the first origin, {first}, or at it, and are not judged: "
+            f"{names}{', ...' if len(ended) > 3 else ''}. More splits, or a longer stride, begin earlier.",
+            stacklevel=4,
+        )
 
 
 def _check_unseen(model: "GRUForecaster", series: SeriesSet, origin: Any, intervals: bool) -> None:
@@ -174,10 +191,10 @@ class Backtests:
         Warns
         -----
         UserWarning
-            Without ``refit``, for a series by a name that ``fit`` did not have, from origins before the end of one that it
-            had.
+            Where series end before the first origin and so have no rows. Without ``refit``, for a series by a name that
+            ``fit`` did not have, from origins before the end of one that it had.
         """
-        check_splits(n_splits, stride, train_size)
+        check_splits(n_splits, stride, train_size, n_jobs)
         coverage = None if coverage is None else _one_of(check_coverages(coverage))
         settings = BacktestSettings(n_splits, stride, train_size, refit, coverage, n_jobs, static)
         return backtest(self, y, X, past_X, settings)  # type: ignore[arg-type]

@@ -119,9 +119,11 @@ def check_coverages(coverage: Any) -> list[float]:
     Raises
     ------
     ValueError
-        For one that is not between 0 and 1.
+        For one that is not between 0 and 1, or there twice.
     """
     coverages = [coverage] if np.ndim(coverage) == 0 else list(coverage)
     if not coverages or not all(isinstance(each, int | float | np.number) and 0 < each < 1 for each in coverages):
         raise ValueError(f"coverage must be a number between 0 and 1, or several; got {coverage!r}.")
+    if len(set(coverages)) < len(coverages):
+        raise ValueError(f"coverage has the same number twice; got {coverage!r}.")
     return [float(each) for each in coverages]

@@ -87,7 +87,10 @@ def test_several_series_and_covariates():
 
 def test_a_panel_whose_series_end_at_different_times(noise):
     y = pd.concat({"u": noise, "v": noise.iloc[:110], "w": noise.iloc[:50]}, names=["unit", "time"])
-    table = MODEL.backtest(y, n_splits=3)
+    with pytest.warns(
+        UserWarning, match="1 of 3 series end before the first origin, .*, and are not judged: w. More splits"
+    ):
+        table = MODEL.backtest(y, n_splits=3)
     assert table.groupby("series")["origin"].nunique().to_dict() == {"u": 3, "v": 1}
     assert (table[table["series"] == "v"]["time"] <= HOURS[109]).all() and len(table) == 14
     levels = pd.concat({("k", "u"): noise}, names=["kind", "unit", "time"])
@@ -108,6 +111,7 @@ def test_copies_that_are_fitted_at_once_are_the_same(noise):
         ({"train_size": True}, "train_size must be a positive integer or None"),
         ({"n_splits": 30}, "n_splits=30 origins that are 4 steps apart, with horizon=4, need 121 steps; y has 120"),
         ({"coverage": 2}, "coverage must be a number between 0 and 1"),
+        ({"n_jobs": 0}, "n_jobs must be a number of processes, not 0, -1 for as many as cores, or None; got 0"),
         (
             {"coverage": [0.5, 0.9]},
             r"coverage of a backtest must be one number between 0 and 1, or None; got \[0.5, 0.9\]",

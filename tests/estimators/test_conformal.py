@@ -108,6 +108,11 @@ def test_what_is_no_coverage_is_refused(given):
         check_coverages(given)
 
 
+def test_a_coverage_is_asked_for_once():
+    with pytest.raises(ValueError, match=r"coverage has the same number twice; got \[0.9, 0.5, 0.9\]"):
+        check_coverages([0.9, 0.5, 0.9])
+
+
 @pytest.mark.parametrize("linear_lags", [0, 2])
 def test_intervals_are_what_the_errors_of_calibration_say(frame, linear_lags):
     """Forecasts from each origin of the last tenth, one by one, by a linear part that has not seen it."""
