@@ -175,6 +175,7 @@ class Grid:
             f"The time index of {what}{where} is not regular: {times[row]} (row {row}) does not lie on the grid of step "
             f"{self.name} that begins at {times[0]}. Bring it onto one first, for instance with "
             f"{what}.resample(...).mean() or {what}.asfreq(...)."
+            + (f" If it has one value a month, with {what}.to_period('M')." if _on_one_day(times) else "")
         )
 
     def _filled(self, times: pd.Index, wanted: pd.Index, where: str, what: str) -> pd.Index:
@@ -223,3 +224,8 @@ def _stamps(first: pd.Timestamp, n: int, step: Any) -> pd.DatetimeIndex:
 def _by_calendar(step: Any) -> bool:
     """Whether a step is one of the calendar, as long as its days are; before pandas 3 a Day is a Tick, too."""
     return not isinstance(step, pd.offsets.Tick) or isinstance(step, pd.offsets.Day)
+
+
+def _on_one_day(times: pd.Index) -> bool:
+    """Whether all are of one day of the month, as values of whole months may be."""
+    return isinstance(times, pd.DatetimeIndex) and len(times) > 2 and bool((times.day == times.day[0]).all())

@@ -196,3 +196,15 @@ def test_a_context_is_called_one():
     ):
         with pytest.raises(ValueError, match=words):
             read_series(y, grid=grid, what="context")
+
+
+def test_values_of_months_on_one_day_are_told_what_they_are():
+    days = pd.date_range("2000-01-01", periods=8, freq="MS") + pd.Timedelta(days=14)
+    y = pd.Series(np.arange(8.0), index=days)
+    with pytest.raises(
+        ValueError, match=r"is not regular: .* If it has one value a month, with y\.to_period\('M'\)\.$"
+    ):
+        read_series(y)
+    assert read_series(y.to_period("M")).grid.name == "M"
+    with pytest.raises(ValueError, match=r"is not regular: .* or y\.asfreq\(\.\.\.\)\.$"):
+        read_series(y.set_axis([*days[:-1], days[-1] + pd.Timedelta(days=1)]))
