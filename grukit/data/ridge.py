@@ -24,6 +24,7 @@ FEWER = (4, 12)
 # that nothing was chosen by, 79 had more than 1.03 times the error of the best of four simple forecasts so, and 86 without;
 # the errors were 0.996 times as large in the mean, and 0.997 times on those it was chosen by.
 NEARER = 0.9
+NO_SPREAD = 1e-9  # variance of a standardised column that never varies, at most
 N_BLOCKS = 10  # in time; each of the second half judges what was fitted to all before it
 
 
@@ -155,7 +156,11 @@ def only_anchors(anchors: np.ndarray, samples: Samples, scaler: Scaler) -> Linea
 
 
 def choose_anchors(training: Samples, scaler: Scaler, or_mean: bool = True) -> np.ndarray:
-    """For each output, the column from whose latest value y's change varies least; -1 ``or_mean``, if y itself varies less."""
+    """For each output, the column from whose latest value y's change varies least; -1 ``or_mean``, if y itself varies less.
+
+    A column that never varies is none: y's change from it varies as y does, often less than that from the others, and where
+    the column moves later, predictions would move with it.
+    """
     D, K = len(scaler.mean), training.targets.shape[1]
     all_centers, anchors = _mean_of(training), np.full(K, -1)
     for group in _known_together(training):
@@ -164,7 +169,11 @@ def choose_anchors(training: Samples, scaler: Scaler, or_mean: bool = True) -> n
         chosen, least = np.full(len(group), -1), np.full(len(group), np.inf)
         if or_mean:
             least = moments.variance(np.zeros((D + 1, len(group))))
-        for d in range(D):
+        squares = np.diagonal(moments.lags)[:D]
+        spread = (
+            squares - moments.lags[-1, :D] ** 2
+        )  # of standardised columns: about 1, or of constants rounding errors
+        for d in np.flatnonzero(spread > NO_SPREAD * np.maximum(squares, 1.0)).tolist():
             change = moments.variance(last_value(d, scaler, center, D))
             better = change < least
             chosen[better], least = d, np.where(better, change, least)

@@ -175,6 +175,18 @@ def test_several_outputs_have_anchors_of_their_own():
     assert model.anchor_[0] == "a" and model.linear_coef_.shape[1:] == (2, 2) and model.linear_alpha_.shape == (2,)
 
 
+def test_a_column_that_never_varied_is_no_anchor():
+    """y's change from it would vary as y does, less than that from the others; and when it moves, nothing is known of that."""
+    target = (0.01 * X["a"]).rename("y")
+    frame = X.assign(flag=0.0)
+    model, plain = (GRURegressor(**SMALL, early_stopping=True).fit(Z[TRAIN], target[TRAIN]) for Z in (frame, X))
+    assert model.anchor_ == plain.anchor_ != "flag"
+    np.testing.assert_allclose(model.linear_coef_[:, :2], plain.linear_coef_, atol=1e-12)
+    np.testing.assert_allclose(model.linear_coef_[:, 2], 0, atol=1e-12)
+    alone = GRURegressor(**SMALL, early_stopping=True).fit(frame[["flag"]][TRAIN], target[TRAIN])
+    assert alone.anchor_ is None and np.abs(alone.linear_coef_).max() < 1e-12
+
+
 def test_epoch_zero_is_the_linear_part():
     """Where the network finds nothing, the model is the ridge regression that it began as."""
     rng = np.random.default_rng(7)
