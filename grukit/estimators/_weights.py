@@ -11,12 +11,19 @@ from grukit.estimators.targets import Targets
 
 
 def read_weights(sample_weight: Any, X: Any, sequences: Sequences) -> np.ndarray:
-    """Weights (n,) of the samples, float64, not negative; ones where none are given."""
+    """Weights (n,) of the samples, float64, not negative; ones where none are given. Raise ValueError for others."""
     if sample_weight is None:
         ones = long_array((len(sequences),), np.float64)
         ones[:] = 1.0
         return ones
     check_same_index(X, sample_weight, "X", "sample_weight")
+    if isinstance(sample_weight, list | tuple):
+        for i, weight in enumerate(sample_weight):
+            if np.ndim(weight):
+                raise ValueError(
+                    f"sample_weight[{i}] has the shape {np.shape(weight)}; sample_weight needs one number a sequence, or a "
+                    "row of a table. Steps have no weights of their own."
+                )
     starts = sequences.starts  # as many as there are samples
     return _check_sample_weight(sample_weight, starts, dtype=np.float64, ensure_non_negative=True, copy=True)
 

@@ -848,6 +848,9 @@ def test_scores_read_weights_as_fit_does(tiny, hourly, per_step):
         model.score(X, y, -weight)
     with pytest.raises(ValueError, match="sample_weight"):
         model.score(X, y, weight[:-1])
+    if per_step:
+        with pytest.raises(ValueError, match=r"sample_weight\[0\] has the shape \(10,\); .* one number a sequence"):
+            model.fit(X, y, sample_weight=[np.ones(10), np.ones(30)])
     if not per_step:
         with pytest.raises(ValueError, match="different indexes"):
             model.score(X, y, weight[::-1])
