@@ -172,7 +172,7 @@ def choose_anchors(training: Samples, scaler: Scaler, or_mean: bool = True) -> n
         squares = np.diagonal(moments.lags)[:D]
         spread = (
             squares - moments.lags[-1, :D] ** 2
-        )  # of standardised columns: about 1, or of constants rounding errors
+        )  # about 1 of standardised columns, and of constants rounding errors
         for d in np.flatnonzero(spread > NO_SPREAD * np.maximum(squares, 1.0)).tolist():
             change = moments.variance(last_value(d, scaler, center, D))
             better = change < least
