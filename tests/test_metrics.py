@@ -45,6 +45,11 @@ def test_intervals_by_hand():
     assert mean_interval_score(true, low, high, coverage=0.8) == pytest.approx(widths + 10 * outside)
 
 
+def test_intervals_without_an_end_have_the_value_inside():
+    inf = np.inf
+    assert interval_coverage([1.0, 1.0, 1.0, 5.0], [-inf, 0.0, -inf, -inf], [inf, inf, 2.0, 4.0]) == 0.75
+
+
 def test_the_interval_score_is_that_of_both_quantiles():
     """2 / alpha times the sum of the pinball losses of the bounds (Gneiting and Raftery 2007)."""
     true, low = RNG.normal(size=40), RNG.normal(size=40)

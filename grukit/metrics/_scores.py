@@ -86,7 +86,9 @@ def mean_interval_score(y_true: Any, lower: Any, upper: Any, *, coverage: float)
 
 def inside(true: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """1 for each value that lies inside its interval, 0 outside, NaN where it or a bound is not known."""
-    return np.where(np.isnan(true + low + high), np.nan, (low <= true) & (true <= high))
+    # Of each, and not of their sum, which is NaN of minus and plus infinity, too.
+    unknown = np.isnan(true) | np.isnan(low) | np.isnan(high)
+    return np.where(unknown, np.nan, (low <= true) & (true <= high))
 
 
 def interval_scores(true: np.ndarray, low: np.ndarray, high: np.ndarray, coverage: float) -> np.ndarray:
