@@ -81,7 +81,8 @@ class Checkpoint:
         if not isinstance(mark, dict) or not isinstance(mark.get("parameters"), dict):
             raise ValueError("it has no mark.")
         own = self.mark
-        for name in sorted({*own["parameters"], *mark["parameters"]}):
+        # The class first: parameters differ between classes, too.
+        for name in sorted({*own["parameters"], *mark["parameters"]}, key=lambda name: (name != "class", name)):
             was, now = (each["parameters"].get(name) for each in (mark, own))
             if was != now:
                 raise ValueError(f"it was written with {name}={was!r:.80}, and now {name}={now!r:.80}.")

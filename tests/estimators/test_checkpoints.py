@@ -145,6 +145,14 @@ def test_other_parameters_are_refused(begun, changes, message):
         begun.set_params(**changes).fit(X, X.sum(axis=1), resume=True)
 
 
+def test_another_class_is_named_before_parameters_that_differ_with_it(begun):
+    known = GRUClassifier().get_params()
+    settings = {name: value for name, value in begun.get_params().items() if name in known}
+    settings["alpha"] = 0.01  # of which a regressor has "auto"
+    with pytest.raises(ValueError, match="written with class='GRURegressor', and now class='GRUClassifier'"):
+        GRUClassifier(**settings).fit(X, X[:, 0] > 0, resume=True)
+
+
 def test_other_data_are_refused(begun):
     other = X.copy()
     other[7, 1] += 1e-9
