@@ -22,6 +22,7 @@ MARKERS = ["", "o", "s", "^", "D", "v"]
 SOLID: dict[str, Any] = {"color": "black", "linestyle": "-", "linewidth": 1.0}
 DASHED: dict[str, Any] = {"color": "#0072B2", "linestyle": (0, (6, 0.8)), "linewidth": 1.6}
 SINGLE = 11  # size of a point that is a line, so that it is seen around a mark upon it
+ALONE = 4  # size of a point that no stroke leads to
 MARK: dict[str, Any] = {"color": "#D55E00", "linestyle": "", "marker": "o", "markersize": 7}
 
 
@@ -63,6 +64,14 @@ def whole_steps(ax: "Axes") -> None:
     for line in ax.get_lines():
         if np.size(line.get_xdata()) == 1 and line.get_linestyle() != "None":  # which nothing else would show
             line.set(marker="o", markersize=SINGLE)
+
+
+def show_alone(line: Any, size: float) -> None:
+    """Marks for the points of a line whose neighbours are not there, or not known: no stroke leads to them."""
+    known = np.concatenate([[False], np.isfinite(line.get_ydata(orig=False)), [False]])
+    alone = known[1:-1] & ~known[:-2] & ~known[2:]
+    if alone.any():
+        line.set(marker="o", markersize=size, markevery=alone)
 
 
 def log_scale_of_losses(ax: "Axes") -> None:

@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from grukit.plotting._common import axis_of, one_series
+from grukit.plotting._common import ALONE, axis_of, one_series, show_alone
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BEFORE: dict[str, Any] = {"color": "0.45", "linestyle": "-", "linewidth": 1.0}
+BAR = 6  # points: the width of the interval of a single step, a shade of which would have none
 PALEST, DARKEST = 0.18, 0.42  # opacity of the widest and of the narrowest interval
 
 
@@ -57,7 +58,8 @@ def draw_bands(ax: "Axes", times: Any, intervals: pd.DataFrame | None) -> list[A
     for number, coverage in enumerate(coverages):
         opacity = PALEST + (DARKEST - PALEST) * number / max(len(coverages) - 1, 1)
         low, high = intervals[(coverage, "lower")], intervals[(coverage, "upper")]
-        style: dict[str, Any] = {"color": "#0072B2", "alpha": opacity, "linewidth": 0}
+        width = BAR if len(intervals) == 1 else 0
+        style: dict[str, Any] = {"color": "#0072B2", "alpha": opacity, "linewidth": width, "joinstyle": "bevel"}
         bands.append(ax.fill_between(times, low, high, label=f"{coverage:.0%}", **style))
     return bands
 
@@ -67,4 +69,5 @@ def draw_history(ax: "Axes", history: pd.Series | None) -> Any:
     if history is None:
         return None
     (line,) = ax.plot(axis_of(history.index)[0], history, label="history", **BEFORE)
+    show_alone(line, ALONE)
     return line

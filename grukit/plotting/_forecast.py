@@ -8,6 +8,7 @@ import pandas as pd
 from grukit.data import as_samples, check_same_index, sample_index, step_index
 from grukit.estimators.fitted import fitted_state
 from grukit.plotting._common import (
+    ALONE,
     DASHED,
     SOLID,
     axes_or_new,
@@ -15,6 +16,7 @@ from grukit.plotting._common import (
     concise_dates,
     one_series,
     require_matplotlib,
+    show_alone,
 )
 from grukit.plotting._fan import bands_of, check_fan, draw_bands, draw_history, series_of
 
@@ -117,12 +119,16 @@ class ForecastDisplay:
             Without matplotlib.
         sklearn.exceptions.NotFittedError
             Where ``model`` was not fitted.
+        TypeError
+            For a classifier.
         ValueError
             For an X that ``predict`` refuses, a y that does not belong to it, or an ``output`` or ``series`` that is not
             there.
         """
         require_matplotlib()
         state = fitted_state(model)
+        if state.labels is not None:
+            raise TypeError(f"Give a fitted GRURegressor; labels, as of {type(model).__name__}, have no errors.")
         form, X = state.outputs, as_samples(X, sequences=state.inputs.kind == "sequences")
         check_same_index(X, y)
         k = form.number_of(output)
@@ -219,10 +225,12 @@ class ForecastDisplay:
         self.history_line_ = draw_history(ax, self.history)
         (self.truth_line_,) = ax.plot(times, self.truth, label="truth" if known else None, **SOLID)
         (self.prediction_line_,) = ax.plot(times, self.predictions, label=name, **DASHED)
+        show_alone(self.truth_line_, 2 * ALONE)  # so that it is seen around the prediction
+        show_alone(self.prediction_line_, ALONE)
         quantity = "Value" if self.truth.name is None else str(self.truth.name)
         error = f"Mean absolute error {(self.predictions - self.truth).abs().mean():.3g}{'' if unit is None else f' {unit}'}"
         ax.set(
-            title=error if known else f"{len(self.predictions)} steps ahead",
+            title=error if known else f"{len(times)} step{'s' * (len(times) > 1)} ahead",
             xlabel=label,
             ylabel=quantity if unit is None else f"{quantity} ({unit})",
         )

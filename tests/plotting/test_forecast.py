@@ -6,7 +6,7 @@ import pytest
 from matplotlib import pyplot as plt
 from sklearn.exceptions import NotFittedError
 
-from grukit import GRUForecaster, GRURegressor
+from grukit import GRUClassifier, GRUForecaster, GRURegressor
 from grukit.plotting import ForecastDisplay
 
 MONTHS = pd.date_range("2001-01", periods=5, freq="MS", name="month")
@@ -137,6 +137,8 @@ def test_wrong_targets(model, waves):
         ForecastDisplay.from_estimator(model, X, y, series="u")
     with pytest.raises(NotFittedError, match="not fitted"):
         ForecastDisplay.from_estimator(GRURegressor(), X, y)
+    with pytest.raises(TypeError, match="Give a fitted GRURegressor; labels, as of GRUClassifier"):
+        ForecastDisplay.from_estimator(GRUClassifier(3, window=6, max_iter=2, random_state=0).fit(X, y > 0), X, y > 0)
     assert plt.get_fignums() == []
 
 
@@ -190,6 +192,29 @@ def test_without_truth_or_intervals(forecaster, legend_of):
     display = ForecastDisplay.from_forecaster(forecaster, LOADS[["north"]], coverage=None, n_history=5)
     assert legend_of(display.ax_) == ["history", "GRUForecaster"] and display.bands_ == []
     assert display.ax_.get_title() == "6 steps ahead" and len(display.history_line_.get_ydata()) == 5
+
+
+def test_a_single_step_is_seen():
+    """A line of one point, and a shade of one step, have no extent."""
+    ahead, past = pd.Series([3.0], index=HOURS[9:10], name="GRU"), LOADS["north"].iloc[:9]
+    bounds = pd.MultiIndex.from_product([[0.9], ["lower", "upper"]], names=["coverage", "bound"])
+    intervals = pd.DataFrame([[2.0, 4.0]], index=ahead.index, columns=bounds)
+    display = ForecastDisplay(ahead + np.nan, ahead, history=past, intervals=intervals).plot()
+    assert display.ax_.get_title() == "1 step ahead"
+    assert display.prediction_line_.get_marker() == "o" and list(display.prediction_line_.get_markevery()) == [True]
+    assert display.bands_[0].get_linewidth()[0] > 0 and display.history_line_.get_marker() == "None"
+    display.figure_.canvas.draw()
+    pixels = np.asarray(display.figure_.canvas.buffer_rgba())
+    height = pixels.shape[0]
+    x, y = display.ax_.transData.transform((display.ax_.convert_xunits(HOURS[9]), 2.5)).astype(int)
+    assert pixels[height - y, x, 0] < 230  # inside the interval, away from the point
+
+
+def test_points_without_neighbours_are_marked():
+    truth = TRUTH.where(np.arange(5) != 2)  # ., ., NaN, NaN, .
+    display = ForecastDisplay(truth, PREDICTIONS).plot()
+    assert list(display.truth_line_.get_markevery()) == [False, False, False, False, True]
+    assert display.prediction_line_.get_marker() == "None"
 
 
 def test_one_series_of_a_panel(forecaster):
