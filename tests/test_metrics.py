@@ -176,6 +176,16 @@ def test_rows_without_a_truth_are_left_out_and_short_histories_take_the_last_val
         (lambda f: f.assign(series="c"), {}, r"of series 'c'; y has \['a', 'b'\]"),
         (lambda f: f.assign(origin=pd.Period("1990Q1")), {}, "from the origin 1990Q1, which is not"),
         (lambda f: f.assign(truth=np.nan), {}, "no row with a truth"),
+        (
+            lambda f: f.assign(step=f["step"] - 1),
+            {},
+            "step of forecasts must hold integers, from 1 .* int64, from 0 to",
+        ),
+        (
+            lambda f: f.assign(step=f["step"] / 2),
+            {},
+            "step of forecasts must hold integers, from 1 .* float64, from 0.5 to",
+        ),
     ],
 )
 def test_tables_that_are_refused(change, options, words):

@@ -113,6 +113,12 @@ def _rows_of(forecasts: pd.DataFrame, coverage: float | None) -> pd.DataFrame:
     rows = forecasts[forecasts["truth"].notna()]
     if len(rows) == 0:
         raise ValueError("forecasts has no row with a truth.")
+    steps = rows["step"]
+    if not pd.api.types.is_integer_dtype(steps.dtype) or steps.isna().any() or (steps < 1).any():
+        raise ValueError(
+            f"The column step of forecasts must hold integers, from 1 for the first after the origin on; it is {steps.dtype}, "
+            f"from {steps.min()} to {steps.max()}."
+        )
     return rows.reset_index(drop=True)
 
 
