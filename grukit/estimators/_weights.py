@@ -19,7 +19,7 @@ def read_weights(sample_weight: Any, X: Any, sequences: Sequences) -> np.ndarray
     check_same_index(X, sample_weight, "X", "sample_weight")
     if isinstance(sample_weight, list | tuple):
         for i, weight in enumerate(sample_weight):
-            if np.ndim(weight):
+            if hasattr(weight, "__len__") and np.ndim(weight):
                 raise ValueError(
                     f"sample_weight[{i}] has the shape {np.shape(weight)}; sample_weight needs one number a sequence, or a "
                     "row of a table. Steps have no weights of their own."
