@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from grukit import GRURegressor, __version__
+from grukit.arguments import png, seed
 from grukit.demo import run_demo
 from grukit.engines import select_engine
 from grukit.forecast_cli import add_forecast
@@ -71,15 +72,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument(
         "--output",
-        type=_png,
+        type=png,
         default=Path("grukit-demo.png"),
         metavar="FILE.png",
         help="picture (default: %(default)s)",
     )
     demo.add_argument("--no-plot", action="store_true", help="draw no picture; needs no matplotlib")
-    demo.add_argument("--seed", type=_seed, default=0, help="seed of the network (default: %(default)s)")
+    demo.add_argument("--seed", type=seed, default=0, help="seed of the network (default: %(default)s)")
     demo.set_defaults(run=lambda arguments: run_demo(arguments, show_compilation))
-    add_forecast(commands, _png, _seed)
+    add_forecast(commands)
     warmup = commands.add_parser(
         "warmup",
         help="compile the kernels into the cache, for instance of a container image",
@@ -97,19 +98,6 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("--speed", action="store_true", help="measure one core, in a second or two")
     info.set_defaults(run=run_info)
     return parser
-
-
-def _png(text: str) -> Path:
-    path = Path(text)
-    if path.suffix.lower() != ".png":
-        raise argparse.ArgumentTypeError(f"the picture is a PNG, so its name must end in .png: {text!r}")
-    return path
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError(f"the seed must be a whole number from 0 to 2**32 - 1: {text!r}")
-    return int(text)
 
 
 # -- demo --------------------------------------------------------------------------------------------------------------

@@ -1,16 +1,15 @@
 """``python -m grukit forecast``: the future of the series in a file."""
 
 import argparse
-import codecs
 import sys
 import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from grukit import GRUForecaster
+from grukit.arguments import count, decimal, encoding, names, png, seed, separator, share, whole
 from grukit.estimators._forecast_folds import rows_to_calibrate
 from grukit.forecast_file import read_file
 from grukit.forecast_static import read_static
@@ -21,8 +20,8 @@ from grukit.plotting import ForecastDisplay, require_matplotlib
 SHOWN = 48  # rows of a forecast that are printed where no file is written
 
 
-def add_forecast(commands: Any, png: Any, seed: Any) -> None:
-    """Add the command to the parsers of others; ``png`` and ``seed`` read such arguments."""
+def add_forecast(commands: Any) -> None:
+    """Add the command to the parsers of others."""
     parser = commands.add_parser(
         "forecast",
         help="forecast the series in a CSV or Parquet file",
@@ -34,27 +33,27 @@ def add_forecast(commands: Any, png: Any, seed: Any) -> None:
     parser.add_argument("--series", metavar="COLUMN", help="names of the series, where there are several")
     parser.add_argument(
         "--known",
-        type=_names,
+        type=names,
         default=[],
         metavar="A,B",
         help="columns known ahead: the file goes on with their rows for the horizon, in which the target is empty",
     )
-    parser.add_argument("--past", type=_names, default=[], metavar="A,B", help="columns known up to the last target")
+    parser.add_argument("--past", type=names, default=[], metavar="A,B", help="columns known up to the last target")
     parser.add_argument(
         "--static",
         type=Path,
         metavar="FILE",
         help="a row for each series, of what never changes: a column of its name, others of numbers or categories",
     )
-    parser.add_argument("--horizon", type=_count, required=True, metavar="N", help="steps ahead")
-    parser.add_argument("--coverage", type=_share, metavar="SHARE", help="of intervals, such as 0.9 (default: none)")
-    parser.add_argument("--window", type=_count, default=48, metavar="N", help="rows of history (default: %(default)s)")
-    parser.add_argument("--units", type=_count, default=32, metavar="N", help="of the network (default: %(default)s)")
-    parser.add_argument("--epochs", type=_count, default=100, metavar="N", help="at most (default: %(default)s)")
+    parser.add_argument("--horizon", type=count, required=True, metavar="N", help="steps ahead")
+    parser.add_argument("--coverage", type=share, metavar="SHARE", help="of intervals, such as 0.9 (default: none)")
+    parser.add_argument("--window", type=count, default=48, metavar="N", help="rows of history (default: %(default)s)")
+    parser.add_argument("--units", type=count, default=32, metavar="N", help="of the network (default: %(default)s)")
+    parser.add_argument("--epochs", type=count, default=100, metavar="N", help="at most (default: %(default)s)")
     parser.add_argument(
         "--missing", choices=("error", "mask"), default="error", help="what empty targets and missing rows mean"
     )
-    parser.add_argument("--splits", type=_whole, default=3, metavar="N", help="of the backtest (default: %(default)s)")
+    parser.add_argument("--splits", type=whole, default=3, metavar="N", help="of the backtest (default: %(default)s)")
     _add_format(parser)
     parser.add_argument("--seed", type=seed, default=0, help="seed of the network (default: %(default)s)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the forecast as CSV or Parquet, by its ending")
@@ -66,11 +65,11 @@ def add_forecast(commands: Any, png: Any, seed: Any) -> None:
 def _add_format(parser: argparse.ArgumentParser) -> None:
     """How the file is written."""
     of = "(default: %(default)s)"
-    parser.add_argument("--decimal", type=_decimal, default=".", metavar="CHARACTER", help=f"of a CSV's numbers {of}")
+    parser.add_argument("--decimal", type=decimal, default=".", metavar="CHARACTER", help=f"of a CSV's numbers {of}")
     parser.add_argument(
-        "--separator", type=_separator, default=",", metavar="CHARACTER", help=f"of a CSV's columns, or tab {of}"
+        "--separator", type=separator, default=",", metavar="CHARACTER", help=f"of a CSV's columns, or tab {of}"
     )
-    parser.add_argument("--encoding", type=_encoding, default="utf-8", metavar="NAME", help=f"of a CSV {of}")
+    parser.add_argument("--encoding", type=encoding, default="utf-8", metavar="NAME", help=f"of a CSV {of}")
     parser.add_argument(
         "--time-format", metavar="FORMAT", help="of times, such as %%d/%%m/%%Y (default: told by the first of them)"
     )
@@ -207,49 +206,3 @@ def _draw(model: GRUForecaster, y: Any, X: Any, past_X: Any, arguments: argparse
 
 def _as_text(frame: pd.DataFrame) -> str:
     return frame.to_string(float_format=lambda value: f"{value:.4g}")
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _decimal(text: str) -> str:
-    if text not in (".", ","):
-        raise argparse.ArgumentTypeError(f"it must be . or ,: {text!r}")
-    return text
-
-
-def _separator(text: str) -> str:
-    text = {"tab": "\t", "\\t": "\t"}.get(text, text)
-    if len(text) != 1:
-        raise argparse.ArgumentTypeError(f"it must be one character, or tab: {text!r}")
-    return text
-
-
-def _encoding(text: str) -> str:
-    try:
-        return codecs.lookup(text).name
-    except LookupError as error:
-        raise argparse.ArgumentTypeError(f"there is no encoding of this name: {text!r}") from error
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"it must be a positive whole number: {text!r}")
-    return int(text)
-
-
-def _whole(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"it must be a whole number, not negative: {text!r}")
-    return int(text)
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = np.nan
-    if not 0 < share < 1:
-        raise argparse.ArgumentTypeError(f"it must lie between 0 and 1: {text!r}")
-    return share

@@ -31,9 +31,19 @@ ALLOWED = {
     "plotting": {"plotting", "inspection", "estimators", "data", "metrics"},
     # Its sessions are the CPU's, but others compute their chunks.
     "dask": {"dask", "estimators", "data", "engines", "kernels.cpu", "version"},
-    "cli": {"demo", "forecast_cli", "info", "engines", "model", ""},
+    "cli": {"arguments", "demo", "forecast_cli", "info", "engines", "model", ""},
     # Before a fit it asks how many rows intervals need.
-    "forecast_cli": {"forecast_file", "forecast_static", "forecast_table", "estimators", "metrics", "plotting", ""},
+    "forecast_cli": {
+        "arguments",
+        "forecast_file",
+        "forecast_static",
+        "forecast_table",
+        "estimators",
+        "metrics",
+        "plotting",
+        "",
+    },
+    "arguments": set(),
     "forecast_file": {"forecast_table"},
     "forecast_static": {"forecast_file", "forecast_table"},
     "forecast_table": set(),
