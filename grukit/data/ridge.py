@@ -170,9 +170,7 @@ def choose_anchors(training: Samples, scaler: Scaler, or_mean: bool = True) -> n
         if or_mean:
             least = moments.variance(np.zeros((D + 1, len(group))))
         squares = np.diagonal(moments.lags)[:D]
-        spread = (
-            squares - moments.lags[-1, :D] ** 2
-        )  # about 1 of standardised columns, and of constants rounding errors
+        spread = squares - moments.lags[-1, :D] ** 2  # about 1, but of constants, which are rounding errors
         for d in np.flatnonzero(spread > NO_SPREAD * np.maximum(squares, 1.0)).tolist():
             change = moments.variance(last_value(d, scaler, center, D))
             better = change < least

@@ -9,8 +9,8 @@ from grukit.data.lags import Moments
 from grukit.data.scaling import Scaler
 from grukit.data.simplex import simplex
 
-AT_ONCE = 2**18  # coefficients
 ALPHAS = np.append(np.logspace(-6, 2, 17), np.inf)  # penalties, of mean squares of standardised columns
+AT_ONCE = 2**18  # coefficients of several penalties that are held
 
 
 class Basis(NamedTuple):

@@ -47,6 +47,7 @@ def check_splits(n_splits: Any, stride: Any, train_size: Any, n_jobs: Any) -> No
 
 
 def _one_of(coverages: list[float]) -> float:
+    """The one coverage that intervals of a backtest have."""
     if len(coverages) > 1:
         raise ValueError(f"coverage of a backtest must be one number between 0 and 1, or None; got {coverages}.")
     return coverages[0]

@@ -16,10 +16,8 @@ from grukit.estimators.fitted import FittedState
 # that part, and more than 1.05 times in 31; with these weights 0.988 times, and in 9. Of 111 fits of more rows it had 0.930
 # times, and more than 1.02 times in 12; with these 0.924 times, and in none. On the half that they were not chosen by: 1.044
 # times and 14 of 82 before, 1.003 times and 6 now; of more rows 0.928 times and 5 of 53 before, 0.923 times and none now.
-TOO_GOOD = 0.4  # of the loss that is left: with a small gain, 0.6 of the network; with nearly no loss left, all
-
-
 CHANCE = 2.0  # of the squared error of the mean gain, as a share of its square: left out, as in a James-Stein estimate
+TOO_GOOD = 0.4  # of the loss that is left: with a small gain, 0.6 of the network; with nearly no loss left, all
 
 
 def beyond_chance(gains: np.ndarray) -> float:

@@ -473,7 +473,7 @@ def test_anchors_are_the_columns_that_y_changes_least_from():
     assert always[:3].tolist() == [1, np.argmin(changes), 2] and always[3] != -1
 
 
-def seasonal(n=96, D=1, K=1, steps=(1,), noise=0.1, seed=0, window=24):
+def seasonal(n=96, D=1, steps=(1,), noise=0.1, seed=0, window=24):
     """Samples of a pattern of 12 rows whose level moves from one pattern to the next, of one column or beside another."""
     rng = np.random.default_rng(seed)
     level = np.repeat(rng.normal(size=n // 12 + 1).cumsum(), 12)[:n]

@@ -111,10 +111,8 @@ def test_a_category_that_is_not_known(fitted):
 
 
 def test_training_goes_on_from_the_tables(fitted):
-    whole = {
-        "warm_start": True,
-        "calibration_fraction": None,
-    }  # of what the network learned a part would be taken otherwise
+    # Of what the network learned a part would be taken otherwise.
+    whole = {"warm_start": True, "calibration_fraction": None}
     model = small(**whole).fit(Y, static=STATIC)
     longer = small(max_iter=4, **whole).fit(Y, static=STATIC)
     model.fit(Y)  # these series are known
