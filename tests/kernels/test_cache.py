@@ -244,25 +244,28 @@ def test_folders_are_looked_through_up_to_the_first_that_can_be_written(monkeypa
         assert all(path.is_relative_to(place) for path, place in zip(found, wanted, strict=False))
 
 
-def test_two_processes_fill_one_cache_at_once(tmp_path):
-    """Children that begin in one moment, for two types; all compute, and another process finds what they left."""
+def test_processes_fill_one_cache_at_once(tmp_path):
+    """Children that all compile, for two types, before any writes; another process finds what they left."""
     code = """
-import os, sys
+import multiprocessing, os, sys
 import numpy as np
 from grukit.engines import select_engine
+from grukit.kernels.cpu.compiler import cache
 from grukit.model import NetworkSpec
+count = int(sys.argv[1])
+compiled, write = multiprocessing.get_context("fork").Barrier(count), cache._write
+def write_together(path, content):
+    compiled.wait(60)
+    write(path, content)
+cache._write = write_together
 kernels = select_engine("cpu").kernels
-read, write = os.pipe()
-for i in range(int(sys.argv[1])):
+for i in range(count):
     if os.fork() == 0:
-        os.close(write)
-        os.read(read, 1)
         states = np.ones(8, "f4" if i % 2 else "f8")
         kernels.begin_states(NetworkSpec("gru", 1, (2,), 1).for_kernels(kernels), states, 4, states)
         print(f"{states.sum()} {sum(kernels.begin_states.stats.cache_misses.values())}\\n", end="", flush=True)
         os._exit(0)
-os.close(write)
-for _ in range(int(sys.argv[1])):
+for _ in range(count):
     assert os.wait()[1] == 0
 """
     environment = {"NUMBA_CACHE_DIR": str(tmp_path), choice.VARIABLE: ""}
