@@ -39,10 +39,11 @@ def products_forward(n, x, h, packed, packed_n, packed_q, bias, entering, produc
     H = h.shape[2]
     for _ in range(n):
         for t in range(x.shape[0]):
-            recurrent.side_by_side(x[t], h[t], entering)
+            state = h[t % h.shape[0]]
+            recurrent.side_by_side(x[t], state, entering)
             for gate in range(2):
                 vectors.multiply(entering, packed[gate], H, vectors.ROW, bias, False, products[gate])
-            vectors.multiply(h[t], packed_q, H, vectors.ROW, bias, False, products[2])
+            vectors.multiply(state, packed_q, H, vectors.ROW, bias, False, products[2])
             vectors.multiply(x[t], packed_n, H, vectors.ROW, bias, False, products[3])
 
 
@@ -61,19 +62,24 @@ def gates_backward(n, d_states, h, gates, through, d):
 
 
 @compiled
-def products_backward(n, gates, packed, through):
-    H = through.shape[1]
+def products_backward(n, steps, gates, packed, through):
+    together, H = gates.shape[1], through.shape[1]
     for _ in range(n):
-        for t in range(gates.shape[1]):
+        for t in range(steps):
             for gate in range(3):
                 begin = vectors.NOTHING if gate == 0 else vectors.OUT
-                vectors.multiply(gates[gate, t], packed[gate], H, begin, packed[0], False, through)
+                vectors.multiply(gates[gate, t % together], packed[gate], H, begin, packed[0], False, through)
 
 
 @compiled
-def weight_gradients(n, *arguments):
+def weight_gradients(n, steps, x, h, gates, weights, scratch, no_x, d_weights):
+    together, B = gates.shape[1], gates.shape[2]
     for _ in range(n):
-        recurrent.layer_gradients(*arguments)
+        made = recurrent.begin_gradients(weights, B, scratch, no_x)
+        for first in range(0, steps, together):
+            taken = min(together, steps - first)
+            recurrent.add_gradients(0, taken, x, h, h, recurrent.Q, gates, made, no_x, d_weights)
+        recurrent.end_gradients(made, d_weights)
 
 
 @compiled
@@ -152,20 +158,23 @@ def phases(work, optimizer):
 
     x, h, gates = array(T, B, D), array(T + 1, B, H), array(4, T, B, H)
     flat_h, flat_gates = h.reshape(T + 1, B * H), gates.reshape(4, T, B * H)
+    # What the loops read has just been made by the step or the steps before, and is in the cache.
+    together = min(T, recurrent.steps_of_gradients(B))
+    recent = array(4, together, B, H)
     scratch, through, gradient = array(10**6 + 80 * H * (H + D)), array(B, H), array(work.spec.n_parameters)
     weights, d_weights = (Weights(array(3 * H, D), array(3 * H, H), array(3 * H), array(3 * H)) for _ in range(2))
     packed, packed_n, packed_q, packed_3 = array(2, (D + H) * H), array(D * H), array(H * H), array(3, H * H)
     bias, entering, d, none, no_x = array(H), array(B, D + H), array(B * H), array(0, B, H), array(0, B, D)
     step = 2 * T * case.batch * 3 * H
     products = array(4, B, H)
-    forward = x, h, packed, packed_n, packed_q, bias, entering, products
-    gradients = x, h[:T], h[:T], recurrent.Q, weights, gates, scratch, no_x, d_weights
+    forward = x, h[:2], packed, packed_n, packed_q, bias, entering, products
+    gradients = x[:together], h[:together], recent, weights, scratch, no_x, d_weights
     return {
         "products forward": (lambda n: products_forward(n * chunks, *forward), step * (H + D)),
         "gates forward": (lambda n: gates_forward(n * chunks, products.reshape(4, B * H), flat_h, flat_gates), 0),
         "gates backward": (lambda n: gates_backward(n * chunks, none, flat_h, flat_gates, through.ravel(), d), 0),
-        "products backward": (lambda n: products_backward(n * chunks, gates, packed_3, through), step * H),
-        "weight gradients": (lambda n: weight_gradients(n * chunks, *gradients), step * (H + D)),
+        "products backward": (lambda n: products_backward(n * chunks, T, recent, packed_3, through), step * H),
+        "weight gradients": (lambda n: weight_gradients(n * chunks, T, *gradients), step * (H + D)),
         "optimiser": (lambda n: [KERNELS.update(optimizer, 1e-3, 1.0, gradient) for _ in range(n)], 0),
     }
 

@@ -14,6 +14,7 @@ from grukit.kernels.cpu.cells.recurrent import (
     begin_sums,
     gradient_of_inputs,
     pack_gate,
+    packed_inputs,
     second_factor,
     side_by_side,
 )
@@ -140,12 +141,12 @@ def dual_state_backward(
                 d_h[b, j] += d_product[b, j] * mask_of(mask, b, j)
     mask_states(True, mask, cache.h[:T])
     _gradients(x, cache, scratch, d_weights)  # the packed weights are done with
-    gradient_of_inputs((R, Z, OUT_GATE), weights, gates, scratch, d_x)
+    gradient_of_inputs((R, Z, OUT_GATE), packed_inputs(weights, scratch, d_x), gates, 0, T * B, d_x)
 
 
 @inner
 def _gradients(x: Any, cache: Any, scratch: Any, d_weights: Any) -> None:
-    """Weight and bias gradients of all steps, as :func:`grukit.kernels.cpu.cells.recurrent.layer_gradients`."""
+    """Weight and bias gradients of all steps, as :func:`grukit.kernels.cpu.cells.recurrent.add_gradients`."""
     gates, h = cache.gates, cache.h
     D, H = x.shape[2], gates.shape[3]
     n = gates.shape[1] * gates.shape[2]

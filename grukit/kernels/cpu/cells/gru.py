@@ -9,14 +9,17 @@ from grukit.kernels.cpu.cells.recurrent import (
     Q,
     R,
     Z,
+    add_gradients,
+    begin_gradients,
     carry,
+    end_gradients,
     keep_ended,
-    layer_gradients,
     pack_gate,
     project_steps,
     shortest,
     side_by_side,
     split_candidate,
+    steps_of_gradients,
 )
 from grukit.kernels.cpu.compiler.intrinsics import rest_of, view
 from grukit.kernels.cpu.compiler.jit import inner
@@ -121,6 +124,7 @@ def gru_backward(
     h, gates, decay, mask, d_h = cache.h, cache.gates, cache.decay, cache.mask, cache.d_h
     T, B, H = gates.shape[1:]
     packed, through = view(scratch, 0, (3, H * H)), view(scratch, 3 * H * H, (B * H,))
+    made, together = begin_gradients(weights, B, rest_of(scratch, (3 * H + B) * H), d_x), steps_of_gradients(B)
     for gate in range(3):
         pack_rows(weights.w_hh[gate * H : (gate + 1) * H], packed[gate])
     previous = decayed_states(decay, h)
@@ -132,10 +136,13 @@ def gru_backward(
             multiply(gates[gate, t], packed[gate], H, NOTHING if gate == 0 else OUT, through, False, reached)
         times_mask(masked, mask, reached)
         decayed_state_backward(decay, h, t, d_h, reached)
+        if t % together == 0:
+            last = min(t + together, T)
+            mask_states(masked, mask, previous[t:last])
+            add_gradients(t, last - t, x, previous, previous, Q, gates, made, d_x, d_weights)
     for i in range(B * H):
         d[i] += through[i]
-    mask_states(masked, mask, previous)
-    layer_gradients(x, previous, previous, Q, weights, gates, scratch, d_x, d_weights)
+    end_gradients(made, d_weights)
 
 
 @inner

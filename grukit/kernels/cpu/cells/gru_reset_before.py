@@ -9,14 +9,17 @@ from grukit.kernels.cpu.cells.recurrent import (
     Q,
     R,
     Z,
+    add_gradients,
+    begin_gradients,
     carry,
+    end_gradients,
     keep_ended,
-    layer_gradients,
     pack_gate,
     project_steps,
     shortest,
     side_by_side,
     split_candidate,
+    steps_of_gradients,
 )
 from grukit.kernels.cpu.compiler.intrinsics import rest_of, view
 from grukit.kernels.cpu.compiler.jit import inner
@@ -92,6 +95,7 @@ def gru_reset_before_backward(
     for gate in range(3):
         pack_rows(weights.w_hh[gate * H : (gate + 1) * H], packed[gate])
     through, d_reset = view(scratch, 3 * H * H, (B, H)), view(scratch, (3 * H + B) * H, (B, H))
+    made, together = begin_gradients(weights, B, rest_of(scratch, (3 * H + 2 * B) * H), d_x), steps_of_gradients(B)
     previous = decayed_states(decay, h)
     clear(through)
     for t in range(T - 1, -1, -1):
@@ -116,11 +120,14 @@ def gru_reset_before_backward(
             multiply(gates[gate, t], packed[gate], H, NOTHING if gate == 0 else OUT, packed[2], False, through)
         times_mask(masked, mask, through)
         decayed_state_backward(decay, h, t, d_h, through)
+        if t % together == 0:
+            last = min(t + together, T)
+            mask_states(masked, mask, previous[t:last])
+            add_gradients(t, last - t, x, previous, gates[Q], N, gates, made, d_x, d_weights)
     for b in range(B):
         for j in range(H):
             d_h[b, j] += through[b, j]
-    mask_states(masked, mask, previous)
-    layer_gradients(x, previous, gates[Q], N, weights, gates, scratch, d_x, d_weights)
+    end_gradients(made, d_weights)
 
 
 @inner

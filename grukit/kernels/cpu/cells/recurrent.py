@@ -1,9 +1,11 @@
 """What the cells share: planes, what a step is multiplied by, rows that have ended, the weights' gradients."""
 
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from grukit.kernels.cpu.compiler.intrinsics import rest_of, view
-from grukit.kernels.cpu.compiler.jit import inner
+from grukit.kernels.cpu.compiler.jit import anywhere, inner
 from grukit.kernels.cpu.products.elementwise import clear
 from grukit.kernels.cpu.products.sums import add_column_sums
 from grukit.kernels.cpu.products.vectors import (
@@ -96,46 +98,74 @@ def carry(h_previous: Any, h: Any, gates: Any, t: int, b: int) -> None:
         h[b, j] = h_previous[b, j]
 
 
+class Gradients(NamedTuple):
+    """Where the gradients of a layer's weights are added up, and what they are multiplied from."""
+
+    sums: np.ndarray  # (3, D, H) of the input weights, which lie the other way round
+    biases: np.ndarray  # (4, H) of r, z, n and the recurrent part of n
+    packed: np.ndarray  # (., H) scratch, for the rows that are taken at once
+    w_ih: np.ndarray  # (3, H D) packed, for the gradient of the inputs
+
+
 @inner
-def layer_gradients(
+def begin_gradients(weights: Any, B: int, scratch: Any, d_x: Any) -> Any:
+    """The :class:`Gradients` of a layer for a chunk of B rows, in ``scratch``; zero."""
+    H, D = weights.w_ih.shape[0] // 3, weights.w_ih.shape[1]
+    sums, rest = view(scratch, 0, (3, D, H)), rest_of(scratch, 3 * D * H)
+    biases, size = view(rest, 0, (4, H)), max(GRADIENT_ROWS, B) * H
+    packed, rest = view(rest, 4 * H, (size,)), rest_of(rest, 4 * H + size)
+    begin_sums(sums, biases)
+    return Gradients(sums, biases, packed, packed_inputs(weights, rest, d_x))
+
+
+@anywhere
+def steps_of_gradients(B: int) -> int:
+    """Steps of B rows that have ``GRADIENT_ROWS``, as far as whole steps can."""
+    return max(1, GRADIENT_ROWS // B)
+
+
+@inner
+def add_gradients(
+    first: int,
+    steps: int,
     x: Any,
     h_previous: Any,
     entered: Any,
     recurrent: int,
-    weights: Any,
     gates: Any,
-    scratch: Any,
+    made: Any,
     d_x: Any,
     d_weights: Any,
 ) -> None:
-    """Weight and bias gradients of all steps and, where wanted, d_x, from the gate gradients in ``gates``.
+    """Add the weights' gradients of some steps, and write d_x where it is wanted, from the gate gradients in ``gates``.
+
+    The steps of :func:`steps_of_gradients`, as soon as the backward pass has done them, while they are in the cache.
 
     entered    (T, B, H)  in   what the candidate's recurrent product took: h' or r h'
     recurrent             in   the plane of that product's gradient: Q or N
-
-    ``GRADIENT_ROWS`` rows at a time, which stay in the cache.
     """
-    D, H = x.shape[2], gates.shape[3]
-    n = gates.shape[1] * gates.shape[2]
-    packed, rest = view(scratch, 0, (GRADIENT_ROWS * H,)), rest_of(scratch, GRADIENT_ROWS * H)
-    sums, biases = view(rest, 0, (3, D, H)), view(rest, 3 * D * H, (4, H))
-    begin_sums(sums, biases)
-    for first in range(0, n, GRADIENT_ROWS):
-        rows = min(GRADIENT_ROWS, n - first)
-        add_bias_sums((R, Z, N, recurrent), gates, first, rows, biases)
-        add_input_sums((R, Z, N), x, gates, first, rows, sums)
-        states, row = second_factor(view(h_previous, first * H, (rows, H)), packed)
-        for gate in range(3):
-            if gate == 2 and recurrent == N:
-                states, row = second_factor(view(entered, first * H, (rows, H)), packed)
-            d_recurrent = view(gates, ((recurrent if gate == 2 else gate) * n + first) * H, (rows, H))
-            add_outer_products(d_recurrent, states, row, H, d_weights.w_hh[gate * H : (gate + 1) * H])
-    add_input_gradients(sums, biases, d_weights)
+    _, T, B, H = gates.shape
+    n, begin, rows = T * B, first * B, steps * B
+    add_bias_sums((R, Z, N, recurrent), gates, begin, rows, made.biases)
+    add_input_sums((R, Z, N), x, gates, begin, rows, made.sums)
+    states, row = second_factor(view(h_previous, begin * H, (rows, H)), made.packed)
+    for gate in range(3):
+        if gate == 2 and recurrent == N:
+            states, row = second_factor(view(entered, begin * H, (rows, H)), made.packed)
+        d_recurrent = view(gates, ((recurrent if gate == 2 else gate) * n + begin) * H, (rows, H))
+        add_outer_products(d_recurrent, states, row, H, d_weights.w_hh[gate * H : (gate + 1) * H])
+    gradient_of_inputs((R, Z, N), made.w_ih, gates, begin, rows, d_x)
+
+
+@inner
+def end_gradients(made: Any, d_weights: Any) -> None:
+    """Add what was added up to the gradients of the weights."""
+    H = made.biases.shape[1]
+    add_input_gradients(made.sums, made.biases, d_weights)
     for j in range(H):
-        d_weights.b_hh[j] += biases[0, j]
-        d_weights.b_hh[H + j] += biases[1, j]
-        d_weights.b_hh[2 * H + j] += biases[3, j]
-    gradient_of_inputs((R, Z, N), weights, gates, scratch, d_x)
+        d_weights.b_hh[j] += made.biases[0, j]
+        d_weights.b_hh[H + j] += made.biases[1, j]
+        d_weights.b_hh[2 * H + j] += made.biases[3, j]
 
 
 @inner
@@ -192,14 +222,20 @@ def add_input_gradients(sums: Any, biases: Any, d_weights: Any) -> None:
 
 
 @inner
-def gradient_of_inputs(planes: Any, weights: Any, gates: Any, scratch: Any, d_x: Any) -> None:
-    """Write d_x (T, B, D), where it is wanted, from the gradients of three gates in ``planes`` of ``gates``."""
+def packed_inputs(weights: Any, scratch: Any, d_x: Any) -> Any:
+    """The input weights as :func:`gradient_of_inputs` takes them, (3, H D) in ``scratch``, where d_x is wanted."""
+    H, D = weights.w_ih.shape[0] // 3, weights.w_ih.shape[1]
+    packed = view(scratch, 0, (3, H * D))
+    for gate in range(3 if d_x.shape[0] > 0 else 0):
+        pack_rows(weights.w_ih[gate * H : (gate + 1) * H], packed[gate])
+    return packed
+
+
+@inner
+def gradient_of_inputs(planes: Any, packed: Any, gates: Any, first: int, rows: int, d_x: Any) -> None:
+    """Write some rows of d_x (T, B, D), where it is wanted, from the gradients of three gates in ``planes`` of ``gates``."""
     _, T, B, H = gates.shape
-    D, n = weights.w_ih.shape[1], T * B
-    if d_x.shape[0] == 0:
-        return
-    packed = view(scratch, 0, (H * D,))
-    for gate in range(3):
-        pack_rows(weights.w_ih[gate * H : (gate + 1) * H], packed)
-        d_plane = view(gates, planes[gate] * n * H, (n, H))
-        multiply(d_plane, packed, D, NOTHING if gate == 0 else OUT, packed, False, view(d_x, 0, (n, D)))
+    D, n = d_x.shape[2], T * B
+    for gate in range(3 if d_x.shape[0] > 0 else 0):
+        d_plane, begin = view(gates, (planes[gate] * n + first) * H, (rows, H)), NOTHING if gate == 0 else OUT
+        multiply(d_plane, packed[gate], D, begin, packed[gate], False, view(d_x, first * D, (rows, D)))

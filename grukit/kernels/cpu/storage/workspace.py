@@ -160,9 +160,9 @@ def _sections(network: Any, area: int, rows: int, B: int) -> Any:
     scratch = (layers[-1, INPUTS] + 1) * layers[-1, UNITS]  # the head, packed
     for row in range(layers.shape[0] - 1):
         D, H = layers[row, INPUTS], layers[row, UNITS]
-        # Forward and backward: packed weights, biases, and arrays of a step. Then the gradients.
+        # Forward: packed weights, biases, and arrays of a step. Backward, besides: where the gradients are added up.
         of_steps = H * (blocks * H + 3 * D + 5) + B * (D + 6 * H)
-        scratch = max(scratch, of_steps, GRADIENT_ROWS * H + (3 * D + 5) * H, H * D)
+        scratch = max(scratch, of_steps + (max(GRADIENT_ROWS, B) + 6 * D + 5) * H)
     scratch += READ_BEYOND
     outputs_size, decayed_size, copy_size = _copies(network, network.options, area)
     outputs_at = _caches_size(network, network.options, layers.shape[0] - 1, area, rows, B)
