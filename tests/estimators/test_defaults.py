@@ -29,7 +29,7 @@ CHOICES = [
     {"missing": "mask", "difference": ["a"]},
     {"bidirectional": True, "difference": True},
     {"hidden_layer_sizes": (4, 3), "cell": "dual_state", "difference": True, "linear_lags": 2},
-    {"initial_state": "learned", "difference": True, "dropout": 0.1},
+    {"initial_state": "learned", "difference": True},
 ]
 
 

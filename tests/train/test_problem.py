@@ -216,7 +216,7 @@ def test_a_batch_that_is_worth_it_has_several_chunks():
     assert threads_of(n=32, steps=24, units=32) == 1
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", *if_full("float64")])
 @pytest.mark.parametrize(("cell", "sizes", "options"), [
     ("gru", (5,), {}),
     ("gru", (32,), {"learned_state": True}),
