@@ -481,7 +481,8 @@ def test_what_is_done_in_this_process(client, panel, target):
 def same_each(each, local):
     """Whether both hold the same models, by name, and report the same."""
     assert list(each) == list(local) and type(each) is type(local)
-    pd.testing.assert_frame_equal(each.report_, local.report_, check_index_type=False, check_exact=True)
+    reports = (report.set_axis(report.index.astype(object)) for report in (each.report_, local.report_))
+    pd.testing.assert_frame_equal(*reports, check_exact=True)
     return all(type(own) is type(local[name]) and same(own, local[name]) for name, own in each.items())
 
 

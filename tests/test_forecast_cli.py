@@ -9,6 +9,7 @@ from grukit import GRUForecaster, cli
 
 DAYS = pd.date_range("2024-01-01", periods=70, freq="D")
 SMALL = ["--horizon", "4", "--window", "8", "--units", "4", "--epochs", "2"]
+PANDAS_TELLS = int(pd.__version__.split(".")[0]) >= 3  # of cells beyond the header that are empty
 MODEL = GRUForecaster(4, horizon=4, window=8, max_iter=2, random_state=0)
 
 
@@ -352,7 +353,10 @@ def test_hours_across_a_change_of_the_clock_are_told_in_utc(run, table):
     ("change", "words"),
     [
         (lambda lines: [lines[0], *(f"{line},7" for line in lines[1:])], "rows have more cells than the header has names."),
-        (lambda lines: [lines[0], *(f"{line}," for line in lines[1:])], "Name each column, or end no row with a separator."),
+        pytest.param(
+            lambda lines: [lines[0], *(f"{line}," for line in lines[1:])], "Name each column, or end no row with a separator.",
+            marks=pytest.mark.skipif(not PANDAS_TELLS, reason="this pandas leaves empty cells out at the end of rows"),
+        ),
         (lambda lines: [*lines[:9], lines[9] + ",x", *lines[10:]], "line 10 has 4 cells, those before it 3. A text or number"),
         (lambda lines: [lines[0].replace("temp", "load"), *lines[1:]], "there are two columns 'load'. Give each a name of"),
         (lambda lines: [line.replace(",", ";") for line in lines], "['date;load;temp']. Columns are separated by --sep"),

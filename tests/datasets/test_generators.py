@@ -162,7 +162,7 @@ def fit_sines(frame, periods):
     """Fit a sine and a cosine of each period; return the amplitudes and the residuals."""
     angles = 2 * np.pi * np.arange(len(frame))[:, None] / np.array(periods)
     design = np.hstack([np.sin(angles), np.cos(angles)])
-    coefficients = np.linalg.lstsq(design, frame["y"].to_numpy())[0]
+    coefficients = np.linalg.lstsq(design, frame["y"].to_numpy(), rcond=None)[0]
     return np.hypot(*coefficients.reshape(2, -1)), frame["y"].to_numpy() - design @ coefficients
 
 

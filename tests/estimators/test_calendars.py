@@ -24,8 +24,8 @@ def walk():
 
 def first_errors(model, X):
     """How far the first predictions of the rows after training are from those with all rows as history."""
-    whole = model.predict(X, context=None)[TEST]
-    return np.abs(np.asarray(model.predict(X[TEST])) - np.asarray(whole))
+    whole = model.predict(X, context=None).iloc[TEST]
+    return np.abs(np.asarray(model.predict(X.iloc[TEST])) - np.asarray(whole))
 
 
 def exchange_days(n, holidays):
@@ -88,7 +88,7 @@ KINDS = {
     ),
     "Arrow durations": lambda t: pd.Index(t - t[0], dtype=pd.ArrowDtype(pa.duration("us"))),
     "timedelta objects": lambda t: pd.Index((t - t[0]).to_pytimedelta(), dtype=object),
-    "days since": lambda t: pd.to_timedelta(np.arange(len(t)), unit="D"),
+    "days since": lambda t: pd.to_timedelta(np.arange(len(t)), unit="D").as_unit("s"),
     "intervals": lambda t: pd.IntervalIndex.from_arrays(t, t + pd.Timedelta("1h")),
     "intervals of numbers": lambda t: pd.interval_range(0, len(t)),
     "categories": lambda t: pd.CategoricalIndex(t),
@@ -107,11 +107,11 @@ DAYS = {
 @pytest.mark.parametrize("kind", [*KINDS, *DAYS])
 def test_times_of_every_kind_go_on(tiny, walk, kind):
     X = walk({**KINDS, **DAYS}[kind](pd.date_range("2024", periods=N, freq="h")))
-    model = tiny().fit(X[:100], X[:100]["a"])
+    model = tiny().fit(X.iloc[:100], X.iloc[:100]["a"])
     assert first_errors(model, X).max() == 0
     with pytest.warns(UserWarning, match=r"training ended at .*, 3 steps before"):
-        model.predict(X[102:])
-    pd.testing.assert_index_equal(model.predict(X[TEST]).index, X.index[TEST])
+        model.predict(X.iloc[102:])
+    pd.testing.assert_index_equal(model.predict(X.iloc[TEST]).index, X.index[TEST])
 
 
 @pytest.mark.parametrize("kind", [kind for kind in [*KINDS, *DAYS] if kind != "float32" and "numbers" not in kind])

@@ -349,5 +349,5 @@ def test_no_warning_from_pandas(tiny, hourly, panel):
 def test_floats_continue_despite_rounding(tiny, hourly):
     X = hourly(40).set_axis(np.arange(40) * 0.1)
     for n in range(20, 30):
-        model = tiny(max_iter=1).fit(X[:n], X[:n]["a"])
-        assert same(model.predict(X[n:]), model.predict(X, context=None)[n:]), n
+        model = tiny(max_iter=1).fit(X.iloc[:n], X.iloc[:n]["a"])
+        assert same(model.predict(X.iloc[n:]), model.predict(X, context=None).iloc[n:]), n

@@ -68,7 +68,7 @@ def cases():
     held = {"adaptation_rate": 0.05, "calibration": "auto", "calendar": None}  # by folds
     yield "coverage held online", held, driven[:160], driven[160:], None, None
     floats = walk(pd.Index(0.1 * np.arange(163)), None)
-    yield "floats", {}, floats[:160], floats[160:], None, None
+    yield "floats", {}, floats.iloc[:160], floats.iloc[160:], None, None
     for name, index in {
         "numbers": pd.RangeIndex(10, 10 + 5 * 163, 5),
         "durations": pd.timedelta_range("1h", periods=163, freq="90s"),

@@ -125,7 +125,7 @@ def test_revised_rows_before_those_kept_are_taken_as_they_are():
 
 
 def test_numbers_that_are_added_up_and_missing_values():
-    steps = pd.Series(NOISE.to_numpy(), index=np.arange(120) * 0.1)
+    steps = pd.Series(NOISE.to_numpy().copy(), index=np.arange(120) * 0.1)
     steps.iloc[97] = np.nan
-    model, other = (small(missing="mask").fit(steps[:100]) for _ in range(2))
+    model, other = (small(missing="mask").fit(steps.iloc[:100]) for _ in range(2))
     assert_same_network(model.update(steps, refit=1), by_hand(other, steps, 1))
