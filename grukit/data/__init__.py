@@ -54,7 +54,7 @@ from grukit.data.scaling import Scaler
 from grukit.data.sequences import Sequences, independent_rows, is_sequences, read_sequences, stand_alone, windows
 from grukit.data.series import SeriesForm, SeriesSet, label_of, read_series
 from grukit.data.static import MOST_CATEGORIES, StaticColumn, fit_static, read_static
-from grukit.data.targets import TargetForm, read_targets, to_output
+from grukit.data.targets import TargetForm, as_numbers, read_targets, to_output
 from grukit.data.times import Pace, as_times, time_between, time_kind, time_since
 from grukit.data.written import interval_columns, quantile_columns, sample_columns, write_forecasts
 
@@ -95,6 +95,7 @@ __all__ = [
     "all_known",
     "are_of_kind",
     "as_labels",
+    "as_numbers",
     "as_probabilities",
     "as_samples",
     "as_times",

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.errors import IndexingError
 
 from grukit.data.sequences import is_sequences
 
@@ -73,7 +74,7 @@ def choose_rows(index: pd.Index, rows: Any) -> np.ndarray:
     entries = f"the {len(index)} entries of X's index, from {index[0]} to {index[-1]}"
     try:
         chosen = np.atleast_1d(np.asarray(positions.loc[rows]))
-    except (KeyError, IndexError, TypeError) as error:
+    except (KeyError, IndexError, TypeError, IndexingError) as error:
         raise ValueError(f"rows={rows!r} cannot be chosen among {entries}: {error}") from error
     if len(chosen) == 0:
         raise ValueError(f"rows={rows!r} chooses none of {entries}.")

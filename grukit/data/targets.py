@@ -79,7 +79,7 @@ def read_targets(y: Any, sequences: Sequences, X: Any, allow_nan: bool = False) 
     ValueError
         Where the index, the length or a value is wrong.
     """
-    return read_aligned(y, sequences, X, _as_numbers, sequences.exchangeable and is_list_of_tables(y), allow_nan)
+    return read_aligned(y, sequences, X, as_numbers, sequences.exchangeable and is_list_of_tables(y), allow_nan)
 
 
 def read_aligned(
@@ -169,7 +169,14 @@ def _names(y: Any) -> Any:
     return [y.name] if isinstance(y, pd.Series) else None
 
 
-def _as_numbers(y: Any, what: str) -> np.ndarray:
+def as_numbers(y: Any, what: str) -> np.ndarray:
+    """Numbers as an array of float64, missing ones as NaN.
+
+    Raises
+    ------
+    ValueError
+        Where they are none: text, times, complex numbers.
+    """
     check_columns(y, what)
     array = np.asarray(y)
     check_no_times(array, what)

@@ -6,9 +6,8 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
 
-from grukit.datasets._generators import RandomState, count, validated
+from grukit.datasets._generators import Number, RandomState, count, validated
 
 
 def _mackey_glass_slope(y: float, delayed: float) -> float:
@@ -100,7 +99,7 @@ def lorenz_path(start: np.ndarray, dt: float, n_steps: int, max_step: float = 0.
     return path
 
 
-@validated(n_steps=count(1), tau=[Interval(Real, 1, None, closed="left")])
+@validated(n_steps=count(1), tau=[Number(Real, 1, None, closed="left")])
 def make_mackey_glass(n_steps: int = 2000, *, tau: float = 17, random_state: RandomState = None) -> pd.DataFrame:
     """Make the Mackey-Glass series, chaotic for the default delay.
 
@@ -136,7 +135,7 @@ def make_mackey_glass(n_steps: int = 2000, *, tau: float = 17, random_state: Ran
     return pd.DataFrame({"y": path[10 * washout :: 10]})
 
 
-@validated(n_steps=count(1), dt=[Interval(Real, 0, None, closed="neither")])
+@validated(n_steps=count(1), dt=[Number(Real, 0, None, closed="neither")])
 def make_lorenz(n_steps: int = 2000, *, dt: float = 0.01, random_state: RandomState = None) -> pd.DataFrame:
     """Make a path on the Lorenz attractor.
 

@@ -13,9 +13,17 @@ RandomState = int | np.random.RandomState | None
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+class Number(Interval):
+    """A number in an interval; True and False, which Python counts among the integers, are none."""
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Whether ``val`` is one."""
+        return not isinstance(val, bool | np.bool_) and bool(super().is_satisfied_by(val))
+
+
 def count(least: int) -> list[Any]:
     """Return the constraint of an integer parameter of at least ``least``."""
-    return [Interval(Integral, least, None, closed="left")]
+    return [Number(Integral, least, None, closed="left")]
 
 
 def validated(**constraints: list[Any]) -> Callable[[Function], Function]:
@@ -159,7 +167,7 @@ def _check_periods(periods: Sequence[float]) -> np.ndarray:
     return lengths
 
 
-@validated(n_steps=count(1), periods=["array-like"], noise=[Interval(Real, 0, None, closed="left")])
+@validated(n_steps=count(1), periods=["array-like"], noise=[Number(Real, 0, None, closed="left")])
 def make_sines(
     n_steps: int = 5000,
     *,

@@ -90,7 +90,7 @@ class FittedForecaster(FittedNetwork):
 
         By blocks in time that were no part of training, those that calibrate intervals: the largest that keeps nine tenths of
         what the best one gains there, or less, the more the blocks differ. ``weights_`` hold it already. None where there were
-        none, or quantiles are forecast.
+        none, quantiles are forecast, or ``weights_`` were set.
         """
         return forecast_state(self).weight
 

@@ -74,6 +74,6 @@ class FittedAnchors:
         By what it gained on four blocks of the samples that early stopping watches, or on the blocks that epochs are counted
         on: less where that is little, or differs so between the blocks that it may be chance. ``weights_`` hold it already.
         None where nothing was held out, there is no linear part or the loss is not the squared error, where the linear part
-        alone is kept, and once training went on.
+        alone is kept, once training went on, and once ``weights_`` were set.
         """
         return fitted_state(self).weight

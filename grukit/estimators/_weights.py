@@ -1,11 +1,12 @@
 """Weights of samples and of classes."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
-from grukit.data import ALL_ALIKE, Sequences, check_same_index, long_array
+from grukit.data import ALL_ALIKE, Sequences, as_numbers, check_same_index, long_array
 from grukit.estimators.inputs import Work
 from grukit.estimators.targets import Targets
 
@@ -24,6 +25,8 @@ def read_weights(sample_weight: Any, X: Any, sequences: Sequences) -> np.ndarray
                     f"sample_weight[{i}] has the shape {np.shape(weight)}; sample_weight needs one number a sequence, or a "
                     "row of a table. Steps have no weights of their own."
                 )
+    if not isinstance(sample_weight, Real):  # one for all
+        sample_weight = as_numbers(sample_weight, "sample_weight")
     starts = sequences.starts  # as many as there are samples
     return _check_sample_weight(sample_weight, starts, dtype=np.float64, ensure_non_negative=True, copy=True)
 

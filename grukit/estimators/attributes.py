@@ -1,12 +1,13 @@
 """What a fitted estimator shows of what it learned."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from os import PathLike
 from typing import Any, ClassVar
 
 import numpy as np
 
-from grukit.data import history_frame
+from grukit.data import as_numbers, history_frame
 from grukit.estimators._documents import ENTRY, document_of
 from grukit.estimators._summary import summary_of
 from grukit.estimators.fitted import FittedState, fitted_state
@@ -111,10 +112,12 @@ class FittedNetwork:
     def weights_(self, weights: dict[str, np.ndarray]) -> None:
         state = fitted_state(self)
         views, dtype = state.spec.views(state.parameters), state.parameters.dtype
+        if not isinstance(weights, Mapping):
+            raise ValueError(f"weights_ must be a dict of arrays by name; got {type(weights).__name__}.")
         if set(weights) != set(views):
             missing, unknown = sorted(set(views) - set(weights)), sorted(set(weights) - set(views))
             raise ValueError(f"weights_ needs exactly the names {list(views)}; missing: {missing}, unknown: {unknown}.")
-        arrays = {name: np.asarray(weights[name], dtype=np.float64) for name in views}
+        arrays = {name: as_numbers(weights[name], f"weights_[{name!r}]") for name in views}
         for name, array in arrays.items():
             if array.shape != views[name].shape:
                 raise ValueError(f"weights_[{name!r}] has the shape {array.shape}; it must be {views[name].shape}.")
@@ -125,7 +128,7 @@ class FittedNetwork:
                     f"weights_[{name!r}] holds NaN or infinity, or a number too large for the model's dtype."
                 )
         parameters = np.concatenate([array.ravel() for array in arrays.values()]).astype(dtype)
-        self._fitted = replace(state, parameters=parameters)
+        self._fitted = replace(state, parameters=parameters, weight=None)  # the weights that were set, whole
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted model to a file, to be opened by :func:`grukit.load`.

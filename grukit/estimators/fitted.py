@@ -92,7 +92,7 @@ class FittedState:
     tail : Tail or None
         The last rows trained on, where X had an index.
     weight : float or None
-        What the network's last layer was multiplied by after training; None where nothing told of that.
+        What the network's last layer was multiplied by after training; None where nothing told of that, or weights were set.
     """
 
     inputs: InputForm

@@ -46,8 +46,8 @@ def gradient_flow(model: Any, X: Any, y: Any, context: Any = "auto") -> pd.DataF
     sklearn.exceptions.NotFittedError
         Where it was not fitted.
     ValueError
-        For a bidirectional model, an X that ``predict`` would refuse, a y that does not belong to it, or one with other
-        outputs than in ``fit``.
+        For a bidirectional model, an X that ``predict`` would refuse, a y that does not belong to it, one with other outputs
+        than in ``fit``, or one that is missing altogether.
 
     References
     ----------
@@ -72,9 +72,12 @@ def gradient_flow(model: Any, X: Any, y: Any, context: Any = "auto") -> pd.DataF
             "A bidirectional model reads in both directions, so its states have no one distance from the end."
         )
     targets = _targets(subject, y)
-    n_layers, longest = len(subject.spec.hidden_layer_sizes), int(subject.sequences.lengths.max())
+    samples = _with_targets(subject, targets)
+    if len(samples) == 0:
+        raise ValueError("y holds no target: all are missing.")
+    n_layers, longest = len(subject.spec.hidden_layer_sizes), int(subject.sequences.lengths[samples].max())
     sums, counts = np.zeros((longest, n_layers)), np.zeros(longest)
-    for batch in subject.batches(_with_targets(subject, targets)):
+    for batch in subject.batches(samples):
         distance = (batch.lengths - 1 - np.arange(len(batch.x))[:, None])[batch.within]
         counts += np.bincount(distance, minlength=longest)
         for k, d_h in enumerate(_state_gradients(subject, batch, targets)):

@@ -1,12 +1,13 @@
 """What a prediction depends on: its gradient, or its integrated gradient, with respect to each input and step."""
 
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from grukit.data import choose_rows, feature_columns, lag_index, sample_index, step_index
+from grukit.data import as_numbers, choose_rows, feature_columns, lag_index, sample_index, step_index
 from grukit.estimators.fitted import FittedState
 from grukit.inspection._subject import Batch, Subject
 from grukit.model import network_backward, network_forward
@@ -44,8 +45,8 @@ def saliency(
         Rows of X, as in ``X.loc[rows]``, or numbers of sequences, whose predictions are explained; they still see the rows
         before them. None: all.
     output : label or int, default=None
-        Column of y, or class, whose output is explained, by its name, or its number where y was an array; of two classes
-        the second. None: the only one.
+        Column of y whose output is explained, by its name, or its number where y was an array; of a classifier the class, by
+        its label in ``classes_``, of two the second. None: the only one.
     baseline : float, or array or Series of shape (n_features,), default=None
         For "integrated": the input that stands for absence, in X's units, at every step. None: the means of the training
         data where the model standardises, otherwise 0.
@@ -101,7 +102,7 @@ def saliency(
         )
     X = subject.work.X
     columns = feature_columns(X, subject.state.n_features)
-    k, origin = subject.state.outputs.number_of(output), _origin(subject.state, baseline, columns)
+    k, origin = _output_number(subject.state, output), _origin(subject.state, baseline, columns)
     samples, index = _samples(subject, X, rows)
     values, at = np.empty((len(index), len(columns))), 0
     for batch in subject.batches(samples):
@@ -208,6 +209,14 @@ def _samples(subject: Subject, X: Any, rows: Any) -> tuple[np.ndarray, pd.MultiI
     return samples, lag_index(index[chosen], lengths[samples])
 
 
+def _output_number(state: FittedState, output: Any) -> int:
+    """Position of an output; a class goes by its label, also where y had no names for a column of each."""
+    form = state.outputs
+    if state.classes is not None and not state.classes.multilabel:
+        form = replace(form, names=pd.Index(state.classes.values))
+    return form.number_of(output)
+
+
 def _origin(state: FittedState, baseline: Any, columns: pd.Index) -> np.ndarray:
     """The baseline (D,) in X's units."""
     D = len(columns)
@@ -219,7 +228,7 @@ def _origin(state: FittedState, baseline: Any, columns: pd.Index) -> np.ndarray:
         if set(baseline.index) != set(columns):
             raise ValueError(f"baseline has the index {list(baseline.index)}; it must be {list(columns)}.")
         baseline = baseline[columns]
-    array = np.asarray(baseline, dtype=np.float64)
+    array = as_numbers(baseline, "baseline")
     if array.shape not in ((), columns.shape):
         raise ValueError(f"baseline must be a number or have the shape ({D},); its shape is {array.shape}.")
     if not np.isfinite(array).all():

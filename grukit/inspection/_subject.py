@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from grukit.engines import select_engine
-from grukit.estimators.attributes import FittedEstimator
-from grukit.estimators.fitted import fitted_state
 from grukit.estimators.inputs import read_X
+from grukit.estimators.one_model import one_model
 
 # Numbers in the workspace of a batch, 32 MiB in float64; a sequence that needs more is a batch by itself.
 BATCH_NUMBERS = 2**22
@@ -54,12 +53,7 @@ class Subject:
     """
 
     def __init__(self, model: Any, X: Any, context: Any):
-        if not isinstance(model, FittedEstimator):
-            raise TypeError(
-                f"Give a fitted GRURegressor or GRUClassifier; got {type(model).__name__}. Of a pipeline, give the last "
-                "step, and X as the steps before it make it."
-            )
-        state = fitted_state(model)
+        state = one_model(model)
         work = read_X(X, state.inputs, state.tail, context)
         self.state, self.spec = state, state.spec
         self.parameters = state.parameters.astype(np.float64)

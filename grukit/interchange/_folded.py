@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from grukit.estimators.fitted import FittedState, fitted_state
+from grukit.estimators.fitted import FittedState
+from grukit.estimators.one_model import one_model
 from grukit.interchange._fitted import Around, fitted_model
 from grukit.interchange._network import Network, largest_share
-from grukit.model import NetworkSpec
 
 # How far a network in the user's units may be from the model, as a share of the spread of predictions: of float32 what data a
 # hundred standard deviations away from zero cost.
@@ -28,10 +28,14 @@ def network_of(model: Any, library: str) -> Network:
 
     Raises
     ------
+    TypeError
+        Where ``model`` is no estimator of X and y.
+    sklearn.exceptions.NotFittedError
+        Where it was not fitted.
     ValueError
         For what is no layer or head, and where folding would cost too many digits, saying why.
     """
-    state = fitted_state(model)
+    state = one_model(model)
     for reason in _more_than_layers(state):
         raise ValueError(f"{library} has no place for {reason}.")
     spec, dtype = state.spec, state.parameters.dtype
@@ -46,22 +50,11 @@ def network_of(model: Any, library: str) -> Network:
     return network
 
 
-def forecasters_own(spec: NetworkSpec) -> Iterator[str]:
-    """What a forecaster's network may have besides."""
-    if spec.segment > 1:
-        yield f"segment={spec.segment}, several rows as one step"
-    if spec.decoder is not None:
-        yield "strategy='decoder', a second network that goes on ahead"
-    if spec.embeddings:
-        yield "learned numbers of categories, which are told beside the windows; leave static out"
-
-
 def _more_than_layers(state: FittedState) -> Iterator[str]:
     """What a model has besides layers and a head, each with what to do about it."""
     spec = state.spec
     if spec.cell not in ("gru", "gru_reset_before"):
         yield f"the cell {spec.cell!r}"
-    yield from forecasters_own(spec)
     if state.choices.final is not None:
         yield "the linear part, which reads the last rows beside the network; fit with linear_lags=0, and anchor=None"
     if state.choices.differenced is not None:

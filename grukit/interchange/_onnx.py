@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from grukit.data import Classes, Scaler
-from grukit.estimators.fitted import FittedState, fitted_state
+from grukit.estimators.fitted import FittedState
+from grukit.estimators.one_model import one_model
 from grukit.files import replaced
 from grukit.interchange._assembled import assembled
 from grukit.interchange._fitted import Around, fitted_model
 from grukit.interchange._flow import Flow
-from grukit.interchange._folded import forecasters_own
 from grukit.interchange._imported import classified
 from grukit.interchange._network import Network, check_finite, largest_share
 from grukit.interchange._onnx_own import PROPERTY, own_model, property_of
@@ -65,6 +65,10 @@ def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
     ------
     ImportError
         Without the packages of the extra ``grukit[onnx]``, onnx and onnxruntime.
+    TypeError
+        Where ``model`` is no GRURegressor or GRUClassifier.
+    sklearn.exceptions.NotFittedError
+        Where it was not fitted.
     ValueError
         For the cells with two states and ``missing="decay"``, which ONNX has no operators for; where the file would not agree.
     OSError
@@ -80,11 +84,11 @@ def checked_proto(model: Any) -> Any:
 
     Raises
     ------
-    ImportError, ValueError
+    ImportError, TypeError, NotFittedError, ValueError
         As :func:`to_onnx`.
     """
     onnx, runtime = package("onnx"), package("onnxruntime")
-    state = fitted_state(model)
+    state = one_model(model)
     for reason in _without_operators(state):
         raise ValueError(f"ONNX has no operator for {reason}.")
     proto = onnx.helper.make_model(
@@ -103,7 +107,6 @@ def checked_proto(model: Any) -> Any:
 def _without_operators(state: FittedState) -> Iterator[str]:
     if state.spec.cell not in ("gru", "gru_reset_before"):
         yield f"the cell {state.spec.cell!r}"
-    yield from forecasters_own(state.spec)
     if state.inputs.missing == "decay":
         yield "missing='decay', which reads the index"
     if not np.isfinite(state.y_scaler.mean).all():

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from grukit.data import as_samples, check_same_index, sample_index, step_index
-from grukit.estimators.fitted import fitted_state
+from grukit.estimators._forecast_attributes import FittedForecaster
+from grukit.estimators.one_model import one_model
 from grukit.plotting._common import (
     ALONE,
     DASHED,
@@ -120,13 +121,13 @@ class ForecastDisplay:
         sklearn.exceptions.NotFittedError
             Where ``model`` was not fitted.
         TypeError
-            For a classifier.
+            For a classifier, or what is no estimator of X and y.
         ValueError
             For an X that ``predict`` refuses, a y that does not belong to it, or an ``output`` or ``series`` that is not
             there.
         """
         require_matplotlib()
-        state = fitted_state(model)
+        state = one_model(model)
         if state.labels is not None:
             raise TypeError(f"Give a fitted GRURegressor; labels, as of {type(model).__name__}, have no errors.")
         form, X = state.outputs, as_samples(X, sequences=state.inputs.kind == "sequences")
@@ -185,10 +186,13 @@ class ForecastDisplay:
             Without matplotlib.
         sklearn.exceptions.NotFittedError
             Where ``model`` was not fitted.
+        TypeError
+            Where ``model`` is no forecaster.
         ValueError
             For what ``predict`` and ``predict_interval`` refuse, or a ``series`` that is not there.
         """
         require_matplotlib()
+        one_model(model, FittedForecaster)
         predictions = series_of(model.predict(X, context=y, past_X=past_X), series)
         intervals = None
         if coverage is not None:

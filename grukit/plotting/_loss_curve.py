@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import check_is_fitted
 
+from grukit.estimators.attributes import FittedNetwork
+from grukit.estimators.one_model import one_model
 from grukit.plotting._common import DASHED, MARK, SOLID, axes_or_new, log_scale_of_losses, whole_steps
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class LossCurveDisplay:
 
         Parameters
         ----------
-        model : GRURegressor
+        model : GRURegressor, GRUClassifier or GRUForecaster
             Fitted.
         ax : matplotlib Axes, default=None
             Where to draw; None: the axes of a new figure.
@@ -79,8 +80,10 @@ class LossCurveDisplay:
             Without matplotlib.
         sklearn.exceptions.NotFittedError
             Where ``model`` was not fitted.
+        TypeError
+            Where ``model`` is none of these.
         """
-        check_is_fitted(model, "history_")
+        one_model(model, FittedNetwork)
         loss = "quantile" if getattr(model, "quantiles", None) is not None else getattr(model, "loss", "")
         name = LOSS_NAMES.get(loss, "loss")
         scaled = name != "loss" and model.standardize and model.loss != "poisson"

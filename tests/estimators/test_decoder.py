@@ -135,10 +135,9 @@ def test_paths_backtests_and_later_rows(driven, noise, known):
 
 
 def test_other_libraries_have_no_place_for_it(plain, driven):
-    with pytest.raises(ValueError, match="PyTorch has no place for strategy='decoder'"):
-        to_torch(plain)
-    with pytest.raises(ValueError, match="Keras has no place for segment=2"):
-        to_keras(driven)
+    for export, model in ((to_torch, plain), (to_keras, driven)):
+        with pytest.raises(TypeError, match="Give a fitted GRURegressor or GRUClassifier; got GRUForecaster"):
+            export(model)
 
 
 def test_the_same_bits_for_any_number_of_threads(noise, known):

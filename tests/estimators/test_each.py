@@ -11,6 +11,9 @@ from sklearn.exceptions import ConvergenceWarning, FitFailedWarning, NotFittedEr
 from sklearn.utils._param_validation import InvalidParameterError
 
 from grukit import GRUClassifier, GRUForecaster, GRURegressor
+from grukit.inspection import gates
+from grukit.interchange import to_onnx, to_torch
+from grukit.plotting import ForecastDisplay, LossCurveDisplay
 
 SMALL = {"hidden_layer_sizes": 4, "window": 4, "max_iter": 3, "random_state": 0}
 LENGTHS = {"north": 60, "south": 35, "east": 48}
@@ -162,6 +165,23 @@ def test_several_levels_name_a_series(panel, target):
     alone = regressors(PLAIN).fit(deeper.loc[(2, "east")], y.loc[(2, "east")])
     assert_same(each[2, "east"], alone)
     np.testing.assert_array_equal(each.predict(deeper).loc[(2, "east")], alone.predict(deeper.loc[(2, "east")]))
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        LossCurveDisplay.from_estimator,
+        lambda models: ForecastDisplay.from_estimator(models, None, None),
+        lambda models: gates(models, None),
+        to_torch,
+        lambda models: to_onnx(models, "models.onnx"),
+    ],
+)
+def test_what_takes_one_model_says_how_to_give_one(panel, target, show):
+    models = GRURegressor(**SMALL).fit_each(panel, target)
+    first = next(iter(models))
+    with pytest.raises(TypeError, match=rf"GRURegressor.*got <GRURegressor fitted to each .*models\['{first}'\]"):
+        show(models)
 
 
 def test_a_pickle_predicts_the_same(panel, target):

@@ -357,6 +357,8 @@ def test_later_targets_at_every_step_are_told_apart(tiny):
         (np.zeros(20), "zero"),
         (np.r_[np.nan, np.ones(19)], "NaN"),
         (np.r_[np.inf, np.ones(19)], "infinity"),
+        (["a"] * 20, "sample_weight must hold numbers: .*'a'"),
+        (np.full(20, np.datetime64("2024-01-01")), r"sample_weight must hold numbers; its dtype is datetime64\[D\]"),
         (pd.Series(1.0, range(20)), r"Align them first.* with sample_weight\.reindex\(X\.index\)"),
     ],
 )

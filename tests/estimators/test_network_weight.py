@@ -44,6 +44,7 @@ def test_of_samples_held_out_it_is_by_four_blocks_of_them():
     model = GRURegressor(**SMALL, max_iter=30, alpha=0.0, averaging=0.0).fit(X, y, X_val=X_val, y_val=y_val)
     weight = model.network_weight_
     assert 0.1 < weight < 1
+    assert f"Network: {weight:.2f} times its part, by what it gained" in model.summary()
     linear, network = parts_of(model, X_val)
     block = np.arange(83) * 4 // 83
     losses, alone = (
@@ -51,7 +52,6 @@ def test_of_samples_held_out_it_is_by_four_blocks_of_them():
         for share in (1 / weight, 0.0)
     )
     assert weight_by(losses, alone) == pytest.approx(weight, rel=1e-3)
-    assert f"Network: {weight:.2f} times its part, by what it gained" in model.summary()
 
 
 def test_counted_on_blocks_it_is_by_the_losses_of_the_best_number_of_epochs():
@@ -123,6 +123,16 @@ def test_a_classifier_has_none(n):
     X, y = products(n)
     model = GRUClassifier(**SMALL, max_iter=5, alpha=0.0, linear_lags=6).fit(X, np.where(y > 0, "up", "down"))
     assert model.best_iter_ > 0 and "Network: " not in model.summary()
+
+
+def test_weights_that_are_set_are_taken_whole():
+    X, y = products(160)
+    model = GRURegressor(**SMALL, max_iter=20, alpha=0.0).fit(X, y)
+    assert 0 < model.network_weight_ < 1
+    before = model.predict(X)
+    model.weights_ = model.weights_
+    np.testing.assert_array_equal(model.predict(X), before)
+    assert model.network_weight_ is None and "Network: " not in model.summary()
 
 
 def test_training_that_goes_on_has_none():

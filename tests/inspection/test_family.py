@@ -113,6 +113,35 @@ def test_the_class_that_is_explained():
         saliency(model, frames, output="no")
 
 
+@pytest.mark.parametrize("labels", [["no", "yes", "yes"], [3, 2, 1], [0, 1, 1]], ids=str)
+def test_a_class_goes_by_its_label_where_y_is_an_array(labels):
+    model = GRUClassifier(**for_labels(SETTINGS)).fit(SEQUENCES, np.array(labels))
+    many = len(model.classes_) > 2
+    for k, label in enumerate(model.classes_):
+        if not many and k == 0:
+            with pytest.raises(ValueError, match="output must be one of"):
+                saliency(model, SEQUENCES, output=label)
+            continue
+        found = saliency(model, SEQUENCES[:1], output=label)
+        x = SEQUENCES[0].copy()
+
+        def contrast(x=x, k=k):  # of logits from their mean, which the softmax leaves; of two classes the log odds
+            logs = model.predict_log_proba([x])[0]
+            return logs[k] - logs.mean() if many else logs[1] - logs[0]
+
+        expected = reference.central_difference(contrast, x, step=1e-5)
+        mean = np.mean([saliency(model, SEQUENCES[:1], output=each) for each in model.classes_], axis=0) if many else 0
+        np.testing.assert_allclose(found - mean, expected, rtol=1e-6, atol=1e-8)
+
+
+def test_gradient_flow_reaches_as_far_as_samples_with_a_target():
+    model = GRURegressor(**SETTINGS, missing="mask").fit(GAPS, [1.0, 2.0, 4.0])
+    flow = gradient_flow(model, GAPS, [np.nan, 2.0, 4.0])  # the first is the longest
+    pd.testing.assert_frame_equal(flow, gradient_flow(model, GAPS[1:], [2.0, 4.0]), rtol=1e-12)
+    with pytest.raises(ValueError, match="y holds no target"):
+        gradient_flow(model, GAPS, [np.nan] * 3)
+
+
 def test_gradient_flow_leaves_out_what_has_no_target():
     y = [np.array([1.0, np.nan, 2.0, np.nan]), np.full(2, np.nan), np.array([0.0, 1.0, 2.0])]
     model = GRURegressor(**SETTINGS, missing="mask").fit(SEQUENCES, y)

@@ -182,6 +182,8 @@ def test_batches_make_no_difference(fitted, monkeypatch):
         ),
         ({"rows": slice("2025", "2026")}, "chooses none of the 7 entries"),
         ({"rows": [True, False]}, "rows=.* cannot be chosen among .*wrong length: 2 instead of 7"),
+        ({"rows": pd.Series([True] * 7)}, "(?s)rows=.* cannot be chosen among .*Unalignable boolean Series"),
+        ({"baseline": ["low", "high"]}, "baseline must hold numbers: .*'low'"),
         ({"baseline": [1.0, 2.0, 3.0]}, r"have the shape \(2,\); its shape is \(3,\)"),
         ({"baseline": np.nan}, "baseline must be finite"),
         (

@@ -139,6 +139,11 @@ def test_wrong_targets(model, waves):
         ForecastDisplay.from_estimator(GRURegressor(), X, y)
     with pytest.raises(TypeError, match="Give a fitted GRURegressor; labels, as of GRUClassifier"):
         ForecastDisplay.from_estimator(GRUClassifier(3, window=6, max_iter=2, random_state=0).fit(X, y > 0), X, y > 0)
+    forecaster = GRUForecaster(3, horizon=2, window=6, max_iter=1, random_state=0).fit(y)
+    with pytest.raises(TypeError, match="Give a fitted GRURegressor or GRUClassifier; got GRUForecaster"):
+        ForecastDisplay.from_estimator(forecaster, X, y)
+    with pytest.raises(TypeError, match="Give a fitted GRUForecaster; got GRURegressor"):
+        ForecastDisplay.from_forecaster(model, y)
     assert plt.get_fignums() == []
 
 
