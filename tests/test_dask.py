@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 import signal
 import socket
 import sys
@@ -245,8 +246,10 @@ def test_a_fit_goes_on_at_a_checkpoint(client, panel, target, tmp_path):
         written = {**settings, **own, "checkpoint": tmp_path / Model.__name__, "checkpoint_every": 1}
         Model(**written, callbacks=stop).fit(*given)
         begun.clear()
+        copied = {**written, "checkpoint": shutil.copy(tmp_path / Model.__name__, tmp_path / "copy")}
         resumed = Model(**written, callbacks=lambda record: begun.append(record["epoch"])).fit(*given, resume=True)
         assert begun == [2, 3] and same(resumed, Local(**settings, **own).fit(*alone))
+        assert same(resumed, Local(**copied).fit(*alone, resume=True))  # in one process
 
 
 def test_a_series_goes_on_from_partition_to_partition_and_from_training(client, panel, target):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from grukit.data import Horizons, Samples
+from grukit.engines import missing_for_cuda
 from grukit.estimators._checkpoint_parameters import CheckpointParameters
 from grukit.estimators._parameters import SharedParameters
 from grukit.estimators.fitted import FittedState
@@ -136,6 +137,8 @@ def mark_of(
 ) -> dict[str, Any]:
     """What a training's bits depend on: parameters by name, and hashes (SHA-256) of the rest."""
     given = {field.name: getattr(model, field.name) for field in fields(model)}
+    if given["device"] == "auto" and missing_for_cuda():  # the same bits, on a Dask cluster, too
+        given["device"] = "cpu"
     parameters = {name: _written(value) for name, value in given.items() if name not in WITHOUT_EFFECT}
     going_on = [state.parameters, *state.training.moments.values()] if state.training.records else []
     return {

@@ -10,6 +10,7 @@ from grukit.estimators._forecast_parameters import ForecastParameters
 from grukit.estimators._parameters import SharedParameters
 from grukit.estimators._quantiles import check_levels
 from grukit.estimators._table_parameters import TableParameters
+from grukit.files import path_of
 
 
 def check_parameters(estimator: SharedParameters) -> None:
@@ -73,9 +74,12 @@ def _check_decoder(estimator: ForecastParameters) -> None:
 
 
 def _check_checkpoint(estimator: CheckpointParameters) -> None:
-    if estimator.checkpoint is not None and estimator.solver == "lbfgs":
+    if estimator.checkpoint is None:
+        return
+    path_of(estimator.checkpoint, "checkpoint")
+    if estimator.solver == "lbfgs":
         raise ValueError("checkpoint is written between epochs, which solver='lbfgs' does not have.")
-    if estimator.checkpoint is not None and isinstance(estimator.random_state, np.random.RandomState):
+    if isinstance(estimator.random_state, np.random.RandomState):
         raise ValueError("checkpoint needs a random_state that is the same in the next process: a number, or None.")
 
 

@@ -2,6 +2,6 @@
 
 from grukit.files.tensors import parse, read_tensors, write_tensors
 from grukit.files.values import Codec
-from grukit.files.writing import check_replaceable, replaced
+from grukit.files.writing import check_replaceable, path_of, replaced
 
-__all__ = ["Codec", "check_replaceable", "parse", "read_tensors", "replaced", "write_tensors"]
+__all__ = ["Codec", "check_replaceable", "parse", "path_of", "read_tensors", "replaced", "write_tensors"]

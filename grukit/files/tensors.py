@@ -11,12 +11,11 @@ import os
 import zlib
 from collections.abc import Mapping
 from math import prod
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from grukit.files.writing import replaced
+from grukit.files.writing import path_of, replaced
 
 # Types of arrays by their names in the format.
 NUMBERS = {
@@ -48,7 +47,7 @@ def write_tensors(path: str | os.PathLike[str], metadata: Mapping[str, str], arr
     OSError
         Where the file cannot be written.
     ValueError
-        Where there is more than a file can say.
+        Where the path names no file, or there is more than a file can say.
     """
     header, *data = parts_of(metadata, arrays)
     if len(header) - 8 > LARGEST_HEADER:
@@ -87,9 +86,9 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str
     OSError
         Where the file cannot be read.
     ValueError
-        Where it is no such file, or damaged, saying where.
+        Where the path names no file, or it is no such file, or damaged, saying where.
     """
-    with Path(path).open("rb") as file:
+    with path_of(path).open("rb") as file:
         try:
             header, begin = _read_header(file)
             metadata = header.pop(METADATA, {})

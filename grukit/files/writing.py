@@ -26,10 +26,12 @@ def replaced(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
     Raises
     ------
+    ValueError
+        Where the path names no file.
     OSError
         Where the file cannot be written, or its folder not be read, naming it and why.
     """
-    path = Path(path)
+    path = path_of(path)
     check_replaceable(path)
     new = path.with_name(f".{path.name[:LONGEST]}.{secrets.token_hex(8)}.tmp")
     with _named(path, new):
@@ -42,6 +44,19 @@ def replaced(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     finally:
         if folder is not None:
             os.close(folder)
+
+
+def path_of(path: Any, name: str = "path") -> Path:
+    """The path that an argument ``name`` is.
+
+    Raises
+    ------
+    ValueError
+        Where it is none, or names nothing, which for the system is the folder that it is in.
+    """
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise ValueError(f"{name} must be the path of a file; got {path!r}.")
+    return Path(path)
 
 
 def check_replaceable(path: Path) -> None:

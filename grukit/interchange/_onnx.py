@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Iterator
 from numbers import Integral
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from grukit.data import Classes, Scaler
 from grukit.estimators.fitted import FittedState
 from grukit.estimators.one_model import one_model
-from grukit.files import replaced
+from grukit.files import path_of, replaced
 from grukit.interchange._assembled import assembled
 from grukit.interchange._fitted import Around, fitted_model
 from grukit.interchange._flow import Flow
@@ -197,7 +196,7 @@ def from_onnx(
     onnx = package("onnx")
     if not (window is None or window == "auto" or (isinstance(window, Integral) and window > 0)):
         raise ValueError(f"window must be a positive integer, None or 'auto'; got {window!r}.")
-    content = Path(path).read_bytes()
+    content = path_of(path).read_bytes()
     try:
         proto = onnx.ModelProto.FromString(content)
     except Exception as error:  # of a class of protobuf's, which is not grukit's to import

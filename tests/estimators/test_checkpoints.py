@@ -183,6 +183,15 @@ def test_what_has_no_effect_may_change(begun):
     check_same(GRURegressor(**SETTINGS).fit(X, X.sum(axis=1)), begun)
 
 
+def test_the_device_is_compared_as_what_it_comes_to(begun, monkeypatch):
+    """By itself, and on the workers of a Dask cluster, a fit without a GPU is one on the CPU."""
+    begun.set_params(device="cpu").fit(X, X.sum(axis=1), resume=True)
+    check_same(GRURegressor(**SETTINGS).fit(X, X.sum(axis=1)), begun)
+    monkeypatch.setattr("grukit.estimators._checkpoints.missing_for_cuda", lambda: "")  # as if there were a GPU
+    with pytest.raises(ValueError, match="it was written with device='cpu', and now device='auto'"):
+        begun.set_params(device="auto").fit(X, X.sum(axis=1), resume=True)
+
+
 def test_damaged_and_other_files_are_refused(begun, tmp_path):
     path = tmp_path / "run.ckpt"
     content = path.read_bytes()
@@ -247,6 +256,8 @@ def test_a_snapshot_that_is_none_is_refused(begun, tmp_path, kind):
 def test_what_a_checkpoint_needs(tmp_path):
     with pytest.raises(ValueError, match="resume=True goes on at the file of the parameter checkpoint"):
         GRURegressor(**SETTINGS).fit(X, X[:, 0], resume=True)
+    with pytest.raises(ValueError, match="checkpoint must be the path of a file; got ''"):
+        GRURegressor(**SETTINGS, checkpoint="").fit(X, X[:, 0])
     path = tmp_path / "run.ckpt"
     with pytest.raises(ValueError, match="solver='lbfgs' does not have"):
         GRURegressor(**{**SETTINGS, "solver": "lbfgs"}, checkpoint=path).fit(X, X[:, 0])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from full_disk import limited
 
-from grukit.files import replaced, writing
+from grukit.files import read_tensors, replaced, writing
 
 
 def write(path, content):
@@ -47,6 +47,14 @@ def test_what_raises_in_between_leaves_the_old_file(tmp_path, error):
     with pytest.raises(error):
         stop_half_way()
     assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("a", b"one")]
+
+
+@pytest.mark.parametrize("path", ["", None, 3, b"a"])
+def test_what_names_no_file_is_an_error(path):
+    with pytest.raises(ValueError, match="path must be the path of a file; got"):
+        write(path, b"one")
+    with pytest.raises(ValueError, match="path must be the path of a file; got"):
+        read_tensors(path)
 
 
 def test_a_link_or_a_folder_in_the_way_is_an_error(tmp_path):
