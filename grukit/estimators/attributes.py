@@ -146,11 +146,11 @@ class FittedNetwork:
         Raises
         ------
         ValueError
-            For what no file can hold, naming it; nothing is written then. Parameters: callbacks and random states that are
-            objects. Labels, and names of columns and series: all but None, booleans, numbers, strings, bytes, dates and
-            naive datetimes, tuples of these, and pandas' values, so no ``numpy.datetime64`` among objects, no ``Decimal``, no
-            time of day. Indexes: frequencies with holidays of their own or of Easter, and time zones that have no name of
-            the IANA's, such as those of ``dateutil``.
+            For an empty path, and for what no file can hold, naming it; nothing is written then. Parameters: callbacks and
+            random states that are objects. Labels, and names of columns and series: all but None, booleans, numbers, strings,
+            bytes, dates and naive datetimes, tuples of these, and pandas' values, so no ``numpy.datetime64`` among objects, no
+            ``Decimal``, no time of day. Indexes: frequencies of Easter, of hours and months with holidays of their own, and
+            time zones that have no name of the IANA's, such as those of ``dateutil``.
         OSError
             Where the file cannot be written, or its folder not be opened. The old one stays as it is.
         sklearn.exceptions.NotFittedError

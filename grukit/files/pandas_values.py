@@ -37,6 +37,9 @@ def _told(value: Any, write: Part) -> tuple[str, Any] | None:
             return "period", [value.ordinal, value.freqstr]
         case pd.offsets.BaseOffset() if type(value) is pd.DateOffset:
             return "date_offset", [value.n, dict(value.kwds)]
+        case pd.offsets.CustomBusinessDay():
+            holidays = np.array(value.holidays, "M8[D]").view(np.int64).tolist()
+            return "custom_business_day", [value.n, value.weekmask, holidays]
         case pd.offsets.BaseOffset():
             return "offset", value.freqstr
         case pd.Interval():
@@ -110,10 +113,19 @@ def _date_offset(content: Any) -> Any:
     return pd.DateOffset(n=_whole(n), **{name: _whole(number) for name, number in parts.items()})  # type: ignore[arg-type]
 
 
+def _custom_business_day(content: Any) -> Any:
+    n, weekmask, holidays = content
+    if not isinstance(weekmask, str):
+        raise ValueError(f"{weekmask!r:.80} names no days of the week")
+    days = [np.datetime64(_whole(day), "D") for day in holidays]
+    return pd.offsets.CustomBusinessDay(_whole(n), weekmask=weekmask, holidays=days)
+
+
 KINDS: dict[str, Callable[[Any], Any]] = {
     "timestamp": _timestamp,
     "timedelta": _timedelta,
     "period": _period,
+    "custom_business_day": _custom_business_day,
     "date_offset": _date_offset,
     "offset": lambda name: to_offset(_short(name)),
     "type": type_of,

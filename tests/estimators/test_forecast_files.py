@@ -74,6 +74,7 @@ def cases():
         "durations": pd.timedelta_range("1h", periods=163, freq="90s"),
         "business days": pd.bdate_range("2020-01-01", periods=163),
         "month ends": pd.date_range("2001-01", periods=163, freq="ME"),
+        "open days": pd.date_range("2001-01", periods=163, freq=pd.offsets.CustomBusinessDay(holidays=["2001-05-01"])),
         "weeks": pd.date_range("2001-01", periods=163, freq="W-WED"),
         "two days": pd.date_range("2001-01", periods=163, freq=pd.DateOffset(days=2)),
         "quarters": pd.period_range("1960Q1", periods=163, freq="Q-NOV"),
