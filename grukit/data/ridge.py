@@ -24,7 +24,7 @@ FEWER = (4, 12)
 # that nothing was chosen by, 79 had more than 1.03 times the error of the best of four simple forecasts so, and 86 without;
 # the errors were 0.996 times as large in the mean, and 0.997 times on those it was chosen by.
 NEARER = 0.9
-NO_SPREAD = 1e-9  # variance of a standardised column that never varies, at most
+NO_SPREAD = 1e-9  # variance of a standardised column that never varies, at most; and of one beside y's
 N_BLOCKS = 10  # in time; each of the second half judges what was fitted to all before it
 
 
@@ -158,22 +158,21 @@ def only_anchors(anchors: np.ndarray, samples: Samples, scaler: Scaler) -> Linea
 def choose_anchors(training: Samples, scaler: Scaler, or_mean: bool = True) -> np.ndarray:
     """For each output, the column from whose latest value y's change varies least; -1 ``or_mean``, if y itself varies less.
 
-    A column that never varies is none: y's change from it varies as y does, often less than that from the others, and where
-    the column moves later, predictions would move with it.
+    A column that never varies is none, nor one that hardly does beside y: y's change from it varies as y does, often less than
+    that from the others, and where the column moves later, predictions would move with it.
     """
     D, K = len(scaler.mean), training.targets.shape[1]
     all_centers, anchors = _mean_of(training), np.full(K, -1)
     for group in _known_together(training):
         center = all_centers[group]
         moments = Moments.of(_only(training, group), scaler, center, 1)
-        chosen, least = np.full(len(group), -1), np.full(len(group), np.inf)
-        if or_mean:
-            least = moments.variance(np.zeros((D + 1, len(group))))
+        levels = moments.variance(np.zeros((D + 1, len(group))))  # of y itself
+        chosen, least = np.full(len(group), -1), levels if or_mean else np.full(len(group), np.inf)
         squares = np.diagonal(moments.lags)[:D]
         spread = squares - moments.lags[-1, :D] ** 2  # about 1, but of constants, which are rounding errors
         for d in np.flatnonzero(spread > NO_SPREAD * np.maximum(squares, 1.0)).tolist():
             change = moments.variance(last_value(d, scaler, center, D))
-            better = change < least
+            better = (change < least) & (spread[d] * scaler.scale[d] ** 2 > NO_SPREAD * levels)
             chosen[better], least = d, np.where(better, change, least)
         anchors[group] = chosen
     return anchors

@@ -473,6 +473,19 @@ def test_anchors_are_the_columns_that_y_changes_least_from():
     assert always[:3].tolist() == [1, np.argmin(changes), 2] and always[3] != -1
 
 
+@pytest.mark.parametrize("or_mean", [True, False])
+def test_a_column_that_hardly_varies_beside_y_is_no_anchor(or_mean):
+    """y's change from it varies as y does: that it jitters is no more than that it never varies."""
+    rng = np.random.default_rng(3)
+    walk = rng.normal(size=300).cumsum()
+    values = np.column_stack([walk, 5 + 1e-9 * rng.normal(size=300), rng.normal(size=300)])
+    table = read_table(values, values)
+    targets = np.column_stack([0.01 * walk, values[:, 1] + 1e-10 * walk])  # the second is of its own size
+    samples = Samples(windows(table, 4), targets, np.ones(300), False, ALL_ALIKE)
+    anchors = choose_anchors(samples, Scaler.fit(values), or_mean=or_mean)
+    assert anchors.tolist() == [-1 if or_mean else 2, 1]
+
+
 def seasonal(n=96, D=1, steps=(1,), noise=0.1, seed=0, window=24):
     """Samples of a pattern of 12 rows whose level moves from one pattern to the next, of one column or beside another."""
     rng = np.random.default_rng(seed)
