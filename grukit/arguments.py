@@ -26,10 +26,11 @@ def separator(text: str) -> str:
 
 
 def encoding(text: str) -> str:
-    """An encoding that Python knows, by Python's name for it."""
+    """An encoding of text that Python knows, by Python's name for it."""
     try:
+        "".encode(text)  # which those of bytes, such as zip, refuse
         return codecs.lookup(text).name
-    except LookupError as error:
+    except (LookupError, ValueError) as error:
         raise argparse.ArgumentTypeError(f"there is no encoding of this name: {text!r}") from error
 
 

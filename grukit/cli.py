@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         arguments.run(arguments)
-    except (ImportError, OSError) as error:
+    except (ImportError, OSError, MemoryError) as error:
         print(f"grukit {arguments.command}: {error}", file=sys.stderr)
         return 1
     return 0

@@ -11,6 +11,7 @@ import pandas as pd
 from grukit import GRUForecaster
 from grukit.arguments import count, decimal, encoding, names, png, seed, separator, share, whole
 from grukit.estimators._forecast_folds import rows_to_calibrate
+from grukit.files import check_replaceable
 from grukit.forecast_file import read_file
 from grukit.forecast_static import read_static
 from grukit.forecast_table import Wrong, is_parquet
@@ -140,6 +141,8 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
             raise FileNotFoundError(f"the folder of --{name} does not exist: {path.parent}")
         if path.is_dir():
             raise IsADirectoryError(f"--{name} is a folder: {path}")
+        if name == "save":
+            check_replaceable(path)
         if name == "out" and path.suffix.lower() not in ("", ".csv", ".tsv", ".txt", ".parquet", ".pq"):
             raise Wrong(f"--out writes CSV, or Parquet to a name that ends in .parquet; got {path}.")
         before = taken.setdefault(path.resolve(), f"--{name}")

@@ -120,7 +120,7 @@ def _times(column: pd.Series, line: Any, layout: str | None) -> pd.Index:
         if layout is None and text.str.fullmatch(r"-?\d+").all():
             dates = text.str.fullmatch(r"(19|20)\d{6}").all() and _parsed(text, "%Y%m%d").notna().all()
             if not dates:
-                return pd.Index(text.astype(np.int64), name=column.name)
+                return pd.Index(_steps(text, line), name=column.name)
             layout = "%Y%m%d"
         if layout is None and re.match(
             r"\d{1,2}([/.-])\d{1,2}\1\d{2}(\D|$)", text.iloc[0]
@@ -143,6 +143,17 @@ def _times(column: pd.Series, line: Any, layout: str | None) -> pd.Index:
                 + ("" if layout else _day_first(text.iloc[row]))
             )
     return pd.DatetimeIndex(times, name=column.name)
+
+
+def _steps(text: pd.Series, line: Any) -> pd.Series:
+    """Whole numbers."""
+    try:
+        return text.astype(np.int64)
+    except OverflowError as error:
+        row = int(np.argmax([abs(int(number)) for number in text]))
+        raise Wrong(
+            f"{line(row)}, column {text.name!r}: {text.iloc[row]} is too large for the number of a step."
+        ) from error
 
 
 def _parsed(text: pd.Series, layout: str | None) -> pd.Series:

@@ -95,6 +95,14 @@ def test_what_would_be_written_over_or_is_a_folder_is_told_before_any_work(run, 
     assert [path.name for path in tmp_path.iterdir()] == ["data.csv"]
 
 
+def test_a_link_to_save_at_and_memory_that_is_not_there_are_told(run, table, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "model.gru")
+    status, output, errors = run(table, "--save", "link")
+    assert (status, output) == (1, "") and "link is a symbolic link, to " in errors
+    status, _, errors = run(table, "--window", "9" * 18, "--splits", "0")
+    assert status == 1 and errors.startswith("grukit forecast: Unable to allocate ")
+
+
 def test_nothing_is_written_that_nobody_asked_for(run, table, tmp_path):
     status, output, _ = run(table, "--splits", "0")
     assert status == 0 and [path.name for path in tmp_path.iterdir()] == ["data.csv"]
@@ -249,6 +257,11 @@ def changed(table, row, column, value):
             ["--time-format", "%d/%m/%Y"],
             "line 2, column 'date': '2024-01-01' is no time like '%d/%m/%Y'.\n",
         ),
+        (
+            lambda t: t.assign(date=[*range(69), "9" * 20]),
+            [],
+            f"line 71, column 'date': {'9' * 20} is too large for the number",
+        ),
         (lambda t: pd.DataFrame(), [], "the file is empty; a header and a row for each time are needed."),
         (lambda t: t, ["--series", "unit"], "there is no column 'unit'; there are ['date', 'load', 'temp']"),
         (lambda t: t.assign(unit=""), ["--series", "unit"], "line 2, column 'unit': the series has no name"),
@@ -297,6 +310,7 @@ def test_the_words_of_each_error(run, table, change, arguments, words):
         (["--separator", "::"], "it must be one character, or tab: '::'"),
         (["--decimal", ";"], "it must be . or ,: ';'"),
         (["--encoding", "latin-99"], "there is no encoding of this name: 'latin-99'"),
+        (["--encoding", "base64"], "there is no encoding of this name: 'base64'"),  # of bytes, not of text
     ],
 )
 def test_arguments_that_are_refused(run, table, arguments, words):

@@ -39,6 +39,7 @@ ALLOWED = {
         "forecast_static",
         "forecast_table",
         "estimators",
+        "files",
         "metrics",
         "plotting",
         "",
