@@ -1,7 +1,8 @@
-"""What lies before a forecast, and the intervals around it."""
+"""What lies before a forecast, what is known of it, and the intervals around it."""
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from grukit.plotting._common import ALONE, axis_of, one_series, show_alone
@@ -29,16 +30,35 @@ def check_fan(history: Any, intervals: Any, index: pd.Index) -> None:
 
 
 def series_of(data: Any, series: Any) -> pd.Series:
-    """One series of a Series, a frame with a column a series, or a panel."""
+    """One series of a Series, a frame with a column a series, or a panel; of an array, whose rows are counted from 0."""
+    if not isinstance(data, pd.Series | pd.DataFrame):
+        data = pd.Series(data) if np.ndim(data) == 1 else pd.DataFrame(data)
     if isinstance(data, pd.DataFrame) and data.index.nlevels == 1:
         if series is None and data.shape[1] == 1:
             series = data.columns[0]
         if series is None or series not in data.columns:
             raise ValueError(f"series must name one of the columns {list(data.columns)}; got {series!r}.")
         return data[series]
-    data = data if isinstance(data, pd.Series | pd.DataFrame) else pd.Series(data)
     one = one_series(data, series)
     return one if isinstance(one, pd.Series) else one.iloc[:, 0]
+
+
+def truth_of(truth: Any, series: Any, index: pd.Index) -> pd.Series:
+    """What is known of one series at the steps ahead, on their index; NaN where nothing is.
+
+    Raises
+    ------
+    ValueError
+        For an array without a row of any of them.
+    """
+    known = pd.Series(np.nan, index=index) if truth is None else series_of(truth, series)
+    has_index = isinstance(truth, pd.Series | pd.DataFrame | None)
+    if not has_index and not index.isin(known.index).any():
+        raise ValueError(
+            f"truth is an array of {len(known)} rows, which are counted from the first one of y; none is a step ahead, "
+            f"{index[0]} to {index[-1]}. Give a Series or a frame with that index."
+        )
+    return known.reindex(index)
 
 
 def bands_of(intervals: pd.DataFrame, series: Any) -> pd.DataFrame:

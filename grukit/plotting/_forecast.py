@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
-from grukit.data import as_samples, check_same_index, sample_index, step_index
+from grukit.data import as_samples, check_same_index
 from grukit.estimators._forecast_attributes import FittedForecaster
 from grukit.estimators.one_model import one_model
 from grukit.plotting._common import (
@@ -19,7 +19,8 @@ from grukit.plotting._common import (
     require_matplotlib,
     show_alone,
 )
-from grukit.plotting._fan import bands_of, check_fan, draw_bands, draw_history, series_of
+from grukit.plotting._fan import bands_of, check_fan, draw_bands, draw_history, series_of, truth_of
+from grukit.plotting._outputs import check_outputs, one_output
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -123,8 +124,8 @@ class ForecastDisplay:
         TypeError
             For a classifier, or what is no estimator of X and y.
         ValueError
-            For an X that ``predict`` refuses, a y that does not belong to it, or an ``output`` or ``series`` that is not
-            there.
+            For an X that ``predict`` refuses, a y that does not belong to it or has other columns than in ``fit``, or an
+            ``output`` or ``series`` that is not there.
         """
         require_matplotlib()
         state = one_model(model)
@@ -132,9 +133,10 @@ class ForecastDisplay:
             raise TypeError(f"Give a fitted GRURegressor; labels, as of {type(model).__name__}, have no errors.")
         form, X = state.outputs, as_samples(X, sequences=state.inputs.kind == "sequences")
         check_same_index(X, y)
+        check_outputs(y, form)
         k = form.number_of(output)
         truth, predictions = (
-            one_series(_column(values, k, X, form.per_step), series)
+            one_series(one_output(values, k, X, form.per_step), series)
             for values in (y, model.predict(X, context=context))
         )
         name = None if form.names is None else form.names[k]
@@ -164,7 +166,7 @@ class ForecastDisplay:
         y, X, past_X
             As ``context`` and what belongs to it in ``predict``.
         truth : as y, default=None
-            What is known of the steps ahead, or more.
+            What is known of the steps ahead, or more; by its index, or of an array from the first row of y on.
         coverage : float, list of float or None, default=(0.5, 0.9)
             Of the intervals; None: none.
         series : label or tuple, default=None
@@ -194,15 +196,13 @@ class ForecastDisplay:
         require_matplotlib()
         one_model(model, FittedForecaster)
         predictions = series_of(model.predict(X, context=y, past_X=past_X), series)
+        history, known = series_of(y, series), truth_of(truth, series, predictions.index)
         intervals = None
         if coverage is not None:
             asked = model.predict_interval(np.atleast_1d(coverage).tolist(), X, context=y, past_X=past_X)
             intervals = bands_of(asked, series)
-        known = pd.Series(np.nan, index=predictions.index) if truth is None else series_of(truth, series)
-        history = series_of(y, series)
         n_history = 3 * len(predictions) if n_history is None else n_history
         history = history.iloc[max(0, len(history) - n_history) :]
-        known = known.reindex(predictions.index)
         known.name = history.name
         display = cls(known, predictions.rename(type(model).__name__), history=history, intervals=intervals)
         return display.plot(ax, unit=unit)
@@ -243,12 +243,3 @@ class ForecastDisplay:
         ax.legend(ncols=2 + 3 * (self.intervals is not None))
         self.ax_, self.figure_ = ax, ax.figure
         return self
-
-
-def _column(values: Any, k: int, X: Any, per_step: bool) -> pd.Series:
-    """Column k of targets or predictions, one a sample or one a step of X, on their index."""
-    index = step_index(X) if per_step else sample_index(X)
-    rows = np.concatenate([np.asarray(piece) for piece in values]) if per_step else np.asarray(values)
-    if len(rows) != len(index):
-        raise ValueError(f"y has {len(rows)} targets; X needs {len(index)}.")
-    return pd.Series(rows.reshape(len(rows), -1)[:, k], index=index)

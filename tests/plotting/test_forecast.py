@@ -106,6 +106,12 @@ def test_of_one_of_several_outputs(waves, as_arrays):
     assert display.ax_.get_ylabel() == ("Value" if as_arrays else "trend")
     with pytest.raises(ValueError, match="output must be one of .*; got None"):
         ForecastDisplay.from_estimator(model, X, Y)
+    other = "The columns of y must be those of fit, in that order" if not as_arrays else "y has 3 outputs"
+    shown = waves[0][waves[0].columns[::-1]] if not as_arrays else np.column_stack([Y, Y[:, 0]])
+    with pytest.raises(ValueError, match=other):
+        ForecastDisplay.from_estimator(model, X, shown, output=1 if as_arrays else "trend")
+    with pytest.raises(ValueError, match="y has 1 outputs; the model was fitted with 2"):
+        ForecastDisplay.from_estimator(model, X, waves[0]["trend"], output=1 if as_arrays else "trend")
 
 
 def test_of_one_series_of_a_panel(waves):
@@ -241,3 +247,13 @@ def test_what_a_fan_must_not_be(forecaster):
     intervals = forecaster.predict_interval([0.5])["north"]
     with pytest.raises(ValueError, match="different indexes"):
         ForecastDisplay(TRUTH, PREDICTIONS, intervals=intervals)
+
+
+def test_a_truth_that_is_an_array_is_counted_from_the_first_row_of_y(waves):
+    Y = waves[0].to_numpy()
+    model = GRUForecaster(3, horizon=2, window=6, max_iter=1, random_state=0).fit(Y[:30])
+    display = ForecastDisplay.from_forecaster(model, Y[:30], truth=Y, series=1, coverage=None)
+    np.testing.assert_array_equal(display.truth_line_.get_ydata(), Y[30:32, 1])
+    np.testing.assert_array_equal(display.history_line_.get_ydata(), Y[24:30, 1])
+    with pytest.raises(ValueError, match="truth is an array of 2 rows, .* none is a step ahead, 30 to 31"):
+        ForecastDisplay.from_forecaster(model, Y[:30], truth=Y[30:32], series=1)
