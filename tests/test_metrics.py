@@ -255,3 +255,15 @@ def test_origins_that_are_floats_are_found():
     )
     assert frame["origin"].iloc[0] not in index
     assert score_forecasts(frame, y)["MAE"].to_list() == [0.5, 1.5]
+
+
+def test_a_series_without_a_name_is_judged_like_any_other():
+    index = pd.RangeIndex(12)
+    y = pd.DataFrame(np.column_stack([np.arange(12.0), 3 * np.arange(12.0)]), index=index, columns=[None, "b"])
+    frame = pd.DataFrame(
+        {"series": [None, "b"], "origin": 10, "step": 1, "truth": [11.0, 33.0], "prediction": [10.5, 31.0]}
+    )
+    assert score_forecasts(frame, y)["MAE"].to_list() == [1.25, 2.0]
+    table = score_forecasts(frame, y, by="series")
+    assert len(table) == 4 and table["MAE"].to_list() == [0.5, 1.0, 2.0, 3.0]
+    assert table["MASE"].to_list() == pytest.approx([0.5, 1.0, 2.0 / 3.0, 1.0])

@@ -1,7 +1,7 @@
 """pandas and arrays to sequences, and outputs back to pandas. The room that knows pandas best."""
 
 from grukit.data.aligned import check_same_index
-from grukit.data.backtests import backtest_origins, beside_truth, joined, up_to
+from grukit.data.backtests import backtest_origins, beside_truth, going_on, joined, up_to
 from grukit.data.calendar_gain import calendar_tells
 from grukit.data.containers import as_samples
 from grukit.data.context import Tail, continuation, given_context, tail_of
@@ -126,6 +126,7 @@ __all__ = [
     "folds_in_time",
     "folds_of_classes",
     "given_context",
+    "going_on",
     "history_frame",
     "in_blocks",
     "independent_rows",

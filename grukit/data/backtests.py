@@ -66,6 +66,18 @@ def up_to(y: Any, stamp: Any, n_rows: int | None = None) -> Any:
     return part.groupby(level=names, sort=False).tail(n_rows)
 
 
+def going_on(past: Any, origin: Any, series: SeriesSet) -> Any:
+    """The rows of those series that have values after a stamp; all, where none does.
+
+    Forecasts of the others are not judged, so that nothing need be known ahead of them.
+    """
+    ended = [series.name_of(s) for s, last in enumerate(series.ends) if last <= origin]
+    if series.form.kind != "panel" or not ended:
+        return past
+    kept = past[~past.index.droplevel(-1).isin(ended)]
+    return kept if len(kept) else past
+
+
 def _holes(index: Any, times: pd.Index, stamp: Any) -> pd.Index:
     """The entry that is missing at a stamp of each series that has rows before and after it."""
     before, at, after = (np.asarray(each) for each in (times < stamp, times == stamp, times > stamp))
@@ -113,22 +125,41 @@ def beside_truth(
         Columns series, origin, which is the last stamp of each series, step, time, truth and those of ``forecasts``; rows
         whose time lies after a series' end are left out.
     """
+    H = next(iter(forecasts.values())).shape[1]
+    judged = _judged(keys, ends, origin, series, H)
+    if not judged:
+        return pd.DataFrame()
+    rows, which, first, stamps = map(list, zip(*judged, strict=True))
+    lengths = np.array([len(times) for times in stamps])
+    known = np.arange(H) < lengths[:, None]
+    truths = (series.offsets[which] + first)[:, None] + np.arange(H)
+    labels, origins = [series.name_of(s) for s in which], [ends[row] for row in rows]
+    head = {
+        "series": pd.Index(labels, tupleize_cols=False).repeat(lengths),
+        "origin": pd.Index(origins).repeat(lengths),
+        "step": np.broadcast_to(np.arange(1, H + 1), known.shape)[known],
+        "time": stamps[0].append(stamps[1:]),
+        "truth": series.values[truths[known]],
+    }
+    return pd.DataFrame({**head, **{name: values[rows][known] for name, values in forecasts.items()}})
+
+
+def _judged(
+    keys: list[tuple[Any, ...]], ends: list[Any], origin: Any, series: SeriesSet, horizon: int
+) -> list[tuple[int, int, int, pd.Index]]:
+    """The number of each forecast that has a truth, that of its series, of the row there that follows, and the stamps."""
     number = {key: s for s, key in enumerate(series.keys)}
-    H, pieces = next(iter(forecasts.values())).shape[1], []
+    found: dict[Any, tuple[int, pd.Index]] = {}
+    judged = []
     for row, (key, end) in enumerate(zip(keys, ends, strict=True)):
-        s = number[key]
-        first = int(rows_at(series.times[s], pd.Index([end]))[0]) + 1
-        times = series.times[s][first : first + H]
-        n = len(times)
-        if n == 0 or times[0] <= origin:  # it ends there, or has no row in the step of the origin
-            continue
-        truth = series.values[series.offsets[s] + first : series.offsets[s] + first + n]
-        columns = {name: values[row, :n] for name, values in forecasts.items()}
-        label = series.name_of(s)
-        names = [label] * n if not isinstance(label, tuple) else pd.Index([label] * n, tupleize_cols=False)
-        head = {"series": names, "origin": [end] * n, "step": np.arange(1, n + 1), "time": times}
-        pieces.append(pd.DataFrame({**head, "truth": truth, **columns}))
-    return pd.concat(pieces, ignore_index=True) if pieces else pd.DataFrame()
+        times = series.times[number[key]]
+        if (id(times), end) not in found:  # series with one index share what is found
+            first = int(rows_at(times, pd.Index([end]))[0]) + 1
+            found[id(times), end] = first, times[first : first + horizon]
+        first, stamps = found[id(times), end]
+        if len(stamps) and stamps[0] > origin:  # else it ends there, or has no row in the step of the origin
+            judged.append((row, number[key], first, stamps))
+    return judged
 
 
 def joined(frames: list[pd.DataFrame]) -> pd.DataFrame:

@@ -103,20 +103,18 @@ class Observed:
         """
         series, new = self.series, later.series
         own, more = dict(zip(series.keys, series.pieces(), strict=True)), dict(zip(new.keys, new.pieces(), strict=True))
+        stamps, stamps_of_later = (dict(zip(each.keys, each.times, strict=True)) for each in (series, new))
+        found: dict[tuple[int, int], pd.Index] = {}
         values, covariates, times = [], [], []
         keys = [*own, *(key for key in more if key not in own)]
         for key in keys:
             parts = [(each, rows[key]) for each, rows in ((self, own), (later, more)) if key in rows]
-            stamps = [each.series.times[each.series.keys.index(key)] for each, _ in parts]
-            if len(parts) == 2:
-                last = stamps[0][-1:].tolist()[0]
-                wanted = series.grid.ahead(last, 1)[0]
-                if stamps[1][0] != wanted and not series.grid.equal(stamps[1][:1], pd.Index([wanted])).all():
-                    found = f"y goes on at {stamps[1][0]}{where_of(key)}"
-                    raise ValueError(f"{found}, but the series ended at {last}; it must begin at {wanted}.")
             values.append(np.concatenate([each.series.values[rows] for each, rows in parts])[-n:])
             covariates.append(np.concatenate([each.covariates[rows] for each, rows in parts])[-n:])
-            times.append(stamps[0].append(stamps[1:])[-n:])
+            first, second = stamps.get(key), stamps_of_later.get(key)
+            if (id(first), id(second)) not in found:  # most series share their stamps
+                found[id(first), id(second)] = _one_after_another(series.grid, first, second, key)[-n:]
+            times.append(found[id(first), id(second)])
         offsets = np.append(0, np.cumsum([len(each) for each in values]))
         kept = replace(series, values=np.concatenate(values), offsets=offsets, keys=keys, times=_shared(times))
         if series.form.kind == "frame":
@@ -179,6 +177,21 @@ class Observed:
         return Rows(y, levels.transform(self.covariates, "float64"), self.series.offsets)
 
 
+def _one_after_another(grid: Grid, first: pd.Index | None, second: pd.Index | None, key: tuple[Any, ...]) -> pd.Index:
+    """The stamps of a series, and those that follow; either may be all that there are."""
+    if first is None or second is None:
+        only = second if first is None else first
+        assert only is not None
+        return only
+    last = first[-1:].tolist()[0]
+    wanted = grid.ahead(last, 1)
+    if second[0] != wanted[0] and not grid.equal(second[:1], wanted).all():
+        raise ValueError(
+            f"y goes on at {second[0]}{where_of(key)}, but the series ended at {last}; it must begin at {wanted[0]}."
+        )
+    return first.append(second)
+
+
 def _named_alike(series: SeriesSet, later: SeriesSet) -> SeriesSet:
     own, given = series.keys, later.keys
     if series.form.kind == "series":
@@ -230,4 +243,6 @@ def _beside_each_other(series: SeriesSet, parts: list[tuple[np.ndarray, ...]]) -
 def _shared(times: list[pd.Index]) -> list[pd.Index]:
     """The same, but equal indexes are one."""
     found: dict[Any, pd.Index] = {}
-    return [found.setdefault((each[0], each[-1], len(each)), each) for each in times]
+    distinct = {id(each): each for each in times}
+    one = {n: found.setdefault((each[0], each[-1], len(each)), each) for n, each in distinct.items()}
+    return [one[id(each)] for each in times]

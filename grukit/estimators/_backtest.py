@@ -8,7 +8,7 @@ import joblib
 import numpy as np
 from sklearn.base import clone
 
-from grukit.data import SeriesSet, backtest_origins, beside_truth, joined, read_series, up_to
+from grukit.data import SeriesSet, backtest_origins, beside_truth, going_on, joined, read_series, up_to
 from grukit.estimators._conformal import check_coverages
 from grukit.estimators._forecast import forecast_state
 from grukit.estimators._quantiles import point_of
@@ -122,10 +122,12 @@ def _from_origin(
 ) -> Any:
     """Forecasts from one origin."""
     past = up_to(y, origin, settings.train_size if settings.refit else None)
-    context: dict[str, Any] = {"context": past, "past_X": past_X, "static": settings.static}
+    judged = going_on(past, origin, series)
+    context: dict[str, Any] = {"context": judged, "past_X": past_X, "static": settings.static}
     if settings.refit:
         model.fit(past, X, past_X, static=settings.static)
-        context = {"context": None, "past_X": None}
+        if judged is past:
+            context = {"context": None, "past_X": None}
     bounds = {}
     if settings.coverage is None:
         observed, ahead = model._ahead(X, **context)

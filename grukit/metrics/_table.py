@@ -83,7 +83,7 @@ def score_forecasts(
     keys = [rows[level] for level in levels] or [pd.Series(0, index=rows.index)]
     pieces = []
     for name, scores in found.items():
-        means = scores.groupby(keys, sort=False).mean()
+        means = scores.groupby(keys, sort=False, dropna=False).mean()
         means[["RMSE", "RMSSE"]] = np.sqrt(means[["RMSE", "RMSSE"]])
         pieces.append(means.assign(forecast=name).set_index("forecast", append=True))
     table = pd.concat(pieces)
@@ -126,15 +126,18 @@ def _beside(
     rows: pd.DataFrame, series: SeriesSet, season: int, coverage: float | None, levels: np.ndarray
 ) -> tuple[dict[str, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """The seasonal naive forecasts, half widths and quantiles of their errors, and what errors are scaled by, a row each."""
-    number = {series.name_of(s): s for s in range(len(series))}
-    n = len(rows)
+    number = {_name(series.name_of(s)): s for s in range(len(series))}
+    n, ends = len(rows), dict[Any, int]()
     prediction, half, absolute, squared = (np.full(n, np.nan) for _ in range(4))
     quantiles = np.full((n, len(levels)), np.nan)
-    for (name, origin), group in rows.groupby(["series", "origin"], sort=False):
-        if name not in number:
+    for (name, origin), group in rows.groupby(["series", "origin"], sort=False, dropna=False):
+        if _name(name) not in number:
             raise ValueError(f"forecasts are of series {name!r}; y has {list(number)[:5]}.")
-        s = number[name]
-        end = int(rows_at(series.times[s], pd.Index([origin]))[0])
+        s = number[_name(name)]
+        shared = id(series.times[s]), origin  # by most series
+        if shared not in ends:
+            ends[shared] = int(rows_at(series.times[s], pd.Index([origin]))[0])
+        end = ends[shared]
         if end < 0:
             raise ValueError(f"forecasts are from the origin {origin}, which is not in the index of y.")
         past = series.values[series.offsets[s] : series.offsets[s] + end + 1]
@@ -151,6 +154,11 @@ def _beside(
             if len(levels) and len(changes):
                 quantiles[at] = np.quantile(changes, levels)
     return {"prediction": prediction, "half": half, "quantiles": quantiles}, (absolute, squared)
+
+
+def _name(name: Any) -> Any:
+    """The name of a series; None also where pandas has written NaN for it."""
+    return None if pd.api.types.is_scalar(name) and pd.isna(name) else name
 
 
 def _latest(past: np.ndarray, m: int) -> np.ndarray:

@@ -97,6 +97,26 @@ def test_a_panel_whose_series_end_at_different_times(noise):
     assert set(MODEL.backtest(levels, n_splits=1)["series"]) == {("k", "u")}
 
 
+def test_nothing_need_be_known_ahead_of_series_that_have_ended(noise):
+    """Their forecasts are not judged; X of each series ends where it does."""
+    y = pd.concat({"u": noise, "w": noise.iloc[:50]}, names=["unit", "time"])
+    X = pd.DataFrame({"x": np.random.default_rng(1).normal(size=170)}, index=y.index)
+    model = clone(MODEL).fit(y.groupby("unit").head(90), X)
+    with pytest.warns(UserWarning, match="1 of 2 series end before the first origin"):
+        table = model.backtest(y, X, n_splits=2, coverage=0.8)
+    with pytest.warns(UserWarning, match="1 of 2 series end before the first origin"):
+        unfitted = model.backtest(y, X, n_splits=2, coverage=0.8, refit=False)
+    assert len(table) == len(unfitted) == 8
+    longer = pd.concat([X, pd.concat({"w": pd.DataFrame({"x": 0.0}, index=HOURS[50:60])}, names=["unit", "time"])])
+    for origin, own in table.groupby("origin"):
+        past = y[y.index.get_level_values("time") <= origin]
+        by_hand = clone(MODEL).fit(past, X)
+        np.testing.assert_array_equal(own["prediction"], by_hand.predict(longer).loc["u"])
+        np.testing.assert_array_equal(own[["lower", "upper"]], by_hand.predict_interval(0.8, X=longer).loc["u"])
+        expected = model.predict(X, context=past.loc[["u"]])
+        np.testing.assert_array_equal(unfitted.loc[unfitted["origin"] == origin, "prediction"], expected)
+
+
 def test_copies_that_are_fitted_at_once_are_the_same(noise):
     table = MODEL.backtest(noise, n_splits=2)
     with joblib.parallel_config(backend="threading"):
