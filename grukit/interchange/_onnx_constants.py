@@ -7,10 +7,14 @@ import numpy as np
 TYPES = {1: "<f4", 6: "<i4", 7: "<i8", 9: "?", 10: "<f2", 11: "<f8"}  # of TensorProto.DataType
 
 
+Sizes = tuple[int | str | None, ...]  # of axes; a letter stands for one that is open, None for what is not known
+
+
 class Open(NamedTuple):
-    """Numbers that depend on the size of the input: shapes, and constants that are as large."""
+    """Numbers that depend on the size of the input: constants that are as large as it, and sizes themselves."""
 
     constant: np.ndarray | None = None
+    sizes: Sizes | None = None
 
 
 def array_of(tensor: Any) -> np.ndarray:
@@ -23,7 +27,10 @@ def array_of(tensor: Any) -> np.ndarray:
     """
     what = f"the constant {tensor.name!r:.80}"
     if tensor.data_location != 0 or len(tensor.external_data):
-        raise ValueError(f"{what} is in another file, which is not opened.")
+        raise ValueError(
+            f"{what} is in another file, which is not opened. Write all into one, as torch.onnx.export(..., "
+            "external_data=False) does."
+        )
     if tensor.data_type not in TYPES:
         raise ValueError(f"{what} has the type {tensor.data_type}, of no weight or shape.")
     dtype, shape = np.dtype(TYPES[tensor.data_type]), tuple(tensor.dims)
@@ -59,6 +66,13 @@ def integers(inputs: list[Any], at: int, attributes: dict[str, Any], name: str) 
             raise ValueError(f"its {name} are no constant")
         return [int(each) for each in inputs[at].ravel()]
     return [int(each) for each in attributes[name].ints] if name in attributes else None
+
+
+def number_of(index: Any) -> tuple[int, bool]:
+    """The number that is taken of an axis, and whether the axis is kept."""
+    if not isinstance(index, np.ndarray) or index.dtype.kind != "i" or index.size != 1 or index.ndim > 1:
+        raise ValueError("it takes several, or not always the same")
+    return int(index.item()), index.ndim == 1
 
 
 def of_constant(kind: str, inputs: list[Any], attributes: dict[str, Any]) -> np.ndarray:

@@ -123,9 +123,9 @@ def _initial(initial: Any, n: int, H: int, batch_first: bool) -> np.ndarray:
     if constant.size == 1:
         return np.full((n, 1, H), constant.item(), np.float64)
     own = constant.swapaxes(0, 1) if batch_first and constant.ndim == 3 else constant
-    if own.shape != (n, 1, H):
+    if own.shape[:1] + own.shape[2:] != (n, H) or not (own.size and (own == own[:, :1]).all()):
         raise ValueError(f"its initial states have the shape {constant.shape}; all sequences must begin alike")
-    return own
+    return own[:, :1]
 
 
 def _weights(W: np.ndarray, R: np.ndarray, B: np.ndarray, begin: np.ndarray) -> dict[str, np.ndarray]:

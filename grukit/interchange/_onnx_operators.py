@@ -7,11 +7,12 @@ import numpy as np
 from scipy import sparse
 
 from grukit.interchange._flow import Flow
-from grukit.interchange._onnx_constants import integer, integers
+from grukit.interchange._onnx_constants import integer, integers, number_of
+from grukit.interchange._onnx_stack import Stack
 
 FLOAT, DOUBLE = 1, 11  # of TensorProto.DataType
 LAST = (1 << 31) - 1  # from here on an end of a slice stands for that of the axis, in 32 bits and in 64
-Operator = Callable[[list[Any], dict[str, Any]], Flow]
+Operator = Callable[[list[Any], dict[str, Any]], Any]
 
 
 def _refuse(reason: str) -> Any:
@@ -111,6 +112,12 @@ def _squeeze(inputs: list[Any], attributes: dict[str, Any]) -> Flow:
     return flow._replace(axes="".join(each for i, each in enumerate(flow.axes) if i not in gone))
 
 
+def _flatten(inputs: list[Any], attributes: dict[str, Any]) -> Flow:
+    if integer(attributes, "axis", 1) != 1:
+        raise ValueError("it joins the rows with other axes")
+    return inputs[0].reshaped([0, -1])
+
+
 def _unsqueeze(inputs: list[Any], attributes: dict[str, Any]) -> Flow:
     flow, axes = inputs[0], integers(inputs, 1, attributes, "axes") or []
     letters, n = list(flow.axes), len(flow.axes) + len(axes)
@@ -119,11 +126,14 @@ def _unsqueeze(inputs: list[Any], attributes: dict[str, Any]) -> Flow:
     return flow._replace(axes="".join(letters))
 
 
-def _concat(inputs: list[Any], attributes: dict[str, Any]) -> Flow:
+def _concat(inputs: list[Any], attributes: dict[str, Any]) -> Any:
     first = inputs[0]
     if not all(isinstance(each, Flow) for each in inputs):
         raise ValueError("it joins a result and a constant")
     axis = first.axis(integer(attributes, "axis", 0))
+    states = all((each.of, each.axes, each.link) == ("states", first.axes, "identity") for each in inputs)
+    if states and first.axes[axis] == "R" and len({each.source for each in inputs}) > 1:
+        return Stack(inputs, axis)
     own = (first.source, first.of, first.axes, 1)
     alike = all((each.source, each.of, each.axes, each.n_directions) == own for each in inputs)
     if not alike or first.axes[axis] != "H" or any(each.link != "identity" for each in inputs):
@@ -133,11 +143,8 @@ def _concat(inputs: list[Any], attributes: dict[str, Any]) -> Flow:
 
 
 def _gather(inputs: list[Any], attributes: dict[str, Any]) -> Flow:
-    flow, index = inputs[:2]
+    flow, (number, keep) = inputs[0], number_of(inputs[1])
     axis = flow.axis(integer(attributes, "axis", 0))
-    if not isinstance(index, np.ndarray) or index.dtype.kind != "i" or index.size != 1 or index.ndim > 1:
-        raise ValueError("it takes several, or not always the same")
-    number, keep = int(index.item()), index.ndim == 1
     if flow.axes[axis] == "T":
         return _last_step(flow, axis, number, keep)
     size = flow.size(flow.axes[axis]) or 0
@@ -200,6 +207,7 @@ OPERATORS: dict[str, Operator] = {
     "Concat": _concat,
     "Dropout": _dropout,
     "Exp": _link("exp"),
+    "Flatten": _flatten,
     "Gather": _gather,
     "Gemm": _gemm,
     "Identity": _same,

@@ -8,9 +8,12 @@ from grukit.interchange._flow import Flow
 from grukit.interchange._onnx_constants import Open, array_of, of_constant
 from grukit.interchange._onnx_gru import Layer, OtherAxes, layer_of
 from grukit.interchange._onnx_operators import ARITHMETIC, BEFORE_13, OPERATORS
+from grukit.interchange._onnx_sizes import computed, known_sizes, shape_of, wanted
+from grukit.interchange._onnx_stack import Stack, of_stack
 
 ROOM = 1 << 23  # numbers that a graph may make of those in its file, besides as many as the file has bytes
 OLDEST = 7  # version of the operators: until then, axes were broadcast otherwise
+KEEPING = ("Expand", "Identity", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze")  # the numbers of their input
 WRONG = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, MemoryError)
 
 
@@ -42,7 +45,8 @@ class Reader:
         self.input = inputs[0].name
         self.results[self.input] = None  # known once something reads it
         self.n_features = _last_size(inputs[0])
-        if len(inputs[0].type.tensor_type.shape.dim) != 3:
+        self.sizes = [each.dim_value for each in inputs[0].type.tensor_type.shape.dim]
+        if len(self.sizes) != 3:
             raise ValueError(f"its input {self.input!r} has not three axes.")
 
     def follow(self, nodes: Any) -> None:
@@ -50,6 +54,7 @@ class Reader:
         known = dict(self.results)
         for axes in ("BTH", "TBH"):
             self.results, self.layers, self.room = dict(known), [], self._all_room
+            self.fixed = {letter: n for letter, n in zip(axes, self.sizes, strict=True) if letter != "H" and n > 0}
             self.results[self.input] = Flow.from_source(0, "steps", axes, 1, self.n_features)
             try:
                 self._follow_all(nodes)
@@ -108,13 +113,20 @@ class Reader:
                 return Open(np.zeros(1, np.float32) if value is None else value)
             return _refuse("a constant of another form") if value is None else value
         if kind in ("Shape", "Size"):
-            return Open()
-        if kind == "Expand":
+            of_flow = kind == "Shape" and isinstance(inputs[0], Flow)
+            return Open(sizes=shape_of(inputs[0], attributes) if of_flow else None)
+        if kind == "Expand" and not isinstance(inputs[0], Open):
             return Open(inputs[0]) if isinstance(inputs[0], np.ndarray) else _refuse("what it expands is no constant")
+        if kind in KEEPING and inputs and isinstance(inputs[0], Open) and _is_one_number(inputs[0].constant):
+            return inputs[0]
+        if inputs and isinstance(inputs[0], Stack):
+            return of_stack(kind, inputs, attributes)
+        if kind == "Reshape" and isinstance(inputs[0], Flow) and (sizes := known_sizes(inputs[1])) is not None:
+            inputs = [inputs[0], wanted(inputs[0], sizes, self.fixed)]
         reads = (BEFORE_13.get(kind) if self.opset < 13 else None) or OPERATORS.get(kind)
         flows, opens = (any(isinstance(each, a_kind) for each in inputs) for a_kind in (Flow, Open))
         if opens and not flows:
-            return Open()
+            return Open(sizes=computed(kind, inputs, attributes))
         if reads is None or not inputs or opens:
             raise ValueError("its operator, on such numbers, is no part of a GRU, a linear head or scaling")
         if not flows:
@@ -133,6 +145,11 @@ class Reader:
 
 def _refuse(reason: str) -> Any:
     raise ValueError(reason)
+
+
+def _is_one_number(constant: np.ndarray | None) -> bool:
+    """Whether it is the same however often it is there."""
+    return constant is not None and constant.size == 1
 
 
 def _arrays(value: Any) -> list[np.ndarray]:

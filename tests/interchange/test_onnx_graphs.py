@@ -268,3 +268,112 @@ def test_a_window_that_is_none_is_refused(tmp_path, window):
 @pytest.mark.parametrize("end", [2**31 - 1, 2**31, 2**63 - 1])
 def test_a_slice_to_the_end_in_any_type_is_the_last_step(tmp_path, end):
     check_read(tmp_path / "a.onnx", graph(*READABLE["slices"], constants={**MORE, "huge": np.array([end])}))
+
+
+def ints(*numbers):
+    return np.array(numbers)
+
+
+def two_layers(n, by_sizes, *after, **constants):
+    """Two GRUs in n directions, the second reshaped to by sizes or by a constant, and nodes after all their last states.
+
+    As PyTorch writes them: initial states of zero for all layers at once, of which each takes its own.
+    """
+    rng = np.random.default_rng(0)
+    shapes = {"W": (n, 9, 2), "R": (n, 9, 3), "B": (n, 18), "W1": (n, 9, 3 * n), "R1": (n, 9, 3), "B1": (n, 18)}
+    arrays = {name: rng.normal(size=shape).astype(np.float32) for name, shape in {**shapes, "M": (3 * n, 2)}.items()}
+    arrays |= {"0": ints(0), "1": ints(1), "2": ints(2), "3": ints(3), "4": ints(4), "n": ints(n), "all": ints(2 * n)}
+    arrays |= {
+        "three": ints(0, 0, -1),
+        "rest": ints(-1),
+        "zero": np.float32(0),
+        "second": ints(-n),
+        "last": np.array(-1),
+    }
+    node = onnx.helper.make_node
+    reshaped = [
+        node("Transpose", ["every"], ["turned"], perm=[0, 2, 1, 3]),
+        node("Shape", ["turned"], ["sizes"]),
+        node("Slice", ["sizes", "0", "2"], ["outer"]),
+        node("Slice", ["sizes", "2", "3"], ["directions"]),
+        node("Slice", ["sizes", "3", "4"], ["units"]),
+        node("Mul", ["directions", "units"], ["both"]),
+        node("Reshape", ["both", "rest"], ["flat"]),
+        node("Concat", ["outer", "flat"], ["wanted"], axis=0),
+        node("Reshape", ["turned", "wanted" if by_sizes else "three"], ["below"]),
+    ]
+    settings = {"hidden_size": 3, "linear_before_reset": 1, "direction": "bidirectional" if n == 2 else "forward"}
+    nodes = [
+        node("Shape", ["X"], ["batch"], start=1, end=2),
+        node("Concat", ["all", "batch", "3"], ["as_many"], axis=0),
+        node("Expand", ["zero", "as_many"], ["begin"]),
+        node("Slice", ["begin", "0", "n", "0"], ["begin0"]),
+        node("Slice", ["begin", "n", "all", "0"], ["begin1"]),
+        node("GRU", ["X", "W", "R", "B", "", "begin0"], ["every", "final"], **settings),
+        *reshaped,
+        node("GRU", ["below", "W1", "R1", "B1", "", "begin1"], ["", "final1"], **settings),
+        node("Concat", ["final", "final1"], ["states"], axis=0),
+        *(node(kind, own, [out], **more) for kind, own, out, more in after),
+    ]
+    proto = graph(constants={**arrays, **constants})
+    del proto.graph.node[:]
+    proto.graph.node.extend(nodes)
+    return proto
+
+
+LAST = [("Gather", ["states", "last"], "s", {}), ("MatMul", ["s", "M"], "Y", {})]
+OF_ONE = [
+    ("Slice", ["states", "second", "all", "0"], "own", {}),
+    ("Transpose", ["own"], "turned_own", {"perm": [1, 0, 2]}),
+    ("Flatten", ["turned_own"], "s", {}),
+    ("MatMul", ["s", "M"], "Y", {}),
+]
+
+
+@pytest.mark.parametrize("by_sizes", [False, True])
+@pytest.mark.parametrize(("n", "after"), [(1, LAST), (1, OF_ONE), (2, OF_ONE)], ids=["gathered", "sliced", "both ways"])
+def test_several_layers_as_pytorch_writes_them(tmp_path, n, after, by_sizes):
+    model = check_read(tmp_path / "a.onnx", two_layers(n, by_sizes, *after))
+    assert model.hidden_layer_sizes == (3, 3) and model.bidirectional == (n == 2)
+
+
+def test_layers_of_an_input_whose_sizes_are_fixed(tmp_path):
+    proto = two_layers(1, False, *LAST, three=ints(*X.shape[:2], 3))
+    for dim, n in zip(proto.graph.input[0].type.tensor_type.shape.dim, X.shape, strict=True):
+        dim.dim_value = n
+    check_read(tmp_path / "a.onnx", proto)
+    proto.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "B"
+    with pytest.raises(ValueError, match=r"the axes TBRH are reshaped to \[0, 4, 3\]"):
+        read(tmp_path / "a.onnx", proto)
+
+
+@pytest.mark.parametrize(
+    ("after", "message"),
+    [
+        ([("Gather", ["states", "0"], "s", {}), ("MatMul", ["s", "M"], "Y", {})], "not what its last GRU gives"),
+        ([("Slice", ["states", "0", "all", "0"], "Y", {})], "something else than the last states of one layer"),
+        ([("Slice", ["states", "0", "1", "2"], "Y", {})], "something else than the last states of one layer"),
+        ([("Gather", ["states", "4"], "Y", {})], "something else than the last states of one layer"),
+        ([("Transpose", ["states"], "Y", {})], "it joins the states of several layers"),
+        ([("Flatten", ["final1"], "Y", {"axis": 2})], "it joins the rows with other axes"),
+        ([("Mul", ["outer", "outer"], "q", {}), ("Reshape", ["final1", "q"], "Y", {})], "a shape that is not known"),
+        ([("Reshape", ["final1", "outer"], "Y", {})], "a shape that is not known"),
+    ],
+)
+def test_what_else_is_done_with_layers_and_sizes_is_refused(tmp_path, after, message):
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path / "a.onnx", two_layers(1, True, *after))
+
+
+def test_sizes_do_not_grow(tmp_path):
+    """Doubled sixty times, by number and by value: no longer known, before they fill the memory."""
+    names = [f"q{i}" for i in range(60)]
+    for kind, more in (("Concat", {"axis": 0}), ("Mul", {})):
+        grown = [(kind, [a, a], b, more) for a, b in zip(["outer" if more else "units", *names], names, strict=False)]
+        with pytest.raises(ValueError, match="its operator, on such numbers, is no part|a shape that is not known"):
+            read(tmp_path / "a.onnx", two_layers(1, True, *grown, ("Reshape", ["final1", names[-1]], "Y", {})))
+
+
+def test_initial_states_of_a_batch_that_begins_alike(tmp_path):
+    begin = np.repeat(np.array([[[0.5, -0.5, 0.25]]], np.float32), 4, axis=1)
+    check_read(tmp_path / "a.onnx", graph(*HEAD, inputs=["X", "W", "R", "B", "", "h"], constants={"h": begin}))

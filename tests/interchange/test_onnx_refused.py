@@ -152,7 +152,7 @@ REFUSED = {
     "biases": (HEAD, {"constants": {"B": np.ones((1, 9), "f4")}}, "biases are no constant of the shape"),
     "initial states of each": (
         HEAD,
-        {"inputs": ["X", "W", "R", "B", "", "h"], "constants": {"h": np.ones((1, 2, 3), "f4")}},
+        {"inputs": ["X", "W", "R", "B", "", "h"], "constants": {"h": np.arange(6, dtype="f4").reshape(1, 2, 3)}},
         "must begin alike",
     ),
     "output that is not there": (HEAD, {"outputs": ["Z"]}, "output 'Z' is not made of its input"),
