@@ -118,7 +118,7 @@ class Stream:
     n_steps: int
 
     def __init__(self, fitted: "FittedState", n_series: int = 1):
-        if not isinstance(n_series, Integral) or n_series < 1:
+        if not isinstance(n_series, Integral) or isinstance(n_series, bool) or n_series < 1:
             raise ValueError(f"n_series must be a positive integer; got {n_series!r}.")
         if fitted.spec.bidirectional:
             raise ValueError("A bidirectional model reads a window from both ends, so it cannot go on step by step.")

@@ -1,5 +1,6 @@
 """Predictions beside observed values."""
 
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -195,6 +196,8 @@ class ForecastDisplay:
         """
         require_matplotlib()
         one_model(model, FittedForecaster)
+        if not (n_history is None or (isinstance(n_history, Integral) and n_history >= 0)):
+            raise ValueError(f"n_history must be a number of rows, or None; got {n_history!r}.")
         predictions = series_of(model.predict(X, context=y, past_X=past_X), series)
         history, known = series_of(y, series), truth_of(truth, series, predictions.index)
         intervals = None

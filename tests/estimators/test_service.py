@@ -177,6 +177,7 @@ def test_several_threads_at_once(fitted):
     (lambda m: m.stream(2).step(np.zeros(3)), r"A step of 2 series has the shape \(2, 3\); got \(3,\)"),
     (lambda m: m.stream().step([1.0, np.nan, 2.0]), "A step must hold finite numbers"),
     (lambda m: m.stream(0), "n_series must be a positive integer; got 0"),
+    (lambda m: m.stream(True), "n_series must be a positive integer; got True"),
     (lambda m: setattr(m.stream(), "state", [np.zeros((1, 5))]), r"The state has arrays of the shapes"),
     (lambda m: setattr(m.stream(), "state", [np.full((1, 5), np.nan), np.zeros((1, 4))]), "NaN or infinity"),
 ])  # fmt: skip

@@ -150,6 +150,9 @@ def test_wrong_targets(model, waves):
         ForecastDisplay.from_estimator(forecaster, X, y)
     with pytest.raises(TypeError, match="Give a fitted GRUForecaster; got GRURegressor"):
         ForecastDisplay.from_forecaster(model, y)
+    for wrong in (-1, 2.5, "all"):
+        with pytest.raises(ValueError, match="n_history must be a number of rows, or None; got"):
+            ForecastDisplay.from_forecaster(forecaster, y, n_history=wrong)
     assert plt.get_fignums() == []
 
 
