@@ -9,6 +9,8 @@ from grukit.data import Classes
 from grukit.interchange._fitted import Around, fitted_model
 from grukit.interchange._network import Network, check_finite
 
+NO_CLASSES = "its outputs are no probabilities; classes are for softmax and sigmoid."
+
 
 def imported(network: Network, classes: Any, window: int | None) -> Any:
     """The estimator of a network that another library trained; with ``classes`` a classifier.

@@ -44,9 +44,13 @@ def from_keras(
     Raises
     ------
     ValueError
-        Where arrays are missing or left over, shapes do not fit, or numbers are not finite, naming the array by its name or
-        number.
+        Where ``weights`` are neither, arrays are missing or left over, shapes do not fit, or numbers are not finite, naming
+        the array by its name or number.
     """
+    if not isinstance(weights, Mapping | Sequence) or isinstance(weights, str):
+        raise ValueError(
+            f"weights must be a list of arrays, as model.get_weights() gives it, or a mapping; got {type(weights).__name__}."
+        )
     given = weights if isinstance(weights, Mapping) else {f"weights[{i}]": array for i, array in enumerate(weights)}
     arrays = as_arrays(given)
     names, values = list(arrays), list(arrays.values())

@@ -15,7 +15,7 @@ from grukit.files import path_of, replaced
 from grukit.interchange._assembled import assembled
 from grukit.interchange._fitted import Around, fitted_model
 from grukit.interchange._flow import Flow
-from grukit.interchange._imported import classified
+from grukit.interchange._imported import NO_CLASSES, classified
 from grukit.interchange._network import Network, check_finite, largest_share
 from grukit.interchange._onnx_own import PROPERTY, own_model, property_of
 from grukit.interchange._onnx_reader import WRONG, Reader
@@ -239,5 +239,5 @@ def _told_apart(network: Network, link: str, labels: Any) -> tuple[Network, Clas
         network, known = classified(network, link, labels)
         return network, known, known.link
     if labels is not None:
-        raise ValueError("its outputs are no probabilities; classes are for softmax and sigmoid.")
+        raise ValueError(NO_CLASSES)
     return network, None, "log" if link == "exp" else "identity"

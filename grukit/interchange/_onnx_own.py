@@ -13,7 +13,7 @@ from grukit.data import Classes, LinearLags, Scaler
 from grukit.estimators._checks import check_spec
 from grukit.files import Codec, parse
 from grukit.interchange._fitted import Around, fitted_model
-from grukit.interchange._imported import check_labels
+from grukit.interchange._imported import NO_CLASSES, check_labels
 from grukit.interchange._network import Network, gate_blocks
 from grukit.interchange._onnx_constants import array_of
 from grukit.interchange._onnx_writer import graph_of
@@ -40,7 +40,7 @@ def own_model(proto: Any, onnx: Any, classes: Any, window: Any) -> Any:
     Raises
     ------
     ValueError
-        Where ``classes`` are not as many as there are, or not sorted.
+        Where ``classes`` are not as many as there are, or not sorted, or outputs are no probabilities.
     """
     properties = {each.key: each.value for each in proto.metadata_props}
     if proto.producer_name != "grukit" or PROPERTY not in properties:
@@ -49,7 +49,11 @@ def own_model(proto: Any, onnx: Any, classes: Any, window: Any) -> Any:
     spec = SPECS.decode(told["spec"], {}, "spec")
     check_spec(spec)
     constants = {each.name: array_of(each) for each in proto.graph.initializer}
-    labels = parse(properties["classes"], "its classes") if classes is None else classes
+    labels = parse(properties["classes"], "its classes")
+    if classes is not None:
+        if labels is None:
+            raise ValueError(NO_CLASSES)
+        labels = classes
     known = None if labels is None else Classes(np.asarray(labels), bool(told["several"]))
     if known is not None:
         check_labels(known.values, known.multilabel)

@@ -50,8 +50,14 @@ def from_torch(
     Raises
     ------
     ValueError
-        Where names are missing or unknown, shapes do not fit, or numbers are not finite, naming the entry.
+        Where ``state_dict`` is no mapping, names are missing or unknown, shapes do not fit, or numbers are not finite, naming
+        the entry.
     """
+    if not isinstance(state_dict, Mapping):
+        raise ValueError(
+            "state_dict must be a mapping of names to arrays, as module.state_dict() gives it; got "
+            f"{type(state_dict).__name__}."
+        )
     arrays = as_arrays(state_dict)
     prefix, source = _prefix_of(arrays), {}
     for name in arrays:

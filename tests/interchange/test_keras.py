@@ -112,6 +112,14 @@ def test_arrays_that_are_no_layers_and_head_are_refused(name):
         from_keras(given)
 
 
+@pytest.mark.parametrize("given", [None, "weights.h5", object()])
+def test_a_model_or_a_file_is_no_list_of_arrays(given):
+    with pytest.raises(
+        ValueError, match=r"weights must be a list of arrays, as model.get_weights\(\) gives it, .* got"
+    ):
+        from_keras(given)
+
+
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 6])
 def test_arrays_of_no_layers_and_no_head_are_counted(n):
     with pytest.raises(ValueError, match=f"There are {n} arrays; each GRU has three"):

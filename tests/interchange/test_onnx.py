@@ -81,6 +81,12 @@ def test_a_file_tells_what_it_is_of(fitted, tmp_path):
     ]
 
 
+def test_a_regressor_s_file_has_no_classes(fitted, tmp_path):
+    to_onnx(fitted()[0], tmp_path / "model.onnx")
+    with pytest.raises(ValueError, match="its outputs are no probabilities; classes are for softmax and sigmoid"):
+        from_onnx(tmp_path / "model.onnx", classes=[0, 1])
+
+
 def test_a_file_that_would_not_agree_is_not_written(fitted, tmp_path, monkeypatch):
     model, _ = fitted()
     path = tmp_path / "model.onnx"

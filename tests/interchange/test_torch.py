@@ -165,6 +165,7 @@ WRONG = {
         without(**{"head.weight": np.ones(4)}),
         r"head\.weight has the shape \(4,\); it must have two",
     ),
+    "the module": (object(), r"must be a mapping of names to arrays, as module.state_dict\(\) gives it; got object"),
     "words": (without(bias_hh_l0=np.array(["a"] * 12)), "bias_hh_l0 is an array of <U1"),
 }
 
