@@ -45,7 +45,7 @@ def read_file(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
     Wrong
         For what is wrong with the file, naming line and column.
     """
-    frame, line = _read(arguments), line_of(arguments.file)
+    frame, line = _read(arguments), line_of(arguments.file, arguments)
     index: Any = _times(frame[arguments.time], line, arguments.time_format)
     numbers = {
         name: numbers_of(frame[name], arguments.decimal, line)

@@ -46,7 +46,8 @@ def _of_series(frame: pd.DataFrame, arguments: argparse.Namespace, names: pd.Ind
             f"beside the column {naming!r}, which names the series, a column of what is known of them is needed. Where "
             "columns are not separated by the character of --separator, it must be the same in both files."
         )
-    line, labels, own = line_of(arguments.static), frame[naming].astype(str), {str(name): name for name in names}
+    labels, own = frame[naming].astype(str), {str(name): name for name in names}
+    line = line_of(arguments.static, arguments)
     where = np.flatnonzero(labels.isin(own))
     twice = np.flatnonzero(labels.iloc[where].duplicated())
     if len(twice):
@@ -61,17 +62,20 @@ def _of_series(frame: pd.DataFrame, arguments: argparse.Namespace, names: pd.Ind
             f"there is no row of series {lost[0]!r}; its column {naming!r} names {some or 'none'}"
             f"{', ...' if len(labels) > 3 else ''}."
         )
-    lines = [line(int(row)) for row in where]
-    known = {name: _column(frame[name].iloc[where], arguments, lines) for name in frame.columns if name != naming}
+
+    def line_there(row: int) -> str:
+        return line(int(where[row]))
+
+    known = {name: _column(frame[name].iloc[where], arguments, line_there) for name in frame.columns if name != naming}
     return pd.DataFrame(known).set_axis(pd.Index([own[labels.iloc[row]] for row in where], tupleize_cols=False))
 
 
-def _column(values: pd.Series, arguments: argparse.Namespace, lines: list[str]) -> Any:
+def _column(values: pd.Series, arguments: argparse.Namespace, line: Any) -> Any:
     """Numbers, where all are; otherwise texts, or what a Parquet file holds."""
     empty = values.isna() | (values.astype(str).str.strip() == "")
     if empty.any():
         raise Wrong(
-            f"{lines[int(empty.argmax())]}, column {values.name!r}: the value is missing. Fill it in, or leave the "
+            f"{line(int(empty.argmax()))}, column {values.name!r}: the value is missing. Fill it in, or leave the "
             "column out; among categories, write a word for what is not known."
         )
     if not (values.dtype == object or isinstance(values.dtype, pd.StringDtype)):
@@ -79,12 +83,12 @@ def _column(values: pd.Series, arguments: argparse.Namespace, lines: list[str]) 
     text = values.astype(str).str.strip()
     is_number = np.isfinite(pd.to_numeric(with_points(text, arguments.decimal), errors="coerce")).to_numpy()
     if is_number.all():
-        return numbers_of(text, arguments.decimal, lambda row: lines[row])
+        return numbers_of(text, arguments.decimal, line)
     other = [row for row, each in enumerate(text) if not is_number[row] and re.fullmatch(r"[-+]?\d[\d.,]*", each)]
     if is_number.any() or other:
         row = other[0] if other else int(np.argmin(is_number))
         raise Wrong(
-            f"{lines[row]}, column {values.name!r}: {text.iloc[row]!r} is no number with --decimal {arguments.decimal!r}, but "
+            f"{line(row)}, column {values.name!r}: {text.iloc[row]!r} is no number with --decimal {arguments.decimal!r}, but "
             "the column looks like numbers. It is either: correct it, or write categories in words, such as 'type 7'."
         )
     return text.to_numpy(dtype=object)

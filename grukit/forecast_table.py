@@ -3,6 +3,7 @@
 import argparse
 import re
 import warnings
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,18 @@ def _ragged(words: str, separator: str) -> str:
     return f"line {row} has {n} cells, those before it {wanted}. A text or number that holds {separator!r} must be in quotes."
 
 
-def line_of(path: Path) -> Any:
-    """How a row is called: by its line in a CSV, whose first is the header."""
-    return (lambda row: f"row {row}") if is_parquet(path) else (lambda row: f"line {row + 2}")
+def line_of(path: Path, arguments: argparse.Namespace) -> Any:
+    """How a row is called: by its line in a CSV, whose first that is not blank is the header."""
+    if is_parquet(path):
+        return lambda row: f"row {row}"
+    blank = " \t\r\n".replace(arguments.separator, "")
+
+    def line(row: int) -> str:
+        with path.open(encoding=arguments.encoding) as file:
+            numbers = (number for number, text in enumerate(file, 1) if text.strip(blank))
+            return f"line {next(islice(numbers, row + 1, None))}"
+
+    return line
 
 
 def is_parquet(path: Path) -> bool:

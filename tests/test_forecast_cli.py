@@ -1,5 +1,7 @@
 """``python -m grukit forecast``: what it prints and writes, and the words of each error."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -400,6 +402,17 @@ def test_tabs(run, table, separator):
     status, _, errors = run(table, "--separator", separator, "--splits", "0", "--out", "ahead.csv", sep="\t")
     assert (status, errors) == (0, "")
     np.testing.assert_allclose(pd.read_csv("ahead.csv", sep="\t")["prediction"], MODEL.fit(series_of(table)).predict())
+
+
+@pytest.mark.parametrize("separator", [",", "\t"])
+def test_blank_lines_are_lines(table, tmp_path, monkeypatch, capsys, separator):
+    """As where a file was written with two ends of each line."""
+    monkeypatch.chdir(tmp_path)
+    text = changed(table, 9, "load", "much").to_csv(index=False, sep=separator).splitlines()
+    Path("data.csv").write_text("\n \n" + "\n\n".join(text))
+    with pytest.raises(SystemExit):
+        cli.main(["forecast", "data.csv", "--time", "date", "--target", "load", "--separator", separator, *SMALL])
+    assert "data.csv: line 23, column 'load': 'much' is no number." in capsys.readouterr().err
 
 
 def test_encodings(run, table):
