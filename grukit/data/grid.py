@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from grukit.data.clock import by_calendar, stamps_from
 from grukit.data.matching import equal_times, rows_at
 from grukit.data.steps import STRETCH, frequency, number_step
 from grukit.data.times import kind_of, time_kind
@@ -99,7 +100,7 @@ class Grid:
         if isinstance(first, pd.Period):
             return pd.period_range(first, periods=n, freq=first.freq)
         if isinstance(first, pd.Timestamp):
-            return _stamps(first, n, self.step).as_unit(first.unit)
+            return stamps_from(first, n, self.step).as_unit(first.unit)
         if isinstance(first, pd.Timedelta):
             return pd.timedelta_range(first, periods=n, freq=self.step).as_unit(first.unit)
         if isinstance(first, int) and isinstance(self.step, int):
@@ -115,7 +116,7 @@ class Grid:
         if isinstance(times, pd.PeriodIndex):
             step: Any = times.freq
             return np.asarray((times.asi8 - times.asi8[0]) // step.n)
-        if isinstance(times, pd.DatetimeIndex) and _by_calendar(self.step):
+        if isinstance(times, pd.DatetimeIndex) and by_calendar(self.step):
             n = 2
             while (whole := self.stamps(times[0], n))[-1] < times[-1]:
                 n *= 2
@@ -200,30 +201,6 @@ class Grid:
         exact = whole.to_numpy(dtype=np.float64, copy=True)
         exact[found] = times
         return pd.Index(exact, name=times.name)
-
-
-def _stamps(first: pd.Timestamp, n: int, step: Any) -> pd.DatetimeIndex:
-    """The n times from ``first`` on.
-
-    Where clocks are put forward, a time that is not there is the first one after it; where they are put back, a time that is
-    there twice is the first of both.
-    """
-    if first.tz is None or not _by_calendar(step):
-        return pd.date_range(first, periods=n, freq=step)
-    clock, midnight = first.tz_localize(None), first.tz_localize(None).normalize()
-    if midnight.tz_localize(first.tz, nonexistent="shift_forward", ambiguous=True) == first:
-        clock = midnight  # of a day that begins at one o'clock
-    clocks = pd.date_range(clock, periods=n, freq=step)
-    exact = clocks.tz_localize(first.tz, nonexistent="NaT", ambiguous="NaT")
-    if not exact.hasnans:
-        return pd.date_range(first, periods=n, freq=step)
-    earlier = np.ones(n, dtype=bool)
-    return clocks.tz_localize(first.tz, nonexistent="shift_forward", ambiguous=earlier)
-
-
-def _by_calendar(step: Any) -> bool:
-    """Whether a step is one of the calendar, as long as its days are; before pandas 3 a Day is a Tick, too."""
-    return not isinstance(step, pd.offsets.Tick) or isinstance(step, pd.offsets.Day)
 
 
 def _on_one_day(times: pd.Index) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
+from grukit.data.clock import after
 from grukit.data.quiet import quiet
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}  # of the units of pandas' times
@@ -163,7 +164,7 @@ class Pace:
 
     def follows(self, times: list[Any]) -> bool:
         """Whether one or two entries are what comes next: exactly, or about there where the index is not exact itself."""
-        wanted = [] if self.step is None else [self.last + self.step, times[0] + self.step]
+        wanted = [] if self.step is None else [after(self.last, self.step), after(times[0], self.step)]
         if wanted and all(_same(time, want, self.step) for time, want in zip(times, wanted, strict=False)):
             return True
         if self.typical is None or not 0 < _distance(self.last, times[0]) <= self.longest:
@@ -212,8 +213,7 @@ def _step(times: pd.Index) -> Any:
         return times.step
     if not _is_number(times) or len(times) < 2:
         return None
-    # Python's own numbers: they do not wrap around.
-    before, last = times[-2:].tolist()
+    before, last = times[-2:].tolist()  # Python's own numbers: they do not wrap around
     step = last - before
     if len(times) > 2 and not _same(before, times[-3:-2].tolist()[0] + step, step):
         return None

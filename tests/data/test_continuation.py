@@ -26,6 +26,12 @@ INDEXES = {
     "month ends": pd.DatetimeIndex(pd.date_range("2024-01-31", periods=30, freq="ME"), freq=None),
     "quarters": pd.date_range("2020-01-01", periods=30, freq="QS"),
     "weeks": pd.DatetimeIndex(pd.date_range("2024-01-07", periods=30, freq="W"), freq=None),
+    "weeks at an hour that the clock leaves out": pd.date_range("2025-01-05 02:30", periods=30, freq="W").tz_localize(
+        "Europe/Berlin", nonexistent="shift_forward"
+    ),
+    "months whose midnight is there twice": pd.date_range("2014-11-01", periods=30, freq="MS").tz_localize(
+        "America/Havana", ambiguous=np.ones(30, dtype=bool)
+    ),
     "business days": pd.DatetimeIndex(pd.date_range("2024-01-01", periods=30, freq="B"), freq=None),
     "own working week": pd.date_range(
         "2024-01-01", periods=30, freq=pd.offsets.CustomBusinessDay(weekmask="Mon Wed Fri")
