@@ -186,6 +186,11 @@ def test_rows_without_a_truth_are_left_out_and_short_histories_take_the_last_val
             {},
             "step of forecasts must hold integers, from 1 .* float64, from 0.5 to",
         ),
+        (
+            lambda f: f.assign(prediction=f["prediction"].astype(str)),
+            {},
+            "column prediction of forecasts must hold numbers; it is str",
+        ),
     ],
 )
 def test_tables_that_are_refused(change, options, words):
@@ -267,3 +272,16 @@ def test_a_series_without_a_name_is_judged_like_any_other():
     table = score_forecasts(frame, y, by="series")
     assert len(table) == 4 and table["MAE"].to_list() == [0.5, 1.0, 2.0, 3.0]
     assert table["MASE"].to_list() == pytest.approx([0.5, 1.0, 2.0 / 3.0, 1.0])
+
+
+@pytest.mark.parametrize("backend", ["numpy_nullable", "pyarrow"])
+def test_tables_of_pandas_own_numbers_and_of_arrows(backend):
+    """As a backtest is read again from a Parquet file."""
+    frame = long_frame().assign(**{"q0.5": 1.0})
+    frame.loc[2, ["prediction", "lower"]] = np.nan
+    expected = score_forecasts(frame, Y, coverage=0.5, by="series")
+    read_again = frame.convert_dtypes(dtype_backend=backend)
+    assert read_again["truth"].dtype != np.float64
+    table = score_forecasts(read_again, Y, coverage=0.5, by="series")
+    np.testing.assert_array_equal(table, expected)
+    assert table.index.tolist() == expected.index.tolist()

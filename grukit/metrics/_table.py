@@ -119,7 +119,16 @@ def _rows_of(forecasts: pd.DataFrame, coverage: float | None) -> pd.DataFrame:
             f"The column step of forecasts must hold integers, from 1 for the first after the origin on; it is {steps.dtype}, "
             f"from {steps.min()} to {steps.max()}."
         )
-    return rows.reset_index(drop=True)
+    judged = [name for name in rows.columns if name in needed[3:] or _QUANTILE.fullmatch(str(name))]
+    plain = {name: _numbers(rows[name]) for name in judged}  # also of pandas' own kinds, and of Arrow's
+    return rows.assign(step=steps.to_numpy(dtype=np.int64), **plain).reset_index(drop=True)
+
+
+def _numbers(column: pd.Series) -> np.ndarray:
+    """The numbers in a column of forecasts, NaN where one is missing."""
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        raise ValueError(f"The column {column.name} of forecasts must hold numbers; it is {column.dtype}.")
+    return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _beside(
