@@ -189,7 +189,7 @@ def test_rows_without_a_truth_are_left_out_and_short_histories_take_the_last_val
         (
             lambda f: f.assign(prediction=f["prediction"].astype(str)),
             {},
-            "column prediction of forecasts must hold numbers; it is str",
+            "column prediction of forecasts must hold numbers; it is (str|object)",
         ),
     ],
 )
