@@ -13,6 +13,7 @@ from grukit.data.stacking import Basis, Changes, Leading, Regression, Solver, ad
 
 N_BLOCKS = 10  # in time, see _judges
 MOST_REGRESSORS = 1024  # 0.3 s to solve
+WIDE = 256  # 10 ms to solve, for each block that judges, each count of lags and each fold
 MOST_ORIGINS = 100_000  # that regressions are fitted to
 # All lags of a window are many for a short series. Of 19 parts of series and generated ones, up to 600 rows, 1 and 6 ahead,
 # the linear part had 1.10 times the absolute error of the best of three simple forecasts, regressions on the same lags among
@@ -187,11 +188,13 @@ def _fit_maps(
 def _judges(blocks: list[Moments], many: bool) -> list[tuple[Solver, Moments]]:
     """What is fitted, and the block that judges it.
 
-    Each block of many is forecast from all others: a part of the time tells less of what holds at all of it. Where origins are
-    few, those of the later half are, each from what lies before it, as the end of the series will be.
+    Each block of many is forecast from all others: a part of the time tells less of what holds at all of it; of more than
+    ``WIDE`` regressors every other block, the last among them. Where origins are few, those of the later half are, each from
+    what lies before it, as the end of the series will be.
     """
     if many:
-        return [(Solver(Moments.sum(blocks[:j] + blocks[j + 1 :]), 1), block) for j, block in enumerate(blocks)]
+        judging = range(len(blocks) - 1, -1, -2 if len(blocks[0].cross) > WIDE else -1)
+        return [(Solver(Moments.sum(blocks[:j] + blocks[j + 1 :]), 1), blocks[j]) for j in sorted(judging)]
     return [(Solver(Moments.sum(blocks[:j]), 1), blocks[j]) for j in range(max(1, len(blocks) // 2), len(blocks))]
 
 

@@ -206,6 +206,11 @@ class Moments:
         """Moments with the chosen targets alone."""
         return replace(self, cross=self.cross[:, outputs], targets=self.targets[outputs])
 
+    def of_lags(self, chosen: np.ndarray) -> "Moments":
+        """Moments with the chosen (P,) lags alone, and the one."""
+        kept = np.flatnonzero(np.append(chosen, True))
+        return replace(self, lags=self.lags[np.ix_(kept, kept)], cross=self.cross[kept])
+
     def products_of_errors(self, coefs: list[np.ndarray]) -> np.ndarray:
         """Means (K, F, F) of the products of the errors of F coefficients (P + 1, K)."""
         explained = [self.cross - self.lags @ coef for coef in coefs]

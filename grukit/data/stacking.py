@@ -102,10 +102,25 @@ class Path(NamedTuple):
         return coef
 
     def losses(self, block: Moments) -> np.ndarray:
-        """Mean squared errors (A, K) on a block with each of ``ALPHAS``, of which few hold much at a time."""
-        n_parts = min(len(ALPHAS), 1 + len(ALPHAS) * self.towards.size // AT_ONCE)
+        """Mean squared errors (A, K) on a block with each of ``ALPHAS``, of which few hold much at a time.
+
+        By the lags alone that have a part in it: a regression on the lags of one column is one of few among many.
+        """
+        part = (self.directions != 0).any(axis=1) | (self.towards[:-1] != 0).any(axis=1)
+        own = self
+        if not part.all():
+            own, block = self._of_lags(part), block.of_lags(part)
+        if not own.directions.shape[1]:  # no penalty changes it
+            return np.tile(block.loss(own.coefficients(np.inf)), (len(ALPHAS), 1))
+        n_parts = min(len(ALPHAS), 1 + len(ALPHAS) * own.towards.size // AT_ONCE)
         parts = np.array_split(ALPHAS[:, None, None], n_parts)
-        return np.concatenate([block.loss(self.coefficients(part)) for part in parts])
+        return np.concatenate([block.loss(own.coefficients(each)) for each in parts])
+
+    def _of_lags(self, chosen: np.ndarray) -> "Path":
+        """Without the lags that have no part in it; ``chosen`` (P,) are the others."""
+        return self._replace(
+            towards=self.towards[np.append(chosen, True)], directions=self.directions[chosen], means=self.means[chosen]
+        )
 
 
 class Solver:

@@ -151,12 +151,21 @@ def _shares(model: "GRUForecaster", folds: list[Fold], weight: float | None, obs
 
 
 def _copy(model: "GRUForecaster", state: ForecastState) -> "GRUForecaster":
-    """One with the same parameters that is silent, writes no file, and leaves the random numbers of the other alone."""
+    """One that is silent, writes no file, and leaves the random numbers of the other alone.
+
+    It has the same parameters, and what the model chose its windows to be relative to: of eight known columns, 24 steps ahead,
+    that choice takes half of what the linear part does.
+    """
     other = copy(model)
     drawn = state.training.random_state if model.random_state is None else model.random_state
     early_stopping = "auto" if model.early_stopping is True else model.early_stopping  # there may be too few origins
     other.set_params(
-        callbacks=None, verbose=False, checkpoint=None, random_state=deepcopy(drawn), early_stopping=early_stopping
+        callbacks=None,
+        verbose=False,
+        checkpoint=None,
+        random_state=deepcopy(drawn),
+        early_stopping=early_stopping,
+        normalize=state.linear.normalize,
     )
     return other
 

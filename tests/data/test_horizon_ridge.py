@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from grukit.data.horizon import Layout, Rows
-from grukit.data.horizon_ridge import MANY_ORIGINS, _judges, fit_horizon
+from grukit.data.horizon_ridge import MANY_ORIGINS, WIDE, _judges, fit_horizon
 from grukit.data.lags import Moments
 from grukit.data.origins import origins_of
-from grukit.data.stacking import Basis, Changes, Regression, Solver, stack
+from grukit.data.stacking import ALPHAS, Basis, Changes, Leading, Regression, Solver, stack
 
 NONE = np.arange(0)
 
@@ -85,6 +85,26 @@ def test_blocks_of_few_origins_judge_what_lies_before_and_of_many_what_lies_abou
     for many, fitted_to in ((False, {2: 1 + 2, 3: 1 + 2 + 4}), (True, {0: 14, 1: 13, 2: 11, 3: 7})):
         found = {blocks.index(block): solver.moments.n for solver, block in _judges(blocks, many)}
         assert found == fitted_to
+
+
+def test_of_many_regressors_every_other_block_judges():
+    rng = np.random.default_rng(5)
+    blocks = [moments_of(rng.normal(size=(5 + j, WIDE)), rng.normal(size=(5 + j, 1))) for j in range(6)]  # and a one
+    found = [(block.n, solver.moments.n) for solver, block in _judges(blocks, True)]
+    assert found == [(5 + j, 45 - 5 - j) for j in (1, 3, 5)]
+
+
+@pytest.mark.parametrize("basis", [Leading(3, 8), Leading(2, 3), Basis(-1, False), Basis(-1, False, 2), Changes(4)])
+@pytest.mark.parametrize(("fixed", "season"), [(False, None), (False, 6), (True, None), (True, 6)])
+def test_losses_are_those_of_all_lags_whichever_have_a_part_in_them(basis, fixed, season):
+    rng = np.random.default_rng(4)
+    given = np.zeros((9, 2))
+    if season is not None:
+        given[season] = 0.7
+    fit, judge = (moments_of(rng.normal(size=(n, 8)) + 1, rng.normal(size=(n, 2)) + 3) for n in (40, 20))
+    path = Solver(fit, 1).path(Regression(given, basis, False, fixed=fixed), np.arange(2))
+    exact = [judge.loss(path.coefficients(alpha)) for alpha in ALPHAS]
+    np.testing.assert_allclose(path.losses(judge), exact, rtol=1e-11)
 
 
 def test_what_is_fixed_stays_as_it_is():

@@ -26,7 +26,7 @@ def test_folds_are_copies_fitted_to_what_lies_before_each_block():
     """As a user could make them: the later half of the origins 0 to 156, in five blocks."""
     model, errors = small().fit(NOISE), []
     for block in np.array_split(np.arange(78, 157), 5):
-        copy = small(calibration_fraction=None).fit(NOISE.iloc[: block[0] + 1])
+        copy = small(calibration_fraction=None, normalize=model.normalize_).fit(NOISE.iloc[: block[0] + 1])
         copy.weights_ = times(model.network_weight_, copy.weights_)
         for origin in block:
             ahead = copy.predict(context=NOISE.iloc[: origin + 1]).to_numpy()
