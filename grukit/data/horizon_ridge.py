@@ -13,7 +13,7 @@ from grukit.data.stacking import Basis, Changes, Leading, Regression, Solver, ad
 
 N_BLOCKS = 10  # in time, see _judges
 MOST_REGRESSORS = 1024  # 0.3 s to solve
-WIDE = 256  # 10 ms to solve, for each block that judges, each count of lags and each fold
+WIDE = 256  # regressors, 10 ms to solve, for each block that judges, each count of lags and each fold
 MOST_ORIGINS = 100_000  # that regressions are fitted to
 # All lags of a window are many for a short series. Of 19 parts of series and generated ones, up to 600 rows, 1 and 6 ahead,
 # the linear part had 1.10 times the absolute error of the best of three simple forecasts, regressions on the same lags among
@@ -52,8 +52,17 @@ def most_lags(layout: Layout, n_lags: int | str) -> int:
     """Rows that the linear part reads: as asked for, or as many of the window as make ``MOST_REGRESSORS``."""
     if not isinstance(n_lags, str):
         return min(int(n_lags), layout.window)
-    left = MOST_REGRESSORS - layout.n_known * layout.horizon - layout.n_calendar
-    return int(np.clip(left // (1 + layout.n_past + layout.n_known), 1, layout.window))
+    return int(np.clip((MOST_REGRESSORS - _beside_lags(layout)) // _of_a_lag(layout), 1, layout.window))
+
+
+def _of_a_lag(layout: Layout) -> int:
+    """Regressors of a row."""
+    return 1 + layout.n_past + layout.n_known
+
+
+def _beside_lags(layout: Layout) -> int:
+    """Regressors that are known ahead."""
+    return layout.n_known * layout.horizon + layout.n_calendar
 
 
 def fit_horizon(
@@ -69,8 +78,8 @@ def fit_horizon(
     """Fit the values ahead on the last rows.
 
     Ridge regressions on all regressors, on the lags of the series alone, and on fewer lags of it, and the seasonal naive
-    forecast are stacked, see :func:`_forms`; of ``n_lags``, of half as many, and so on, each fitted to the origins that have
-    them.
+    forecast are stacked, see :func:`_forms`; of ``n_lags``, of half as many, or a quarter where they are many, and so on, each
+    fitted to the origins that have them.
 
     Parameters
     ----------
@@ -92,7 +101,8 @@ def fit_horizon(
     n_lags = min(most, _held(training - rows.begins_of(training) + 1)) if isinstance(n_lags, str) else most
     unit = _typical(rows, training, layout.window) if normalize == "window" else 1.0
     base = _base_by(rows, layout, n_lags, season, training) if normalize == "auto" else normalize
-    bare, lags = LinearHorizon(base, layout, unit=unit), [n_lags >> k for k in range(n_lags.bit_length())]
+    wide = n_lags * _of_a_lag(layout) + _beside_lags(layout) > WIDE
+    bare, lags = LinearHorizon(base, layout, unit=unit), [n_lags >> k for k in range(0, n_lags.bit_length(), 1 + wide)]
     fitted = (_fit_maps(bare, rows, each, season, training, (watched, judged), FEWER) for each in lags)
     found = [each[0] for each in fitted if each is not None]
     return FittedHorizon(*(replace(bare, maps=tuple(each[which] for each in found)) for which in range(3)))

@@ -94,6 +94,13 @@ def test_of_many_regressors_every_other_block_judges():
     assert found == [(5 + j, 45 - 5 - j) for j in (1, 3, 5)]
 
 
+def test_of_many_regressors_fewer_counts_of_lags_have_a_map(monkeypatch):
+    rows = series_of(np.random.default_rng(0).normal(size=300))
+    assert [each.n_lags for each in fitted(rows, Layout(12, 6)).maps] == [12, 6, 3, 1]
+    monkeypatch.setattr("grukit.data.horizon_ridge.WIDE", 11)
+    assert [each.n_lags for each in fitted(rows, Layout(12, 6)).maps] == [12, 3]
+
+
 @pytest.mark.parametrize("basis", [Leading(3, 8), Leading(2, 3), Basis(-1, False), Basis(-1, False, 2), Changes(4)])
 @pytest.mark.parametrize(("fixed", "season"), [(False, None), (False, 6), (True, None), (True, 6)])
 def test_losses_are_those_of_all_lags_whichever_have_a_part_in_them(basis, fixed, season):
