@@ -13,7 +13,9 @@ from grukit.data.stacking import Basis, Changes, Leading, Regression, Solver, ad
 
 N_BLOCKS = 10  # in time, see _judges
 MOST_REGRESSORS = 1024  # 0.3 s to solve
-WIDE = 256  # regressors, 10 ms to solve, for each block that judges, each count of lags and each fold
+# Regressors beside the lags of a series from which less is tried: they take 10 ms to solve, for each block that judges, each
+# count of lags and each fold.
+WIDE = 256
 MOST_ORIGINS = 100_000  # that regressions are fitted to
 # All lags of a window are many for a short series. Of 19 parts of series and generated ones, up to 600 rows, 1 and 6 ahead,
 # the linear part had 1.10 times the absolute error of the best of three simple forecasts, regressions on the same lags among
@@ -101,7 +103,7 @@ def fit_horizon(
     n_lags = min(most, _held(training - rows.begins_of(training) + 1)) if isinstance(n_lags, str) else most
     unit = _typical(rows, training, layout.window) if normalize == "window" else 1.0
     base = _base_by(rows, layout, n_lags, season, training) if normalize == "auto" else normalize
-    wide = n_lags * _of_a_lag(layout) + _beside_lags(layout) > WIDE
+    wide = n_lags * (_of_a_lag(layout) - 1) + _beside_lags(layout) > WIDE
     bare, lags = LinearHorizon(base, layout, unit=unit), [n_lags >> k for k in range(0, n_lags.bit_length(), 1 + wide)]
     fitted = (_fit_maps(bare, rows, each, season, training, (watched, judged), FEWER) for each in lags)
     found = [each[0] for each in fitted if each is not None]
@@ -181,7 +183,7 @@ def _fit_maps(
         return None
     many = len(own) >= MANY_ORIGINS and len(kept) > 2
     forms, outputs = _forms(bare, n_lags, len(kept[0].cross) - 1, season, fewer, many), np.arange(bare.layout.horizon)
-    judges = _judges(kept, many)
+    judges = _judges(kept, many, len(kept[0].cross) - 1 - n_lags)
     alphas, weights, _ = stack(judges, forms, outputs, together=True)
     own_moments, maps = Moments.sum(kept), list[LagMap]()
     for n, part in enumerate((own, *more)):
@@ -195,15 +197,15 @@ def _fit_maps(
     return maps, np.array(losses or [own_moments.targets.mean()])
 
 
-def _judges(blocks: list[Moments], many: bool) -> list[tuple[Solver, Moments]]:
+def _judges(blocks: list[Moments], many: bool, n_others: int) -> list[tuple[Solver, Moments]]:
     """What is fitted, and the block that judges it.
 
-    Each block of many is forecast from all others: a part of the time tells less of what holds at all of it; of more than
-    ``WIDE`` regressors every other block, the last among them. Where origins are few, those of the later half are, each from
-    what lies before it, as the end of the series will be.
+    Each block of many is forecast from all others: a part of the time tells less of what holds at all of it; beside the lags of
+    a series and more than ``WIDE`` others every other block, the last among them. Where origins are few, those of the later
+    half are, each from what lies before it, as the end of the series will be.
     """
     if many:
-        judging = range(len(blocks) - 1, -1, -2 if len(blocks[0].cross) > WIDE else -1)
+        judging = range(len(blocks) - 1, -1, -2 if n_others > WIDE else -1)
         return [(Solver(Moments.sum(blocks[:j] + blocks[j + 1 :]), 1), blocks[j]) for j in sorted(judging)]
     return [(Solver(Moments.sum(blocks[:j]), 1), blocks[j]) for j in range(max(1, len(blocks) // 2), len(blocks))]
 

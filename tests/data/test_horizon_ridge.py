@@ -83,22 +83,26 @@ def test_blocks_of_few_origins_judge_what_lies_before_and_of_many_what_lies_abou
     rng = np.random.default_rng(5)
     blocks = [moments_of(rng.normal(size=(2**j, 2)), rng.normal(size=(2**j, 1))) for j in range(4)]
     for many, fitted_to in ((False, {2: 1 + 2, 3: 1 + 2 + 4}), (True, {0: 14, 1: 13, 2: 11, 3: 7})):
-        found = {blocks.index(block): solver.moments.n for solver, block in _judges(blocks, many)}
+        found = {blocks.index(block): solver.moments.n for solver, block in _judges(blocks, many, 0)}
         assert found == fitted_to
 
 
-def test_of_many_regressors_every_other_block_judges():
+def test_beside_many_regressors_every_other_block_judges():
     rng = np.random.default_rng(5)
-    blocks = [moments_of(rng.normal(size=(5 + j, WIDE)), rng.normal(size=(5 + j, 1))) for j in range(6)]  # and a one
-    found = [(block.n, solver.moments.n) for solver, block in _judges(blocks, True)]
-    assert found == [(5 + j, 45 - 5 - j) for j in (1, 3, 5)]
+    blocks = [moments_of(rng.normal(size=(5 + j, 2)), rng.normal(size=(5 + j, 1))) for j in range(6)]
+    judging = [[block.n - 5 for _, block in _judges(blocks, True, n)] for n in (WIDE, WIDE + 1)]
+    assert judging == [[0, 1, 2, 3, 4, 5], [1, 3, 5]]
+    assert [solver.moments.n for solver, _ in _judges(blocks, True, WIDE + 1)] == [45 - 6, 45 - 8, 45 - 10]
 
 
-def test_of_many_regressors_fewer_counts_of_lags_have_a_map(monkeypatch):
-    rows = series_of(np.random.default_rng(0).normal(size=300))
-    assert [each.n_lags for each in fitted(rows, Layout(12, 6)).maps] == [12, 6, 3, 1]
-    monkeypatch.setattr("grukit.data.horizon_ridge.WIDE", 11)
-    assert [each.n_lags for each in fitted(rows, Layout(12, 6)).maps] == [12, 3]
+def test_beside_many_regressors_fewer_counts_of_lags_have_a_map(monkeypatch):
+    rng = np.random.default_rng(0)
+    rows = Rows(rng.normal(size=300), rng.normal(size=(300, 1)), np.array([0, 300]))
+    layout = Layout(12, 6, n_known=1)
+    monkeypatch.setattr("grukit.data.horizon_ridge.WIDE", 12 + 6)
+    assert [each.n_lags for each in fitted(rows, layout).maps] == [12, 6, 3, 1]
+    monkeypatch.setattr("grukit.data.horizon_ridge.WIDE", 12 + 5)
+    assert [each.n_lags for each in fitted(rows, layout).maps] == [12, 3]
 
 
 @pytest.mark.parametrize("basis", [Leading(3, 8), Leading(2, 3), Basis(-1, False), Basis(-1, False, 2), Changes(4)])
