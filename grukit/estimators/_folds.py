@@ -57,7 +57,9 @@ class Counted(NamedTuple):
     def weight(self) -> float | None:
         """How much of the network's part is taken, where training of all begins at a linear part."""
         n = self.n_epochs
-        return weight_by(self.losses[:, n], self.losses[:, 0]) if n else None
+        # Where "auto" finds no anchor for a fold, nor has it lags, there is no linear part that something is gained over.
+        beside = ~np.isnan(self.losses[:, 0])
+        return weight_by(self.losses[beside, n], self.losses[beside, 0]) if n else None
 
     @property
     def state(self) -> FittedState:

@@ -109,6 +109,21 @@ def test_there_is_none_where_nothing_is_held_out_or_there_is_no_linear_part(n, c
     assert GRURegressor(**{**SMALL, "max_iter": 3, **changes}).fit(X, np.exp(y)).network_weight_ is None
 
 
+def test_blocks_for_which_no_anchor_is_found_do_not_judge():
+    """Without lags, a block before which y is nearer to its mean than to any column's last value has no linear part."""
+    first, later = np.random.default_rng(0).normal(size=(2, 160, 2))
+    level = np.where(
+        np.arange(160) < 100, 0.0, 30.0 + later[:, 0].cumsum()
+    )  # which the first two blocks do not train on
+    X = pd.DataFrame({"walk": first[:, 0] + level})
+    y = pd.Series(first[:, 1] + level, name="y")
+    model = GRURegressor(**SMALL, max_iter=30, linear_lags=0).fit(X, y)
+    assert model.anchor_ == "walk" and model.best_iter_ > 0
+    assert 0 <= model.network_weight_ <= 1 and model.predict(X).notna().all()
+    early = GRURegressor(**SMALL, max_iter=1, linear_lags=0, early_stopping=False).fit(X[:100], y[:100])
+    assert early.anchor_ is None
+
+
 @pytest.mark.parametrize("n", [160, 1000])  # counted on blocks, and held out
 def test_a_quantile_is_not_drawn_towards_the_mean(n):
     X, y = products(n)
