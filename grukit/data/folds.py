@@ -9,7 +9,7 @@ from grukit.data.samples import Samples
 
 
 def folds_in_time(
-    samples: Samples, table: Table, n_folds: int, first: float, to_the_end: bool = False
+    samples: Samples, table: Table, n_folds: int, first: float, to_the_end: bool = False, n_features: int | None = None
 ) -> list[tuple[Samples, Samples]]:
     """Training samples and those of the block after them, for each block.
 
@@ -28,6 +28,8 @@ def folds_in_time(
         Share of the samples before the first block.
     to_the_end : bool, default=False
         With the samples of all blocks after it, too.
+    n_features : int, default=None
+        Columns of X, all by default. The time since the row before, which may follow them, need not be known.
 
     Returns
     -------
@@ -48,7 +50,7 @@ def folds_in_time(
         )
         if len(before) and len(block):
             training, judged = (samples.take(rows) for rows in (before, block))
-            if _complete(training.inputs_seen()[0]) and _complete(training.targets_seen()[0]):
+            if _complete(training.inputs_seen()[0][:, :n_features]) and _complete(training.targets_seen()[0]):
                 folds.append((training, judged))
     return folds
 

@@ -78,7 +78,8 @@ def choose_folds(
     # A rate that a plateau lowers would have none to see in training without validation samples.
     if np.count_nonzero(samples.weights > 0) >= enough or model.learning_rate == "adaptive":
         return []
-    return folds_in_time(samples, table, N_FOLDS, FIRST_SHARE, to_the_end=model._judges_to_the_end)
+    n_features = samples.sequences.values.shape[1] - (work.form.missing == "decay")
+    return folds_in_time(samples, table, N_FOLDS, FIRST_SHARE, model._judges_to_the_end, n_features)
 
 
 def _count(model: SharedParameters, samples: Samples, alone: bool) -> int:

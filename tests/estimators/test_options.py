@@ -285,6 +285,15 @@ def test_the_unit_of_the_index_makes_no_difference():
         model.predict(gaps)
 
 
+def test_without_an_index_a_fit_with_decay_is_that_of_equal_steps():
+    """Its epochs are counted on the same blocks in time, although no time is known."""
+    gaps = with_gaps(X)
+    settings = {**SMALL, "missing": "decay", "early_stopping": "auto"}
+    timed, other = GRURegressor(**settings).fit(gaps, Y), GRURegressor(**settings).fit(gaps.to_numpy(), Y.to_numpy())
+    assert other.stop_reason_ == timed.stop_reason_ and "4 blocks in time" in timed.stop_reason_
+    np.testing.assert_array_equal(other.predict(gaps.to_numpy()), timed.predict(gaps, context=None))
+
+
 def test_the_time_between_history_and_the_first_row_counts():
     gaps = with_gaps(X)
     model = GRURegressor(**SMALL, missing="decay").fit(gaps, Y)
