@@ -200,9 +200,9 @@ def _fit_maps(
 def _judges(blocks: list[Moments], many: bool, n_others: int) -> list[tuple[Solver, Moments]]:
     """What is fitted, and the block that judges it.
 
-    Each block of many is forecast from all others: a part of the time tells less of what holds at all of it; beside the lags of
-    a series and more than ``WIDE`` others every other block, the last among them. Where origins are few, those of the later
-    half are, each from what lies before it, as the end of the series will be.
+    Each block of many is forecast from all others: a part of the time tells less of what holds at all of it. Beside the lags
+    of a series and more than ``WIDE`` others, every other block is, the last among them. Where origins are few, those of the
+    later half are, each from what lies before it, as the end of the series will be.
     """
     if many:
         judging = range(len(blocks) - 1, -1, -2 if n_others > WIDE else -1)
