@@ -203,7 +203,7 @@ class RecurrentEstimator(FitsEach, FittedEstimator, TableParameters, BaseEstimat
         samples = self._samples(own, targets, given.sample_weight).weighted()
         if len(samples.sequences) == 0:
             raise ValueError("No sample of X_val has a target and a positive weight.")
-        return samples
+        return samples.distinct  # blocks of those that stand alone judge, whose order must not
 
     def _samples(self, work: Work, targets: Targets, sample_weight: Any) -> Samples:
         """All samples with their targets and weights, in the order of the table or list."""

@@ -124,6 +124,24 @@ def test_blocks_for_which_no_anchor_is_found_do_not_judge():
     assert early.anchor_ is None
 
 
+def test_the_order_of_sequences_that_judge_is_free_and_a_weight_is_as_many_copies():
+    rng = np.random.default_rng(2)
+    sequences = rng.normal(size=(260, 6, 2))
+    targets = np.abs(sequences[:, -1, 0]) + 0.3 * rng.normal(size=260)
+    times, order = rng.integers(0, 3, 60), rng.permutation(60)
+    X_val, y_val = sequences[200:], targets[200:]
+    given = [
+        {"X_val": X_val, "y_val": y_val, "sample_weight_val": times},
+        {"X_val": X_val[order], "y_val": y_val[order], "sample_weight_val": times[order]},
+        {"X_val": X_val.repeat(times, axis=0), "y_val": y_val.repeat(times)},
+    ]
+    fits = [GRURegressor(**SMALL, max_iter=30, alpha=0.0).fit(sequences[:200], targets[:200], **each) for each in given]
+    assert 0 < fits[0].network_weight_ < 1
+    for model in fits[1:]:
+        assert model.network_weight_ == fits[0].network_weight_
+        np.testing.assert_array_equal(model.predict(X_val), fits[0].predict(X_val))
+
+
 @pytest.mark.parametrize("n", [160, 1000])  # counted on blocks, and held out
 def test_a_quantile_is_not_drawn_towards_the_mean(n):
     X, y = products(n)
