@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from grukit.data.horizon import Rows
-from grukit.data.horizon_ridge import FEWER, FEWEST_ORIGINS, N_BLOCKS, moments_of, thinned
+from grukit.data.horizon_maps import FEWER, FEWEST_ORIGINS, N_BLOCKS, moments_of, thinned
 from grukit.data.lags import Moments
 from grukit.data.layout import Layout
 from grukit.data.linear_horizon import LinearHorizon

@@ -9,8 +9,9 @@ from grukit.data.lags import LinearLags, Moments
 from grukit.data.samples import Samples
 from grukit.data.scaling import Scaler
 from grukit.data.sizes import sizes_of_series, weighed_alike
-from grukit.data.stacking import Solvers, add_up, earlier_value, fewer_lags, forms_of, last_value
+from grukit.data.stacking import Solvers, add_up
 from grukit.data.sure import choose_forms
+from grukit.data.table_forms import earlier_value, fewer_lags, forms_of, last_value
 
 NEARLY_ALL = 0.9  # of what is known of an output
 # All lags of a window are many for a short series. Regressions on these parts of them, of the anchor alone, are tried beside

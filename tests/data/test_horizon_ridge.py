@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from grukit.data.horizon import Layout, Rows
-from grukit.data.horizon_ridge import MANY_ORIGINS, WIDE, _judges, fit_horizon
+from grukit.data.horizon_maps import MANY_ORIGINS, WIDE, _judges
+from grukit.data.horizon_ridge import fit_horizon
 from grukit.data.lags import Moments
 from grukit.data.origins import origins_of
 from grukit.data.stacking import ALPHAS, Basis, Changes, Leading, Regression, Solver, stack

@@ -22,11 +22,10 @@ from grukit.data.stacking import (
     Regression,
     Solver,
     add_up,
-    fewer_lags,
-    forms_of,
     stack,
 )
 from grukit.data.sure import SURE, choose_forms, where_sure
+from grukit.data.table_forms import fewer_lags, forms_of
 
 RNG = np.random.default_rng(0)
 

@@ -521,7 +521,7 @@ def test_parameters_that_are_refused(noise, changes, words):
 
 
 def test_memory_grows_with_blocks_of_windows_not_with_windows_times_horizon(monkeypatch):
-    for module in ("horizon", "horizon_ridge", "linear_horizon"):
+    for module in ("horizon", "horizon_maps", "horizon_ridge", "linear_horizon"):
         monkeypatch.setattr(f"grukit.data.{module}.BLOCK", 256)
     monkeypatch.setattr("grukit.train.problem.GATHERED", 256)
     y = pd.DataFrame(np.random.default_rng(0).normal(size=(1500, 10)).cumsum(axis=0))
