@@ -2,9 +2,9 @@
 
     python benchmarks/phases.py [--turns 11] [--seconds 0.2] [--isa avx2] [--write]
 
-The phases are the kernels' own functions, on arrays of the sizes that a chunk of the batch has. What a step takes beyond their
-sum is gathering, the head, the loss, and what the phases cost each other in cache; what a prediction takes, the call from
-Python, scaling, gathering, packing and the head.
+The phases are the kernels' own functions, on arrays of the sizes that a chunk of the batch has, or of the few steps that the
+phase before has left in the cache. What a step takes beyond their sum is gathering, the head, the loss, and what the phases
+cost each other in cache; what a prediction takes, the call from Python, scaling, gathering, packing and the head.
 """
 
 import argparse

@@ -42,8 +42,8 @@ def gates(model: Any, X: Any, context: Any = "auto") -> pd.DataFrame:
         Rows: for a table, the index of X. A row has what the network computes at the last step of that row's own window,
         so that its states are those that its prediction is made from; but of a bidirectional layer those that read backward
         go on from there, to the window's first step. Neighbouring rows belong to different windows, and the state of one does
-        not follow from that of the row above. For sequences, every step, as a MultiIndex of sequence
-        and step; DataFrames in a list keep their own index as the step. Memory beyond the result is bounded.
+        not follow from that of the row above. For sequences, every step, as a MultiIndex of sequence and step; DataFrames in
+        a list keep their own index as the step. Memory beyond the result is bounded.
 
     Raises
     ------

@@ -112,9 +112,8 @@ def test_there_is_none_where_nothing_is_held_out_or_there_is_no_linear_part(n, c
 def test_blocks_for_which_no_anchor_is_found_do_not_judge():
     """Without lags, a block before which y is nearer to its mean than to any column's last value has no linear part."""
     first, later = np.random.default_rng(0).normal(size=(2, 160, 2))
-    level = np.where(
-        np.arange(160) < 100, 0.0, 30.0 + later[:, 0].cumsum()
-    )  # which the first two blocks do not train on
+    # Where y leaves its mean, the first two blocks do not train.
+    level = np.where(np.arange(160) < 100, 0.0, 30.0 + later[:, 0].cumsum())
     X = pd.DataFrame({"walk": first[:, 0] + level})
     y = pd.Series(first[:, 1] + level, name="y")
     model = GRURegressor(**SMALL, max_iter=30, linear_lags=0).fit(X, y)
