@@ -22,7 +22,9 @@ from peer_cases import CASES, Work
 from peer_estimator import estimator_inference
 from peer_grukit import KERNELS, Grukit, inference
 
-from grukit.kernels.cpu.cells import gru, recurrent
+from grukit.kernels.cpu.cells import gru_gates, recurrent
+from grukit.kernels.cpu.cells.weight_gradients import add_gradients, begin_gradients, end_gradients, steps_of_gradients
+from grukit.kernels.cpu.compiler.intrinsics import view
 from grukit.kernels.cpu.compiler.jit import OPTIONS
 from grukit.kernels.cpu.compiler.parts import KernelCompiler
 from grukit.kernels.cpu.inference.predictions import go_in_rows
@@ -51,14 +53,14 @@ def products_forward(n, x, h, packed, packed_n, packed_q, bias, entering, produc
 def gates_forward(n, products, h, gates):
     for _ in range(n):
         for t in range(gates.shape[1]):
-            gru._gru_step_forward(products, h[t], gates, t, h[t + 1])
+            gru_gates.step_forward(products, h[t], gates, t, h[t + 1])
 
 
 @compiled
 def gates_backward(n, d_states, h, gates, through, d):
     for _ in range(n):
         for t in range(gates.shape[1] - 1, -1, -1):
-            gru._gru_step_backward(d_states, h[t], gates, t, through, d)
+            gru_gates.step_backward(d_states, h[t], gates, t, through, d)
 
 
 @compiled
@@ -75,11 +77,11 @@ def products_backward(n, steps, gates, packed, through):
 def weight_gradients(n, steps, x, h, gates, weights, scratch, no_x, d_weights):
     together, B = gates.shape[1], gates.shape[2]
     for _ in range(n):
-        made = recurrent.begin_gradients(weights, B, scratch, no_x)
+        made = begin_gradients(weights, B, scratch, no_x)
         for first in range(0, steps, together):
             taken = min(together, steps - first)
-            recurrent.add_gradients(0, taken, x, h, h, recurrent.Q, gates, made, no_x, d_weights)
-        recurrent.end_gradients(made, d_weights)
+            add_gradients(0, taken, x, h, h, recurrent.Q, gates, made, no_x, d_weights)
+        end_gradients(made, d_weights)
 
 
 @compiled
@@ -116,9 +118,16 @@ def row_of_states(n, steps, w_rz, w_n, bias, h, gates, candidates):
 
 
 @compiled
-def gates_of_inference(n, steps, gates, candidates, h):
+def gates_of_rows(n, steps, gates, candidates, h):
     for _ in range(n * steps):
-        gru._gru_step(gates, candidates, h)
+        for b in range(h.shape[0]):
+            gru_gates.step_of_row(gates[b], candidates[b], h[b])
+
+
+@compiled
+def gates_in_lanes(n, steps, gates, candidates, h):
+    for _ in range(n * steps):
+        gru_gates.step_in_lanes(view(gates, 0, (3, h.size)), view(candidates, 0, (h.size,)), view(h, 0, (h.size,)))
 
 
 def array(*shape):
@@ -136,16 +145,16 @@ def phases_of_inference(case):
     together = steps_together(T, rows * 3 * H)
     if one or go_in_rows(np.array(case.hidden), 32):
         x, h, gates, candidates = array(together * rows, D), array(rows, H), array(rows, 3 * H), array(rows, H)
-        inputs, states, projected, turns = row_of_inputs, row_of_states, array(together * rows, 3 * H), T / together
+        inputs, states, step_gates = row_of_inputs, row_of_states, gates_of_rows
+        projected, turns = array(together * rows, 3 * H), T / together
     else:
         x, h, gates, candidates = array(T, D, rows), array(H, rows), array(3 * H, rows), array(H, rows)
-        inputs, states, projected, turns = lanes_of_inputs, lanes_of_states, gates, 1
+        inputs, states, step_gates, projected, turns = lanes_of_inputs, lanes_of_states, gates_in_lanes, gates, 1
     step = 2 * T * case.batch * 3 * H
-    flat = gates.ravel(), candidates.ravel(), h.ravel()
     return {
         "input products": (lambda n: inputs(round(n * chunks * turns), x, w_ih, bias, projected), step * D),
         "recurrent products": (lambda n: states(n * chunks, T, w_rz, w_n, bias_n, h, gates, candidates), step * H),
-        "gates": (lambda n: gates_of_inference(n * chunks, T, *flat), 0),
+        "gates": (lambda n: step_gates(n * chunks, T, gates, candidates, h), 0),
     }
 
 
@@ -159,7 +168,7 @@ def phases(work, optimizer):
     x, h, gates = array(T, B, D), array(T + 1, B, H), array(4, T, B, H)
     flat_h, flat_gates = h.reshape(T + 1, B * H), gates.reshape(4, T, B * H)
     # What the loops read has just been made by the step or the steps before, and is in the cache.
-    together = min(T, recurrent.steps_of_gradients(B))
+    together = min(T, steps_of_gradients(B))
     recent = array(4, together, B, H)
     scratch, through, gradient = array(10**6 + 80 * H * (H + D)), array(B, H), array(work.spec.n_parameters)
     weights, d_weights = (Weights(array(3 * H, D), array(3 * H, H), array(3 * H), array(3 * H)) for _ in range(2))

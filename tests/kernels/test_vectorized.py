@@ -8,7 +8,7 @@ import pytest
 from numba import njit
 
 from grukit.kernels.cpu.cells.dropout import _drop
-from grukit.kernels.cpu.cells.gru import _gru_step, _gru_step_backward, _gru_step_forward
+from grukit.kernels.cpu.cells.gru_gates import step_backward, step_forward, step_in_lanes, step_of_row
 from grukit.kernels.scalar import FASTMATH
 
 pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86 instructions")
@@ -19,10 +19,10 @@ def count(asm, operation):
     return len(re.findall(rf"v{operation}ps\s.*%[yz]mm", asm))
 
 
-def test_the_gate_loop_of_the_forward_step():
+def test_the_gate_loops_of_the_forward_step():
     @njit(fastmath=FASTMATH, error_model="numpy")
     def step(products, h_previous, gates, t, h):
-        _gru_step_forward(products, h_previous, gates, t, h)
+        step_forward(products, h_previous, gates, t, h)
 
     f = np.float32
     step(np.zeros((4, 8), f), np.zeros(8, f), np.zeros((4, 1, 8), f), 0, np.zeros(8, f))
@@ -32,13 +32,14 @@ def test_the_gate_loop_of_the_forward_step():
     assert len(re.findall(r"vmovups\s+%[yz]mm\d+, ", asm)) >= 5  # h and four planes are stored as vectors
 
 
-def test_the_gate_loop_of_inference():
+@pytest.mark.parametrize(("function", "gates"), [(step_of_row, (24,)), (step_in_lanes, (3, 8))])
+def test_the_gate_loops_of_inference(function, gates):
     @njit(fastmath=FASTMATH, error_model="numpy")
     def step(gates, candidates, h):
-        _gru_step(gates, candidates, h)
+        function(gates, candidates, h)
 
     f = np.float32
-    step(np.zeros(12, f), np.zeros(4, f), np.zeros(4, f))
+    step(np.zeros(gates, f), np.zeros(8, f), np.zeros(8, f))
     (asm,) = step.inspect_asm().values()
     assert count(asm, "div") >= 3  # one each for r, z and n
     assert count(asm, r"fn?m\w+") >= 20  # the polynomials of three activations
@@ -47,7 +48,7 @@ def test_the_gate_loop_of_inference():
 def test_the_gate_loop_of_the_backward_step():
     @njit(fastmath=FASTMATH, error_model="numpy")
     def step(d_states, h_previous, gates, t, through, d):
-        _gru_step_backward(d_states, h_previous, gates, t, through, d)
+        step_backward(d_states, h_previous, gates, t, through, d)
 
     f = np.float32
     step(np.zeros((0, 2, 4), f), np.zeros(8, f), np.zeros((4, 1, 8), f), 0, np.zeros(8, f), np.zeros(8, f))

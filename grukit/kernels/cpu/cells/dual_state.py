@@ -7,16 +7,16 @@ step wait for one another.
 from typing import Any
 
 from grukit.kernels.cpu.cells.dropout import mask_of, mask_states, masked_state, times_mask
-from grukit.kernels.cpu.cells.recurrent import (
+from grukit.kernels.cpu.cells.recurrent import pack_gate, side_by_side
+from grukit.kernels.cpu.cells.weight_gradients import (
     add_bias_sums,
     add_input_gradients,
     add_input_sums,
+    add_recurrent_gradient,
     begin_sums,
     gradient_of_inputs,
-    pack_gate,
     packed_inputs,
     second_factor,
-    side_by_side,
 )
 from grukit.kernels.cpu.compiler.intrinsics import rest_of, view
 from grukit.kernels.cpu.compiler.jit import inner
@@ -25,7 +25,6 @@ from grukit.kernels.cpu.products.vectors import (
     NOTHING,
     OUT,
     ROW,
-    add_outer_products,
     multiply,
     pack_columns,
     pack_rows,
@@ -146,11 +145,11 @@ def dual_state_backward(
 
 @inner
 def _gradients(x: Any, cache: Any, scratch: Any, d_weights: Any) -> None:
-    """Weight and bias gradients of all steps, as :func:`grukit.kernels.cpu.cells.recurrent.add_gradients`."""
+    """Weight and bias gradients of all steps, as :func:`grukit.kernels.cpu.cells.weight_gradients.add_gradients`."""
     gates, h = cache.gates, cache.h
     D, H = x.shape[2], gates.shape[3]
     n = gates.shape[1] * gates.shape[2]
-    packed, rest = view(scratch, 0, (GRADIENT_ROWS * H,)), rest_of(scratch, GRADIENT_ROWS * H)
+    packed, rest = view(scratch, 0, (2, GRADIENT_ROWS * H)), rest_of(scratch, 2 * GRADIENT_ROWS * H)
     sums, biases = view(rest, 0, (3, D, H)), view(rest, 3 * D * H, (5, H))
     begin_sums(sums, biases)
     for first in range(0, n, GRADIENT_ROWS):
@@ -161,9 +160,9 @@ def _gradients(x: Any, cache: Any, scratch: Any, d_weights: Any) -> None:
             entered = view(h, first * H, (rows, H))
             if block > 2:
                 entered = view(gates, ((A if block == 3 else G) * n + first) * H, (rows, H))
-            states, row = second_factor(entered, packed)
+            states, row = second_factor(entered, packed[0])
             d_plane = view(gates, (plane * n + first) * H, (rows, H))
-            add_outer_products(d_plane, states, row, H, d_weights.w_hh[block * H : (block + 1) * H])
+            add_recurrent_gradient(d_plane, states, row, packed[1], d_weights.w_hh[block * H : (block + 1) * H])
     add_input_gradients(sums, biases, d_weights)
     for block in range(3, 5):
         for j in range(H):

@@ -4,23 +4,21 @@ from typing import Any
 
 from grukit.kernels.cpu.cells.decay import decay_in_place, decayed_state, decayed_state_backward, decayed_states
 from grukit.kernels.cpu.cells.dropout import mask_states, masked_state, times_mask
+from grukit.kernels.cpu.cells.gru_gates import step_backward, step_forward, step_in_lanes, step_of_row
 from grukit.kernels.cpu.cells.recurrent import (
     N,
     Q,
     R,
     Z,
-    add_gradients,
-    begin_gradients,
     carry,
-    end_gradients,
     keep_ended,
     pack_gate,
     project_steps,
     shortest,
     side_by_side,
     split_candidate,
-    steps_of_gradients,
 )
+from grukit.kernels.cpu.cells.weight_gradients import add_gradients, begin_gradients, end_gradients, steps_of_gradients
 from grukit.kernels.cpu.compiler.intrinsics import rest_of, view
 from grukit.kernels.cpu.compiler.jit import inner
 from grukit.kernels.cpu.products.elementwise import clear, copy
@@ -35,7 +33,6 @@ from grukit.kernels.cpu.products.vectors import (
     pack_rows,
 )
 from grukit.kernels.cpu.storage.workspace import steps_together
-from grukit.kernels.scalar import ONE, sigmoid, tanh
 
 
 @inner
@@ -76,33 +73,11 @@ def gru_forward(x: Any, weights: Any, lengths: Any, masked: bool, cache: Any, sc
             multiply(entering, packed[gate], H, ROW, biases[gate], False, products[gate])
         multiply(entered, packed_q, H, ROW, biases[Q], False, products[Q])
         multiply(x[t], packed_n, H, ROW, biases[N], False, products[N])
-        _gru_step_forward(flat_products, view(previous, 0, (size,)), flat, t, view(h, (t + 1) * size, (size,)))
+        step_forward(flat_products, view(previous, 0, (size,)), flat, t, view(h, (t + 1) * size, (size,)))
         if t >= fewest:
             for b in range(B):
                 if t >= lengths[b]:
                     carry(h[t], h[t + 1], gates, t, b)
-
-
-@inner
-def _gru_step_forward(products: Any, h_previous: Any, gates: Any, t: int, h: Any) -> None:
-    """One step of the gate loop, flat over rows and units so that it vectorises.
-
-    products  (4, B H)     in   W_i x + W_h h' + b of r and z, W_h h' + b of q, W_i x + b of n
-    gates     (4, T, B H)  out  r, z, q, n: written here in one go, for tiles that write so far from the cache wait
-    """
-    size = h.size
-    r_plane, z_plane, q_plane, n_plane = gates[R, t], gates[Z, t], gates[Q, t], gates[N, t]
-    r_product, z_product, q_product, n_product = products[R], products[Z], products[Q], products[N]
-    for i in range(size):
-        r = sigmoid(r_product[i])
-        z = sigmoid(z_product[i])
-        q = q_product[i]
-        n = tanh(n_product[i] + r * q)
-        r_plane[i] = r
-        z_plane[i] = z
-        q_plane[i] = q
-        n_plane[i] = n
-        h[i] = n + z * (h_previous[i] - n)
 
 
 @inner
@@ -131,7 +106,7 @@ def gru_backward(
     d, reached, flat = view(d_h, 0, (B * H,)), view(through, 0, (B, H)), view(gates, 0, (4, T, B * H))
     clear(reached)
     for t in range(T - 1, -1, -1):
-        _gru_step_backward(d_states, view(previous, t * B * H, (B * H,)), flat, t, through, d)
+        step_backward(d_states, view(previous, t * B * H, (B * H,)), flat, t, through, d)
         for gate in range(3):  # their planes are R, Z and Q
             multiply(gates[gate, t], packed[gate], H, NOTHING if gate == 0 else OUT, through, False, reached)
         times_mask(masked, mask, reached)
@@ -143,28 +118,6 @@ def gru_backward(
     for i in range(B * H):
         d[i] += through[i]
     end_gradients(made, d_weights)
-
-
-@inner
-def _gru_step_backward(d_states: Any, h_previous: Any, gates: Any, t: int, through: Any, d: Any) -> None:
-    """One step of the gate loop, flat over rows and units so that it vectorises."""
-    r, z, q, n = gates[R, t], gates[Z, t], gates[Q, t], gates[N, t]
-    size = d.size
-    if d_states.shape[0] > 0:
-        outside = view(d_states, t * size, (size,))
-        for i in range(size):
-            d[i] += outside[i]
-            outside[i] = d[i] + through[i]
-    for i in range(size):
-        d_i = d[i] + through[i]
-        d_n = d_i * (ONE - z[i]) * (ONE - n[i] * n[i])
-        d_z = d_i * (h_previous[i] - n[i]) * (z[i] - z[i] * z[i])
-        d_r = d_n * q[i] * (r[i] - r[i] * r[i])
-        d[i] = d_i * z[i]
-        q[i] = d_n * r[i]
-        r[i] = d_r
-        z[i] = d_z
-        n[i] = d_n
 
 
 @inner
@@ -205,7 +158,7 @@ def gru_steps(x: Any, lengths: Any, weights: Any, decay: Any, h: Any, outputs: A
             multiply(h, w_n, H, ROW, b_n, odd, candidates)
         for b in range(B):
             if t < lengths[b]:
-                _gru_step(gates[b], candidates[b], h[b])
+                step_of_row(gates[b], candidates[b], h[b])
         if outputs.shape[0] > 0:
             copy(h, outputs[t])
 
@@ -225,23 +178,8 @@ def gru_lane_steps(x: Any, lengths: Any, weights: Any, h: Any, outputs: Any, wor
         affine_in_lanes(w_n, b_n, h, candidates)
         if t >= fewest:
             copy(h, before)
-        _gru_step(view(gates, 0, (3 * size,)), view(candidates, 0, (size,)), view(h, 0, (size,)))
+        step_in_lanes(view(gates, 0, (3, size)), view(candidates, 0, (size,)), view(h, 0, (size,)))
         if t >= fewest:
             keep_ended(before, lengths, t, h)
         if outputs.shape[0] > 0:
             copy(h, outputs[t])
-
-
-@inner
-def _gru_step(gates: Any, candidates: Any, h: Any) -> None:
-    """The gates of one row, or of rows in lanes, flat: h (n,) in and out.
-
-    gates       (3n,)  in   W_i x + b of r, z and n, and of r and z W_h h, too
-    candidates  (n,)   in   W_hn h + b_hn
-    """
-    n = h.size
-    for j in range(n):
-        r = sigmoid(gates[j])
-        z = sigmoid(gates[n + j])
-        candidate = tanh(gates[2 * n + j] + r * candidates[j])
-        h[j] = candidate + z * (h[j] - candidate)

@@ -9,18 +9,15 @@ from grukit.kernels.cpu.cells.recurrent import (
     Q,
     R,
     Z,
-    add_gradients,
-    begin_gradients,
     carry,
-    end_gradients,
     keep_ended,
     pack_gate,
     project_steps,
     shortest,
     side_by_side,
     split_candidate,
-    steps_of_gradients,
 )
+from grukit.kernels.cpu.cells.weight_gradients import add_gradients, begin_gradients, end_gradients, steps_of_gradients
 from grukit.kernels.cpu.compiler.intrinsics import rest_of, view
 from grukit.kernels.cpu.compiler.jit import inner
 from grukit.kernels.cpu.products.elementwise import clear, copy

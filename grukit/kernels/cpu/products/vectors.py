@@ -28,6 +28,16 @@ def panel_columns(_typing: Any, like: Any) -> Any:
     return types.intp(like), generate
 
 
+@kernel_intrinsic
+def tile_rows(_typing: Any, like: Any) -> Any:
+    """Rows of the tile; ``like`` is an array of its type."""
+
+    def generate(context: Any, _builder: Any, _signature: Any, _arguments: Any) -> Any:
+        return context.get_constant(types.intp, tile_of(like.dtype).rows)
+
+    return types.intp(like), generate
+
+
 def _data(context: Any, builder: Any, signature: Any, arguments: Any, i: int) -> Any:
     return context.make_array(signature.args[i])(context, builder, arguments[i])
 

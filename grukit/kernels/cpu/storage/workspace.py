@@ -162,7 +162,7 @@ def _sections(network: Any, area: int, rows: int, B: int) -> Any:
         D, H = layers[row, INPUTS], layers[row, UNITS]
         # Forward: packed weights, biases, and arrays of a step. Backward, besides: where the gradients are added up.
         of_steps = H * (blocks * H + 3 * D + 5) + B * (D + 6 * H)
-        scratch = max(scratch, of_steps + (max(GRADIENT_ROWS, B) + 6 * D + 5) * H)
+        scratch = max(scratch, of_steps + (2 * max(GRADIENT_ROWS, B) + 6 * D + 5) * H)
     scratch += READ_BEYOND
     outputs_size, decayed_size, copy_size = _copies(network, network.options, area)
     outputs_at = _caches_size(network, network.options, layers.shape[0] - 1, area, rows, B)
