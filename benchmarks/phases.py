@@ -10,7 +10,7 @@ cost each other in cache; what a prediction takes, the call from Python, scaling
 import argparse
 import sys
 
-from _report import machine, report, table
+from _report import machine, marked, report, table
 from _timing import interleaved, limit
 
 if __name__ == "__main__":
@@ -221,6 +221,10 @@ def main() -> None:
     parser.add_argument("--isa", choices=("native", "avx2"), default="native", help="instructions at most")
     parser.add_argument("--write", action="store_true", help="put the tables into their page")
     args = parser.parse_args()
+    instructions = KERNELS.target().name
+    page = f"phases_{instructions.lower().replace('-', '')}"
+    if args.write:
+        marked(page)  # or exit, before anything is measured
     args.peak, _ = KERNELS.measured_speed()
     text = []
     for kind, title, measure in (
@@ -234,9 +238,9 @@ def main() -> None:
                 rows.append([case.name.removeprefix(kind).strip(), *cells])
         header = [f"{title}: rows, steps, inputs, units", "whole, us", *names, "the rest", "products, of the peak"]
         text.append(table(header, rows))
-    note = f"Medians, one thread, {KERNELS.target().name}, a core's peak {args.peak:.0f} GFLOP/s. "
+    note = f"Medians, one thread, {instructions}, a core's peak {args.peak:.0f} GFLOP/s. "
     note += "Inference of one row is a predictor's call."
-    report("phases", "\n\n".join([*text, f"{note} {machine()}."]), args.write)
+    report(page, "\n\n".join([*text, f"{note} {machine()}."]), args.write)
 
 
 if __name__ == "__main__":
