@@ -56,6 +56,11 @@ def marked(name: str) -> tuple[Path, str, str, str]:
     return path, text[:at], between, end + after
 
 
+def of_instructions(name: str, instructions: str) -> str:
+    """The markers' name of what is measured with some vector instructions, which have a table each: AVX-512 or AVX2."""
+    return f"{name}_{instructions.lower().replace('-', '')}"
+
+
 def report(name: str, text: str, write: bool) -> None:
     """Print a result; with ``write``, put it between the markers of ``name`` as well."""
     print(text)

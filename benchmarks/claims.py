@@ -10,7 +10,7 @@ One row a claim. Nothing is measured here: every figure is read from the table t
 import re
 from typing import NamedTuple
 
-from _report import check_or_write, marked, table
+from _report import check_or_write, marked, of_instructions, table
 
 
 class Long(NamedTuple):
@@ -79,20 +79,23 @@ class Claim(NamedTuple):
 
 
 def of_peers() -> list[Claim]:
-    """Training steps and inference beside other libraries."""
-    peers, page = long_table("peers"), "docs/performance.md#beside-pytorch-keras-jax-and-onnx-runtime"
-    train, infer = peers.tables
+    """Training steps and inference beside other libraries, with either kind of instructions."""
+    found, page = [], "docs/performance.md#beside-pytorch-keras-jax-and-onnx-runtime"
     frameworks = {"torch": "PyTorch", "Keras": "Keras on XLA", "JAX": "JAX"}
+    for instructions in ("AVX2", "AVX-512"):
+        peers = long_table(of_instructions("peers", instructions))
+        train, infer = peers.tables
+        training = times_faster(train, frameworks)
+        inference = times_faster(infer, {**frameworks, "onnxruntime": "ONNX Runtime"})
+        title = f"{{}}, {{}} sizes, {instructions}: time as a multiple of grukit's"
+        found += [
+            Claim(title.format("Training step", len(train)), training, page, peers),
+            Claim(title.format("Inference", len(infer)), inference, page, peers),
+        ]
     served = {case: row["predictor(), us"] for case, row in infer.items() if case.startswith("1,")}
     small, large = min(served, key=lambda c: number(served[c])), max(served, key=lambda c: number(served[c]))
-    training = times_faster(train, frameworks)
-    inference = times_faster(infer, {**frameworks, "onnxruntime": "ONNX Runtime"})
     window = f"{served[small]} µs for {small}; {served[large]} µs for {large}"
-    return [
-        Claim(f"Training step, {len(train)} sizes: time as a multiple of grukit's", training, page, peers),
-        Claim(f"Inference, {len(infer)} sizes: time as a multiple of grukit's", inference, page, peers),
-        Claim("One window by `predictor()` (rows, steps, inputs, units)", window, page, peers),
-    ]
+    return [*found, Claim("One window by `predictor()` (rows, steps, inputs, units), AVX-512", window, page, peers)]
 
 
 def of_fits() -> list[Claim]:

@@ -17,7 +17,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from _report import machine, marked, report
+from _report import machine, marked, of_instructions, report
 from _timing import interleaved, limit
 from peer_tables import TABLES, describe, save, side_by_side, tables
 
@@ -153,17 +153,18 @@ def main() -> None:
     args = parser.parse_args()
     described = machine()
     limit(args.threads, args.isa)
-    if args.write:
-        for name in (*TABLES, "peers_isa"):
-            marked(name)
     from peer_cases import select
     from peer_frameworks import installed
 
     peers, versions = installed()
     from grukit.kernels import cpu
 
-    peak, _ = cpu.measured_speed()
     instructions = cpu.target().name
+    pages = {name: of_instructions(name, instructions) for name in TABLES}
+    if args.write:
+        for name in (*pages.values(), "peers_isa"):
+            marked(name)
+    peak, _ = cpu.measured_speed()
     print(f"{described}\n{args.threads} threads; {instructions}, {peak:.0f} GFLOP/s at most; {versions}")
     results = []
     for case in select(args.cases):
@@ -178,7 +179,7 @@ def main() -> None:
     }
     print()
     for name, kinds in TABLES.items():
-        report(name, f"{tables(kinds, results, peak, list(peers))}\n\n{notes[name]} {note}", args.write)
+        report(pages[name], f"{tables(kinds, results, peak, list(peers))}\n\n{notes[name]} {note}", args.write)
     if args.save or args.write:
         save(results, peak, versions, args)
     print()

@@ -10,7 +10,7 @@ cost each other in cache; what a prediction takes, the call from Python, scaling
 import argparse
 import sys
 
-from _report import machine, marked, report, table
+from _report import machine, marked, of_instructions, report, table
 from _timing import interleaved, limit
 
 if __name__ == "__main__":
@@ -222,7 +222,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the tables into their page")
     args = parser.parse_args()
     instructions = KERNELS.target().name
-    page = f"phases_{instructions.lower().replace('-', '')}"
+    page = of_instructions("phases", instructions)
     if args.write:
         marked(page)  # or exit, before anything is measured
     args.peak, _ = KERNELS.measured_speed()

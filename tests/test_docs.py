@@ -119,7 +119,7 @@ def test_what_a_benchmark_writes_has_a_place():
     pages = [path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *GUIDES)]
     scripts = [path.read_text(encoding="utf-8") for path in (ROOT / "benchmarks").rglob("*.py")]
     names = {name for text in scripts for name in re.findall(r'\breport\(\s*"([^"]+)"', text)}
-    names |= {"peers", "peers_estimator"}  # the keys of peer_tables.TABLES
+    names |= {f"{name}_{each}" for name in ("peers", "peers_estimator", "phases") for each in ("avx512", "avx2")}
     assert len(names) > 10
     for name in names:
         assert sum(page.count(f"<!-- {name}: begin -->\n") for page in pages) == 1, name
