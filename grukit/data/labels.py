@@ -59,6 +59,16 @@ class Classes:
         """Outputs of the network: one number decides between two classes."""
         return 1 if self.link == "binary" else len(self.values)
 
+    def written_as(self, labels: TargetForm) -> TargetForm:
+        """Form of labels of which some classes may be missing: with the type of its own where all classes are of that type.
+
+        Text of a first part of the data may be shorter than that of others, its integers may be smaller, and a type of
+        categories lacks those that it was not made of.
+        """
+        return (
+            labels if self.multilabel or _holds(labels.dtype, self.values) else replace(labels, dtype=self.values.dtype)
+        )
+
     def form(self, labels: TargetForm) -> TargetForm:
         """Form of the probabilities for labels of a form."""
         names = labels.names if self.multilabel or labels.names is None else pd.Index(self.values)
@@ -173,6 +183,17 @@ def as_labels(y: Any, what: str) -> np.ndarray:
         index = y.index if isinstance(y, pd.Series) else None
         raise ValueError(f"{what} contains NaN: the label at {name_of_row(index, row)} is missing. {NO_LABEL}")
     return pd.Series(array.ravel()).infer_objects().to_numpy().reshape(array.shape)
+
+
+def _holds(dtype: Any, values: np.ndarray) -> bool:
+    """Whether labels stay what they are in a type, numpy's or pandas'."""
+    if isinstance(dtype, pd.CategoricalDtype):
+        return set(values.tolist()) <= set(dtype.categories.tolist())
+    try:
+        written = values.astype(dtype) if isinstance(dtype, np.dtype) else pd.Series(values, dtype=dtype).to_numpy()
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return bool(np.all(written == values))
 
 
 def _dtype_of(y: Any, labels: np.ndarray) -> Any:

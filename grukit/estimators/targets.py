@@ -43,7 +43,7 @@ def read_classes(y: Any, work: Work, known: Classes | None, given: Any = None) -
     elif given is not None and not np.array_equal(np.unique(as_labels(given, "classes")), known.values):
         raise ValueError(f"classes must be those of the first call, {known.values.tolist()}; got {given!r}.")
     check_kind(labels, known)
-    return Targets(known.encode(labels), known.form(form), form, known)
+    return Targets(known.encode(labels), known.form(form), known.written_as(form), known)
 
 
 def check_kind(labels: np.ndarray, classes: Classes) -> None:

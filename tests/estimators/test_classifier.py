@@ -317,6 +317,30 @@ def test_early_stopping_and_lbfgs(data):
 # --- Going on --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("y", "other", "dtype"),
+    [
+        (np.array(["b", "b"]), "aaa", np.dtype("<U3")),
+        (np.array([0, 0], "uint8"), 300, np.dtype(np.int64)),
+        (pd.Series([1, 1], dtype="Int8"), 1000, np.dtype(np.int64)),
+        (pd.Series([1, 1], dtype="Int8"), 2, pd.Int8Dtype()),
+        (pd.Series(["b", "b"], dtype="category"), "aaa", None),
+    ],
+)
+def test_labels_are_whole_where_the_type_of_a_part_is_too_small_for_other_classes(y, other, dtype):
+    X = pd.DataFrame({"x": [0.0, 1.0]}) if isinstance(y, pd.Series) else np.array([[0.0], [1.0]])
+    model = tiny().partial_fit(X, y, classes=[*y.tolist(), other])
+    for goes_on in (
+        lambda: model,
+        lambda: model.partial_fit(X, y),
+        lambda: model.set_params(warm_start=True).fit(X, y),
+    ):
+        goes_on().weights_ = {**model.weights_, "head.bias": [1e3 if model.classes_[1] == other else -1e3]}
+        predicted = model.predict(X)
+        assert predicted.tolist() == [other] * 2
+        assert dtype is None or predicted.dtype == dtype
+
+
 def test_partial_fit(data):
     X, y = data
     labels = y.map({False: "calm", True: "loud"})
