@@ -171,7 +171,8 @@ class SharedParameters:
         str,
         Parameter(
             Choice("auto", "glorot", "uniform", "chrono"),
-            text=""""glorot": Glorot-uniform input weights, orthogonal recurrent weights for each gate, zero biases.
+            text=""""glorot": Glorot-uniform input weights, orthogonal recurrent weights for each gate, zero biases; beside a
+            linear part uniform ones for the cells with two states, which would stay at zero.
             "uniform": everything uniform on +-1/sqrt(units), as in PyTorch. "chrono": as "glorot", with biases of the update
             gate at which the units remember 2 steps to as many as the longest sequence has (Tallec and Ollivier 2018); for
             the GRU cells. "auto": "chrono" for sequences that stand alone and the GRU cells, else "glorot".""",

@@ -15,7 +15,7 @@ from grukit.estimators._parameters import SharedParameters
 from grukit.estimators.fitted import FittedState, TrainingState
 from grukit.estimators.inputs import InputForm
 from grukit.estimators.targets import Targets, check_same_kind
-from grukit.model import Decoder, Embedding, NetworkSpec, initialize
+from grukit.model import CELLS, Decoder, Embedding, NetworkSpec, initialize
 
 if TYPE_CHECKING:
     from grukit.estimators._base import RecurrentEstimator
@@ -137,7 +137,16 @@ def initial_weights(
         method = "chrono" if sequences.exchangeable and model.cell in UPDATE_GATES else "glorot"
     parameters = initialize(spec, method, model.dtype, random_state, int(sequences.lengths.max()))
     if at_linear:
-        spec.views(parameters)["head.weight"][...] = 0.0
+        views = spec.views(parameters)
+        views["head.weight"][...] = 0.0
+        if model.cell not in UPDATE_GATES:
+            # Both states begin at zero, and without biases stay there whatever the inputs: nothing would ever move the head,
+            # nor, through a head of zeros, anything else.
+            for name, view in views.items():
+                if name.startswith("bias_l"):
+                    view[...] = random_state.uniform(-1.0, 1.0, view.shape) / np.sqrt(
+                        len(view) // len(CELLS[spec.cell].blocks)
+                    )
     return parameters
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from grukit import GRUClassifier, GRURegressor
+from grukit import GRUClassifier, GRUForecaster, GRURegressor
 from grukit.datasets import load_nile
 
 
@@ -191,3 +191,21 @@ def test_the_default_classifier_learns_a_few_long_sequences():
         model = GRUClassifier(window=None, random_state=seed).fit(curves[:36], label[:36])
         scores.append(model.score(curves[36:], label[36:]))
     assert np.mean(scores) > 0.85 and min(scores) > 0.65, scores
+
+
+@pytest.mark.parametrize("cell", ["gru", "gru_reset_before", "dual_state", "dual_state_basic"])
+@pytest.mark.parametrize("estimator", [GRURegressor, GRUClassifier, GRUForecaster])
+def test_every_cell_learns_beside_a_linear_part(estimator, cell):
+    values = [0.3]
+    while len(values) < 200:  # the logistic map, of which no line tells anything
+        values.append(3.9 * values[-1] * (1 - values[-1]))
+    series = pd.Series(values, pd.date_range("2024", periods=200), name="level")
+    following = series.shift(-1, fill_value=0.5)
+    given = {
+        GRURegressor: (series.to_frame(), following),
+        GRUClassifier: (series.to_frame(), (following > 0.5).astype(int)),
+        GRUForecaster: (series,),
+    }[estimator]
+    own = {"horizon": 1} if estimator is GRUForecaster else {"early_stopping": False}
+    model = estimator(8, window=2, cell=cell, max_iter=40, learning_rate_init=0.02, random_state=0, **own).fit(*given)
+    assert (model.weights_["head.weight"] != 0).all()
