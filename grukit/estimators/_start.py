@@ -169,7 +169,10 @@ def go_on(
     objective = model._objective(targets.classes)
     # dropout alone may change
     spec = replace(before.spec, dropout=wanted.dropout, recurrent_dropout=wanted.recurrent_dropout)
-    was = {
+    states = {True: "learned", False: "zeros"}
+    was = {  # parameters before what of the network follows from them
+        "missing": before.inputs.missing,
+        "initial_state": states[spec.learned_state],
         **asdict(spec),
         "window": before.inputs.window,
         "dtype": before.parameters.dtype.name,
@@ -178,6 +181,8 @@ def go_on(
         **before.choices.asked,
     }
     now = {
+        "missing": model.missing,
+        "initial_state": model.initial_state,
         **asdict(wanted),
         "window": model.window,
         "dtype": model.dtype,

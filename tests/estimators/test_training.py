@@ -854,3 +854,14 @@ def test_scores_read_weights_as_fit_does(tiny, hourly, per_step):
     if not per_step:
         with pytest.raises(ValueError, match="different indexes"):
             model.score(X, y, weight[::-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "was", "now"),
+    [("missing", "error", "mask"), ("missing", "mask", "decay"), ("initial_state", "zeros", "learned")],
+)
+def test_a_warm_start_names_the_parameter_that_differs(tiny, hourly, name, was, now):
+    X = hourly(30)
+    model = tiny(warm_start=True, difference=False, **{name: was}).fit(X, X["a"])
+    with pytest.raises(ValueError, match=f"a model whose {name} is '{was}'; now it is '{now}'"):
+        model.set_params(**{name: now}).fit(X, X["a"])
