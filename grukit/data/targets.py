@@ -178,7 +178,10 @@ def as_numbers(y: Any, what: str) -> np.ndarray:
         Where they are none: text, times, complex numbers.
     """
     check_columns(y, what)
-    array = np.asarray(y)
+    try:
+        array = np.asarray(y)
+    except ValueError as error:  # of lists of unequal lengths
+        raise ValueError(f"{what} must hold numbers: {error}") from error
     check_no_times(array, what)
     if array.dtype.kind == "c":
         raise ValueError(f"{what} holds complex numbers. Complex data not supported.")

@@ -38,6 +38,8 @@ def read_classes(y: Any, work: Work, known: Classes | None, given: Any = None) -
     labels, form = read_labels(y, work.sequences, work.X)
     if given is not None and form.n_outputs > 1:
         raise ValueError("classes is for one label a sample; several are as many as y has columns.")
+    if given is not None and np.size(as_labels(given, "classes")) < 2:
+        raise ValueError(f"classes must hold all labels that may come, two at least; got {given!r}.")
     if known is None:
         known = Classes.found_in(labels if given is None else as_labels(given, "classes").reshape(-1, 1), form)
     elif given is not None and not np.array_equal(np.unique(as_labels(given, "classes")), known.values):

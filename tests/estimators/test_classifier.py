@@ -353,6 +353,9 @@ def test_partial_fit(data):
         model.partial_fit(X, labels.replace("calm", "new"))
     with pytest.raises(ValueError, match="classes must be those of the first call"):
         model.partial_fit(X, labels, classes=["calm", "loud"])
+    for few in ([], ["loud"]):
+        with pytest.raises(ValueError, match="classes must hold all labels that may come, two at least"):
+            tiny().partial_fit(X, labels, classes=few)
     one = labels == "loud"
     model.partial_fit(X[one], labels[one])  # one class is enough now
     with pytest.raises(ValueError, match="class_weight='balanced' needs all of y"):

@@ -276,6 +276,7 @@ def test_columns_of_sequences_at_predict(tiny, hourly):
         (lambda y: y + 1j, "its dtype is complex128. Complex data not supported"),
         (lambda y: y.to_numpy() + 1j, "y holds complex numbers"),
         (lambda y: pd.Series(["text"] * 20, y.index), "y must hold numbers"),
+        (lambda y: [[1, 2], *([1] for _ in range(19))], "y must hold numbers"),
         (lambda y: pd.DataFrame({"p": y, "q": "text"}), "y: column 'q' has dtype"),
         (lambda y: pd.DataFrame(index=y.index), r"shape=\(20, 0\)"),
         (lambda y: np.zeros((20, 1, 1)), r"y must have the shape \(n,\) or \(n, n_outputs\)"),
