@@ -4,6 +4,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.tseries.frequencies import to_offset
+
+from grukit.data.quiet import quiet
 
 
 def after(stamp: Any, step: Any) -> Any:
@@ -32,6 +35,20 @@ def stamps_from(first: pd.Timestamp, n: int, step: Any) -> pd.DatetimeIndex:
         return pd.date_range(first, periods=n, freq=step)
     earlier = np.ones(n, dtype=bool)
     return clocks.tz_localize(first.tz, nonexistent="shift_forward", ambiguous=earlier)
+
+
+def inferred(times: Any) -> Any:
+    """The offset that pandas infers of three times or durations at least, or None.
+
+    Durations have no day of the week, which pandas names where they are whole weeks apart: those are days.
+    """
+    # pandas 3.1 warns that this will return an offset, which to_offset takes as well.
+    with quiet(".*infer_freq"):
+        found = pd.infer_freq(times)
+    step = None if found is None else to_offset(found)
+    if isinstance(times, pd.TimedeltaIndex) and isinstance(step, pd.offsets.Week):
+        return pd.offsets.Day(7 * step.n)
+    return step
 
 
 def by_calendar(step: Any) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
-from grukit.data.quiet import quiet
+from grukit.data.clock import inferred
 from grukit.data.times import SECONDS
 
 STRETCH = 8  # rows of which the step is inferred where the whole index has gaps: a week of days, and one more
@@ -32,16 +32,14 @@ def frequency(times: Any) -> Any:
     """The offset of an index of times: its own, or inferred from all of it, or from stretches of it."""
     if times.freq is not None or len(times) < 3:
         return times.freq
-    # pandas 3.1 warns that this will return an offset, which to_offset takes as well.
-    with quiet(".*infer_freq"):
-        found = pd.infer_freq(times)
-        if found is None:
-            firsts = np.unique(np.linspace(0, max(len(times) - STRETCH, 0), MOST_STRETCHES).astype(int))
-            each = [pd.infer_freq(times[first : first + STRETCH]) for first in firsts]
-            counts = Counter(str(getattr(one, "freqstr", one)) for one in each if one is not None)
-            found = counts.most_common(1)[0][0] if counts else None
+    found = inferred(times)
+    if found is None:
+        firsts = np.unique(np.linspace(0, max(len(times) - STRETCH, 0), MOST_STRETCHES).astype(int))
+        each = [inferred(times[first : first + STRETCH]) for first in firsts]
+        counts = Counter(step for step in each if step is not None)
+        found = counts.most_common(1)[0][0] if counts else None
     if found is not None:
-        return to_offset(found)
+        return found
     gaps, n = np.unique(np.diff(times.asi8), return_counts=True)
     if n.max() < 2:
         return None

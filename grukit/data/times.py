@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.tseries.frequencies import to_offset
 
-from grukit.data.clock import after
-from grukit.data.quiet import quiet
+from grukit.data.clock import after, inferred
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}  # of the units of pandas' times
 WITH_ZONE, WITHOUT_ZONE = "times with a time zone", "times without a time zone"
@@ -205,10 +203,7 @@ def _step(times: pd.Index) -> Any:
     if isinstance(times, pd.DatetimeIndex | pd.TimedeltaIndex):
         if times.freq is not None or len(times) < 3:
             return _days(times.freq, times)
-        # pandas 3.1 warns that this will return an offset, which to_offset takes as well.
-        with quiet(".*infer_freq"):
-            frequency = pd.infer_freq(times[-RECENT:])
-        return None if frequency is None else _days(to_offset(frequency), times)
+        return _days(inferred(times[-RECENT:]), times)
     if isinstance(times, pd.RangeIndex):
         return times.step
     if not _is_number(times) or len(times) < 2:

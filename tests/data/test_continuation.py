@@ -38,6 +38,7 @@ INDEXES = {
     ),
     "periods": pd.period_range("2024-01-01", periods=30, freq="D"),
     "time deltas": pd.to_timedelta(np.arange(30) * 90, unit="s"),
+    "weeks since": pd.to_timedelta(np.arange(30) * 14, unit="D"),
     "rows": pd.RangeIndex(30),
     "steps of 10": pd.Index(np.arange(100, 400, 10)),
     "small unsigned integers": pd.Index(np.arange(30, dtype="uint8")),

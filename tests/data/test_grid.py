@@ -21,6 +21,7 @@ INDEXES = {
     "hours across a clock change": pd.date_range("2024-03-30 20:00", periods=12, freq="h", tz="Europe/Berlin"),
     "days across a clock change": pd.date_range("2024-03-25", periods=12, freq="D", tz="Europe/Berlin"),
     "durations": pd.timedelta_range("1h", periods=12, freq="2h"),
+    "weeks since": pd.timedelta_range("3D", periods=12, freq="7D"),
     "periods": pd.period_range("2024-01", periods=12, freq="M"),
     "rows": pd.RangeIndex(5, 29, 2),
     "integers": pd.Index([3, 6, 9, 12, 15]),
