@@ -12,6 +12,7 @@ from grukit.data.embedded import widened
 from grukit.data.features import Features
 from grukit.data.folds import folds_in_time, folds_of_classes
 from grukit.data.frames import Table, check_columns, check_different_names, check_finite, plain_numbers, read_table
+from grukit.data.given import plain_name
 from grukit.data.grid import Grid
 from grukit.data.history import history_frame
 from grukit.data.horizon import Horizons, Rows
@@ -144,6 +145,7 @@ __all__ = [
     "one_below_another",
     "origins_of",
     "outputs_of",
+    "plain_name",
     "plain_numbers",
     "quantile_columns",
     "quiet",

@@ -34,3 +34,8 @@ def remedy_for_missing(values: np.ndarray) -> str:
     if len(known) and len(known) == known[-1] - known[0] + 1 and values.shape[1] == 1:
         return "Leave out the rows before the first value and after the last, with y.dropna(), or use missing='mask'."
     return "Fill it first, for instance with y.interpolate(), or use missing='mask'."
+
+
+def plain_name(label: Any) -> Any:
+    """The name of a series; None also where pandas has written NaN for it, which no other NaN is equal to."""
+    return None if pd.api.types.is_scalar(label) and pd.isna(label) else label

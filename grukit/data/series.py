@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from grukit.data.frames import FILL_OR_DROP, Table, check_columns, check_finite, read_table
-from grukit.data.given import as_pandas, remedy_for_missing
+from grukit.data.given import as_pandas, plain_name, remedy_for_missing
 from grukit.data.grid import Grid
 from grukit.data.long_arrays import joined_rows
 from grukit.data.matching import rows_at
@@ -206,9 +206,10 @@ def _cut(
     if zone is not None and isinstance(times, pd.DatetimeIndex) and times.tz is not None:
         times = times.tz_convert(zone)
     if form.kind != "frame":
-        keys = [(form.names,)] if form.kind == "series" and form.names is not None else table.keys
+        name = plain_name(form.names) if form.kind == "series" else None
+        keys = table.keys if name is None else [(name,)]
         return keys, [times[first:last] for first, last in pairwise(table.offsets)]
-    keys = [(column,) for column in columns]
+    keys = [(plain_name(column),) for column in columns]
     if len(set(keys)) < len(keys):
         raise ValueError(f"{what} has two columns of the same name; a column is a series, and needs a name of its own.")
     return keys, [times]

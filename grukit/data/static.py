@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from grukit.data.embedded import width_of
+from grukit.data.given import plain_name
 from grukit.data.series import label_of
 
 MOST_CATEGORIES = 100_000  # of a column, whose numbers training holds 20 times: 150 MB of float32
@@ -148,7 +149,7 @@ def _rows_of(static: pd.DataFrame) -> dict[Any, int]:
     if not static.index.is_unique:
         twice = static.index[static.index.duplicated()][0]
         raise ValueError(f"static has two rows of series {twice!r}; a series has one.")
-    rows: dict[Any, int] = dict(zip(static.index.tolist(), range(len(static)), strict=True))
+    rows: dict[Any, int] = dict(zip(map(plain_name, static.index.tolist()), range(len(static)), strict=True))
     return {**rows, None: 0} if len(static) == 1 else rows
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from grukit.data import SeriesSet, read_series, rows_at
+from grukit.data import SeriesSet, plain_name, read_series, rows_at
 from grukit.metrics._scores import (
     check_coverage,
     check_season,
@@ -135,14 +135,14 @@ def _beside(
     rows: pd.DataFrame, series: SeriesSet, season: int, coverage: float | None, levels: np.ndarray
 ) -> tuple[dict[str, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """The seasonal naive forecasts, half widths and quantiles of their errors, and what errors are scaled by, a row each."""
-    number = {_name(series.name_of(s)): s for s in range(len(series))}
+    number = {series.name_of(s): s for s in range(len(series))}
     n, ends = len(rows), dict[Any, int]()
     prediction, half, absolute, squared = (np.full(n, np.nan) for _ in range(4))
     quantiles = np.full((n, len(levels)), np.nan)
     for (name, origin), group in rows.groupby(["series", "origin"], sort=False, dropna=False):
-        if _name(name) not in number:
+        if plain_name(name) not in number:
             raise ValueError(f"forecasts are of series {name!r}; y has {list(number)[:5]}.")
-        s = number[_name(name)]
+        s = number[plain_name(name)]
         shared = id(series.times[s]), origin  # by most series
         if shared not in ends:
             ends[shared] = int(rows_at(series.times[s], pd.Index([origin]))[0])
@@ -163,11 +163,6 @@ def _beside(
             if len(levels) and len(changes):
                 quantiles[at] = np.quantile(changes, levels)
     return {"prediction": prediction, "half": half, "quantiles": quantiles}, (absolute, squared)
-
-
-def _name(name: Any) -> Any:
-    """The name of a series; None also where pandas has written NaN for it."""
-    return None if pd.api.types.is_scalar(name) and pd.isna(name) else name
 
 
 def _latest(past: np.ndarray, m: int) -> np.ndarray:

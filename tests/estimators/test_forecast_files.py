@@ -13,6 +13,7 @@ import grukit
 from grukit import GRUForecaster
 from grukit.estimators._documents import FORMAT
 from grukit.files import read_tensors
+from grukit.metrics import score_forecasts
 
 SMALL = {
     "hidden_layer_sizes": 4,
@@ -128,6 +129,21 @@ def test_backtests_and_predictors_of_an_opened_forecaster(tmp_path):
     for each in (model, mapped):
         each.update(y[160:])
     same(model.predict(), mapped.predict())
+
+
+@pytest.mark.parametrize("columns", [[1.5, np.nan], [None, "south"]], ids=["NaN", "None"])
+def test_a_column_without_a_name_is_the_same_series_in_a_copy(tmp_path, columns):
+    """A NaN equals no other, so that the column counted as new: its own mean and deviation were of the context's rows."""
+    y = two(hours(90), columns)
+    static = pd.DataFrame({"area": [1.0, 2.0]}, index=y.columns)
+    model = GRUForecaster(**SMALL).fit(y[:80], static=static)
+    expected = model.predict(context=y[:60])
+    for copied in (pickle.loads(pickle.dumps(model)), through(model, tmp_path)):
+        pd.testing.assert_frame_equal(copied.predict(context=y[:60]), expected)
+    table = model.backtest(y, n_splits=2, refit=False)
+    assert len(score_forecasts(table, y, by="series")) == 4
+    later = model.update(y[80:]).predict()
+    pd.testing.assert_frame_equal(later, model.predict(context=y))
 
 
 def test_series_that_share_an_index_share_it_in_the_file(tmp_path):
