@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from grukit.data import as_times, rows_at
 from grukit.plotting._common import ALONE, axis_of, one_series, show_alone
 
 if TYPE_CHECKING:
@@ -58,7 +59,9 @@ def truth_of(truth: Any, series: Any, index: pd.Index) -> pd.Series:
             f"truth is an array of {len(known)} rows, which are counted from the first one of y; none is a step ahead, "
             f"{index[0]} to {index[-1]}. Give a Series or a frame with that index."
         )
-    return known.reindex(index)
+    known = known.set_axis(as_times(known.index)).sort_index()  # as the forecast's own are read
+    at, values = rows_at(known.index, index), known.to_numpy(dtype=np.float64, na_value=np.nan)
+    return pd.Series(np.where(at < 0, np.nan, values[at]) if len(values) else np.nan, index=index, name=known.name)
 
 
 def bands_of(intervals: pd.DataFrame, series: Any) -> pd.DataFrame:

@@ -195,6 +195,16 @@ def test_history_forecast_intervals_and_truth(forecaster, legend_of):
     assert ax.get_title() == f"Mean absolute error {error:.3g} MW" and ax.get_ylabel() == "south (MW)"
 
 
+@pytest.mark.parametrize("index", [np.arange(60) / 10, pd.date_range("2024", periods=60).date], ids=["floats", "dates"])
+def test_truth_is_found_by_an_index_as_a_forecast_finds_it(index):
+    """Floats are equal up to rounding, and dates are the times of a forecast."""
+    y = pd.Series(np.sin(np.arange(60.0)), index)
+    settings = {"horizon": 6, "window": 8, "hidden_layer_sizes": 3, "max_iter": 2, "calendar": None}
+    model = GRUForecaster(random_state=0, **settings).fit(y[:50])
+    display = ForecastDisplay.from_forecaster(model, y[:50], truth=y, coverage=None)
+    np.testing.assert_array_equal(display.truth_line_.get_ydata(), y[50:56])
+
+
 def test_no_history_is_drawn_where_none_is_asked_for(forecaster):
     display = ForecastDisplay.from_forecaster(forecaster, LOADS[["north"]], coverage=None, n_history=0)
     assert len(display.history_line_.get_ydata()) == 0
