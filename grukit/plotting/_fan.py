@@ -64,11 +64,12 @@ def truth_of(truth: Any, series: Any, index: pd.Index) -> pd.Series:
     return pd.Series(np.where(at < 0, np.nan, values[at]) if len(values) else np.nan, index=index, name=known.name)
 
 
-def bands_of(intervals: pd.DataFrame, series: Any) -> pd.DataFrame:
+def bands_of(intervals: pd.DataFrame, series: Any) -> Any:
     """The intervals of one series: columns (coverage, bound)."""
-    if intervals.columns.nlevels == 3:
-        first = intervals.columns.get_level_values(0)
-        return intervals[first[0] if series is None else series]
+    if intervals.columns.nlevels > 2:  # of a frame: behind the levels of its columns
+        own: Any = ["coverage", "bound"]
+        first = intervals.columns.droplevel(own)[0]
+        return intervals[first if series is None else series]
     return one_series(intervals, series)
 
 

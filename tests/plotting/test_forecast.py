@@ -205,6 +205,15 @@ def test_truth_is_found_by_an_index_as_a_forecast_finds_it(index):
     np.testing.assert_array_equal(display.truth_line_.get_ydata(), y[50:56])
 
 
+def test_one_of_the_columns_of_several_levels(forecaster):
+    wide = LOADS.set_axis(pd.MultiIndex.from_product([["load"], LOADS.columns]), axis=1)
+    settings = {"horizon": 6, "window": 8, "hidden_layer_sizes": 3, "max_iter": 2, "calendar": None}
+    model = GRUForecaster(random_state=0, **settings).fit(wide)
+    display = ForecastDisplay.from_forecaster(model, wide, series=("load", "south"))
+    expected = ForecastDisplay.from_forecaster(forecaster, LOADS, series="south")
+    pd.testing.assert_frame_equal(display.intervals, expected.intervals)
+
+
 def test_no_history_is_drawn_where_none_is_asked_for(forecaster):
     display = ForecastDisplay.from_forecaster(forecaster, LOADS[["north"]], coverage=None, n_history=0)
     assert len(display.history_line_.get_ydata()) == 0
