@@ -1,10 +1,12 @@
 """The product, against NumPy; what lies around its result stays as it was, and no number depends on the others' company."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
+from grukit.kernels.cpu.cells.weight_gradients import add_recurrent_gradient, second_factor
 from grukit.kernels.cpu.products.vectors import (
     LANES,
     NOTHING,
@@ -53,6 +55,12 @@ def outer(a, factor, packed, out, out_of_packed):
     add_outer_products(a, factor.reshape(factor.size), n, n, out)
     pack_rows(factor, packed)
     add_outer_products(a, packed, 0, n, out_of_packed)
+
+
+@njit
+def recurrent(d, h, packed, out):
+    states, row = second_factor(h, packed[0])
+    add_recurrent_gradient(d, states, row, packed[1], out)
 
 
 @njit
@@ -116,6 +124,17 @@ def test_a_sum_of_outer_products(dtype, shape, seed):
     outer(a, b, placed(np.zeros(k * n, dtype)), out, out_of_packed)
     np.testing.assert_allclose(out, before + a.T @ b, rtol=0, atol=8 * k * np.finfo(dtype).eps)
     np.testing.assert_array_equal(out_of_packed, out)
+    assert (around[:64] == 7).all() and (around[-64:] == 7).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("units", [5, 70, 131, 270, 1030])  # neither factor packed, one, and both, with either tile
+def test_the_gradient_of_recurrent_weights(dtype, units):
+    rows = 3
+    d, h, before = drawn(units, dtype, (rows, units), (rows, units), (units, units))
+    out, around = guarded(before)
+    recurrent(d, h, placed(np.zeros((2, rows * units), dtype)), out)
+    np.testing.assert_allclose(out, before + d.T @ h, rtol=0, atol=8 * rows * np.finfo(dtype).eps)
     assert (around[:64] == 7).all() and (around[-64:] == 7).all()
 
 

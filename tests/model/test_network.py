@@ -405,7 +405,7 @@ def test_parameters_that_are_not_contiguous():
     np.testing.assert_array_equal(strided, network_forward(spec, parameters[:, 0].copy(), np.ones((3, 2, 1)))[0])
 
 
-@pytest.mark.parametrize("units", [64, 72, 80])
+@pytest.mark.parametrize("units", [64, 72, 80, 272])
 def test_gradients_of_wide_layers_agree_with_float64(units):
     """In float32 the recurrent weights' gradients of many units are taken in panels of 128 rows; here there are 130."""
     spec = NetworkSpec("gru", 2, (units,), 1)
