@@ -43,12 +43,20 @@ def _csv(path: Path, arguments: argparse.Namespace) -> pd.DataFrame:
             "a spreadsheet must be written as CSV first."
         ) from error
     except pd.errors.ParserWarning as error:
-        raise Wrong(
-            "rows have more cells than the header has names. Name each column, or end no row with a separator."
-        ) from error
+        raise Wrong(f"rows have more cells than the header has names. {_remedy(path, arguments)}") from error
     except pd.errors.ParserError as error:
         raise Wrong(_ragged(str(error), arguments.separator)) from error
     return frame.set_axis([text or own for text, own in zip(header.iloc[0], frame.columns, strict=True)], axis=1)
+
+
+def _remedy(path: Path, arguments: argparse.Namespace) -> str:
+    """What to do about a header of fewer names than rows have cells: of semicolons, say, above decimal commas."""
+    with path.open(encoding=arguments.encoding) as file:
+        header = next(text for text in file if text.strip())
+    for other, written in ((";", "';'"), ("\t", "tab"), ("|", "'|'")):
+        if other in header and arguments.separator not in header:
+            return f"If its names are separated by {other!r}, say so with --separator {written}."
+    return "Name each column, or end no row with a separator."
 
 
 def _ragged(words: str, separator: str) -> str:

@@ -373,6 +373,8 @@ def test_hours_across_a_change_of_the_clock_are_told_in_utc(run, table):
             lambda lines: [lines[0], *(f"{line}," for line in lines[1:])], "Name each column, or end no row with a separator.",
             marks=pytest.mark.skipif(not PANDAS_TELLS, reason="this pandas leaves empty cells out at the end of rows"),
         ),
+        (lambda lines: [line.replace(",", ";").replace(".", ",") for line in lines],
+         "more cells than the header has names. If its names are separated by ';', say so with --separator ';'."),
         (lambda lines: [*lines[:9], lines[9] + ",x", *lines[10:]], "line 10 has 4 cells, those before it 3. A text or number"),
         (lambda lines: [lines[0].replace("temp", "load"), *lines[1:]], "there are two columns 'load'. Give each a name of"),
         (lambda lines: [line.replace(",", ";") for line in lines], "['date;load;temp']. Columns are separated by --sep"),
