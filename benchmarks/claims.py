@@ -79,7 +79,7 @@ class Claim(NamedTuple):
 
 
 def of_peers() -> list[Claim]:
-    """Training steps and inference beside other libraries, with either kind of instructions."""
+    """Training steps and inference beside other libraries with either kind of instructions; one window with the last."""
     found, page = [], "docs/performance.md#beside-pytorch-keras-jax-and-onnx-runtime"
     frameworks = {"torch": "PyTorch", "Keras": "Keras on XLA", "JAX": "JAX"}
     for instructions in ("AVX2", "AVX-512"):
@@ -95,7 +95,8 @@ def of_peers() -> list[Claim]:
     served = {case: row["predictor(), us"] for case, row in infer.items() if case.startswith("1,")}
     small, large = min(served, key=lambda c: number(served[c])), max(served, key=lambda c: number(served[c]))
     window = f"{served[small]} µs for {small}; {served[large]} µs for {large}"
-    return [*found, Claim("One window by `predictor()` (rows, steps, inputs, units), AVX-512", window, page, peers)]
+    title = f"One window by `predictor()` (rows, steps, inputs, units), {instructions}"
+    return [*found, Claim(title, window, page, peers)]
 
 
 def of_fits() -> list[Claim]:

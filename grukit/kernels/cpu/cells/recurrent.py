@@ -4,11 +4,7 @@ from typing import Any
 
 from grukit.kernels.cpu.compiler.intrinsics import view
 from grukit.kernels.cpu.compiler.jit import inner
-from grukit.kernels.cpu.products.vectors import (
-    ROW,
-    multiply,
-    pack_columns,
-)
+from grukit.kernels.cpu.products.vectors import ROW, multiply, pack_columns
 from grukit.kernels.scalar import ONE, ZERO
 
 # The planes of ``gates``.
